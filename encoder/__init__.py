@@ -1,0 +1,1 @@
+"""Text: the bundled sentence-transformer, captions, the embedding cache and the conditioning head."""

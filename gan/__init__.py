@@ -1,0 +1,1 @@
+"""Images: networks, objectives, the training loop and the pipeline that draws faces."""

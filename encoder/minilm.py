@@ -1,0 +1,270 @@
+"""The bundled sentence-transformer, run lightly: the tokenizers library, safetensors and BERT's forward pass in torch.
+
+It is the very model that ``SentenceTransformer(folder)`` runs, without the seconds that importing that library takes.
+
+BERT: Devlin et al. 2019 (arXiv 1810.04805). MiniLM: Wang et al. 2020 (arXiv 2002.10957). Sentence embeddings by mean
+pooling: Reimers and Gurevych 2019 (arXiv 1908.10084).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+
+from encoder.base import files_digest
+from encoder.errors import InputError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+_CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+_MODULES, _LIMITS, _POOLING = "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"
+_FILES = (_CONFIG, _WEIGHTS, _TOKENIZER, _MODULES, _LIMITS, _POOLING)
+
+_BATCH_TOKENS = 2048  # 50 MB of activations in float64, however long the texts are
+
+_EMBEDDINGS = ("word", "position", "token_type")
+_LINEARS = {
+    "query": "attention.self.query",
+    "key": "attention.self.key",
+    "value": "attention.self.value",
+    "attended": "attention.output.dense",
+    "inner": "intermediate.dense",
+    "outer": "output.dense",
+}
+_NORMS = {"attended_norm": "attention.output.LayerNorm", "outer_norm": "output.LayerNorm"}
+
+
+class UnsupportedModelError(InputError):
+    """A model folder that may be sound, but is not of the one architecture that is run here."""
+
+
+@dataclass(frozen=True)
+class BertShape:
+    """What the forward pass needs from a BERT's ``config.json``."""
+
+    layers: int
+    heads: int
+    width: int
+    positions: int
+    eps: float
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], path: Path) -> BertShape:
+        """Read ``config``, the contents of ``path``; anything but a plain BERT is an ``UnsupportedModelError``."""
+        plain = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
+        for key, value in plain.items():
+            if config.get(key, value) != value:
+                raise UnsupportedModelError(f"{path}: {key} is {config[key]!r}; only {value!r} is run here")
+        try:
+            return cls(
+                layers=int(config["num_hidden_layers"]),
+                heads=int(config["num_attention_heads"]),
+                width=int(config["hidden_size"]),
+                positions=int(config["max_position_embeddings"]),
+                eps=float(config["layer_norm_eps"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: a missing or unusable value ({error}); restore the file") from error
+
+
+class MiniLM:
+    """A frozen sentence-transformer of the BERT family with mean pooling and unit norm, for inference.
+
+    ``load`` checks the folder; the tokenizer is made, and the weights are touched, at the first text.
+
+    Attributes:
+        folder: Where the model was loaded from.
+        dim: The width of the token states and of the pooled embedding (384 in the bundled model).
+        max_length: Longer texts are cut to this many tokens (256), the two special ones included.
+        dtype: The arithmetic, torch.float32 or torch.float64.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shape: BertShape,
+        tensors: dict[str, torch.Tensor],
+        *,
+        max_length: int = 256,
+        dtype: torch.dtype = torch.float32,
+    ):
+        self.folder = folder
+        self.dim = shape.width
+        self.max_length = max_length
+        self.dtype = dtype
+        self._shape = shape
+        self._tensors = tensors
+
+    @classmethod
+    def load(cls, folder: str | Path, dtype: torch.dtype = torch.float32) -> MiniLM:
+        """Open a folder in the format of sentence-transformers. The weights stay in the file: mapped, not copied.
+
+        Args:
+            folder: Holds a BERT in ``model.safetensors`` with its ``config.json`` and ``tokenizer.json``.
+            dtype: float32, or float64 where a vector must be the same, rounded to float32, in any batch.
+
+        Raises:
+            UnsupportedModelError: The folder holds a model of another kind.
+            InputError: A file is missing or broken; the message names it.
+        """
+        folder = Path(folder)
+        shape = BertShape.from_config(_read_json(folder / _CONFIG), folder / _CONFIG)
+        _check_modules(folder)
+        limits = _read_json(folder / _LIMITS) if (folder / _LIMITS).exists() else {}
+        max_length = min(int(limits.get("max_seq_length") or shape.positions), shape.positions)
+        if not (folder / _TOKENIZER).is_file():
+            raise InputError(f"{folder / _TOKENIZER}: no such file; restore it")
+        return cls(folder, shape, _map_tensors(folder / _WEIGHTS, shape), max_length=max_length, dtype=dtype)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
+        return files_digest(path for path in (self.folder / name for name in _FILES) if path.exists())
+
+    def tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        """The last token states of a few texts, run as one batch.
+
+        Returns:
+            states (N, T, ``dim``) in ``dtype``, T the tokens of the longest text; mask (N, T), True on its tokens.
+        """
+        return self._states(self._token_ids(texts))
+
+    def batches(
+        self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
+    ) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]:
+        """The last token states of many texts; texts of like length run together, so that little padding is computed.
+
+        Yields:
+            The positions in ``texts`` of the n texts of a batch, their states (n, T, ``dim``) and their mask (n, T).
+        """
+        from tqdm import tqdm
+
+        ids = self._token_ids(texts)
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
+        start = 0
+        with tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=not progress) as bar:
+            while start < len(order):
+                n = max(1, min(batch_size, _BATCH_TOKENS // len(ids[order[start]])))
+                rows = order[start : start + n]
+                yield rows, *self._states([ids[i] for i in rows])
+                start += n
+                bar.update(len(rows))
+
+    def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        """The sentence embeddings: the mean of the token states, scaled to unit norm.
+
+        Returns:
+            (N, ``dim``) in ``dtype``, in the order of ``texts``; what ``SentenceTransformer.encode`` gives.
+        """
+        pooled = torch.empty(len(texts), self.dim, dtype=self.dtype)
+        for rows, states, mask in self.batches(texts, batch_size=batch_size, progress=progress):
+            weights = mask.unsqueeze(-1).to(states.dtype)
+            mean = (states * weights).sum(1) / weights.sum(1)
+            pooled[rows] = F.normalize(mean, dim=1)
+        return pooled
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        path = self.folder / _TOKENIZER
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exceptions
+            raise InputError(f"{path}: not a tokenizer file ({error}); restore it") from error
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(self.max_length)
+        return tokenizer
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    @cached_property
+    def _layers(self) -> list[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
+        """(weight, bias) of every linear map and norm of every layer, in ``dtype``."""
+        return [
+            {name: self._affine(f"encoder.layer.{i}.{key}") for name, key in (_LINEARS | _NORMS).items()}
+            for i in range(self._shape.layers)
+        ]
+
+    def _affine(self, key: str) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._tensors[f"{key}.weight"].to(self.dtype), self._tensors[f"{key}.bias"].to(self.dtype)
+
+    @torch.no_grad()
+    def _states(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """BERT on a batch of token ids: states (N, T, width) and mask (N, T)."""
+        N, T = len(ids), max(map(len, ids), default=0)
+        padded = torch.zeros(N, T, dtype=torch.long)
+        mask = torch.zeros(N, T, dtype=torch.bool)
+        for row, (length, tokens) in enumerate((len(tokens), tokens) for tokens in ids):
+            padded[row, :length] = torch.tensor(tokens)
+            mask[row, :length] = True
+
+        word, position, token_type = (self._tensors[f"embeddings.{name}_embeddings.weight"] for name in _EMBEDDINGS)
+        # Rows are converted after the look-up: the table of words is two thirds of the file and mostly unused.
+        x = word[padded].to(self.dtype) + position[:T].to(self.dtype) + token_type[0].to(self.dtype)  # (N, T, width)
+        x = self._norm(x, self._affine("embeddings.LayerNorm"))
+        for layer in self._layers:
+            query, key, value = (self._split_heads(F.linear(x, *layer[name])) for name in ("query", "key", "value"))
+            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+            attended = attended.transpose(1, 2).flatten(2)  # (N, heads, T, width / heads) -> (N, T, width)
+            x = self._norm(x + F.linear(attended, *layer["attended"]), layer["attended_norm"])
+            inner = F.gelu(F.linear(x, *layer["inner"]))
+            x = self._norm(x + F.linear(inner, *layer["outer"]), layer["outer_norm"])
+        return x, mask
+
+    def _split_heads(self, x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(2, (self._shape.heads, -1)).transpose(1, 2)  # (N, T, width) -> (N, heads, T, width / heads)
+
+    def _norm(self, x: torch.Tensor, affine: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        return F.layer_norm(x, (self.dim,), *affine, eps=self._shape.eps)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error}); restore the file") from error
+
+
+def _check_modules(folder: Path) -> None:
+    """Only BERT -> mean pooling -> unit norm is run here."""
+    modules = [module["type"].rsplit(".", 1)[-1] for module in _read_json(folder / _MODULES)]
+    if modules != ["Transformer", "Pooling", "Normalize"]:
+        raise UnsupportedModelError(f"{folder / _MODULES}: {' -> '.join(modules)} is not run here")
+    pooling = _read_json(folder / _POOLING)
+    modes = [key for key, value in pooling.items() if key.startswith("pooling_mode") and value is True]
+    if modes != ["pooling_mode_mean_tokens"]:
+        raise UnsupportedModelError(
+            f"{folder / _POOLING}: {', '.join(modes) or 'no pooling'}; only the mean is run here"
+        )
+
+
+def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
+    """The named tensors of a BERT as views of the file."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; restore it")
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a whole safetensors file ({error}); restore it") from error
+    affine = ["embeddings.LayerNorm"]
+    affine += [f"encoder.layer.{i}.{key}" for i in range(shape.layers) for key in (_LINEARS | _NORMS).values()]
+    needed = [f"embeddings.{name}_embeddings.weight" for name in _EMBEDDINGS]
+    needed += [f"{key}.{part}" for key in affine for part in ("weight", "bias")]
+    missing = [name for name in needed if name not in tensors]
+    if missing:
+        raise UnsupportedModelError(f"{path}: holds no {missing[0]}, which a BERT has")
+    return tensors

@@ -119,10 +119,10 @@ class MiniLM:
         """
         folder = Path(folder)
         _check_modules(folder)
-        shape = BertShape.from_config(_read_json(folder / _CONFIG), folder / _CONFIG)
+        shape = BertShape.from_config(_read_settings(folder / _CONFIG), folder / _CONFIG)
         limits = (
-            _read_json(folder / _LIMITS, optional=True).get("max_seq_length"),
-            _read_json(folder / _TOKENIZER_LIMITS, optional=True).get("model_max_length"),
+            _read_settings(folder / _LIMITS, optional=True).get("max_seq_length"),
+            _read_settings(folder / _TOKENIZER_LIMITS, optional=True).get("model_max_length"),
         )
         max_length = min(next((int(limit) for limit in limits if limit), shape.positions), shape.positions)
         if not (folder / _TOKENIZER).is_file():
@@ -233,9 +233,7 @@ class MiniLM:
         return F.layer_norm(x, (self.dim,), *affine, eps=self._shape.eps)
 
 
-def _read_json(path: Path, *, optional: bool = False) -> Any:
-    if optional and not path.exists():
-        return {}
+def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -244,16 +242,29 @@ def _read_json(path: Path, *, optional: bool = False) -> Any:
         raise InputError(f"{path}: not JSON ({error}); restore the file") from error
 
 
+def _read_settings(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    """The JSON object in ``path``; an empty one where an optional file is missing."""
+    if optional and not path.exists():
+        return {}
+    settings = _read_json(path)
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: not a JSON object; restore the file")
+    return settings
+
+
 def _check_modules(folder: Path) -> None:
     """Only a BERT at the top of the folder, then mean pooling, then unit norm, is run here."""
-    modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in _read_json(folder / _MODULES)]
+    try:
+        modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in _read_json(folder / _MODULES)]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder / _MODULES}: not a list of modules; restore the file") from error
     if [name for name, _ in modules] != ["Transformer", "Pooling", "Normalize"] or modules[0][1] != "":
         raise UnsupportedModelError(f"{folder / _MODULES}: {' -> '.join(map(str, modules))} is not run here")
-    pooling = _read_json(folder / _POOLING)  # before sentence-transformers 6, one flag for each mode
+    pooling = _read_settings(folder / _POOLING)  # before sentence-transformers 6, one flag for each mode
     flags = [key for key, value in pooling.items() if key.startswith("pooling_mode_") and value]
     if flags != ["pooling_mode_mean_tokens"] and pooling.get("pooling_mode") != "mean":
         raise UnsupportedModelError(f"{folder / _POOLING}: only pooling by the mean is run here")
-    if _read_json(folder / _PROMPTS, optional=True).get("default_prompt_name"):
+    if _read_settings(folder / _PROMPTS, optional=True).get("default_prompt_name"):
         raise UnsupportedModelError(f"{folder / _PROMPTS}: a default prompt is not run here")
 
 
@@ -275,4 +286,7 @@ def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
     missing = [name for name in needed if name not in tensors]
     if missing:
         raise UnsupportedModelError(f"{path}: holds no {missing[0]}, which a BERT has")
+    word, position = (tuple(tensors[f"embeddings.{name}_embeddings.weight"].shape) for name in _EMBEDDINGS[:2])
+    if word[1:] != (shape.width,) or position != (shape.positions, shape.width) or shape.width % shape.heads:
+        raise InputError(f"{path}: its tensors are not of the sizes that {_CONFIG} gives; restore both files")
     return tensors

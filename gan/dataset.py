@@ -107,11 +107,11 @@ class SourceSummary:
     def left_out(self) -> str:
         """What could not be used, in one line; empty where nothing was left out."""
         counts = {
-            "rows without hair or eye colour": self.without_colour,
-            "rows without image": self.without_image,
-            "images without tags": self.without_tags,
-            "held-out copies of training faces": self.copies,
-            f"damaged images ({_examples(self.damaged)})": len(self.damaged),
+            "without hair or eye colour": self.without_colour,
+            "without image": self.without_image,
+            "without tags": self.without_tags,
+            "held out but copies of training faces": self.copies,
+            f"damaged ({_examples(self.damaged)})": len(self.damaged),
         }
         return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
 
@@ -211,8 +211,8 @@ def load_faces(
         kept = sorted(set(range(len(chosen))) - set(damaged))
         images, chosen = images[kept], [chosen[i] for i in kept]
     if not chosen:
-        left_out = "; ".join(source.left_out for source in summary.sources if source.left_out)
-        raise InputError(f"{', '.join(map(str, paths))}: no {split} faces ({left_out or 'too few images'})")
+        why = "; ".join(source.left_out for source in summary.sources if source.left_out) or "too few images"
+        raise InputError(f"{', '.join(map(str, paths))}: no face in the split {split!r} ({why})")
     summary.loaded = len(chosen)
 
     names = tuple(source.name for source in summary.sources)

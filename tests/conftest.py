@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from drawing import draw_face, write_source
+
+from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip in the Extra Data's form with a drawn 64x64 face of each of the 132 pairs of hair and eye colour."""
+    pairs = [Attributes(hair, eyes) for hair, eyes in itertools.product(HAIR_COLOURS, EYE_COLOURS)]
+    tags = "".join(f"{i},{pair.caption}\n" for i, pair in enumerate(pairs))
+    images = {f"images/{i}.png": draw_face(str(p.hair), str(p.eyes), seed=i) for i, p in enumerate(pairs)}
+    return write_source(tmp_path_factory.mktemp("faces") / "faces.zip", tags, images)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the task's own data; without it the test is skipped."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the real data, ../shared/data, are not here")
+    return REAL_DATA

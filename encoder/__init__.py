@@ -1,1 +1,81 @@
 """Text: the bundled sentence-transformer, captions, the embedding cache and the conditioning head."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.errors import InputError
+
+if TYPE_CHECKING:
+    from encoder.base import TextEncoder
+
+# Nothing here imports torch: ``import encoder`` is free, and every function imports what it needs.
+
+ROOT = Path(__file__).resolve().parent.parent
+ENCODER_DIR = ROOT / "pretrained" / "encoder"
+"""The bundled sentence-transformer."""
+HEAD_DIR = ROOT / "pretrained" / "head"
+"""The conditioning head."""
+SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"
+"""Vectors of every canonical caption; only read."""
+USER_CACHE_DIR = ROOT / ".cache" / "embeddings"
+"""Vectors of all other texts; the environment variable TEXT2FACE_CACHE names another place."""
+
+KINDS = ("head", "pooled", "onehot")
+
+
+def load_encoder(
+    kind: str = "head", path: str | Path | None = None, cached: bool = True, cache_dir: str | Path | None = None
+) -> TextEncoder:
+    """The encoder of a kind: texts in, conditions ``c`` out.
+
+    Args:
+        kind: ``"head"``: what a text says of each attribute; ``"pooled"``: the standardised sentence embedding;
+            ``"onehot"``: the pair of colours of a canonical caption.
+        path: For ``"head"``, a folder of a trained head; for ``"pooled"``, a sentence-transformers folder. The shipped
+            ones by default.
+        cached: Whether vectors are looked up, and kept, on disk; they are the same either way.
+        cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``.cache/embeddings`` beside the code.
+
+    Raises:
+        InputError: An unknown kind, or a model folder that is missing or broken.
+    """
+    if kind == "onehot":
+        from encoder.onehot import OneHotEncoder
+
+        if path is not None:
+            raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
+        return OneHotEncoder()
+
+    encoder = load_source(kind, path)
+    if cached:
+        from encoder.cache import CachedEncoder, EmbeddingCache
+
+        user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
+        shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
+        encoder = CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
+    if kind == "pooled":
+        from encoder.pooled import PooledEncoder
+
+        encoder = PooledEncoder(encoder)
+    return encoder
+
+
+def load_source(kind: str, path: str | Path | None = None) -> TextEncoder:
+    """The encoder whose vectors are cached for a kind: the head, or the raw sentence embedding of ``"pooled"``."""
+    if kind == "head":
+        from encoder.head import HeadEncoder
+
+        return HeadEncoder.load(path or HEAD_DIR)
+    if kind == "pooled":
+        from encoder.pooled import load_sentence_encoder
+
+        return load_sentence_encoder(path or ENCODER_DIR)
+    raise InputError(f"{kind!r} is not a kind of encoder; choose one of: {', '.join(KINDS)}")
+
+
+def cache_name(kind: str) -> str:
+    """The file of a kind's vectors, within a folder of caches."""
+    return f"{kind}.sqlite3"

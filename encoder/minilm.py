@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 _CONFIG, _WEIGHTS, _TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
-_MODULES, _LIMITS, _POOLING = "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"
-_FILES = (_CONFIG, _WEIGHTS, _TOKENIZER, _MODULES, _LIMITS, _POOLING)
+_MODULES, _POOLING, _PROMPTS = "modules.json", "1_Pooling/config.json", "config_sentence_transformers.json"
+_LIMITS, _TOKENIZER_LIMITS = "sentence_bert_config.json", "tokenizer_config.json"
+_FILES = (_CONFIG, _WEIGHTS, _TOKENIZER, _MODULES, _POOLING, _PROMPTS, _LIMITS, _TOKENIZER_LIMITS)
 
 _BATCH_TOKENS = 2048  # 50 MB of activations in float64, however long the texts are
 
@@ -117,10 +118,13 @@ class MiniLM:
             InputError: A file is missing or broken; the message names it.
         """
         folder = Path(folder)
-        shape = BertShape.from_config(_read_json(folder / _CONFIG), folder / _CONFIG)
         _check_modules(folder)
-        limits = _read_json(folder / _LIMITS) if (folder / _LIMITS).exists() else {}
-        max_length = min(int(limits.get("max_seq_length") or shape.positions), shape.positions)
+        shape = BertShape.from_config(_read_settings(folder / _CONFIG), folder / _CONFIG)
+        limits = (
+            _read_settings(folder / _LIMITS, optional=True).get("max_seq_length"),
+            _read_settings(folder / _TOKENIZER_LIMITS, optional=True).get("model_max_length"),
+        )
+        max_length = min(next((int(limit) for limit in limits if limit), shape.positions), shape.positions)
         if not (folder / _TOKENIZER).is_file():
             raise InputError(f"{folder / _TOKENIZER}: no such file; restore it")
         return cls(folder, shape, _map_tensors(folder / _WEIGHTS, shape), max_length=max_length, dtype=dtype)
@@ -238,22 +242,37 @@ def _read_json(path: Path) -> Any:
         raise InputError(f"{path}: not JSON ({error}); restore the file") from error
 
 
+def _read_settings(path: Path, *, optional: bool = False) -> dict[str, Any]:
+    """The JSON object in ``path``; an empty one where an optional file is missing."""
+    if optional and not path.exists():
+        return {}
+    settings = _read_json(path)
+    if not isinstance(settings, dict):
+        raise InputError(f"{path}: not a JSON object; restore the file")
+    return settings
+
+
 def _check_modules(folder: Path) -> None:
-    """Only BERT -> mean pooling -> unit norm is run here."""
-    modules = [module["type"].rsplit(".", 1)[-1] for module in _read_json(folder / _MODULES)]
-    if modules != ["Transformer", "Pooling", "Normalize"]:
-        raise UnsupportedModelError(f"{folder / _MODULES}: {' -> '.join(modules)} is not run here")
-    pooling = _read_json(folder / _POOLING)
-    modes = [key for key, value in pooling.items() if key.startswith("pooling_mode") and value is True]
-    if modes != ["pooling_mode_mean_tokens"]:
-        raise UnsupportedModelError(
-            f"{folder / _POOLING}: {', '.join(modes) or 'no pooling'}; only the mean is run here"
-        )
+    """Only a BERT at the top of the folder, then mean pooling, then unit norm, is run here."""
+    try:
+        modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in _read_json(folder / _MODULES)]
+    except (TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"{folder / _MODULES}: not a list of modules; restore the file") from error
+    if [name for name, _ in modules] != ["Transformer", "Pooling", "Normalize"] or modules[0][1] != "":
+        raise UnsupportedModelError(f"{folder / _MODULES}: {' -> '.join(map(str, modules))} is not run here")
+    pooling = _read_settings(folder / _POOLING)  # before sentence-transformers 6, one flag for each mode
+    flags = [key for key, value in pooling.items() if key.startswith("pooling_mode_") and value]
+    if flags != ["pooling_mode_mean_tokens"] and pooling.get("pooling_mode") != "mean":
+        raise UnsupportedModelError(f"{folder / _POOLING}: only pooling by the mean is run here")
+    if _read_settings(folder / _PROMPTS, optional=True).get("default_prompt_name"):
+        raise UnsupportedModelError(f"{folder / _PROMPTS}: a default prompt is not run here")
 
 
 def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
     """The named tensors of a BERT as views of the file."""
     if not path.is_file():
+        if any(path.parent.glob("pytorch_model*.bin")) or any(path.parent.glob("model-*.safetensors")):
+            raise UnsupportedModelError(f"{path.parent}: only weights in one {path.name} are run here")
         raise InputError(f"{path}: no such file; restore it")
     try:
         with safe_open(path, framework="pt") as file:
@@ -267,4 +286,7 @@ def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
     missing = [name for name in needed if name not in tensors]
     if missing:
         raise UnsupportedModelError(f"{path}: holds no {missing[0]}, which a BERT has")
+    word, position = (tuple(tensors[f"embeddings.{name}_embeddings.weight"].shape) for name in _EMBEDDINGS[:2])
+    if word[1:] != (shape.width,) or position != (shape.positions, shape.width) or shape.width % shape.heads:
+        raise InputError(f"{path}: its tensors are not of the sizes that {_CONFIG} gives; restore both files")
     return tensors

@@ -1,0 +1,72 @@
+"""Bring in another sentence-transformer from the hub, once, by those who have a network.
+
+    python -m encoder.fetch sentence-transformers/all-mpnet-base-v2 my-encoder
+    python train_cgan.py --encoder-path my-encoder
+
+Nothing else in this project asks a network for anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder.errors import InputError
+
+_UNUSED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack"]  # the same weights for other frameworks
+
+
+def fetch(name: str, folder: Path) -> None:
+    """Download a sentence-transformer into a new folder, which appears only when it is complete.
+
+    Args:
+        name: The model's name on the hub, ``"owner/model"``.
+        folder: Must not exist yet.
+
+    Raises:
+        InputError: The folder exists, the model cannot be had, or it is not a sentence-transformer.
+    """
+    if folder.exists():
+        raise InputError(f"{folder}: exists already; give a new folder")
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetching-") as temporary:
+            arriving = Path(temporary) / folder.name
+            snapshot_download(name, local_dir=arriving, ignore_patterns=_UNUSED)
+            shutil.rmtree(arriving / ".cache", ignore_errors=True)  # the hub's own bookkeeping
+            if not (arriving / "modules.json").is_file():
+                raise InputError(f"{name}: not a sentence-transformer (it has no modules.json); choose another model")
+            os.replace(arriving, folder)
+    except InputError:
+        raise
+    except Exception as error:  # the hub's, its HTTP library's and the file system's share no class
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{name}: cannot be fetched ({reason}); check the name and the network") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m encoder.fetch", description="Download a sentence-transformer from the hub into a folder."
+    )
+    parser.add_argument("name", metavar="NAME", help="the model's name on the hub, such as intfloat/e5-small-v2")
+    parser.add_argument("folder", metavar="DIR", type=Path, help="a new folder, for --encoder-path")
+    args = parser.parse_args(argv)
+    try:
+        fetch(args.name, args.folder)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{args.folder}: ready for --encoder-path")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

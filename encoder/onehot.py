@@ -1,0 +1,39 @@
+"""The assignment's own condition, to compare with: one of 132 pairs of colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from encoder.base import digest
+from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
+from encoder.errors import InputError
+
+
+class OneHotEncoder:
+    """One-hot over the 12 x 11 pairs of hair and eye colour, hair first; it reads canonical captions only."""
+
+    kind = "onehot"
+    dim = len(HAIR_COLOURS) * len(EYE_COLOURS)
+    fingerprint = digest(kind, *HAIR_COLOURS, *EYE_COLOURS)
+    space = f"onehot-{fingerprint[:12]}"
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        """One row a caption, float32 (N, 132): zero where a colour is unstated; a hair length changes nothing.
+
+        Raises:
+            InputError: A text that is not a canonical caption.
+        """
+        c = torch.zeros(len(texts), self.dim)
+        for row, text in zip(c, texts, strict=True):
+            stated = Attributes.from_caption(text)
+            if stated is None:
+                raise InputError(
+                    f"the one-hot encoder reads only captions like 'pink hair green eyes', not {text[:60]!r}; "
+                    "use a model with a sentence encoder"
+                )
+            hair, eyes, _ = stated.indices
+            if hair and eyes:
+                row[(hair - 1) * len(EYE_COLOURS) + eyes - 1] = 1
+        return c

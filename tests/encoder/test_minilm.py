@@ -1,0 +1,161 @@
+"""The light runner is the same model as the library runs, and says what is wrong with a folder that it cannot run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_bert import HEADS, MAX_LENGTH, WIDTH, edit_json, make_tiny_bert, write_json
+
+from encoder import ENCODER_DIR
+from encoder.errors import InputError
+from encoder.minilm import MiniLM, UnsupportedModelError
+
+TEXTS = [
+    "long pink hair green eyes",
+    "A girl with flowing BLUE hair and very red eyes, standing in front of a green house!",
+    "",
+    "émigré 東京 ½ unbelievableness 🌸",
+    "x",
+    "word " * 400,
+    "brown hair\tblack eyes",
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return make_tiny_bert(tmp_path / "tiny")
+
+
+def library_embeddings(folder: Path, texts: list[str]) -> torch.Tensor:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+    return model.encode(texts, convert_to_tensor=True, show_progress_bar=False)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_bundled_model_equals_the_library(dtype: torch.dtype) -> None:
+    embeddings = MiniLM.load(ENCODER_DIR, dtype).pooled(TEXTS)
+    torch.testing.assert_close(embeddings.float(), library_embeddings(ENCODER_DIR, TEXTS), rtol=0, atol=1e-5)
+
+
+def test_any_bert_equals_the_library_and_so_does_its_resaved_folder(folder: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    expected = library_embeddings(folder, TEXTS)
+    torch.testing.assert_close(MiniLM.load(folder).pooled(TEXTS), expected, rtol=0, atol=1e-5)
+    resaved = tmp_path / "resaved"  # the library writes its newer format
+    SentenceTransformer(str(folder), device="cpu", local_files_only=True).save(str(resaved))
+    torch.testing.assert_close(MiniLM.load(resaved).pooled(TEXTS), expected, rtol=0, atol=1e-5)
+
+
+def test_library_loads_a_fresh_clone_of_the_bundled_folder(tmp_path: Path) -> None:
+    # Git keeps no empty folder, so a clone lacks the 2_Normalize that modules.json names.
+    clone = tmp_path / "clone"
+    shutil.copytree(ENCODER_DIR, clone, ignore=shutil.ignore_patterns("2_Normalize"))
+    norms = library_embeddings(clone, TEXTS[:2]).norm(dim=1)
+    torch.testing.assert_close(norms, torch.ones(2))
+
+
+def test_tokens_have_one_state_a_token_and_padding_is_masked(folder: Path) -> None:
+    states, mask = MiniLM.load(folder).tokens(["pink hair", "long pink hair green eyes"])
+    assert states.shape == (2, 7, WIDTH) and states.dtype == torch.float32
+    assert mask.tolist() == [[True] * 4 + [False] * 3, [True] * 7]
+
+
+def test_attention_has_the_heads_of_the_configuration(folder: Path) -> None:
+    before = MiniLM.load(folder).pooled(["pink hair"])
+    edit_json(folder / "config.json", num_attention_heads=HEADS // 2)
+    assert not torch.allclose(MiniLM.load(folder).pooled(["pink hair"]), before, atol=1e-3)
+
+
+def test_float64_embeddings_do_not_depend_on_the_batch(folder: Path) -> None:
+    for path in (folder, ENCODER_DIR):
+        model = MiniLM.load(path, torch.float64)
+        together = model.pooled(TEXTS, batch_size=3).float()
+        assert torch.equal(together, torch.cat([model.pooled([text]) for text in TEXTS]).float())
+        assert torch.equal(together.flip(0), model.pooled(TEXTS[::-1]).float())
+
+
+def test_batches_cover_every_text_once_and_stay_small(folder: Path) -> None:
+    model = MiniLM.load(folder)
+    texts = ["pink hair", "word " * 50] * 200
+    batches = list(model.batches(texts, batch_size=1000))
+    assert sorted(row for rows, _, _ in batches for row in rows) == list(range(400))
+    assert max(mask.numel() for _, _, mask in batches) <= 2048  # rows times tokens: what bounds the memory
+    assert max(states.shape[1] for _, states, _ in batches) == MAX_LENGTH
+
+
+def test_long_text_is_cut_and_no_text_is_no_rows(folder: Path) -> None:
+    model = MiniLM.load(folder)
+    cut, longer = model.pooled(["pink " * (MAX_LENGTH - 2), "pink " * 20_000])
+    assert torch.equal(cut, longer)
+    assert model.pooled([]).shape == (0, WIDTH)
+
+
+def test_half_precision_weights_are_read(tmp_path: Path) -> None:
+    half = MiniLM.load(make_tiny_bert(tmp_path / "half", dtype=torch.float16)).pooled(["pink hair"])
+    full = MiniLM.load(make_tiny_bert(tmp_path / "full")).pooled(["pink hair"])
+    torch.testing.assert_close(half, full, rtol=0, atol=1e-2)
+
+
+def test_fingerprint_follows_the_contents_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+    fingerprint = MiniLM.load(folder).fingerprint
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    assert MiniLM.load(moved).fingerprint == fingerprint
+    assert MiniLM.load(make_tiny_bert(tmp_path / "other", seed=1)).fingerprint != fingerprint
+    edit_json(moved / "sentence_bert_config.json", max_seq_length=8)
+    assert MiniLM.load(moved).fingerprint != fingerprint
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json", "modules.json"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "empty"])
+def test_missing_or_damaged_file_is_named(folder: Path, name: str, damage: str) -> None:
+    path = folder / name
+    data = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"")
+    with pytest.raises(InputError) as caught:
+        MiniLM.load(folder).pooled(["pink hair"])
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_config_of_the_wrong_type_is_an_input_error(folder: Path) -> None:
+    edit_json(folder / "config.json", num_hidden_layers="many")
+    with pytest.raises(InputError, match=r"config\.json"):
+        MiniLM.load(folder)
+    write_json(folder / "config.json", ["a", "list"])
+    with pytest.raises(InputError, match=r"config\.json"):
+        MiniLM.load(folder)
+
+
+def test_shape_that_contradicts_the_weights_is_an_input_error(folder: Path) -> None:
+    edit_json(folder / "config.json", hidden_size=2 * WIDTH)
+    with pytest.raises(InputError, match=r"model\.safetensors"):
+        MiniLM.load(folder)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"config.json": {"model_type": "mpnet"}},
+        {"config.json": {"hidden_act": "relu"}},
+        {"config.json": {"num_hidden_layers": 3}},
+        {"1_Pooling/config.json": {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}},
+        {"config_sentence_transformers.json": {"default_prompt_name": "query"}},
+    ],
+)
+def test_model_of_another_kind_is_refused(folder: Path, changes: dict[str, dict[str, object]]) -> None:
+    (folder / "config_sentence_transformers.json").write_text("{}", encoding="utf-8")
+    for name, change in changes.items():
+        edit_json(folder / name, **change)
+    with pytest.raises(UnsupportedModelError):
+        MiniLM.load(folder)

@@ -129,3 +129,12 @@ def join_source(c: Tensor, sources: Tensor, source_names: Sequence[str]) -> Tens
     if len(source_names) < 2:
         return c
     return torch.cat([c, torch.nn.functional.one_hot(sources, len(source_names)).to(c.dtype)], dim=1)
+
+
+def read_captions(texts: Sequence[str]) -> Tensor:
+    """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
+    from encoder import load_encoder
+    from encoder.reading import attributes
+
+    vectors = load_encoder("head").encode(texts, progress=True)
+    return torch.tensor([attributes(c).indices for c in vectors])

@@ -51,12 +51,21 @@ class Conditions:
     ) -> None:
         self.encoder, self.count, self.live = encoder, count, live
         rng = random.Random(seed)
-        self.texts = [
-            text
-            for indices in itertools.product(*(range(n) for n in SHAPE))
-            for text in wordings(Attributes.from_indices(indices), count, rng)
+        combinations = [
+            Attributes.from_indices((hair, eyes, length))
+            for hair, eyes, length in itertools.product(*(range(n) for n in SHAPE))
         ]
-        self.vectors = None if live else encoder.encode(self.texts, progress=progress)
+        self.texts = [text for combination in combinations for text in wordings(combination, count, rng)]
+        vectors = encoder.encode(self.texts, progress=progress)
+        if encoder.kind == "head":
+            # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.
+            from encoder.reading import attributes
+
+            misread = torch.tensor([attributes(c) != combinations[i // count] for i, c in enumerate(vectors)])
+            canonical = torch.arange(len(vectors)) // count * count
+            rows = torch.where(misread, canonical, torch.arange(len(vectors)))
+            self.texts, vectors = [self.texts[row] for row in rows.tolist()], vectors[rows]
+        self.vectors = None if live else vectors
 
     @property
     def dim(self) -> int:

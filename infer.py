@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoder.captions import check_text
+from encoder.captions import Attributes, check_text
 from encoder.errors import InputError
 from encoder.files import read_testing_file
 from gan.grid import check_folder, check_png_path, save_png, tile
@@ -38,7 +38,10 @@ class Face:
 
 @dataclass(frozen=True)
 class Config:
-    """What the command line asks for, checked: the files that are read are there, the files that are written can be."""
+    """What the command line asks for, checked: the files that are read are there, the files that are written can be.
+
+    With ``steps``, that many faces are drawn between the texts of two faces; otherwise the faces themselves.
+    """
 
     faces: Sequence[Face]
     model: Path
@@ -47,8 +50,7 @@ class Config:
     device: str
     out: Path | None
     separate: Path | None
-    interpolate: tuple[str, str] | None
-    steps: int
+    steps: int | None
 
 
 def parse(argv: Sequence[str] | None) -> Config:
@@ -59,9 +61,7 @@ def parse(argv: Sequence[str] | None) -> Config:
     what.add_argument("--testing-file", type=Path, metavar="FILE", help='lines "id,text": a face each')
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="faces on the way from text A to text B")
     parser.add_argument("--num", type=_between(1, 10_000), default=1, metavar="N", help="faces per text (default 1)")
-    parser.add_argument(
-        "--steps", type=_between(2, 100), default=8, metavar="N", help="faces of --interpolate (default 8)"
-    )
+    parser.add_argument("--steps", type=_between(2, 100), metavar="N", help="faces of --interpolate (default 8)")
     parser.add_argument(
         "--seed",
         type=_between(0, MAX_SEED),
@@ -78,8 +78,10 @@ def parse(argv: Sequence[str] | None) -> Config:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args(argv)
 
-    if args.interpolate and args.separate:
-        parser.error("--interpolate draws one picture: give --out, not --separate")
+    if args.interpolate and (args.separate or args.num != 1):
+        parser.error("--interpolate draws one picture: give --out and --steps, not --separate or --num")
+    if args.steps and not args.interpolate:
+        parser.error("--steps goes with --interpolate")
     if args.testing_file:
         lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
     else:
@@ -94,16 +96,19 @@ def parse(argv: Sequence[str] | None) -> Config:
         check_folder(args.separate)
         _check_unique(name for name, _ in lines)
     ReleaseConfig.read(args.model).style_index(args.style)
+    if args.interpolate:
+        faces = [Face(name, text, args.seed) for name, text in lines]
+    else:
+        faces = list(number_faces(lines, args.num, args.seed))
     return Config(
-        faces=tuple(number_faces(lines, args.num, args.seed)),
+        faces=faces,
         model=args.model,
         encoder_path=args.encoder_path,
         style=args.style,
         device=args.device,
         out=out,
         separate=args.separate,
-        interpolate=tuple(args.interpolate) if args.interpolate else None,
-        steps=args.steps,
+        steps=(args.steps or 8) if args.interpolate else None,
     )
 
 
@@ -125,29 +130,40 @@ def draw(config: Config) -> str:
     started = time.perf_counter()
     pipeline = TextToFace.from_pretrained(config.model, encoder_path=config.encoder_path, device=config.device)
 
-    if config.interpolate:
-        seed = config.faces[0].seed
-        strip = pipeline.interpolate(*config.interpolate, seed=seed, steps=config.steps, style=config.style)
-        faces = [Face("", text, seed) for text in config.interpolate]
-        assert config.out is not None  # settled in ``parse``
-        save_png(config.out, tile(strip, per_row=len(strip)), metadata(pipeline, faces))
-        return f"{config.out}: {len(strip)} faces in {time.perf_counter() - started:.1f} s"
-
     texts, seeds = [face.text for face in config.faces], [face.seed for face in config.faces]
-    many = len(texts) >= MANY
+    c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
+    if pipeline.config.conditioning.kind == "head":
+        warn(texts, c)
+
     images = []
-    done = 0
-    for batch in progress(pipeline.draw_many(texts, seeds, style=config.style, progress=many), len(texts)):
-        if config.out:
-            images.append(batch)
-        if config.separate:
-            for face, image in zip(config.faces[done : done + len(batch)], batch, strict=True):
-                save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face]))
-        done += len(batch)
+    if config.steps:
+        images.append(pipeline.interpolate(c, seed=seeds[0], steps=config.steps))
+    else:
+        done = 0
+        for batch in progress(pipeline.draw_many(c, seeds), len(texts)):
+            if config.out:
+                images.append(batch)
+            if config.separate:
+                for face, image in zip(config.faces[done : done + len(batch)], batch, strict=True):
+                    save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face]))
+            done += len(batch)
     if config.out:
-        save_png(config.out, tile(torch.cat(images)), metadata(pipeline, config.faces))
+        per_row = config.steps or 5
+        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, config.faces))
+    count = config.steps or len(texts)
     places = " and ".join(str(place) for place in (config.out, config.separate) if place)
-    return f"{places}: {done} face{'s' if done > 1 else ''} in {time.perf_counter() - started:.1f} s"
+    return f"{places}: {count} face{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+
+
+def warn(texts: Sequence[str], c: torch.Tensor) -> None:
+    """Print on stderr, once each, what the writer of a text should know about how it was read from ``c (N, 25...)``."""
+    unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
+    if unusual:
+        from encoder.reading import read, warnings_for
+
+        lines = (line for text, row in unusual.items() for line in warnings_for(text, read(row)))
+        for line in dict.fromkeys(lines):
+            print(f"warning: {line}", file=sys.stderr)
 
 
 def metadata(pipeline: TextToFace, faces: Sequence[Face]) -> dict[str, str]:

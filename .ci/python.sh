@@ -1,11 +1,28 @@
-# Sourced by run_cgan.sh, tests/run.sh and .ci/run: find a Python with this project's packages, or make one in .venv.
-# Nothing outside .venv is changed.
+# Sourced by run_cgan.sh, tests/run.sh and .ci/run: find a Python that has this project's packages, or make one in .venv.
+# The caller has set $root, the project's folder. Nothing outside it is changed.
 
-# find_python MODULE...: set $python to the first Python that has all the modules; the modules are not imported.
-find_python() {
-    local candidate
-    for candidate in "$root/.venv/bin/python" python3 python; do
-        [ "$candidate" != "$root/.venv/bin/python" ] || [ ! -e "$root/.venv/.installing" ] || continue
+# use_python: set $python to a Python that can draw faces.
+use_python() {
+    local modules="torch numpy PIL safetensors tokenizers tqdm"
+    _find_python $modules || _install "$modules" -r "$root/requirements.txt"
+}
+
+# use_dev_python: set $python to a Python that can also train, run the tests and check the code.
+use_dev_python() {
+    local modules="torch numpy PIL safetensors tokenizers tqdm sentence_transformers transformers pandas huggingface_hub \
+        pytest ruff mypy"
+    local tools
+    tools=$(sed -n 's/^dev = \[\(.*\)\]$/\1/p' "$root/pyproject.toml" | tr -d '",')
+    _find_python $modules || _install "$modules" -r "$root/requirements.txt" $tools
+}
+
+# _find_python MODULE...: set $python to the first Python that has all the modules, without importing them.
+_find_python() {
+    local candidate candidates=(python3 python)
+    if [ ! -e "$root/.cache/installing" ]; then # else .venv was left by an interrupted installation
+        candidates=("$root/.venv/bin/python" "${candidates[@]}")
+    fi
+    for candidate in "${candidates[@]}"; do
         python=$("$candidate" -c '
 import sys
 from importlib.util import find_spec
@@ -16,52 +33,35 @@ print(sys.executable)' "$@" 2>/dev/null </dev/null) && return
     return 1
 }
 
-# install PIP_ARGUMENT...: install into .venv, made where it is missing. While this runs, .venv/.installing holds the
-# process id, so that an interrupted installation is never taken for a whole one.
-install() {
-    local base marker=$root/.venv/.installing owner
-    if [ -e "$marker" ]; then
-        owner=$(cat "$marker")
-        if [ -n "$owner" ] && kill -0 "$owner" 2>/dev/null; then
-            echo "error: process $owner is installing into $root/.venv; run this again when it has finished" >&2
-            return 2
-        fi
-        rm -rf "$root/.venv"
-    fi
-    mkdir -p "$root/.venv" && echo $$ >"$marker" || return 2
-    if [ ! -x "$root/.venv/bin/python" ]; then
-        for base in python3 python3.14 python3.13 python3.12 python3.11 python ""; do
-            "${base:-false}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null </dev/null && break
-        done
-        if [ -z "$base" ] || ! "$base" -m venv "$root/.venv" >&2; then
-            echo "error: no Python of at least 3.11 that can make a virtual environment; install one" \
-                "(on Debian and Ubuntu: python3 and python3-venv)" >&2
-            rm -rf "$root/.venv"
-            return 2
-        fi
-    fi
-    if ! "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 </dev/null; then
-        echo "error: the packages of requirements.txt could not be installed into $root/.venv (pip's message is above)" >&2
+# _install MODULES PIP_ARGUMENT...: install into .venv and set $python to it. Of several at once, one installs and the
+# others wait. .cache/installing stands while this runs, so that what an interruption leaves is not taken for whole.
+_install() {
+    local modules=$1 venv=$root/.venv marker=$root/.cache/installing base
+    shift
+    for base in python3 python3.14 python3.13 python3.12 python3.11 python ""; do
+        "${base:-true}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null </dev/null && break
+    done
+    if [ -z "$base" ]; then
+        echo "error: Python 3.11 or newer is needed, and none is on the path; install one" >&2
         return 2
     fi
-    rm -f "$marker"
-    python=$root/.venv/bin/python
-}
+    mkdir -p "$root/.cache" && exec 9>"$root/.cache/venv.lock" || return 2
+    "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held until this shell ends
+    _find_python $modules && return
 
-# use_python: set $python to a Python that can draw faces.
-use_python() {
-    find_python torch numpy PIL safetensors tokenizers tqdm && return
-    echo "Installing the packages of requirements.txt into $root/.venv (once; some minutes)" >&2
-    install -r "$root/requirements.txt"
-}
-
-# use_dev_python: set $python to a Python that can also train, run the tests and check the code.
-use_dev_python() {
-    find_python torch numpy PIL safetensors tokenizers tqdm sentence_transformers transformers pandas huggingface_hub \
-        pytest ruff mypy && return
-    echo "Installing the packages of requirements.txt and of the tests into $root/.venv (once; some minutes)" >&2
-    local packages
-    packages=$(sed -n 's/^dev = \[\(.*\)\]$/\1/p' "$root/pyproject.toml" | tr -d '",')
-    # shellcheck disable=SC2086  # one word a package
-    install -r "$root/requirements.txt" $packages
+    echo "Installing the packages of requirements.txt into $venv (once; this takes some minutes)" >&2
+    if [ -e "$marker" ]; then
+        rm -rf "$venv"
+    fi
+    touch "$marker"
+    if [ ! -x "$venv/bin/python" ] && ! "$base" -m venv "$venv" >&2; then
+        echo "error: $base cannot make a virtual environment; install its venv module (Debian, Ubuntu: python3-venv)" >&2
+        return 2
+    fi
+    if ! "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@" >&2 </dev/null; then
+        echo "error: the packages could not be installed into $venv (pip says why above); run this again to go on" >&2
+        return 2
+    fi
+    rm "$marker"
+    python=$venv/bin/python
 }

@@ -3,7 +3,7 @@
 Float32 kernels differ in the last bits from one processor, batch size or number of threads to the next, and over a
 whole picture some pixel always lies close enough to a rounding boundary to show it. In float64 the differences are
 near 1e-16, and rounding to uint8 hides them. PyTorch's own float64 convolution leaves most of the processor idle; the
-one here gives the matrix product of the BLAS library pieces of a good size, and is two to three times as fast.
+one here gives the matrix product of the BLAS library pieces of a good size, and takes half the time.
 """
 
 from __future__ import annotations
@@ -71,18 +71,21 @@ def _conv2d(
     pad_h, pad_w = (padding, padding) if isinstance(padding, int) else padding
     out_channels, in_channels, kernel_h, kernel_w = weight.shape
     padded = F.pad(input.permute(0, 2, 3, 1), (0, 0, pad_w, pad_w, pad_h, pad_h)).contiguous()  # (N, H, W, C)
-    n, height, width = len(padded), padded.shape[1] - kernel_h + 1, padded.shape[2] - kernel_w + 1
-    step_n, step_h, step_w, _ = padded.stride()
-    # Every window as kernel_h runs of kernel_w * C neighbours: a view, which overlaps itself.
-    windows = padded.as_strided(
-        (n, height, width, kernel_h, kernel_w * in_channels), (step_n, step_h, step_w, step_h, 1)
-    )
-    matrix = weight.permute(2, 3, 1, 0).reshape(-1, out_channels)
+    n, padded_h, padded_w, _ = padded.shape
+    height, width = padded_h - kernel_h + 1, padded_w - kernel_w + 1
+    # A run is kernel_w neighbours in a row: a view whose runs overlap.
+    run = kernel_w * in_channels
+    runs = padded.as_strided((n, padded_h, width, run), (*padded.stride()[:3], 1))
+    matrices = weight.permute(2, 3, 1, 0).reshape(kernel_h, run, out_channels)
+    if bias is None:
+        bias = weight.new_zeros(out_channels)
     output = padded.new_empty(n, height, width, out_channels)
     images = max(1, ROWS // (height * width))
     for i in range(0, n, images):
-        rows = windows[i : i + images].reshape(-1, len(matrix))
-        torch.mm(rows, matrix, out=output[i : i + images].view(-1, out_channels))
-    if bias is not None:
-        output += bias
+        # With the rows first, the runs that one row of the kernel meets are one matrix: (height * images * width, run).
+        piece = runs[i : i + images].transpose(0, 1).reshape(padded_h, -1, run)
+        total = torch.addmm(bias, piece[:height].flatten(0, 1), matrices[0])
+        for k in range(1, kernel_h):
+            total.addmm_(piece[k : k + height].flatten(0, 1), matrices[k])
+        output[i : i + images] = total.view(height, -1, width, out_channels).transpose(0, 1)
     return output.permute(0, 3, 1, 2)

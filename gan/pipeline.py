@@ -18,8 +18,6 @@ from gan.grid import to_uint8
 from gan.networks import build_generator
 from gan.release import WEIGHTS_FILE, ReleaseConfig
 
-ENCODE_BLOCK = 1024  # texts whose conditions are held at a time by ``draw_many``
-
 
 class TextToFace:
     """Draws faces from texts with a released generator.
@@ -124,29 +122,16 @@ class TextToFace:
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             return to_uint8(self.G(z, c)).cpu()
 
-    def draw_many(
-        self,
-        texts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        style: str | None = None,
-        batch_size: int = 25,
-        progress: bool = False,
-    ) -> Iterator[torch.Tensor]:
-        """Draw as ``draw`` does, a batch at a time: memory does not grow with the number of texts.
+    def draw_many(self, c: torch.Tensor, seeds: Sequence[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
+        """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
 
         Yields:
-            uint8 (at most ``batch_size``, 3, 64, 64), in the order of ``texts``.
+            uint8 (at most ``batch_size``, 3, 64, 64), in the order of ``c``.
         """
-        if len(texts) != len(seeds):
-            raise ValueError(f"{len(texts)} texts and {len(seeds)} seeds")
-        block = max(1, ENCODE_BLOCK // batch_size) * batch_size
-        for start in range(0, len(texts), block):
-            c = self.conditions(texts[start : start + block], style=style, progress=progress)
-            for i in range(0, len(c), batch_size):
-                first = start + i
-                rows = c[i : i + batch_size]
-                yield self.draw_conditions(rows, self.noise(seeds[first : first + len(rows)]))
+        if len(c) != len(seeds):
+            raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
+        for i in range(0, len(c), batch_size):
+            yield self.draw_conditions(c[i : i + batch_size], self.noise(seeds[i : i + batch_size]))
 
     def draw(
         self, texts: Sequence[str], seeds: Sequence[int], *, style: str | None = None, batch_size: int = 25
@@ -162,24 +147,20 @@ class TextToFace:
         Returns:
             uint8 (N, 3, 64, 64).
         """
-        return torch.cat(list(self.draw_many(texts, seeds, style=style, batch_size=batch_size)))
+        return torch.cat(list(self.draw_many(self.conditions(texts, style=style), seeds, batch_size=batch_size)))
 
-    def interpolate(
-        self, text_a: str, text_b: str, *, seed: int = 0, steps: int = 8, style: str | None = None
-    ) -> torch.Tensor:
-        """Faces on the straight line between the conditions of two texts, at one seed.
+    def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:
+        """Faces on the straight line between two conditions, at one seed.
 
         Args:
-            text_a: The text of the first face.
-            text_b: The text of the last face.
+            c: The conditions of the first and of the last face, (2, c_dim).
             seed: The seed of every face.
             steps: Number of faces, at least 2.
-            style: As in ``conditions``.
 
         Returns:
             uint8 (``steps``, 3, 64, 64).
         """
-        a, b = self.conditions([text_a, text_b], style=style)
+        a, b = c
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
 

@@ -123,14 +123,22 @@ def test_interpolation_is_one_strip(model) -> None:
     assert strip.shape == (64, 448, 3)
     assert infer.main(["--text", "red hair", "--seed", "4", "--out", "b.png"]) == 0
     assert np.array_equal(strip[:, :64], pixels("b.png"))
+    assert faces_of("a.png") == [{"text": "red hair", "seed": 4}, {"text": "blue hair", "seed": 4}]
 
 
 def test_style_is_passed_on(make_release, model) -> None:
-    folder = make_release("two", c_dim=7, sources=["extra", "anime"])
+    folder = make_release("two", c_dim=27, sources=["extra", "anime"])
     for style in ("extra", "anime"):
         args = ["--text", "red hair", "--model", str(folder), "--style", style, "--out", f"{style}.png"]
         assert infer.main(args) == 0
     assert not np.array_equal(pixels("extra.png"), pixels("anime.png"))
+
+
+def test_what_was_not_understood_is_said_once(model, tiny_encoder, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(tiny_encoder, "encode", lambda texts, **_: torch.zeros(len(texts), 25))
+    args = ["--text", "quux", "--text", "quux", "--text", "red hair", "--out", "a.png"]
+    assert infer.main(args) == 0
+    assert capsys.readouterr().err == "warning: nothing recognised in 'quux': hair and eyes are left to chance\n"
 
 
 def break_weights(model: Path) -> None:
@@ -187,7 +195,14 @@ def test_bad_input_is_one_line_and_leaves_nothing(model, capsys, content, args, 
 
 @pytest.mark.parametrize(
     "args",
-    [[], ["--text", "a", *FILE], ["--text", "a", "--num", "0"], ["--text", "a", "--seed", "-1"], ["--steps", "x"]],
+    [
+        [],
+        ["--text", "a", *FILE],
+        ["--text", "a", "--num", "0"],
+        ["--text", "a", "--seed", "-1"],
+        ["--text", "a", "--steps", "3"],
+        ["--interpolate", "a", "b", "--num", "2"],
+    ],
 )
 def test_wrong_arguments_exit_with_usage(model, capsys, args) -> None:
     with pytest.raises(SystemExit) as stopped:

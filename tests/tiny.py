@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-Z_DIM, TEXT_DIM = 8, 5
+Z_DIM, TEXT_DIM = 8, 25
 
 
 class TinyGenerator(nn.Module):
@@ -32,18 +32,16 @@ class TinyGenerator(nn.Module):
 
 
 class HashEncoder:
-    """Every text its own vector, made of the text's digest; ``calls`` counts the texts of each call."""
+    """Every text its own vector in [0, 1], made of the text's digest."""
 
     kind, dim, fingerprint, space = "head", TEXT_DIM, "0f", "attributes-tiny"
 
     def __init__(self, space: str = space) -> None:
         self.space = space
-        self.calls: list[int] = []
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        self.calls.append(len(texts))
         digests = [hashlib.sha256(text.encode()).digest()[: self.dim] for text in texts]
-        return torch.tensor([list(digest) for digest in digests], dtype=torch.float32) / 128 - 1
+        return torch.tensor([list(digest) for digest in digests], dtype=torch.float32) / 255
 
 
 def write_release(folder: Path, **changes: object) -> Path:

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from encoder.errors import InputError
-from gan.pipeline import ENCODE_BLOCK, TextToFace
+from gan.pipeline import TextToFace
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
@@ -73,40 +73,44 @@ def test_the_global_random_state_is_left_alone(make_release, tiny_encoder) -> No
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_many_texts_are_encoded_and_drawn_in_pieces(pipeline, tiny_encoder, monkeypatch) -> None:
-    monkeypatch.setattr(pipeline, "G", lambda z, c: z.new_zeros(len(z), 3, 64, 64))
-    n = ENCODE_BLOCK + 10
-    batches = pipeline.draw_many(["a"] * n, range(n), batch_size=100)
-    assert next(batches).shape == (100, 3, 64, 64)
-    assert sum(tiny_encoder.calls) <= ENCODE_BLOCK  # the rest is not yet encoded
-    assert sum(len(batch) for batch in batches) == n - 100
-    assert sum(tiny_encoder.calls) == n
+def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
+    drawn: list[int] = []
+
+    def draw(c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        drawn.append(len(z))
+        return torch.zeros(len(z), 3, 64, 64, dtype=torch.uint8)
+
+    monkeypatch.setattr(pipeline, "draw_conditions", draw)
+    batches = pipeline.draw_many(pipeline.conditions(["a"] * 60), range(60), batch_size=25)
+    assert len(next(batches)) == 25
+    assert drawn == [25]
+    assert [len(batch) for batch in batches] == [25, 10]
 
 
 def test_texts_and_seeds_must_match(pipeline) -> None:
-    with pytest.raises(ValueError, match="2 texts and 1 seeds"):
+    with pytest.raises(ValueError, match="2 conditions and 1 seeds"):
         pipeline.draw(["a", "b"], [0])
 
 
 def test_interpolation_ends_at_the_two_texts(pipeline) -> None:
-    strip = pipeline.interpolate("a", "b", seed=3, steps=4)
+    strip = pipeline.interpolate(pipeline.conditions(["a", "b"]), seed=3, steps=4)
     assert strip.shape == (4, 3, 64, 64)
     assert torch.equal(strip[[0, 3]], pipeline.draw(["a", "b"], [3, 3]))
     assert not torch.equal(strip[1], strip[0])
 
 
 def test_style_is_the_last_part_of_the_condition(make_release, tiny_encoder) -> None:
-    pipeline = TextToFace.from_pretrained(make_release(c_dim=7, sources=["extra", "anime"]))
-    assert pipeline.conditions(["a"]).shape == (1, 7)
-    assert pipeline.conditions(["a"])[0, 5:].tolist() == [1, 0]
-    assert pipeline.conditions(["a"], style="anime")[0, 5:].tolist() == [0, 1]
+    pipeline = TextToFace.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
+    assert pipeline.conditions(["a"]).shape == (1, 27)
+    assert pipeline.conditions(["a"])[0, 25:].tolist() == [1, 0]
+    assert pipeline.conditions(["a"], style="anime")[0, 25:].tolist() == [0, 1]
     assert not torch.equal(pipeline.draw(["a"], [0]), pipeline.draw(["a"], [0], style="anime"))
     with pytest.raises(InputError, match="style 'oil' is unknown to this model; it knows: extra, anime"):
         pipeline.draw(["a"], [0], style="oil")
 
 
 def test_weights_of_another_encoder(make_release, tiny_encoder) -> None:
-    conditioning = {"kind": "pooled", "dim": 5, "space": "pooled-ab12"}
+    conditioning = {"kind": "pooled", "dim": 25, "space": "pooled-ab12"}
     with pytest.raises(InputError, match=r"tiny: .* text encoder pooled-ab12 .* not with attributes-tiny .*; use that"):
         TextToFace.from_pretrained(make_release(conditioning=conditioning))
 
@@ -184,5 +188,5 @@ def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
     folder = make_release()
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "sources": ["extra", "anime"]}))
-    with pytest.raises(InputError, match="c_dim is 5, but the text condition has 5 numbers and there are 2 styles"):
+    with pytest.raises(InputError, match="c_dim is 25, but the text condition has 25 numbers and there are 2 styles"):
         TextToFace.from_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Measures of generated faces: pure functions of features, groups and labels, in float64; nothing here loads a network.
+"""Measures of generated faces: pure functions of features, groups and labels. Nothing here loads a network.
 
 Sets of features are (N, F) tensors. Distances between sets depend on their sizes, so compare only numbers that were
 taken with the same number of faces a side.
@@ -26,19 +26,21 @@ class Estimate:
 
 
 def bootstrap_mean(values: Tensor, generator: torch.Generator, rounds: int = 1000) -> Estimate:
-    """The mean of values (N,), with its percentile bootstrap interval (Efron 1979)."""
+    """The mean of values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979)."""
     values = values.double()
-    chosen = torch.randint(len(values), (rounds, len(values)), generator=generator)
-    low, high = values[chosen].mean(1).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64))
-    return Estimate(values.mean().item(), low.item(), high.item())
+    means = torch.stack(
+        [values[torch.randint(len(values), (len(values),), generator=generator)].mean() for _ in range(rounds)]
+    )
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Estimate(values.mean().item(), low, high)
 
 
 def half_sample_interval(
-    distance: Callable[[Tensor, Tensor], float], x: Tensor, y: Tensor, generator: torch.Generator, rounds: int = 50
+    distance: Callable[[Tensor, Tensor], float], x: Tensor, y: Tensor, generator: torch.Generator, rounds: int = 20
 ) -> Estimate:
-    """The distance between two sets, with a normal interval from the spread over random halves of both.
+    """The distance between two sets, with a normal interval from its spread over random halves of both.
 
-    The bootstrap without replacement (Politis and Romano 1994): at one half, its spread is the standard error of the
+    The bootstrap without replacement (Politis and Romano 1994): at one half, the spread is the standard error of the
     whole. A resample with replacement would not do, for its duplicates raise every distance between sets.
     """
 
@@ -69,10 +71,9 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
 def kernel_distance(x: Tensor, y: Tensor) -> float:
     """Squared maximum mean discrepancy under the kernel ``(x.y / F + 1)^3``, unbiased: Binkowski et al. 2018."""
-    x, y = x.double(), y.double()
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
+        return ((a @ b.T).double() / a.shape[1] + 1) ** 3
 
     def within(a: Tensor) -> Tensor:
         k = kernel(a, a)
@@ -88,35 +89,44 @@ def principal_directions(features: Tensor, count: int) -> Tensor:
     return directions.flip(1)[:, :count]
 
 
-def neighbourhood_radii(real: Tensor, k: int = 5) -> Tensor:
+def density_and_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[Tensor, Tensor]:
+    """Density and coverage, face by face, after Naeem et al. 2020, with neighbourhoods of ``k`` real faces.
+
+    Returns:
+        (M,) of each fake: in how many real neighbourhoods it lies, over ``k``; the mean is the density, 1 where fakes
+        lie as densely as real ones. (N,) of each real face: 1 where some fake lies in its neighbourhood, else 0; the
+        mean is the coverage.
+    """
+    inside = torch.cdist(real.double(), fake.double()) <= _radii(real, k)[:, None]  # (N, M)
+    return inside.sum(0).double() / k, inside.any(1).double()
+
+
+def realism(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
+    """How deep each fake lies in the real neighbourhoods, after Kynkaanniemi et al. 2019, section 5: (M,).
+
+    The largest ratio of a real face's radius to the fake's distance from it; at least 1 inside of some neighbourhood.
+    """
+    distances = torch.cdist(real.double(), fake.double()).clamp_min(1e-12)
+    return (_radii(real, k)[:, None] / distances).amax(0)
+
+
+def _radii(real: Tensor, k: int) -> Tensor:
     """The distance (N,) of every feature to its ``k``-th nearest neighbour in the set, itself left out."""
     return torch.cdist(real.double(), real.double()).kthvalue(k + 1, dim=1).values
 
 
-def density_and_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[Tensor, Tensor]:
-    """Density and coverage, face by face, after Naeem et al. 2020.
-
-    Returns:
-        (M,) of each fake: in how many real neighbourhoods it lies, over ``k``; the mean is the density (1: as dense as
-        the real ones). (N,) of each real one: 1 where some fake lies in its neighbourhood; the mean is the coverage.
-    """
-    inside = torch.cdist(real.double(), fake.double()) <= neighbourhood_radii(real, k)[:, None]  # (N, M)
-    return inside.sum(0) / k, inside.any(1).double()
-
-
-def diversity(features: Tensor, groups: Tensor) -> Tensor:
-    """The mean distance between two members of a group, for every group with two members or more, in ascending order.
+def diversity(features: Tensor, groups: Tensor) -> dict[int, float]:
+    """The mean distance between two members of each group that has two members or more.
 
     Args:
         features: (N, F).
         groups: int64 (N,).
     """
-    means = []
-    for group in groups.unique():
-        members = features[groups == group].double()
-        if len(members) > 1:
-            means.append(torch.pdist(members).mean())
-    return torch.stack(means) if means else torch.empty(0, dtype=torch.float64)
+    return {
+        group: torch.pdist(features[groups == group].double()).mean().item()
+        for group, count in zip(*(part.tolist() for part in groups.unique(return_counts=True)), strict=True)
+        if count > 1
+    }
 
 
 def closeness_to_training(faces: Tensor, training: Tensor, neighbours: int = 50) -> tuple[Tensor, Tensor]:

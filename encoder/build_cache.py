@@ -30,11 +30,11 @@ def build_cache(kind: str, folder: Path) -> Path:
     """
     captions = sorted(canonical_captions())
     encoder = load_source(kind)
-    vectors = encoder.encode(captions, progress=True)
     path = folder / cache_name(kind)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as building:
+            vectors = encoder.encode(captions, progress=True)
             cache = EmbeddingCache(Path(building) / path.name)
             cache.put(encoder.fingerprint, dict(zip(captions, vectors, strict=True)))
             if len(cache.get(encoder.fingerprint, captions)) < len(captions):

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 _TABLE = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum BLOB NOT NULL)"
 _LOOKUP_SIZE = 500  # placeholders in one query; the limit of old SQLite builds is 999
 _LOCK_SECONDS = 60  # how long to wait for another process's transaction, which takes milliseconds
+_FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)  # the last from a message that quotes a damaged schema
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT)
 
 
 class EmbeddingCache:
@@ -62,10 +64,15 @@ class EmbeddingCache:
         texts_by_key = {_key(fingerprint, text): text for text in texts}
         try:
             rows = self._select(list(texts_by_key))
-        except (sqlite3.Error, OSError) as error:
+        except _FAILURES as error:
             self._recover(error)
             return {}
-        sound = [(key, vector) for key, vector, checksum in rows if checksum == _checksum(key, vector)]
+        # A damaged file can give a row of another key, and text where bytes were written.
+        sound = [
+            (key, vector)
+            for key, vector, checksum in rows
+            if key in texts_by_key and isinstance(vector, bytes) and checksum == _checksum(key, vector)
+        ]
         if len(sound) < len(rows):
             self._warn(f"{len(rows) - len(sound)} of its vectors are damaged and are made afresh")
         return {texts_by_key[key]: _from_bytes(vector) for key, vector in sound}
@@ -81,7 +88,7 @@ class EmbeddingCache:
                 with closing(self._connect()) as connection, connection:
                     connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
                 return
-            except (sqlite3.Error, OSError) as error:
+            except _FAILURES as error:
                 self._recover(error)
             if not self._usable:
                 return
@@ -94,7 +101,7 @@ class EmbeddingCache:
         connection = sqlite3.connect(self.path, timeout=_LOCK_SECONDS)
         try:
             connection.execute(_TABLE)
-        except sqlite3.Error:
+        except _FAILURES:
             connection.close()
             raise
         return connection
@@ -110,10 +117,10 @@ class EmbeddingCache:
                 ).fetchall()
         return rows
 
-    def _recover(self, error: sqlite3.Error | OSError) -> None:
+    def _recover(self, error: Exception) -> None:
         """After a failed call: begin a damaged file anew; go on without a cache that cannot be used at all."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the class of an extended code
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) and not self.read_only:
+        if (code in _DAMAGE or isinstance(error, UnicodeDecodeError)) and not self.read_only:
             try:
                 self.path.unlink(missing_ok=True)
                 self.path.with_name(f"{self.path.name}-journal").unlink(missing_ok=True)

@@ -160,7 +160,8 @@ class MiniLM:
         ids = self.token_ids(texts)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         start = 0
-        with tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=not progress) as bar:
+        hidden = None if progress else True  # None: only where there is no terminal
+        with tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=hidden) as bar:
             while start < len(order):
                 n = max(1, min(batch_size, _BATCH_TOKENS // len(ids[order[start]])))
                 rows = order[start : start + n]

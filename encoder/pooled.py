@@ -139,6 +139,7 @@ class PooledEncoder:
     def _statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and standard deviation (D,), float64."""
         vectors = self._sentences.encode(list(canonical_captions())).double()
+        # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
         return vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)
 
 

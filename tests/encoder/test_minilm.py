@@ -82,6 +82,19 @@ def test_float64_embeddings_do_not_depend_on_the_batch(folder: Path) -> None:
         assert torch.equal(together.flip(0), model.pooled(TEXTS[::-1]).float())
 
 
+def test_float64_embeddings_do_not_depend_on_the_threads() -> None:
+    model = MiniLM.load(ENCODER_DIR, torch.float64)
+    threads = torch.get_num_threads()
+    try:
+        results = []
+        for count in (1, 2):
+            torch.set_num_threads(count)
+            results.append(model.pooled(TEXTS).float())
+    finally:
+        torch.set_num_threads(threads)
+    assert torch.equal(*results)
+
+
 def test_batches_cover_every_text_once_and_stay_small(folder: Path) -> None:
     model = MiniLM.load(folder)
     texts = ["pink hair", "word " * 50] * 200

@@ -1,0 +1,149 @@
+"""Which text each face is shown with in training: the right one, and one that is truly wrong."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from encoder.base import TextEncoder
+from encoder.captions import SLOTS, Attributes
+from encoder.errors import InputError
+from encoder.grammar import Grammar
+
+SHAPE = tuple(1 + len(values) for values in SLOTS.values())
+"""Combinations of attributes by slot, unstated first: (13, 12, 3)."""
+
+
+def wordings(attributes: Attributes, count: int, rng: random.Random) -> list[str]:
+    """``count`` texts that state exactly ``attributes``: the canonical one, then the grammar's."""
+    grammar = Grammar(rng)
+    colours = {slot: value for slot in ("hair", "eyes") if (value := getattr(attributes, slot))}
+    forms = grammar.forms.both if len(colours) == 2 else getattr(grammar.forms, next(iter(colours), "empty"))
+    stated = {slot: {value: 1.0} if (value := getattr(attributes, slot)) else {} for slot in SLOTS}
+    texts = [attributes.caption]
+    for _ in range(20 * count):  # not every form has room for every attribute
+        if len(texts) == count:
+            break
+        length = 1.0 if attributes.length else 0.0
+        caption = grammar.fill(rng.choice(forms), list(colours), length=length, framed=0.4, colours=colours)
+        if caption.mixtures == stated:
+            texts.append(caption.text)
+    return texts + texts[:1] * (count - len(texts))
+
+
+class Conditions:
+    """The captions of every combination of attributes, and their vectors.
+
+    Args:
+        encoder: Text to ``c``.
+        count: Wordings a combination.
+        live: Encode at every look-up instead of once; the vectors are the same.
+        seed: Of the wordings.
+        progress: Whether to show a progress bar while encoding.
+    """
+
+    def __init__(
+        self, encoder: TextEncoder, *, count: int = 1, live: bool = False, seed: int = 0, progress: bool = False
+    ) -> None:
+        self.encoder, self.count, self.live = encoder, count, live
+        rng = random.Random(seed)
+        combinations = [
+            Attributes.from_indices((hair, eyes, length))
+            for hair, eyes, length in itertools.product(*(range(n) for n in SHAPE))
+        ]
+        self.texts = [text for combination in combinations for text in wordings(combination, count, rng)]
+        vectors = encoder.encode(self.texts, progress=progress)
+        if encoder.kind == "head":
+            # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.
+            from encoder.reading import attributes
+
+            misread = torch.tensor([attributes(c) != combinations[i // count] for i, c in enumerate(vectors)])
+            canonical = torch.arange(len(vectors)) // count * count
+            rows = torch.where(misread, canonical, torch.arange(len(vectors)))
+            self.texts, vectors = [self.texts[row] for row in rows.tolist()], vectors[rows]
+        self.vectors = None if live else vectors
+
+    @property
+    def dim(self) -> int:
+        """The size of a condition."""
+        return self.encoder.dim
+
+    def draw(self, attributes: Tensor, generator: torch.Generator) -> Tensor:
+        """The conditions of random wordings: attributes int64 (N, 3) -> float32 (N, dim)."""
+        hair, eyes, length = attributes.unbind(1)
+        wording = torch.randint(self.count, (len(attributes),), generator=generator)
+        rows = ((hair * SHAPE[1] + eyes) * SHAPE[2] + length) * self.count + wording
+        if self.vectors is None:
+            return self.encoder.encode([self.texts[row] for row in rows.tolist()])
+        return self.vectors[rows]
+
+
+class WrongAttributes:
+    """Draws attributes that contradict a face: another hair colour, another eye colour or both, a third each.
+
+    Captions repeat, so another row of the batch may well say the same thing; here the text is wrong by construction.
+
+    Args:
+        attributes: int64 (N, 3), those of the training set; wrong values are values that occur in it.
+    """
+
+    def __init__(self, attributes: Tensor) -> None:
+        self.present = [column[column > 0].unique() for column in attributes.unbind(1)]
+        if all(len(values) < 2 for values in self.present):
+            raise InputError("all faces have the same caption: there is no wrong text to learn from; add other faces")
+
+    def draw(self, known: Tensor, stated: Tensor, generator: torch.Generator) -> Tensor:
+        """Attributes to show a face under as the wrong text.
+
+        Args:
+            known: int64 (N, 3), what is true of each face; 0 is unknown. Something must be known of every face.
+            stated: int64 (N, 3), what the right text says of it.
+            generator: The source of randomness.
+
+        Returns:
+            int64 (N, 3): ``stated``, but wrong in a random non-empty subset of what is known.
+        """
+        changeable = torch.stack(
+            [(column > 0) & (len(values) > 1) for column, values in zip(known.unbind(1), self.present, strict=True)], 1
+        )
+        # Every non-empty subset of the changeable slots is as likely as another; there are 7 of three slots.
+        subsets = torch.cartesian_prod(*[torch.tensor([False, True])] * known.shape[1])[1:]  # (7, 3)
+        allowed = (~subsets[None] | changeable[:, None]).all(2)  # (N, 7)
+        allowed |= ~allowed.any(1, keepdim=True)
+        chosen = subsets[torch.multinomial(allowed.float(), 1, generator=generator).squeeze(1)]
+        chosen &= changeable
+        wrong = stated.clone()
+        for slot, values in enumerate(self.present):
+            if len(values) < 2:
+                continue
+            place = torch.searchsorted(values, known[:, slot].contiguous())
+            shift = torch.randint(1, len(values), (len(known),), generator=generator)
+            other = values[(place + shift) % len(values)]
+            wrong[:, slot] = torch.where(chosen[:, slot], other, stated[:, slot])
+        return wrong
+
+
+def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tensor:
+    """Each attribute left unstated with ``chance``: int64 (N, 3) -> int64 (N, 3)."""
+    kept = torch.rand(attributes.shape, generator=generator) >= chance
+    return attributes * kept
+
+
+def join_source(c: Tensor, sources: Tensor, source_names: Sequence[str]) -> Tensor:
+    """``c (N, dim)`` and, where there are several sources, a place for each: the condition the networks take."""
+    if len(source_names) < 2:
+        return c
+    return torch.cat([c, torch.nn.functional.one_hot(sources, len(source_names)).to(c.dtype)], dim=1)
+
+
+def read_captions(texts: Sequence[str]) -> Tensor:
+    """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
+    from encoder import load_encoder
+    from encoder.reading import attributes
+
+    vectors = load_encoder("head").encode(texts, progress=True)
+    return torch.tensor([attributes(c).indices for c in vectors])

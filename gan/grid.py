@@ -1,0 +1,89 @@
+"""Images out: from the generator's range to uint8, tiled into one picture, and written as PNG."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+WHITE = 255
+
+
+def to_uint8(img: torch.Tensor) -> torch.Tensor:
+    """Images in [-1, 1] to uint8: ``(img + 1) * 127.5``, half rounded to even, clamped to 0 to 255; any shape."""
+    return ((img + 1) * 127.5).round().clamp(0, WHITE).byte()
+
+
+def tile(images: torch.Tensor, per_row: int = 5) -> torch.Tensor:
+    """Lay images out row by row in one picture.
+
+    Args:
+        images: uint8 (N, 3, H, W), N at least 1.
+        per_row: Images a row. Fewer images than that make one shorter row; a last row that is not full ends in white.
+
+    Returns:
+        uint8 (3, rows * H, columns * W).
+    """
+    n, channels, height, width = images.shape
+    columns = min(per_row, n)
+    rows = -(-n // columns)
+    cells = images.new_full((rows * columns, channels, height, width), WHITE)
+    cells[:n] = images
+    cells = cells.reshape(rows, columns, channels, height, width)
+    return cells.permute(2, 0, 3, 1, 4).reshape(channels, rows * height, columns * width)
+
+
+def check_png_path(path: Path) -> None:
+    """Raise ``InputError`` where ``save_png`` could not write ``path``, before time is spent on a picture."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give the name of a .png file")
+    if path.suffix.lower() != ".png":
+        raise InputError(f"{path}: pictures are written as PNG; give a file name that ends in .png")
+    check_folder(path.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``InputError`` where ``folder`` neither is a folder that can be written nor can be made."""
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise InputError(f"{existing}: is a file, so the folder {folder} cannot be made; choose another folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{existing}: cannot be written; choose another folder or change its permissions")
+
+
+def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
+    """Write a picture, whole or not at all; its folder is made where it is missing.
+
+    The pixels are stored, not compressed: what a compressor makes of the same pixels depends on the zlib that Pillow
+    was built with, and on the processor, while equal pictures are to be equal files everywhere.
+
+    Args:
+        path: The file to write or replace.
+        image: uint8 (3, H, W).
+        text: Metadata, written as ``iTXt`` chunks (UTF-8) in this order.
+
+    Raises:
+        InputError: The folder cannot be made or written, or the disk is full.
+    """
+    from PIL import Image, PngImagePlugin
+
+    info = PngImagePlugin.PngInfo()
+    for key, value in text.items():
+        info.add_itxt(key, value)
+    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            picture.save(temporary, format="PNG", compress_level=0, pnginfo=info)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error

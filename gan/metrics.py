@@ -1,0 +1,157 @@
+"""Measures of generated faces: pure functions of features, groups and labels. Nothing here loads a network.
+
+Sets of features are (N, F) tensors. Distances between sets depend on their sizes, so compare only numbers that were
+taken with the same number of faces a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+def bootstrap_mean(values: Tensor, generator: torch.Generator, rounds: int = 1000) -> Estimate:
+    """The mean of values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979)."""
+    values = values.double()
+    means = torch.stack(
+        [values[torch.randint(len(values), (len(values),), generator=generator)].mean() for _ in range(rounds)]
+    )
+    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Estimate(values.mean().item(), low, high)
+
+
+def half_sample_interval(
+    distance: Callable[[Tensor, Tensor], float], x: Tensor, y: Tensor, generator: torch.Generator, rounds: int = 20
+) -> Estimate:
+    """The distance between two sets, with a normal interval from its spread over random halves of both.
+
+    The bootstrap without replacement (Politis and Romano 1994): at one half, the spread is the standard error of the
+    whole. A resample with replacement would not do, for its duplicates raise every distance between sets.
+    """
+
+    def half(features: Tensor) -> Tensor:
+        return features[torch.randperm(len(features), generator=generator)[: len(features) // 2]]
+
+    value = distance(x, y)
+    spread = torch.tensor([distance(half(x), half(y)) for _ in range(rounds)], dtype=torch.float64).std().item()
+    return Estimate(value, value - 1.96 * spread, value + 1.96 * spread)
+
+
+def frechet_distance(x: Tensor, y: Tensor) -> float:
+    """Frechet distance (squared) between the Gaussians fitted to two sets, as in Heusel et al. 2017.
+
+    ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``; the last trace is the sum of the singular values of
+    ``C_x^(1/2) C_y^(1/2)``, hence of ``R_x R_y^T`` for any square roots ``C = R^T R``, which needs no matrix root.
+    """
+    x, y = x.double(), y.double()
+    mean_x, mean_y = x.mean(0), y.mean(0)
+    root_x, root_y = (
+        torch.linalg.qr((features - mean) / (len(features) - 1) ** 0.5).R
+        for features, mean in ((x, mean_x), (y, mean_y))
+    )
+    cross = torch.linalg.svdvals(root_x @ root_y.T).sum()
+    distance = (mean_x - mean_y).square().sum() + root_x.square().sum() + root_y.square().sum() - 2 * cross
+    return max(distance.item(), 0.0)
+
+
+def kernel_distance(x: Tensor, y: Tensor) -> float:
+    """Squared maximum mean discrepancy under the kernel ``(x.y / F + 1)^3``, unbiased: Binkowski et al. 2018."""
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return ((a @ b.T).double() / a.shape[1] + 1) ** 3
+
+    def within(a: Tensor) -> Tensor:
+        k = kernel(a, a)
+        return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
+
+    return (within(x) + within(y) - 2 * kernel(x, y).mean()).item()
+
+
+def principal_directions(features: Tensor, count: int) -> Tensor:
+    """The main directions (F, ``count``) of a set about its mean, the largest variance first."""
+    centred = features.double() - features.double().mean(0)
+    _, directions = torch.linalg.eigh(centred.T @ centred)  # ascending
+    return directions.flip(1)[:, :count]
+
+
+def density_and_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[Tensor, Tensor]:
+    """Density and coverage, face by face, after Naeem et al. 2020, with neighbourhoods of ``k`` real faces.
+
+    Returns:
+        (M,) of each fake: in how many real neighbourhoods it lies, over ``k``; the mean is the density, 1 where fakes
+        lie as densely as real ones. (N,) of each real face: 1 where some fake lies in its neighbourhood, else 0; the
+        mean is the coverage.
+    """
+    inside = torch.cdist(real.double(), fake.double()) <= _radii(real, k)[:, None]  # (N, M)
+    return inside.sum(0).double() / k, inside.any(1).double()
+
+
+def realism(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
+    """How deep each fake lies in the real neighbourhoods, after Kynkaanniemi et al. 2019, section 5: (M,).
+
+    The largest ratio of a real face's radius to the fake's distance from it; at least 1 inside of some neighbourhood.
+    """
+    distances = torch.cdist(real.double(), fake.double()).clamp_min(1e-12)
+    return (_radii(real, k)[:, None] / distances).amax(0)
+
+
+def _radii(real: Tensor, k: int) -> Tensor:
+    """The distance (N,) of every feature to its ``k``-th nearest neighbour in the set, itself left out."""
+    return torch.cdist(real.double(), real.double()).kthvalue(k + 1, dim=1).values
+
+
+def diversity(features: Tensor, groups: Tensor) -> dict[int, float]:
+    """The mean distance between two members of each group that has two members or more.
+
+    Args:
+        features: (N, F).
+        groups: int64 (N,).
+    """
+    return {
+        group: torch.pdist(features[groups == group].double()).mean().item()
+        for group, count in zip(*(part.tolist() for part in groups.unique(return_counts=True)), strict=True)
+        if count > 1
+    }
+
+
+def closeness_to_training(faces: Tensor, training: Tensor, neighbours: int = 50) -> tuple[Tensor, Tensor]:
+    """How much closer each face is to its nearest training face than to that one's rivals.
+
+    The distance to the nearest one alone would accuse smooth faces, which are near to everything; over the mean
+    distance to the nearest ``neighbours`` it does not (Carlini et al. 2023, section 4).
+
+    Args:
+        faces: (N, F).
+        training: (M, F), with a mirrored copy of every training face if mirrored copies are to be found.
+        neighbours: Number of nearest ones that are averaged.
+
+    Returns:
+        (N,) the ratio, 0 for a copy and nearly 1 for a face that is near to none in particular; int64 (N,) the
+        nearest training face.
+    """
+    ratios, nearest = [], []
+    for chunk in faces.float().split(256):
+        distances, found = torch.cdist(chunk, training.float()).topk(min(neighbours, len(training)), largest=False)
+        ratios.append(distances[:, 0] / distances.mean(1).clamp_min(1e-12))
+        nearest.append(found[:, 0])
+    return torch.cat(ratios), torch.cat(nearest)
+
+
+def confusion(asked: Tensor, read: Tensor, classes: int) -> Tensor:
+    """How often each colour was read, int64 (``classes``, ``classes``), by the colour asked for; labels from 0."""
+    return torch.bincount(asked * classes + read, minlength=classes**2).view(classes, classes)

@@ -1,0 +1,201 @@
+"""The default architecture: residual blocks without normalisation, a style per block, a projection discriminator.
+
+Sources: the normalisation-free residual GAN of R3GAN (arXiv 2501.05441), the style modulation of StyleGAN
+(arXiv 1812.04948, here a plain scale and shift as in FiLM, arXiv 1709.07871), zero-initialised residual branches
+as in Fixup (arXiv 1901.09321) and the projection discriminator (arXiv 1802.05637).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAK = 0.2
+LINEAR_GAIN = math.sqrt((1 + LEAK**2) / 2)  # takes He initialisation back to unit gain where no activation follows
+
+
+def activate(x: Tensor) -> Tensor:
+    """LeakyReLU with slope 0.2."""
+    return F.leaky_relu(x, LEAK)
+
+
+def initialise(layer: nn.Conv2d | nn.Linear, *, gain: float | None = None) -> None:
+    """He initialisation for LeakyReLU (arXiv 1502.01852) times ``gain``; the bias starts at zero."""
+    nn.init.kaiming_normal_(layer.weight, a=LEAK)
+    if gain is not None:
+        with torch.no_grad():
+            layer.weight.mul_(gain)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def conv(in_channels: int, out_channels: int, kernel: int, *, gain: float | None = None, bias: bool = True) -> nn.Conv2d:
+    """A same-size convolution with this file's initialisation."""
+    layer = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
+    initialise(layer, gain=gain)
+    return layer
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Rows ``(N, dim)`` scaled to unit mean square, so that conditions of any kind start with a say; 0 stays 0."""
+    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 0.01)
+
+
+def linear(in_features: int, out_features: int, *, gain: float | None = None) -> nn.Linear:
+    """A dense layer with this file's initialisation."""
+    layer = nn.Linear(in_features, out_features)
+    initialise(layer, gain=gain)
+    return layer
+
+
+class Modulation(nn.Module):
+    """A scale and a shift of every channel, read from the style; the identity at the start of training."""
+
+    def __init__(self, style_dim: int, channels: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(style_dim, 2 * channels)
+        nn.init.zeros_(self.affine.weight)
+        nn.init.zeros_(self.affine.bias)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """``x (N, C, H, W)`` and the style ``w (N, style_dim)`` -> ``(N, C, H, W)``."""
+        scale, shift = self.affine(w)[:, :, None, None].chunk(2, dim=1)
+        return x * (1 + scale) + shift
+
+
+class GeneratorBlock(nn.Module):
+    """Two modulated convolutions around a 1x1 shortcut; with ``up`` the second works at twice the resolution.
+
+    Modulation and activation stay at the lower resolution, where they cost a quarter.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, style_dim: int, *, up: bool) -> None:
+        super().__init__()
+        self.up = up
+        self.modulate1 = Modulation(style_dim, in_channels)
+        self.conv1 = conv(in_channels, out_channels, 3)
+        self.modulate2 = Modulation(style_dim, out_channels)
+        self.conv2 = conv(out_channels, out_channels, 3, gain=0.25)
+        self.shortcut = conv(in_channels, out_channels, 1, gain=LINEAR_GAIN, bias=False)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """``x (N, C_in, H, W)``, ``w (N, style_dim)`` -> ``(N, C_out, H', W')``, ``H' = 2H`` with ``up``, else ``H``."""
+        h = self.conv1(activate(self.modulate1(x, w)))
+        h = activate(self.modulate2(h, w))
+        skip = self.shortcut(x)
+        if self.up:
+            h, skip = upsample(h), upsample(skip)
+        return skip + self.conv2(h)
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Bilinear, twice the size: unlike nearest it leaves no 2x2 blocks for the convolutions to undo."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Generator(nn.Module):
+    """Noise and condition -> style -> a learned 4x4 start -> blocks up to 32x32 -> few, unmodulated channels at 64x64.
+
+    A CPU's time at 64x64 goes into moving memory rather than into arithmetic, so most of the network works below that.
+
+    Args:
+        z_dim: size of the noise ``z``, standard normal.
+        c_dim: size of the condition ``c``.
+        widths: channels at 4x4, 8x8, 16x16 and 32x32.
+        detail_width: channels that are interpolated to 64x64, halved there.
+        style_dim: size of the style ``w`` that modulates every block.
+    """
+
+    def __init__(
+        self,
+        z_dim: int,
+        c_dim: int,
+        widths: Sequence[int] = (256, 192, 128, 64),
+        detail_width: int = 32,
+        style_dim: int = 256,
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim = z_dim, c_dim
+        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, 128))
+        self.mapping = nn.Sequential(linear(z_dim + 128, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
+        self.start = linear(style_dim, widths[0] * 4 * 4)
+        self.blocks = nn.ModuleList(
+            [GeneratorBlock(a, b, style_dim, up=True) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+            + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
+        )
+        self.modulate = Modulation(style_dim, widths[-1])
+        self.to_detail = conv(widths[-1], detail_width, 3)
+        self.detail = conv(detail_width, detail_width // 2, 3)
+        self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
+
+    def forward(self, z: Tensor, c: Tensor) -> Tensor:
+        """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
+        w = activate(self.mapping(torch.cat([z, normalise(self.embed(c))], dim=1)))
+        x = self.start(w).view(len(w), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+        for block in self.blocks:
+            x = block(x, w)
+        x = activate(self.to_detail(activate(self.modulate(x, w))))
+        x = activate(self.detail(upsample(x)))
+        return torch.tanh(self.to_rgb(x))
+
+
+class DiscriminatorBlock(nn.Module):
+    """A residual block; with ``pool`` it halves the resolution between its two convolutions."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, pool: bool) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(2) if pool else nn.Identity()
+        self.conv1 = conv(in_channels, out_channels, 3)
+        self.conv2 = conv(out_channels, out_channels, 3, gain=0.25)
+        self.shortcut = conv(in_channels, out_channels, 1, gain=LINEAR_GAIN, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C_in, H, W)`` -> ``(N, C_out, H', W')`` with ``H' = H / 2`` where the block pools, else ``H``."""
+        h = self.pool(self.conv1(activate(x)))
+        return self.shortcut(self.pool(x)) + self.conv2(activate(h))
+
+
+class Discriminator(nn.Module):
+    """Image features once, then a score for any condition: ``linear(f) + <embed(c), f> / sqrt(dim)``.
+
+    Args:
+        c_dim: size of the condition ``c``.
+        widths: channels of the 32x32 stem and of the four residual blocks (which end at 4x4).
+        feature_dim: size of the image features ``f``.
+    """
+
+    def __init__(self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256) -> None:
+        super().__init__()
+        self.feature_dim = feature_dim
+        self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
+        initialise(self.stem)
+        last = len(widths) - 2
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+        )
+        self.dense = linear(widths[-1] * 4 * 4, feature_dim)
+        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, feature_dim))
+        self.score_layer = linear(feature_dim, 1)
+
+    def features(self, img: Tensor) -> Tensor:
+        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, feature_dim)``."""
+        x = self.stem(img)
+        for block in self.blocks:
+            x = block(x)
+        return activate(self.dense(activate(x).flatten(1)))
+
+    def score(self, features: Tensor, c: Tensor) -> Tensor:
+        """How real the image is and how well it fits ``c (N, c_dim)``: ``(N,)``, unbounded, higher is better."""
+        # Relativistic losses take differences of scores, which bfloat16's 8 bits are too few for.
+        with torch.autocast(features.device.type, enabled=False):
+            features = features.float()
+            match = (normalise(self.embed(c.float())) * features).sum(dim=1) / math.sqrt(self.feature_dim)
+            return self.score_layer(features).squeeze(1) + match
+
+    def forward(self, img: Tensor, c: Tensor) -> Tensor:
+        """``score(features(img), c)``."""
+        return self.score(self.features(img), c)

@@ -1,0 +1,129 @@
+"""Training objectives, side by side. To add one, write a class here and decorate it with its key.
+
+An objective is two losses, both minimised, and at times a penalty. ``D.features`` runs once per image: the right and
+the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1], ``c`` and ``c_wrong`` ``(N, c_dim)``: the
+condition of the real image, and one that states another colour of hair, of eyes or of both. The fake of row ``i`` is
+drawn for ``c[i]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+OBJECTIVES: dict[str, type[Objective]] = {}
+"""Every objective by its key."""
+
+
+def register(name: str) -> Callable[[type[Objective]], type[Objective]]:
+    """Class decorator: adds an objective to ``OBJECTIVES``."""
+
+    def add(objective: type[Objective]) -> type[Objective]:
+        OBJECTIVES[name] = objective
+        return objective
+
+    return add
+
+
+class Objective:
+    """What the loop asks of an objective.
+
+    Attributes:
+        d_steps: discriminator steps, each on new images, for one generator step.
+        penalty_interval: the penalty is taken every so many discriminator steps, times as much; 0 is never.
+    """
+
+    d_steps: ClassVar[int] = 1
+    penalty_interval: ClassVar[int] = 0
+
+    def check(self, D: nn.Module) -> None:
+        """Raises ``ValueError`` where the discriminator cannot serve this objective."""
+
+    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """The scalar that the discriminator minimises; ``fake`` carries no gradient."""
+        raise NotImplementedError
+
+    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """The scalar that the generator minimises, while the weights of D are frozen."""
+        raise NotImplementedError
+
+    def penalty(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+        """A scalar added to the discriminator's loss, computed in float32; ``gamma`` is its weight."""
+        raise NotImplementedError
+
+
+@register("gan-cls")
+class GanCls(Objective):
+    """The matching-aware GAN of the assignment (arXiv 1605.05396, algorithm 1).
+
+    Targets: (real, right text) 1; (fake, right text) 0; (real, wrong text) 0, the two zeros sharing one weight.
+    The generator's loss is the non-saturating one.
+    """
+
+    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
+        real_features = D.features(real)
+        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
+        drawn = D.score(D.features(fake), c)
+        return (F.softplus(-right) + 0.5 * (F.softplus(drawn) + F.softplus(wrong))).mean()
+
+    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """``-log s(D(G, c))``."""
+        return F.softplus(-D.score(D.features(fake), c)).mean()
+
+
+@register("r3gan")
+class R3Gan(Objective):
+    """Relativistic pairs with zero-centred penalties on real and fake (R3GAN, arXiv 2501.05441).
+
+    Each pair shares its condition. The mismatch term, with weight 1/2, stands in both players: real faces under a
+    wrong text lose against the right one in D, and fakes should fit their text better than a wrong one in G
+    (arXiv 2303.05511 found the term in D alone to hurt).
+    """
+
+    penalty_interval = 8
+    mismatch_weight: ClassVar[float] = 0.5
+    penalty_share: ClassVar[int] = 4  # the penalty sees every fourth image of the batch
+
+    def check(self, D: nn.Module) -> None:
+        """Refuses batch normalisation: under it the gradient of one image's score belongs to the whole batch."""
+        refuse_batch_norm(D, "r3gan")
+
+    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """``sp(D(G, c) - D(x, c)) + sp(D(x, c_wrong) - D(x, c)) / 2``, sp the softplus."""
+        real_features = D.features(real)
+        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
+        drawn = D.score(D.features(fake), c)
+        return (F.softplus(drawn - right) + self.mismatch_weight * F.softplus(wrong - right)).mean()
+
+    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+        """``sp(D(x, c) - D(G, c)) + sp(D(G, c_wrong) - D(G, c)) / 2``."""
+        with torch.no_grad():
+            right = D.score(D.features(real), c)
+        fake_features = D.features(fake)
+        drawn, wrong = D.score(fake_features, c), D.score(fake_features, c_wrong)
+        return (F.softplus(right - drawn) + self.mismatch_weight * F.softplus(wrong - drawn)).mean()
+
+    def penalty(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+        """R1 + R2: ``gamma / 2 * (E |grad D(x, c)|^2 + E |grad D(G, c)|^2)``, the gradient by the image."""
+        n = max(1, len(real) // self.penalty_share)
+        images = torch.cat([real[:n], fake[:n]])
+        squared = squared_gradient(D, images, torch.cat([c[:n], c[:n]]))
+        return gamma * squared.mean()  # the mean over both halves is half the sum of their means
+
+
+def squared_gradient(D: nn.Module, img: Tensor, c: Tensor) -> Tensor:
+    """``|d D(img, c) / d img|^2`` of each image, ``(N,)``, itself differentiable."""
+    img = img.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(D(img, c).sum(), img, create_graph=True)
+    return gradient.square().sum(dim=(1, 2, 3))
+
+
+def refuse_batch_norm(D: nn.Module, objective: str) -> None:
+    """Raises ``ValueError`` where D has batch normalisation, which makes per-image gradients meaningless."""
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
+        raise ValueError(f"{objective} takes gradients per image: it needs a discriminator without batch normalisation")

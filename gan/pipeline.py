@@ -1,0 +1,191 @@
+"""From texts to faces: the one way in which a released generator is loaded and drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from encoder import load_encoder
+from encoder.base import TextEncoder
+from encoder.errors import InputError
+from gan.float64 import FastFloat64
+from gan.grid import to_uint8
+from gan.networks import build_generator
+from gan.release import WEIGHTS_FILE, ReleaseConfig
+
+
+class TextToFace:
+    """Draws faces from texts with a released generator.
+
+    A picture depends on its text, its seed and the weights alone: noise comes from a generator of its own for each
+    image, on the CPU, and in float64 (the default) the pixels agree for any batch size, number of threads and
+    processor.
+
+    Example:
+        >>> faces = TextToFace.from_pretrained("pretrained/residual-r3gan")
+        >>> faces.draw(["pink hair green eyes"], seeds=[0]).shape
+        torch.Size([1, 3, 64, 64])
+    """
+
+    def __init__(
+        self,
+        G: nn.Module,
+        config: ReleaseConfig,
+        encoder: TextEncoder,
+        *,
+        name: str = "unnamed",
+        dtype: torch.dtype = torch.float64,
+        device: str | torch.device = "cpu",
+    ) -> None:
+        self.config = config
+        self.encoder = encoder
+        self.name = name
+        self.dtype = dtype
+        self.device = torch.device(device)
+        self.G = G.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_dir: str | Path,
+        *,
+        encoder: TextEncoder | None = None,
+        encoder_path: str | Path | None = None,
+        dtype: torch.dtype = torch.float64,
+        device: str | torch.device = "cpu",
+    ) -> TextToFace:
+        """Load a released folder.
+
+        Args:
+            model_dir: A folder with ``config.json`` and ``generator.safetensors``.
+            encoder: The text encoder; by default the one that the config names.
+            encoder_path: The sentence-transformer folder of the default encoder; the bundled one where it is ``None``.
+            dtype: Any floating type. Pictures are the same everywhere in float64 only; float32 is faster.
+            device: ``"cpu"`` or ``"cuda"``.
+
+        Raises:
+            InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
+        """
+        model_dir = Path(model_dir)
+        config = ReleaseConfig.read(model_dir)
+        conditioning = config.conditioning
+        if encoder is None:
+            encoder = load_encoder(conditioning.kind, path=encoder_path)
+        if (encoder.dim, encoder.space) != (conditioning.dim, conditioning.space):
+            raise InputError(
+                f"{model_dir}: these weights were trained with the text encoder {conditioning.space} "
+                f"(kind {conditioning.kind}, {conditioning.dim} numbers), not with {encoder.space} "
+                f"(kind {encoder.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
+            )
+        G = _load_generator(model_dir, config)
+        return cls(G, config, encoder, name=model_dir.resolve().name, dtype=dtype, device=device)
+
+    def noise(self, seeds: Sequence[int]) -> torch.Tensor:
+        """Standard normal noise ``z (N, z_dim)``, each row from its own seed alone.
+
+        Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
+        instructions.
+        """
+        rows = [
+            torch.randn(self.config.z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+            for seed in seeds
+        ]
+        return torch.stack(rows).to(self.device, self.dtype)
+
+    def conditions(self, texts: Sequence[str], *, style: str | None = None, progress: bool = False) -> torch.Tensor:
+        """The generator's conditions ``c (N, c_dim)`` of N texts.
+
+        Args:
+            texts: Any texts.
+            style: The source whose drawing to follow, for a generator with several; the first by default.
+            progress: Whether the encoder shows a progress bar.
+
+        Raises:
+            InputError: An unknown style, or a text that cannot be encoded.
+        """
+        index = self.config.style_index(style)
+        c = self.encoder.encode(texts, progress=progress)
+        if len(self.config.sources) > 1:
+            source = F.one_hot(torch.tensor(index), len(self.config.sources)).expand(len(c), -1)
+            c = torch.cat([c, source.to(c.dtype)], dim=1)
+        return c.to(self.device, self.dtype)
+
+    @torch.inference_mode()
+    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)`` and ``z (N, z_dim)``."""
+        z, c = (x.to(self.device, self.dtype) for x in (z, c))
+        with FastFloat64() if self.dtype == torch.float64 else nullcontext():
+            return to_uint8(self.G(z, c)).cpu()
+
+    def draw_many(self, c: torch.Tensor, seeds: Sequence[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
+        """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
+
+        Yields:
+            uint8 (at most ``batch_size``, 3, 64, 64), in the order of ``c``.
+        """
+        if len(c) != len(seeds):
+            raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
+        for i in range(0, len(c), batch_size):
+            yield self.draw_conditions(c[i : i + batch_size], self.noise(seeds[i : i + batch_size]))
+
+    def draw(
+        self, texts: Sequence[str], seeds: Sequence[int], *, style: str | None = None, batch_size: int = 25
+    ) -> torch.Tensor:
+        """Draw one face of each text.
+
+        Args:
+            texts: N texts, at least one.
+            seeds: N seeds; the same text and seed give the same face, alone or among others.
+            style: As in ``conditions``.
+            batch_size: Faces drawn together.
+
+        Returns:
+            uint8 (N, 3, 64, 64).
+        """
+        return torch.cat(list(self.draw_many(self.conditions(texts, style=style), seeds, batch_size=batch_size)))
+
+    def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:
+        """Faces on the straight line between two conditions, at one seed.
+
+        Args:
+            c: The conditions of the first and of the last face, (2, c_dim).
+            seed: The seed of every face.
+            steps: Number of faces, at least 2.
+
+        Returns:
+            uint8 (``steps``, 3, 64, 64).
+        """
+        a, b = c
+        weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
+        return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
+
+
+def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:
+    """The generator with its weights in float32, as released."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    path = model_dir / WEIGHTS_FILE
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise InputError(f"{path}: {name} is not finite; restore the file")
+    try:
+        with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced below
+            G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{model_dir}: the network of the config cannot be built ({error})") from error
+    try:
+        G.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error
+    return G

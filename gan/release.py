@@ -1,0 +1,92 @@
+"""A released generator: a folder with ``config.json``, ``generator.safetensors`` and a model card.
+
+Importing this module costs nothing, so that a command line can check a folder before it imports PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from encoder.errors import InputError
+
+PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
+DEFAULT_MODEL = PRETRAINED / "residual-r3gan"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "generator.safetensors"
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """What a generator takes as its text condition: the kind of encoder, its size and the space of its vectors."""
+
+    kind: str
+    dim: int
+    space: str
+
+
+@dataclass(frozen=True)
+class ReleaseConfig:
+    """The part of ``config.json`` that drawing needs; other keys there are notes for people.
+
+    Attributes:
+        architecture: A file of ``gan.networks``.
+        z_dim: Size of the noise.
+        c_dim: Size of the generator's condition: the text's, and one place a source where there are several sources.
+        conditioning: What the text's part of the condition is.
+        sources: The data sets that the generator was trained on; with several, ``style`` chooses among them.
+        network: Arguments of the architecture.
+    """
+
+    architecture: str
+    z_dim: int
+    c_dim: int
+    conditioning: Conditioning
+    sources: tuple[str, ...]
+    network: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, model_dir: Path) -> ReleaseConfig:
+        """Read ``config.json`` of a released folder, and see that the weights are there.
+
+        Raises:
+            InputError: No such folder, a file of it missing, or a config that is broken or contradicts itself.
+        """
+        path = model_dir / CONFIG_FILE
+        if not model_dir.is_dir():
+            raise InputError(f"{model_dir}: no such model folder; give a folder that holds {CONFIG_FILE}")
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            if not (model_dir / name).is_file():
+                raise InputError(f"{model_dir}: {name} is missing, so this is not a released model; restore the file")
+        try:
+            raw = json.loads(path.read_text("utf-8"))
+            text = raw["conditioning"]
+            config = cls(
+                architecture=str(raw["architecture"]),
+                z_dim=int(raw["z_dim"]),
+                c_dim=int(raw["c_dim"]),
+                conditioning=Conditioning(str(text["kind"]), int(text["dim"]), str(text["space"])),
+                sources=tuple(raw["sources"]),
+                network=dict(raw.get("network", {})),
+            )
+        except KeyError as error:
+            raise InputError(f"{path}: the key {error} is missing; restore the file") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{path}: is not the config of a released model ({error}); restore the file") from error
+        styles = len(config.sources) if len(config.sources) > 1 else 0
+        if config.c_dim != config.conditioning.dim + styles:
+            raise InputError(
+                f"{path}: c_dim is {config.c_dim}, but the text condition has {config.conditioning.dim} numbers and "
+                f"there are {styles} styles; restore the file"
+            )
+        return config
+
+    def style_index(self, style: str | None) -> int:
+        """The place of ``style`` among the sources, 0 where it is ``None``; an unknown one is an ``InputError``."""
+        if style is None:
+            return 0
+        if style not in self.sources:
+            raise InputError(f"style {style!r} is unknown to this model; it knows: {', '.join(self.sources)}")
+        return self.sources.index(style)

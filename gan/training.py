@@ -1,0 +1,315 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from encoder import load_encoder
+from encoder.captions import Attributes
+from encoder.errors import InputError
+from gan.checkpoint import load_state, save_release, save_state
+from gan.conditions import Conditions, WrongAttributes, drop, join_source
+from gan.config import TrainingConfig
+from gan.dataset import FaceDataset
+from gan.ema import ema_decay, refresh_statistics, update_ema
+from gan.grid import save_png, tile, to_uint8
+from gan.networks import build_discriminator, build_generator
+from gan.objectives import OBJECTIVES
+from gan.progress import Progress
+
+GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
+    ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
+    ("black", "brown"), ("blonde", "blue"), ("red", "yellow"), ("white", "purple"), ("brown", "aqua"),
+]]  # fmt: skip
+GRID_ROWS = 10
+STATISTICS_BATCHES = 20
+
+
+class NonFiniteError(RuntimeError):
+    """A loss or a gradient is no longer a number; the last saved state is from before it."""
+
+
+def cosine(start: float, end: float, progress: float) -> float:
+    """From ``start`` at progress 0 along half a cosine to ``end`` at progress 1 and after it."""
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+
+class Batches:
+    """Endless batches of row numbers: every epoch a new order, none left out between epochs. Resumable."""
+
+    def __init__(self, size: int, batch_size: int, generator: torch.Generator) -> None:
+        self.size, self.batch_size, self.generator = size, batch_size, generator
+        self.order = torch.empty(0, dtype=torch.int64)
+
+    def next(self) -> Tensor:
+        """int64 (batch_size,)."""
+        while len(self.order) < self.batch_size:
+            self.order = torch.cat([self.order, torch.randperm(self.size, generator=self.generator)])
+        rows, self.order = self.order[: self.batch_size], self.order[self.batch_size :]
+        return rows
+
+
+class Trainer:
+    """One run: the networks, their optimizers and everything random, so that a resume is exact.
+
+    Args:
+        config: The settings; ``config.data`` has been loaded as ``faces`` already.
+        faces: The training faces.
+        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/`` and ``state.pt`` go.
+        quiet: Do not show progress.
+    """
+
+    def __init__(self, config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, quiet: bool = False) -> None:
+        self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
+        self.device = torch.device(config.device)
+        torch.manual_seed(config.seed)
+
+        kind = "onehot" if config.encoder == "onehot" else config.conditioning
+        self.encoder = load_encoder(kind, cached=config.encoder == "cached")
+        self.conditions = Conditions(
+            self.encoder,
+            count=1 if config.encoder == "onehot" else config.wordings,
+            live=config.encoder == "live",
+            seed=config.seed,
+            progress=not quiet,
+        )
+        self.wrong = WrongAttributes(faces.attributes)
+        self.n_sources = len(faces.source_names)
+        c_dim = self.encoder.dim + (self.n_sources if self.n_sources > 1 else 0)
+
+        self.G = self.place(build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator))
+        self.D = self.place(build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator))
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.check(self.D)
+        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
+        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
+        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
+
+        self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
+        self.batches = Batches(len(faces), config.batch_size, self.generator)
+        self.cur_nimg = 0
+        self.d_step = 0
+        self.minutes = 0.0
+
+        fixed = torch.Generator().manual_seed(config.seed)
+        self.grid_z = torch.randn(GRID_ROWS * len(GRID_CAPTIONS), config.z_dim, generator=fixed)
+
+    def place(self, network: nn.Module) -> nn.Module:
+        """The network on the run's device, its convolutions in the layout that is fastest."""
+        return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    # -- one step ----------------------------------------------------------------------------------------------------
+
+    def next_batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Real images (N, 3, 64, 64) in [-1, 1], noise z, the right condition c and the wrong one."""
+        config, rows = self.config, self.batches.next()
+        known = self.faces.attributes[rows]
+        stated = drop(known, config.drop_attributes, self.generator)
+        wrong = self.wrong.draw(known, stated, self.generator)
+        sources, names = self.faces.sources[rows], self.faces.source_names
+        c = join_source(self.conditions.draw(stated, self.generator), sources, names)
+        c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
+        z = torch.randn(len(rows), config.z_dim, generator=self.generator)
+        real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
+        real_images = real_images.contiguous(memory_format=torch.channels_last)
+        return real_images, z.to(self.device), c.to(self.device), c_wrong.to(self.device)
+
+    def step(self) -> dict[str, Tensor]:
+        """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
+        config, objective, G, D = self.config, self.objective, self.G, self.D
+        stats: dict[str, Tensor] = {}
+        progress = self.cur_nimg / config.schedule_images
+        lr = cosine(config.lr, config.lr_end, progress)
+        gamma = cosine(config.gamma, config.gamma_end, progress)
+        for optimizer in (self.opt_G, self.opt_D):
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16)
+
+        for remaining in reversed(range(objective.d_steps)):
+            # Draw fakes for the captions of the real images; the last draw serves the generator's step too.
+            real_images, z, c, c_wrong = self.next_batch()
+            with autocast, torch.set_grad_enabled(remaining == 0):
+                fake_images = G(z, c)
+            fake = fake_images.detach()
+
+            # Step the discriminator.
+            with autocast:
+                loss_D = objective.discriminator_loss(D, real_images, fake, c, c_wrong)
+            stats["loss_D"] = loss_D.detach()
+            loss_D.backward()
+            if objective.penalty_interval and self.d_step % objective.penalty_interval == 0:
+                penalty = objective.penalty(D, real_images, fake.float(), c, gamma=gamma)
+                stats["penalty"] = penalty.detach()
+                (penalty * objective.penalty_interval).backward()
+            self.opt_D.step()
+            self.opt_D.zero_grad(set_to_none=True)
+            self.d_step += 1
+            self.cur_nimg += len(real_images)
+
+        # Step the generator, the discriminator's weights frozen.
+        D.requires_grad_(False)
+        with autocast:
+            loss_G = objective.generator_loss(D, real_images, fake_images, c, c_wrong)
+        stats["loss_G"] = loss_G.detach()
+        loss_G.backward()
+        self.opt_G.step()
+        self.opt_G.zero_grad(set_to_none=True)
+        D.requires_grad_(True)
+
+        # Average the generator.
+        decay = ema_decay(config.batch_size, self.cur_nimg, config.ema_images, config.ema_rampup)
+        update_ema(self.G_ema, G, decay)
+        return stats
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Train until the limits of the config are met or ``should_stop`` says so, and save the state at the end.
+
+        Raises:
+            NonFiniteError: A loss is no longer a number; the state on disk is the last good one.
+        """
+        config = self.config
+        started, minutes_before = time.monotonic(), self.minutes
+        with Progress(config.max_images, self.cur_nimg, quiet=self.quiet) as progress:
+            totals: dict[str, list[Tensor]] = {}
+            tick_start, tick_nimg = time.monotonic(), self.cur_nimg
+            while True:
+                minutes = (time.monotonic() - started) / 60
+                done = self.cur_nimg >= config.max_images or should_stop()
+                done = done or 0 < config.max_minutes <= minutes
+                if self.cur_nimg - tick_nimg >= config.tick_images or done:
+                    # Report, and save the state to go on from.
+                    self.minutes = minutes_before + minutes
+                    if totals:
+                        speed = (self.cur_nimg - tick_nimg) / (time.monotonic() - tick_start)
+                        self.report(progress, totals, speed)
+                        save_state(self.run_dir, self.state())
+                    totals, tick_start, tick_nimg = {}, time.monotonic(), self.cur_nimg
+                if done:
+                    break
+
+                # Train one step.
+                before = self.cur_nimg
+                for name, value in self.step().items():
+                    totals.setdefault(name, []).append(value)
+                progress.update(self.cur_nimg - before)
+
+                # Show what the averaged generator draws.
+                if before // config.snapshot_images != self.cur_nimg // config.snapshot_images:
+                    self.snapshot()
+            self.snapshot()
+
+    def report(self, progress: Progress, totals: dict[str, list[Tensor]], speed: float) -> None:
+        """Append one line to ``stats.jsonl`` and show it; a mean that is no number ends the run."""
+        means = {name: torch.stack(values).float().mean().item() for name, values in totals.items()}
+        for name, value in means.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
+                    "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
+                )
+        line = {"images": self.cur_nimg, "minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means}
+        with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        progress.report(line)
+
+    @torch.no_grad()
+    def snapshot(self) -> None:
+        """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
+        config = self.config
+        statistics = torch.Generator().manual_seed(config.seed)
+        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
+        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS])
+        c = join_source(c, torch.zeros(len(c), dtype=torch.int64), self.faces.source_names).repeat(GRID_ROWS, 1)
+        drawn = [
+            to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu()
+            for z, c in zip(self.grid_z.split(config.batch_size), c.split(config.batch_size), strict=True)
+        ]
+        grid = tile(torch.cat(drawn), per_row=len(GRID_CAPTIONS))
+        save_png(self.run_dir / "samples" / f"{self.cur_nimg:08d}.png", grid, {})
+        save_release(
+            self.run_dir / "snapshot", self.G_ema, config, self.encoder, self.faces.source_names, self.cur_nimg
+        )
+
+    def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Noise and conditions ``(z, c)`` of random training faces."""
+        rows = torch.randint(len(self.faces), (self.config.batch_size,), generator=generator)
+        c = self.conditions.draw(self.faces.attributes[rows], generator)
+        c = join_source(c, self.faces.sources[rows], self.faces.source_names)
+        z = torch.randn(len(rows), self.config.z_dim, generator=generator)
+        return z.to(self.device), c.to(self.device)
+
+    # -- the state ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "config": self.config.to_json(),
+            "faces": len(self.faces),
+            "space": self.encoder.space,
+            "cur_nimg": self.cur_nimg,
+            "d_step": self.d_step,
+            "minutes": self.minutes,
+            "G": self.G.state_dict(),
+            "D": self.D.state_dict(),
+            "G_ema": self.G_ema.state_dict(),
+            "opt_G": self.opt_G.state_dict(),
+            "opt_D": self.opt_D.state_dict(),
+            "generator": self.generator.get_state(),
+            "order": self.batches.order,
+        }
+
+    def resume(self) -> None:
+        """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
+        state = load_state(self.run_dir)
+        changes = TrainingConfig.from_json(state["config"]).changes(self.config)
+        if state["faces"] != len(self.faces):
+            changes.append(f"training faces: {state['faces']} -> {len(self.faces)}")
+        if state["space"] != self.encoder.space:
+            changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
+        if changes:
+            raise InputError(f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them")
+        for name in ("G", "D", "G_ema", "opt_G", "opt_D"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        self.batches.order = state["order"]
+        self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
+
+
+def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: bool = False) -> None:
+    """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
+
+    Raises:
+        InputError: A run is there already, or cannot be resumed with these settings.
+        NonFiniteError: As in ``Trainer.train``.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if not resume and (run_dir / "state.pt").exists():
+        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    trainer = Trainer(config, faces, run_dir)
+    if resume:
+        trainer.resume()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    (run_dir / "config.json").write_text(config.to_json(), "utf-8")
+
+    stop: list[int] = []
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda number, _frame: stop.append(number))
+    trainer.train(should_stop=lambda: bool(stop))
+    if stop:
+        print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

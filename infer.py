@@ -1,0 +1,228 @@
+"""Draw faces from text with a released generator: ``python infer.py --text "pink hair green eyes"``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.captions import Attributes, check_text
+from encoder.errors import InputError
+from encoder.files import read_testing_file
+from gan.grid import check_folder, check_png_path, save_png, tile
+from gan.release import DEFAULT_MODEL, ReleaseConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from gan.pipeline import TextToFace
+
+DEFAULT_OUT = Path("samples/faces.png")
+MAX_SEED = 2**63 - 1
+MANY = 200  # faces from which progress is shown
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face to draw: the name of its own file, its text and its seed."""
+
+    name: str
+    text: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the command line asks for, checked: the files that are read are there, the files that are written can be.
+
+    With ``steps``, that many faces are drawn between the texts of two faces; otherwise the faces themselves.
+    """
+
+    faces: Sequence[Face]
+    model: Path
+    encoder_path: Path | None
+    style: str | None
+    device: str
+    out: Path | None
+    separate: Path | None
+    steps: int | None
+
+
+def parse(argv: Sequence[str] | None) -> Config:
+    """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
+    parser = argparse.ArgumentParser(prog="infer.py", description="Draw 64x64 anime faces from text.")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", action="append", metavar="TEXT", help="a face to draw; may be given several times")
+    what.add_argument("--testing-file", type=Path, metavar="FILE", help='lines "id,text": a face each')
+    what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="faces on the way from text A to text B")
+    parser.add_argument("--num", type=_between(1, 10_000), default=1, metavar="N", help="faces per text (default 1)")
+    parser.add_argument("--steps", type=_between(2, 100), metavar="N", help="faces of --interpolate (default 8)")
+    parser.add_argument(
+        "--seed",
+        type=_between(0, MAX_SEED),
+        default=0,
+        help="seed of the first face; each further face has the next one (default 0)",
+    )
+    parser.add_argument("--out", type=Path, metavar="PNG", help=f"all faces in one picture (default {DEFAULT_OUT})")
+    parser.add_argument(
+        "--separate", type=Path, metavar="DIR", help="a file per face: ID.png, or ID-1.png ... with --num"
+    )
+    parser.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
+    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
+    parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another sentence-transformer folder")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    args = parser.parse_args(argv)
+
+    if args.interpolate and (args.separate or args.num != 1):
+        parser.error("--interpolate draws one picture: give --out and --steps, not --separate or --num")
+    if args.steps and not args.interpolate:
+        parser.error("--steps goes with --interpolate")
+    if args.testing_file:
+        lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
+    else:
+        option = "--text" if args.text else "--interpolate"
+        texts = [check_text(text, option) for text in args.text or args.interpolate]
+        lines = [(str(i), text) for i, text in enumerate(texts, 1)]
+
+    out = args.out or (None if args.separate else DEFAULT_OUT)
+    if out:
+        check_png_path(out)
+    if args.separate:
+        check_folder(args.separate)
+        _check_unique(name for name, _ in lines)
+    ReleaseConfig.read(args.model).style_index(args.style)
+    if args.interpolate:
+        faces = [Face(name, text, args.seed) for name, text in lines]
+    else:
+        faces = list(number_faces(lines, args.num, args.seed))
+    return Config(
+        faces=faces,
+        model=args.model,
+        encoder_path=args.encoder_path,
+        style=args.style,
+        device=args.device,
+        out=out,
+        separate=args.separate,
+        steps=(args.steps or 8) if args.interpolate else None,
+    )
+
+
+def number_faces(lines: Iterable[tuple[str, str]], num: int, seed: int) -> Iterator[Face]:
+    """``num`` faces of each line; the k-th face of them all has the seed ``seed + k``, so equal lines differ."""
+    for i, (name, text) in enumerate(lines):
+        for k in range(num):
+            yield Face(name if num == 1 else f"{name}-{k + 1}", text, (seed + i * num + k) % (MAX_SEED + 1))
+
+
+def draw(config: Config) -> str:
+    """Draw and write what ``config`` asks for. Returns the line that says what was written."""
+    import torch
+
+    from gan.pipeline import TextToFace
+
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
+    started = time.perf_counter()
+    pipeline = TextToFace.from_pretrained(config.model, encoder_path=config.encoder_path, device=config.device)
+
+    texts, seeds = [face.text for face in config.faces], [face.seed for face in config.faces]
+    c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
+    if pipeline.config.conditioning.kind == "head":
+        warn(texts, c)
+
+    images = []
+    if config.steps:
+        images.append(pipeline.interpolate(c, seed=seeds[0], steps=config.steps))
+    else:
+        done = 0
+        for batch in progress(pipeline.draw_many(c, seeds), len(texts)):
+            if config.out:
+                images.append(batch)
+            if config.separate:
+                for face, image in zip(config.faces[done : done + len(batch)], batch, strict=True):
+                    save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face]))
+            done += len(batch)
+    if config.out:
+        per_row = config.steps or 5
+        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, config.faces))
+    count = config.steps or len(texts)
+    places = " and ".join(str(place) for place in (config.out, config.separate) if place)
+    return f"{places}: {count} face{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+
+
+def warn(texts: Sequence[str], c: torch.Tensor) -> None:
+    """Print on stderr, once each, what the writer of a text should know about how it was read from ``c (N, 25...)``."""
+    unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
+    if unusual:
+        from encoder.reading import read, warnings_for
+
+        lines = (line for text, row in unusual.items() for line in warnings_for(text, read(row)))
+        for line in dict.fromkeys(lines):
+            print(f"warning: {line}", file=sys.stderr)
+
+
+def metadata(pipeline: TextToFace, faces: Sequence[Face]) -> dict[str, str]:
+    """What a PNG says about its faces, so that each can be drawn again."""
+    record = [{"text": face.text, "seed": face.seed} for face in faces]
+    return {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
+
+
+def progress(batches: Iterable[torch.Tensor], total: int) -> Iterator[torch.Tensor]:
+    """Pass batches through; show on stderr how far many faces are: a bar on a terminal, else a line a tenth."""
+    if total < MANY:
+        yield from batches
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit="face") as bar:
+            for batch in batches:
+                yield batch
+                bar.update(len(batch))
+    else:
+        done = 0
+        for batch in batches:
+            yield batch
+            tenth = done * 10 // total
+            done += len(batch)
+            if done * 10 // total > tenth:
+                print(f"{done} of {total} faces", file=sys.stderr, flush=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status: 0, 2 for bad input, 130 where it was interrupted."""
+    try:
+        print(draw(parse(argv)))
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _check_unique(ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for id in ids:
+        if id.lower() in seen:  # some file systems do not tell upper from lower case
+            raise InputError(f"the id {id} comes twice, and --separate writes one file for each; give each its own id")
+        seen.add(id.lower())
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def integer(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
+        return value
+
+    return integer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

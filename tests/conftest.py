@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from drawing import draw_face, write_source
+from tiny import HashEncoder, TinyGenerator, write_release
+from torch import nn
+
+from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def faces_zip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zip in the Extra Data's form with a drawn 64x64 face of each of the 132 pairs of hair and eye colour."""
+    pairs = [Attributes(hair, eyes) for hair, eyes in itertools.product(HAIR_COLOURS, EYE_COLOURS)]
+    tags = "".join(f"{i},{pair.caption}\n" for i, pair in enumerate(pairs))
+    images = {f"images/{i}.png": draw_face(str(p.hair), str(p.eyes), seed=i) for i, p in enumerate(pairs)}
+    return write_source(tmp_path_factory.mktemp("faces") / "faces.zip", tags, images)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with the task's own data; without it the test is skipped."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the real data, ../shared/data, are not here")
+    return REAL_DATA
+
+
+@pytest.fixture
+def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The architecture ``"tiny"``, in the place of the registry of networks."""
+
+    def build_generator(architecture: str, *, z_dim: int, c_dim: int, **network: int) -> nn.Module:
+        assert architecture == "tiny"
+        return TinyGenerator(z_dim, c_dim, **network)
+
+    monkeypatch.setattr("gan.pipeline.build_generator", build_generator)
+
+
+@pytest.fixture
+def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> HashEncoder:
+    """The encoder that ``load_encoder`` gives."""
+    encoder = HashEncoder()
+    monkeypatch.setattr("gan.pipeline.load_encoder", lambda *_args, **_kwargs: encoder)
+    return encoder
+
+
+@pytest.fixture
+def make_release(tmp_path: Path) -> Callable[..., Path]:
+    """``make_release(name="tiny", **config)``: a released folder in ``tmp_path``."""
+    return lambda name="tiny", **changes: write_release(tmp_path / name, **changes)

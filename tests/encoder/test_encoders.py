@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_bert import WIDTH, edit_json, make_tiny_bert
+
+import encoder as package
+from encoder import ENCODER_DIR, KINDS, ROOT, cache_name, load_encoder
+from encoder.captions import EYE_COLOURS, HAIR_COLOURS, canonical_captions
+from encoder.errors import InputError
+
+TEXTS = ["pink hair green eyes", "a girl whose locks are the colour of the sky", "  RED hair ", "red hair", "x"]
+
+
+@pytest.fixture(autouse=True)
+def user_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every test has a user cache of its own."""
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(f"socket.{name}", refuse)
+
+
+def own_folder(tmp_path: Path) -> Path:
+    """A model that the light runner does not run: it pools by the first token."""
+    folder = make_tiny_bert(tmp_path / "own")
+    edit_json(folder / "1_Pooling" / "config.json", pooling_mode_mean_tokens=False, pooling_mode_cls_token=True)
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_keeps_the_protocol(kind: str, no_network: None) -> None:
+    encoder = load_encoder(kind)
+    texts = ["pink hair green eyes", "blue hair", "PINK hair  green eyes"]
+    c = encoder.encode(texts, batch_size=2)
+    assert (encoder.kind, c.shape, c.dtype) == (kind, (3, encoder.dim), torch.float32)
+    assert torch.equal(c[0], c[2]) and not torch.equal(c[0], c[1])
+    int(encoder.fingerprint, 16)
+    assert encoder.space
+    assert encoder.encode([]).shape == (0, encoder.dim)
+    again = load_encoder(kind)
+    assert (again.fingerprint, again.space) == (encoder.fingerprint, encoder.space)
+
+
+@pytest.mark.parametrize("kind", ["head", "pooled"])
+def test_live_is_cached_bit_for_bit(kind: str, user_cache: Path, no_network: None) -> None:
+    live = load_encoder(kind, cached=False).encode(TEXTS, batch_size=2)
+    assert not user_cache.exists()
+    first = load_encoder(kind).encode(TEXTS)  # fills the cache
+    assert (user_cache / cache_name(kind)).is_file()
+    found = torch.cat([load_encoder(kind).encode([text]) for text in TEXTS])  # reads it
+    assert torch.equal(live, first) and torch.equal(live, found)
+
+
+@pytest.mark.parametrize("make", [make_tiny_bert, None], ids=["run lightly", "run by the library"])
+def test_encoder_path_takes_other_models(make, tmp_path: Path, no_network: None) -> None:
+    folder = own_folder(tmp_path) if make is None else make(tmp_path / "own")
+    live = load_encoder("pooled", path=folder, cached=False).encode(TEXTS, batch_size=2)
+    encoder = load_encoder("pooled", path=folder)
+    assert torch.equal(encoder.encode(TEXTS), live)
+    assert torch.equal(load_encoder("pooled", path=folder).encode(TEXTS[::-1]), live.flip(0))
+    assert encoder.dim == WIDTH
+    assert encoder.space != load_encoder("pooled").space
+
+
+def test_pooled_is_standard_over_the_canonical_captions(no_network: None) -> None:
+    c = load_encoder("pooled").encode(list(canonical_captions()))
+    assert c.shape == (468, 384)
+    torch.testing.assert_close(c.mean(0), torch.zeros(384), rtol=0, atol=1e-5)
+    dead = torch.zeros(384, dtype=torch.bool)
+    dead[[127, 223, 319]] = True  # numbers that are 0 in every embedding of this model, and must not be blown up
+    torch.testing.assert_close(c.std(0, correction=0), (~dead).float(), rtol=0, atol=2e-3)
+
+
+def test_onehot_is_one_of_132_pairs() -> None:
+    encoder = load_encoder("onehot")
+    pairs = [f"{hair} hair {eyes} eyes" for hair in HAIR_COLOURS for eyes in EYE_COLOURS]
+    assert torch.equal(encoder.encode(pairs), torch.eye(132))
+    assert torch.equal(encoder.encode(["long pink hair green eyes"]), encoder.encode(["pink hair green eyes"]))
+    assert encoder.encode(["pink hair", "green eyes", "a face"]).count_nonzero() == 0
+    with pytest.raises(InputError, match="a girl with pink hair"):
+        encoder.encode(["pink hair green eyes", "a girl with pink hair"])
+
+
+def test_cache_dir_comes_before_the_environment(tmp_path: Path, user_cache: Path) -> None:
+    load_encoder("pooled", cache_dir=tmp_path / "given").encode(["something new"])
+    assert (tmp_path / "given" / "pooled.sqlite3").is_file()
+    assert not user_cache.exists()
+
+
+def test_cached_texts_do_not_touch_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    load_encoder("pooled").encode(["something new"])
+
+    def refuse(*args: object) -> None:
+        raise AssertionError("the model was run")
+
+    monkeypatch.setattr("encoder.minilm.MiniLM._states", refuse)
+    load_encoder("pooled").encode(["something new", *canonical_captions()])
+    with pytest.raises(AssertionError, match="the model was run"):
+        load_encoder("pooled").encode(["something else"])
+
+
+def test_unwritable_cache_gives_the_vectors_and_one_warning(tmp_path: Path, monkeypatch, caplog) -> None:
+    expected = load_encoder("pooled").encode(TEXTS)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "file" / "cache"))
+    encoder = load_encoder("pooled")
+    assert torch.equal(encoder.encode(TEXTS), expected)
+    assert torch.equal(encoder.encode(TEXTS), expected)
+    assert len(caplog.records) == 1
+
+
+def test_damaged_shipped_cache_gives_the_same_vectors(tmp_path: Path, monkeypatch, caplog) -> None:
+    expected = load_encoder("pooled").encode(TEXTS)
+    shipped = tmp_path / "shipped"
+    shutil.copytree(package.SHIPPED_CACHE_DIR, shipped)
+    data = (shipped / "pooled.sqlite3").read_bytes()
+    (shipped / "pooled.sqlite3").write_bytes(data[: len(data) // 3])
+    monkeypatch.setattr(package, "SHIPPED_CACHE_DIR", shipped)
+    assert torch.equal(load_encoder("pooled", cache_dir=tmp_path / "empty").encode(TEXTS), expected)
+    assert len(caplog.records) == 1 and "shipped" in caplog.text
+
+
+def test_bad_requests(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="head, pooled, onehot"):
+        load_encoder("bag of words")
+    with pytest.raises(InputError, match="absent"):
+        load_encoder("pooled", path=tmp_path / "absent")
+    with pytest.raises(InputError, match="leave it out"):
+        load_encoder("onehot", path=ENCODER_DIR)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=r"modules\.json"):
+        load_encoder("pooled", path=tmp_path / "empty")
+
+
+def test_model_that_the_library_cannot_load_is_an_input_error(tmp_path: Path, no_network: None) -> None:
+    folder = own_folder(tmp_path)
+    (folder / "config.json").write_text('{"model_type": "no such model"}')
+    with pytest.raises(InputError, match="own: sentence-transformers cannot load it") as caught:
+        load_encoder("pooled", path=folder).encode(["pink hair"])
+    assert "\n" not in str(caught.value)
+
+
+def test_importing_is_light() -> None:
+    """The path of a cached text imports torch and little else; the package itself not even torch."""
+    code = """
+import sys
+import encoder, encoder.captions, encoder.files, encoder.errors
+assert "torch" not in sys.modules
+encoder.load_encoder("pooled").encode(["pink hair green eyes"])
+heavy = {"transformers", "sentence_transformers", "tokenizers", "huggingface_hub", "pandas", "scipy", "sklearn"}
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+encoder.load_encoder("pooled").encode(["a text that is in no cache"])
+heavy.remove("tokenizers")
+heavy.discard("huggingface_hub")  # tokenizers imports it
+assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=os.environ, check=True)

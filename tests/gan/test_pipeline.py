@@ -1,0 +1,192 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from encoder.errors import InputError
+from gan.pipeline import TextToFace
+
+pytestmark = pytest.mark.usefixtures("tiny_network")
+
+TEXTS = [f"face {i % 9}" for i in range(25)]
+SEEDS = list(range(25))
+
+
+@pytest.fixture
+def pipeline(make_release, tiny_encoder) -> TextToFace:
+    return TextToFace.from_pretrained(make_release())
+
+
+def test_draws_uint8_faces(pipeline) -> None:
+    images = pipeline.draw(TEXTS, SEEDS)
+    assert images.shape == (25, 3, 64, 64)
+    assert images.dtype == torch.uint8
+    assert images.float().std() > 10
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 25])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_face_depends_on_neither_batch_nor_threads(pipeline, batch_size, threads) -> None:
+    expected = pipeline.draw(TEXTS, SEEDS)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        assert torch.equal(pipeline.draw(TEXTS, SEEDS, batch_size=batch_size), expected)
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_face_is_the_same_alone_and_in_any_order(pipeline) -> None:
+    images = pipeline.draw(TEXTS, SEEDS)
+    assert torch.equal(pipeline.draw([TEXTS[7]], [SEEDS[7]])[0], images[7])
+    assert torch.equal(pipeline.draw(TEXTS[::-1], SEEDS[::-1]), images.flip(0))
+
+
+def test_text_and_seed_both_matter(pipeline) -> None:
+    a, other_seed, other_text = pipeline.draw(["a", "a", "b"], [0, 1, 0])
+    assert not torch.equal(a, other_seed)
+    assert not torch.equal(a, other_text)
+
+
+def test_float64_is_float32_up_to_a_level(make_release, tiny_encoder, pipeline) -> None:
+    single = TextToFace.from_pretrained(make_release("again"), dtype=torch.float32)
+    difference = single.draw(TEXTS, SEEDS).int() - pipeline.draw(TEXTS, SEEDS).int()
+    assert difference.abs().max() <= 1
+
+
+def test_noise_is_of_the_seed_alone_and_normal(pipeline) -> None:
+    torch.manual_seed(1)
+    z = pipeline.noise(range(500))
+    assert z.shape == (500, 8)
+    assert z.dtype == torch.float64
+    assert torch.equal(pipeline.noise([499, 3]), z[[499, 3]])
+    assert abs(z.mean()) < 0.05
+    assert abs(z.std() - 1) < 0.05
+    expected = torch.randn(8, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    assert torch.equal(z[3], expected)
+
+
+def test_the_global_random_state_is_left_alone(make_release, tiny_encoder) -> None:
+    state = torch.get_rng_state()
+    TextToFace.from_pretrained(make_release()).draw(["a"], [5])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
+    drawn: list[int] = []
+
+    def draw(c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        drawn.append(len(z))
+        return torch.zeros(len(z), 3, 64, 64, dtype=torch.uint8)
+
+    monkeypatch.setattr(pipeline, "draw_conditions", draw)
+    batches = pipeline.draw_many(pipeline.conditions(["a"] * 60), range(60), batch_size=25)
+    assert len(next(batches)) == 25
+    assert drawn == [25]
+    assert [len(batch) for batch in batches] == [25, 10]
+
+
+def test_texts_and_seeds_must_match(pipeline) -> None:
+    with pytest.raises(ValueError, match="2 conditions and 1 seeds"):
+        pipeline.draw(["a", "b"], [0])
+
+
+def test_interpolation_ends_at_the_two_texts(pipeline) -> None:
+    strip = pipeline.interpolate(pipeline.conditions(["a", "b"]), seed=3, steps=4)
+    assert strip.shape == (4, 3, 64, 64)
+    assert torch.equal(strip[[0, 3]], pipeline.draw(["a", "b"], [3, 3]))
+    assert not torch.equal(strip[1], strip[0])
+
+
+def test_style_is_the_last_part_of_the_condition(make_release, tiny_encoder) -> None:
+    pipeline = TextToFace.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
+    assert pipeline.conditions(["a"]).shape == (1, 27)
+    assert pipeline.conditions(["a"])[0, 25:].tolist() == [1, 0]
+    assert pipeline.conditions(["a"], style="anime")[0, 25:].tolist() == [0, 1]
+    assert not torch.equal(pipeline.draw(["a"], [0]), pipeline.draw(["a"], [0], style="anime"))
+    with pytest.raises(InputError, match="style 'oil' is unknown to this model; it knows: extra, anime"):
+        pipeline.draw(["a"], [0], style="oil")
+
+
+def test_weights_of_another_encoder(make_release, tiny_encoder) -> None:
+    conditioning = {"kind": "pooled", "dim": 25, "space": "pooled-ab12"}
+    with pytest.raises(InputError, match=r"tiny: .* text encoder pooled-ab12 .* not with attributes-tiny .*; use that"):
+        TextToFace.from_pretrained(make_release(conditioning=conditioning))
+
+
+def test_truncated_weights(make_release, tiny_encoder) -> None:
+    folder = make_release()
+    weights = folder / "generator.safetensors"
+    whole = weights.read_bytes()
+    for size in (0, 5, 100, len(whole) - 1):
+        weights.write_bytes(whole[:size])
+        with pytest.raises(InputError, match=r"generator\.safetensors: the weights cannot be read"):
+            TextToFace.from_pretrained(folder)
+
+
+def test_foreign_weights(make_release, tiny_encoder) -> None:
+    folder = make_release()
+    weights = folder / "generator.safetensors"
+    state = load_file(weights)
+    for changed in (
+        {key: value for key, value in state.items() if key != "conv.weight"},
+        {**state, "conv.weight": torch.zeros(6, 6, 5, 5)},
+        {**state, "extra": torch.zeros(1)},
+    ):
+        save_file(changed, weights)
+        with pytest.raises(InputError, match="the weights do not fit the network of the config") as error:
+            TextToFace.from_pretrained(folder)
+        assert "\n" not in str(error.value)
+
+
+def test_weights_that_are_not_finite(make_release, tiny_encoder) -> None:
+    folder = make_release()
+    state = load_file(folder / "generator.safetensors")
+    state["conv.bias"][2] = float("nan")
+    save_file(state, folder / "generator.safetensors")
+    with pytest.raises(InputError, match=r"conv\.bias is not finite"):
+        TextToFace.from_pretrained(folder)
+
+
+def test_a_network_that_cannot_be_built(make_release, tiny_encoder) -> None:
+    with pytest.raises(InputError, match=r"cannot be built .*depth"):
+        TextToFace.from_pretrained(make_release(network={"depth": 3}))
+
+
+@pytest.mark.parametrize("name", ["config.json", "generator.safetensors"])
+def test_a_missing_file(make_release, tiny_encoder, name) -> None:
+    folder = make_release()
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name} is missing"):
+        TextToFace.from_pretrained(folder)
+
+
+def test_a_missing_folder(tmp_path) -> None:
+    with pytest.raises(InputError, match="no such model folder"):
+        TextToFace.from_pretrained(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is not the config of a released model"),
+        ("[1]", "is not the config of a released model"),
+        ("\xff", "is not the config of a released model"),
+        ("{}", "the key 'conditioning' is missing"),
+        ('{"conditioning": {}, "architecture": "tiny", "z_dim": "many"}', "is not the config of a released model"),
+    ],
+)
+def test_a_broken_config(make_release, tiny_encoder, text, message) -> None:
+    folder = make_release()
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=message):
+        TextToFace.from_pretrained(folder)
+
+
+def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
+    folder = make_release()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "sources": ["extra", "anime"]}))
+    with pytest.raises(InputError, match="c_dim is 25, but the text condition has 25 numbers and there are 2 styles"):
+        TextToFace.from_pretrained(folder)

@@ -1,0 +1,266 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import infer
+from gan.pipeline import TextToFace
+
+ROOT = Path(infer.__file__).parent
+TESTING_FILE = "\n".join(f"{7 * i},{'blue' if i % 2 else 'red'} hair green eyes" for i in range(25))
+
+
+@pytest.fixture
+def model(make_release, tiny_network, tiny_encoder, tmp_path, monkeypatch) -> Path:
+    """A tiny released model as the default one, in an otherwise empty working directory."""
+    folder = make_release()
+    monkeypatch.setattr(infer, "DEFAULT_MODEL", folder)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    return folder
+
+
+def pixels(path: str | Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        assert picture.format == "PNG"
+        return np.asarray(picture)
+
+
+def faces_of(path: str | Path) -> list[dict[str, object]]:
+    with Image.open(path) as picture:
+        return json.loads(picture.info["Faces"])
+
+
+def test_testing_file_to_a_grid_of_five_a_row(model, capsys) -> None:
+    Path("lines.txt").write_text(TESTING_FILE)
+    assert infer.main(["--testing-file", "lines.txt", "--out", "new/grid.png"]) == 0
+    grid = pixels("new/grid.png")
+    assert grid.shape == (320, 320, 3)
+    texts = [line.partition(",")[2] for line in TESTING_FILE.split("\n")]
+    expected = TextToFace.from_pretrained(model).draw(texts, range(25))
+    for i in (0, 4, 5, 24):
+        row, column = divmod(i, 5)
+        cell = grid[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
+        assert np.array_equal(cell, expected[i].permute(1, 2, 0).numpy())
+    assert faces_of("new/grid.png") == [{"text": text, "seed": i} for i, text in enumerate(texts)]
+    out, err = capsys.readouterr()
+    assert out.startswith("new/grid.png: 25 faces in ")
+    assert out.count("\n") == 1
+    assert err == ""
+
+
+def test_repeated_runs_write_the_same_bytes(model) -> None:
+    Path("lines.txt").write_text(TESTING_FILE)
+    for name in ("a.png", "b.png"):
+        assert infer.main(["--testing-file", "lines.txt", "--out", name]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_texts_num_and_seed(model) -> None:
+    assert infer.main(["--text", "red hair", "--text", "青い髪", "--num", "3", "--seed", "10"]) == 0
+    path = Path("samples/faces.png")
+    assert pixels(path).shape == (128, 320, 3)
+    assert faces_of(path) == [{"text": t, "seed": 10 + i} for i, t in enumerate(["red hair"] * 3 + ["青い髪"] * 3)]
+
+
+def test_one_text_is_one_face(model) -> None:
+    assert infer.main(["--text", "red hair", "--out", "face.png"]) == 0
+    assert pixels("face.png").shape == (64, 64, 3)
+
+
+def test_the_same_line_twice_gives_two_faces(model) -> None:
+    Path("lines.txt").write_text("1,red hair\n2,red hair\n")
+    assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
+    both = pixels("a.png")
+    assert not np.array_equal(both[:, :64], both[:, 64:])
+
+
+def test_separate_files_carry_the_ids_and_the_faces_of_the_grid(model, capsys) -> None:
+    Path("lines.txt").write_text("3,red hair\n12, blue hair\n")
+    assert infer.main(["--testing-file", "lines.txt", "--separate", "faces", "--out", "grid.png"]) == 0
+    assert sorted(path.name for path in Path("faces").iterdir()) == ["12.png", "3.png"]
+    grid = pixels("grid.png")
+    assert np.array_equal(pixels("faces/3.png"), grid[:, :64])
+    assert np.array_equal(pixels("faces/12.png"), grid[:, 64:])
+    assert faces_of("faces/12.png") == [{"text": "blue hair", "seed": 1}]
+    assert "grid.png and faces: 2 faces" in capsys.readouterr().out
+
+
+def test_separate_alone_makes_no_grid_and_numbers_the_faces_of_a_line(model) -> None:
+    assert infer.main(["--text", "red hair", "--separate", "faces", "--num", "2"]) == 0
+    assert [path.name for path in Path().iterdir()] == ["faces"]
+    assert sorted(path.name for path in Path("faces").iterdir()) == ["1-1.png", "1-2.png"]
+
+
+def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, capsys, monkeypatch) -> None:
+    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
+    written: list[int] = []
+    draw = TextToFace.draw_conditions
+
+    def counting(self: TextToFace, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        written.append(len(list(Path("faces").glob("*.png"))))
+        return draw(self, c, z)
+
+    monkeypatch.setattr(TextToFace, "draw_conditions", counting)
+    assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
+    assert written == list(range(0, 1000, 25))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "100 of 1000 faces"
+    assert lines[-1] == "1000 of 1000 faces"
+    assert len(lines) == 10
+
+
+def test_interpolation_is_one_strip(model) -> None:
+    assert infer.main(["--interpolate", "red hair", "blue hair", "--steps", "7", "--seed", "4", "--out", "a.png"]) == 0
+    strip = pixels("a.png")
+    assert strip.shape == (64, 448, 3)
+    assert infer.main(["--text", "red hair", "--seed", "4", "--out", "b.png"]) == 0
+    assert np.array_equal(strip[:, :64], pixels("b.png"))
+    assert faces_of("a.png") == [{"text": "red hair", "seed": 4}, {"text": "blue hair", "seed": 4}]
+
+
+def test_style_is_passed_on(make_release, model) -> None:
+    folder = make_release("two", c_dim=27, sources=["extra", "anime"])
+    for style in ("extra", "anime"):
+        args = ["--text", "red hair", "--model", str(folder), "--style", style, "--out", f"{style}.png"]
+        assert infer.main(args) == 0
+    assert not np.array_equal(pixels("extra.png"), pixels("anime.png"))
+
+
+def test_what_was_not_understood_is_said_once(model, tiny_encoder, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(tiny_encoder, "encode", lambda texts, **_: torch.zeros(len(texts), 25))
+    args = ["--text", "quux", "--text", "quux", "--text", "red hair", "--out", "a.png"]
+    assert infer.main(args) == 0
+    assert capsys.readouterr().err == "warning: nothing recognised in 'quux': hair and eyes are left to chance\n"
+
+
+def break_weights(model: Path) -> None:
+    weights = model / "generator.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-10])
+
+
+def set_space(model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    config["conditioning"]["space"] = "pooled-1234"
+    (model / "config.json").write_text(json.dumps(config))
+
+
+FILE = ["--testing-file", "lines.txt"]
+
+
+@pytest.mark.parametrize(
+    ("content", "args", "message"),
+    [
+        (None, FILE, "lines.txt: cannot be read (No such file or directory)"),
+        ("", FILE, "lines.txt: the file holds no lines"),
+        ("\n \n", FILE, "lines.txt: the file holds no lines"),
+        ("1,red hair\nred hair\n", FILE, "lines.txt, line 2: no comma"),
+        ("1,red hair\n\n2,\n", FILE, "lines.txt, line 3: the text is empty"),
+        ("1," + "x" * 100_000, FILE, "lines.txt, line 1: the text has 100,000 characters"),
+        ("1,a\n2,b\n1,c\n", [*FILE, "--separate", "faces"], "the id 1 comes twice"),
+        (None, ["--text", " "], "--text: the text is empty"),
+        (None, ["--text", "x" * 100_000], "--text: the text has 100,000 characters"),
+        (None, ["--interpolate", "a", ""], "--interpolate: the text is empty"),
+        ("", ["--text", "a", "--out", "lines.txt/a.png"], "lines.txt: is a file, so the folder"),
+        ("", ["--text", "a", "--separate", "lines.txt"], "lines.txt: is a file, so the folder"),
+        (None, ["--text", "a", "--out", "a.jpg"], "a.jpg: pictures are written as PNG"),
+        (None, ["--text", "a", "--out", "."], ".: is a folder"),
+        (None, ["--text", "a", "--model", "nowhere"], "nowhere: no such model folder"),
+        (None, ["--text", "a", "--style", "oil"], "style 'oil' is unknown"),
+        (break_weights, ["--text", "a"], "generator.safetensors: the weights cannot be read"),
+        (set_space, ["--text", "a"], "trained with the text encoder pooled-1234"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(model, capsys, content, args, message) -> None:
+    if callable(content):
+        content(model)
+    elif content is not None:
+        Path("lines.txt").write_text(content)
+    before = sorted(Path().iterdir())
+    assert infer.main(args) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        [],
+        ["--text", "a", *FILE],
+        ["--text", "a", "--num", "0"],
+        ["--text", "a", "--seed", "-1"],
+        ["--text", "a", "--steps", "3"],
+        ["--interpolate", "a", "b", "--num", "2"],
+    ],
+)
+def test_wrong_arguments_exit_with_usage(model, capsys, args) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        infer.main(args)
+    assert stopped.value.code == 2
+    assert "usage: infer.py" in capsys.readouterr().err
+
+
+def test_a_missing_cuda_device(model, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert infer.main(["--text", "a", "--device", "cuda"]) == 2
+    assert "finds no CUDA device" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
+    def interrupt(*_args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TextToFace, "draw_conditions", interrupt)
+    assert infer.main(["--text", "a"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert list(Path().iterdir()) == []
+
+
+def run(*command: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, **kwargs)
+
+
+def test_help_and_early_errors_import_no_torch() -> None:
+    for args, code in (["--help"], 0), (["--testing-file", "nowhere.txt"], 2):
+        script = (
+            "import sys, runpy\n"
+            f"sys.argv = ['infer.py', *{args}]\n"
+            "try: runpy.run_path('infer.py', run_name='__main__')\n"
+            "except SystemExit as stop: code = stop.code\n"
+            "print('torch' in sys.modules, 'PIL' in sys.modules, 'numpy' in sys.modules, file=sys.stderr)\n"
+            "sys.exit(code)"
+        )
+        done = run(sys.executable, "-c", script, cwd=ROOT)
+        assert done.returncode == code
+        assert done.stderr.splitlines()[-1] == "False False False"
+        assert "Traceback" not in done.stderr
+
+
+def run_script(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """``run_cgan.sh``, with the Python of these tests first on the path."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return run("bash", str(ROOT / "run_cgan.sh"), *args, cwd=cwd, env={**os.environ, "PATH": path})
+
+
+def test_run_cgan_usage(tmp_path) -> None:
+    for args in [], ["a", "b"]:
+        done = run_script(*args, cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr == "usage: bash run_cgan.sh TESTING_FILE\n"
+
+
+def test_run_cgan_names_a_missing_file(tmp_path) -> None:
+    done = run_script("nowhere.txt", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: nowhere.txt: cannot be read (No such file or directory)\n"

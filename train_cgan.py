@@ -1,0 +1,97 @@
+"""Train a text-to-face GAN: ``python train_cgan.py --encoder cached --data faces.zip``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from encoder.errors import InputError
+from gan.config import Encoding, TrainingConfig
+
+DEFAULT_DATA = ("../shared/data/extra_data.zip",)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: one option for each field of ``TrainingConfig``, and where the run goes."""
+    from gan.networks import ARCHITECTURES
+    from gan.objectives import OBJECTIVES
+
+    choices: dict[str, tuple[str, ...]] = {
+        "encoder": get_args(Encoding),
+        "conditioning": ("head", "pooled"),
+        "architecture": ARCHITECTURES,
+        "objective": tuple(OBJECTIVES),
+        "device": ("cpu", "cuda"),
+    }
+    help_lines = field_help()
+    result = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
+    )
+    result.add_argument("--run-dir", type=Path, default=Path("runs/default"), help="where the run keeps its files")
+    result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
+    result.add_argument("--dry-run", action="store_true", help="print the configuration and stop")
+    for field in dataclasses.fields(TrainingConfig):
+        flag = "--" + field.name.replace("_", "-")
+        options: dict[str, Any] = {"help": help_lines[field.name]}
+        if field.name == "data":
+            options |= {"nargs": "+", "default": DEFAULT_DATA}
+        elif field.name in ("generator", "discriminator"):
+            options |= {"type": json.loads, "default": {}, "metavar": "JSON"}
+        elif field.name == "bfloat16":
+            options |= {"action": argparse.BooleanOptionalAction, "default": field.default}
+        else:
+            options |= {"type": type(field.default), "default": field.default, "choices": choices.get(field.name)}
+        result.add_argument(flag, **options)
+    return result
+
+
+def field_help() -> dict[str, str]:
+    """The description of each field, from the docstring of ``TrainingConfig``: it is written once."""
+    descriptions: dict[str, str] = {}
+    name = ""
+    for line in (TrainingConfig.__doc__ or "").split("Attributes:")[1].splitlines():
+        if line.startswith(" " * 8) and line[8:9] not in ("", " "):
+            name, _, text = line.strip().partition(": ")
+            descriptions[name] = text
+        elif name:
+            descriptions[name] = f"{descriptions[name]} {line.strip()}".strip()
+    return {name: text.replace("``", "").replace("%", "%%") for name, text in descriptions.items()}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Parse, load the faces, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
+    arguments = vars(parser().parse_args(argv))
+    run_dir, resume, dry_run = (arguments.pop(name) for name in ("run_dir", "resume", "dry_run"))
+    try:
+        config = TrainingConfig(**{**arguments, "data": tuple(arguments["data"])})
+        if dry_run:
+            print(config.to_json(), end="")
+            return 0
+        return run(config, run_dir, resume=resume)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
+    """Load the faces and train; returns the exit status."""
+    from gan.conditions import read_captions
+    from gan.dataset import load_faces
+    from gan.training import NonFiniteError, train
+
+    faces, summary = load_faces(config.data, split="train", read_captions=read_captions)
+    print(summary, flush=True)
+    try:
+        train(config, faces, run_dir, resume=resume)
+    except NonFiniteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

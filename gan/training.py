@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from encoder import load_encoder
 from encoder.captions import Attributes
 from encoder.errors import InputError
-from gan.checkpoint import load_state, save_release, save_state
+from gan.checkpoint import load_state, save_release, save_state, write_atomically
 from gan.conditions import Conditions, WrongAttributes, drop, join_source
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
@@ -88,8 +88,10 @@ class Trainer:
         self.n_sources = len(faces.source_names)
         c_dim = self.encoder.dim + (self.n_sources if self.n_sources > 1 else 0)
 
-        self.G = self.place(build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator))
-        self.D = self.place(build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator))
+        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
+            network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         self.objective = OBJECTIVES[config.objective]()
         self.objective.check(self.D)
@@ -105,10 +107,6 @@ class Trainer:
 
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(GRID_CAPTIONS), config.z_dim, generator=fixed)
-
-    def place(self, network: nn.Module) -> nn.Module:
-        """The network on the run's device, its convolutions in the layout that is fastest."""
-        return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +220,12 @@ class Trainer:
                     f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
                     "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
                 )
-        line = {"images": self.cur_nimg, "minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means}
+        line = {
+            "images": self.cur_nimg,
+            "minutes": round(self.minutes, 3),
+            "images_per_second": round(speed, 2),
+            **means,
+        }
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.report(line)
@@ -304,8 +307,7 @@ def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: 
     trainer = Trainer(config, faces, run_dir)
     if resume:
         trainer.resume()
-    run_dir.mkdir(parents=True, exist_ok=True)
-    (run_dir / "config.json").write_text(config.to_json(), "utf-8")
+    write_atomically(run_dir / "config.json", lambda path: path.write_text(config.to_json(), "utf-8"))
 
     stop: list[int] = []
     for name in (signal.SIGINT, signal.SIGTERM):

@@ -1,8 +1,4 @@
-"""One file per architecture, each with a ``Generator`` and a ``Discriminator``; the file's name is its key.
-
-A discriminator scores in two parts, so that the image's features serve several texts: ``features(img)`` reads
-``(N, 3, 64, 64)`` and ``score(features, c)`` gives ``(N,)``, unbounded. A generator is ``G(z, c)``.
-"""
+"""One file per architecture, each with a ``Generator`` and a ``Discriminator``; the file's name is its key."""
 
 from __future__ import annotations
 
@@ -10,24 +6,41 @@ import importlib
 import pkgutil
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
 
 
-def _build(role: str, architecture: str, arguments: dict[str, Any]) -> nn.Module:
+class ImageTextDiscriminator(nn.Module):
+    """A discriminator that scores in two parts, so that the features of an image serve several texts."""
+
+    def features(self, img: Tensor) -> Tensor:
+        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
+        raise NotImplementedError
+
+    def score(self, features: Tensor, c: Tensor) -> Tensor:
+        """How real the image is and how well it fits ``c (N, c_dim)``: ``(N,)``, unbounded, higher is better."""
+        raise NotImplementedError
+
+    def forward(self, img: Tensor, c: Tensor) -> Tensor:
+        """``score(features(img), c)``."""
+        return self.score(self.features(img), c)
+
+
+def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
     if architecture not in ARCHITECTURES:
         raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
-    network: nn.Module = getattr(importlib.import_module(f"{__name__}.{architecture}"), role)(**arguments)
+    return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)(**arguments)
+
+
+def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> nn.Module:
+    """A new generator; ``arguments`` holds the architecture's own arguments. Unknown names are a ``ValueError``."""
+    network: nn.Module = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
     return network
 
 
-def build_generator(architecture: str, *, z_dim: int, c_dim: int, **network: Any) -> nn.Module:
-    """A new generator; ``network`` holds the architecture's own arguments. Unknown names are a ``ValueError``."""
-    return _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **network})
-
-
-def build_discriminator(architecture: str, *, c_dim: int, **network: Any) -> nn.Module:
+def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
     """A new discriminator; as ``build_generator``."""
-    return _build("Discriminator", architecture, {"c_dim": c_dim, **network})
+    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim, **arguments})
+    return network

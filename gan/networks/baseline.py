@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.networks import ImageTextDiscriminator
+
 TEXT_DIM = 256
 LEAK = 0.2
 
@@ -62,7 +64,7 @@ class Generator(nn.Module):
         return torch.tanh(self.to_rgb(x))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ImageTextDiscriminator):
     """Four convolutions, kernel 5, stride 2; the text joins at 4x4 -> Conv 512 k1 -> Dense(1).
 
     Args:
@@ -86,12 +88,8 @@ class Discriminator(nn.Module):
         return features
 
     def score(self, features: Tensor, c: Tensor) -> Tensor:
-        """The logit ``(N,)`` that the image is real and fits ``c (N, c_dim)``; its sigmoid is the assignment's output."""
+        """The logit ``(N,)`` that the image is real and fits ``c (N, c_dim)``, before the assignment's sigmoid."""
         text = F.relu(self.embed(c))[:, :, None, None].expand(-1, -1, 4, 4)  # tiled over the 4x4 places
         joined = F.leaky_relu(self.join(torch.cat([features, text.to(features.dtype)], dim=1)), LEAK)
         logit: Tensor = self.score_layer(joined.flatten(1)).squeeze(1)
         return logit.float() if logit.dtype == torch.bfloat16 else logit
-
-    def forward(self, img: Tensor, c: Tensor) -> Tensor:
-        """``score(features(img), c)``."""
-        return self.score(self.features(img), c)

@@ -1,0 +1,179 @@
+"""Speed of the command lines and of training: ``python -m gan.benchmark``. Run it on an otherwise idle machine.
+
+Command lines are timed as whole processes against ``python -c "import torch"``, in turn, and their peak memory is what
+the operating system reports. Training is timed as steps of the loop's own code against the plain step: float32, three
+passes of the discriminator, nothing reused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from encoder.captions import SLOTS
+from gan.config import TrainingConfig
+from gan.dataset import FaceDataset
+from gan.training import Trainer
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPORT_TORCH = (sys.executable, "-c", "import torch")
+
+
+def timed_process(command: Sequence[str], **environment: str) -> tuple[float, float]:
+    """Wall seconds and peak memory (MB) of a command that succeeds; its output is thrown away."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed with status {process.returncode}; run it by itself")
+    return time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def benchmark_commands(runs: int) -> list[tuple[str, str, str, str]]:
+    """Rows of what, median seconds, median ratio to the ``import torch`` run just before, and peak memory."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        commands: dict[str, tuple[str, ...]] = {
+            "`import torch`": IMPORT_TORCH,
+            "`bash run_cgan.sh testing_tags.txt`": ("bash", "run_cgan.sh", "testing_tags.txt"),
+            "`infer.py --text` (cached)": (
+                *(sys.executable, "infer.py", "--text", "pink hair green eyes"), "--out", f"{folder}/a.png",
+            ),
+            "`infer.py --text` (not cached)": (
+                *(sys.executable, "infer.py", "--text", "a girl with rosy locks and eyes like the sea"),
+                *("--out", f"{folder}/b.png"),
+            ),
+        }  # fmt: skip
+        for name, command in commands.items():
+            pairs = []
+            for run in range(runs + 1):
+                reference, _ = timed_process(IMPORT_TORCH)
+                # A new, empty cache each time: only the vectors that the project ships are found in it.
+                seconds, memory = timed_process(command, TEXT2FACE_CACHE=f"{folder}/cache{run}")
+                pairs.append((seconds, seconds / reference, memory))
+            seconds, ratio, memory = (statistics.median(column) for column in zip(*pairs[1:], strict=True))
+            rows.append((name, f"{seconds:.2f} s", f"{ratio:.2f}", f"{memory:.0f} MB"))
+    return rows
+
+
+def random_faces(count: int) -> FaceDataset:
+    """Noise in the form of faces: the speed of a step does not depend on what it is shown."""
+    generator = torch.Generator().manual_seed(0)
+    attributes = torch.stack(
+        [torch.randint(1, 1 + len(values), (count,), generator=generator) for values in SLOTS.values()], 1
+    )
+    images = torch.randint(0, 256, (count, 3, 64, 64), generator=generator, dtype=torch.uint8)
+    sources = torch.zeros(count, dtype=torch.int64)
+    return FaceDataset(images, attributes, sources, ("noise",), tuple(f"noise/{i}" for i in range(count)))
+
+
+def trainer(architecture: str, objective: str, folder: Path) -> Trainer:
+    """A run of the loop on noise, with the one-hot condition (which needs no text encoder)."""
+    config = TrainingConfig(data=("noise",), encoder="onehot", architecture=architecture, objective=objective)
+    return Trainer(config, random_faces(1024), folder, quiet=True)
+
+
+def plain_step(run: Trainer) -> Callable[[], object]:
+    """GAN-CLS on the run's networks as it is usually written: float32, every pass done anew."""
+    G, D = (network.to(memory_format=torch.contiguous_format) for network in (run.G, run.D))  # type: ignore[call-overload]
+
+    def loss(img: Tensor, c: Tensor, target: float) -> Tensor:
+        score = D(img, c)
+        return F.binary_cross_entropy_with_logits(score, torch.full_like(score, target))
+
+    def step() -> None:
+        real_images, z, c, c_wrong = run.next_batch()
+        real_images = real_images.contiguous()
+        loss_D = loss(real_images, c, 1) + 0.5 * (loss(G(z, c).detach(), c, 0) + loss(real_images, c_wrong, 0))
+        run.opt_D.zero_grad()
+        loss_D.backward()
+        run.opt_D.step()
+        loss_G = loss(G(z, c), c, 1)
+        run.opt_G.zero_grad()
+        loss_G.backward()
+        run.opt_G.step()
+
+    return step
+
+
+def images_per_second(step: Callable[[], object], batch_size: int, seconds: float) -> float:
+    """Speed over at least ``seconds``, after two steps that do not count."""
+    step(), step()
+    started, steps = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        # Eight steps at a time: every one of them meets one lazy penalty.
+        for _ in range(8):
+            step()
+        steps += 8
+    return steps * batch_size / (time.perf_counter() - started)
+
+
+def gflop_per_image(run: Trainer) -> float:
+    """Arithmetic of a step (multiplications and additions, 1e9) by image, over the eight steps of a lazy penalty."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    run.d_step = 0
+    with FlopCounterMode(display=False) as counter:
+        for _ in range(8):
+            run.step()
+    return float(counter.get_total_flops()) / (8 * run.config.batch_size) / 1e9
+
+
+def benchmark_training(seconds: float) -> list[tuple[str, str, str, str]]:
+    """Rows of what, images/s, speed against the plain step, GFLOP an image."""
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plain = images_per_second(plain_step(trainer("baseline", "gan-cls", folder)), 64, seconds)
+        rows.append(("baseline, plain float32 step", f"{plain:.0f}", "1.00", ""))
+        for architecture, objective in (("baseline", "gan-cls"), ("residual", "r3gan")):
+            run = trainer(architecture, objective, folder)
+            speed = images_per_second(run.step, run.config.batch_size, seconds)
+            row = (
+                f"{architecture} + {objective}",
+                f"{speed:.0f}",
+                f"{speed / plain:.2f}",
+                f"{gflop_per_image(run):.2f}",
+            )
+            rows.append(row)
+    return rows
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main() -> None:
+    """Print both tables."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("what", nargs="?", choices=("commands", "training", "all"), default="all")
+    arguments.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
+    arguments.add_argument("--seconds", type=float, default=20.0, help="time for each training step (default 20)")
+    options = arguments.parse_args()
+    print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
+    if options.what != "training":
+        header = ("command", "wall time", "of `import torch`", "peak memory")
+        print(table(header, benchmark_commands(options.runs)), end="\n\n")
+    if options.what != "commands":
+        header = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
+        print(table(header, benchmark_training(options.seconds)))
+
+
+if __name__ == "__main__":
+    main()

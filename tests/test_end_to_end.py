@@ -1,0 +1,53 @@
+"""The main job as a person runs it, with what the project ships."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+SHIPPED = ROOT / "samples" / "cgan_original.png"
+
+
+def test_run_cgan_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path) -> None:
+    made = ROOT / "samples" / "cgan.png"
+    made.unlink(missing_ok=True)
+    subprocess.run(
+        ["bash", ROOT / "run_cgan.sh", "testing_tags.txt"], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL
+    )
+    assert made.read_bytes() == SHIPPED.read_bytes()
+    with Image.open(made) as picture:
+        assert picture.size == (320, 320)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OMP_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "2"},
+        # The kernels of a processor without AVX.
+        {"ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"},
+    ],
+    ids=["1 thread", "2 threads", "SSE4.2"],
+)
+def test_the_grid_does_not_depend_on_threads_or_processor(tmp_path: Path, environment: dict[str, str]) -> None:
+    out = tmp_path / "grid.png"
+    command = [sys.executable, "infer.py", "--testing-file", "testing_tags.txt", "--out", out]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
+    assert out.read_bytes() == SHIPPED.read_bytes()
+
+
+def test_the_shipped_grid_is_drawn_without_loading_the_encoder(tmp_path: Path) -> None:
+    program = (
+        "import sys, infer; infer.main(['--testing-file', 'testing_tags.txt', '--out', sys.argv[1]]);"
+        "heavy = {'pandas', 'transformers', 'sentence_transformers', 'tokenizers', 'torchvision'} & set(sys.modules);"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "grid.png")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -103,7 +103,7 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class Generator(nn.Module):
-    """Noise and condition -> style -> a learned 4x4 start -> blocks up to 32x32 -> few, unmodulated channels at 64x64.
+    """Noise -> 4x4 -> blocks up to 32x32, styled by noise and condition -> few, unmodulated channels at 64x64.
 
     A CPU's time at 64x64 goes into moving memory rather than into arithmetic, so most of the network works below that.
 
@@ -125,9 +125,9 @@ class Generator(nn.Module):
     ) -> None:
         super().__init__()
         self.z_dim, self.c_dim = z_dim, c_dim
-        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, 128))
-        self.mapping = nn.Sequential(linear(z_dim + 128, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
-        self.start = linear(style_dim, widths[0] * 4 * 4)
+        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
+        self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
+        self.start = linear(z_dim, widths[0] * 4 * 4)
         self.blocks = nn.ModuleList(
             [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]
             + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
@@ -140,7 +140,8 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
         w = activate(self.mapping(torch.cat([z, normalise(self.embed(c))], dim=1)))
-        x = self.start(w).view(len(w), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+        # The text speaks through the style alone: laid out by it too, every face of a prompt has one pose.
+        x = self.start(z).view(len(z), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.to_detail(activate(self.modulate(x, w))))

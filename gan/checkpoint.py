@@ -16,6 +16,7 @@ from torch import nn
 from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.config import TrainingConfig
+from gan.networks import generator_arguments
 from gan.release import CONFIG_FILE, WEIGHTS_FILE
 
 STATE_FILE = "state.pt"
@@ -70,7 +71,7 @@ def save_release(
         "c_dim": encoder.dim + (len(sources) if len(sources) > 1 else 0),
         "conditioning": {"kind": encoder.kind, "dim": encoder.dim, "space": encoder.space},
         "sources": list(sources),
-        "network": config.generator,
+        "network": generator_arguments(config.architecture, config.generator),
         "images_seen": cur_nimg,
         "training": json.loads(config.to_json()),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from typing import Any
 
@@ -28,19 +29,28 @@ class ImageTextDiscriminator(nn.Module):
         return self.score(self.features(img), c)
 
 
-def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
+def _network(role: str, architecture: str) -> Any:
     if architecture not in ARCHITECTURES:
         raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
-    return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)(**arguments)
+    return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)
+
+
+def generator_arguments(architecture: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """``arguments`` and the architecture's defaults for the rest: a release stays whole when a default changes."""
+    parameters = inspect.signature(_network("Generator", architecture)).parameters
+    defaults = {
+        name: parameter.default for name, parameter in parameters.items() if parameter.default is not parameter.empty
+    }
+    return {**defaults, **arguments}
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> nn.Module:
     """A new generator; ``arguments`` holds the architecture's own arguments. Unknown names are a ``ValueError``."""
-    network: nn.Module = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
+    network: nn.Module = _network("Generator", architecture)(z_dim=z_dim, c_dim=c_dim, **arguments)
     return network
 
 
 def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
     """A new discriminator; as ``build_generator``."""
-    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim, **arguments})
+    network: ImageTextDiscriminator = _network("Discriminator", architecture)(c_dim=c_dim, **arguments)
     return network

@@ -26,7 +26,7 @@ class TrainingConfig:
         conditioning: With ``cached`` and ``live``, what the condition is: ``head`` or ``pooled``.
         wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
         drop_attributes: The chance that a known colour is left out of the caption.
-        interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for the mean of two conditions.
+        interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         objective: A key of ``gan.objectives.OBJECTIVES``.
         generator: Arguments of the architecture's generator.

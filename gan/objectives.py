@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from encoder.errors import InputError
 from gan.networks import ImageTextDiscriminator
 
 OBJECTIVES: dict[str, type[Objective]] = {}
@@ -43,7 +44,7 @@ class Objective:
     penalty_interval: ClassVar[int] = 0
 
     def check(self, D: nn.Module) -> None:
-        """Raises ``ValueError`` where the discriminator cannot serve this objective."""
+        """Raises ``InputError`` where the discriminator cannot serve this objective."""
 
     def discriminator_loss(
         self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
@@ -138,6 +139,9 @@ def squared_gradient(D: ImageTextDiscriminator, img: Tensor, c: Tensor) -> Tenso
 
 
 def refuse_batch_norm(D: nn.Module, objective: str) -> None:
-    """Raises ``ValueError`` where D has batch normalisation, which makes per-image gradients meaningless."""
+    """Raises ``InputError`` where D has batch normalisation, which makes per-image gradients meaningless."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
-        raise ValueError(f"{objective} takes gradients per image: it needs a discriminator without batch normalisation")
+        raise InputError(
+            f"the objective {objective} takes gradients per image and needs a discriminator without batch normalisation; "
+            "choose another architecture"
+        )

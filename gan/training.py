@@ -88,8 +88,11 @@ class Trainer:
         self.n_sources = len(faces.source_names)
         c_dim = self.encoder.dim + (self.n_sources if self.n_sources > 1 else 0)
 
-        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
-        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        try:
+            self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+            self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the {config.architecture} networks do not take these arguments: {error}") from error
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -161,6 +164,11 @@ class Trainer:
         D.requires_grad_(False)
         with autocast:
             loss_G = objective.generator_loss(D, real_images, fake_images, c, c_wrong)
+            if n := int(config.interpolate * len(c)):
+                # GAN-INT: no face has these captions, half-way between the right and the wrong one.
+                real, z, between, wrong = real_images[:n], z[:n], torch.lerp(c[:n], c_wrong[:n], 0.5), c_wrong[:n]
+                loss_int = objective.generator_loss(D, real, G(z, between), between, wrong)
+                loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
         loss_G.backward()
         self.opt_G.step()

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from gan.dataset import FaceDataset
 
 COPY_BELOW = 0.05
-"""Root mean square difference of the thumbnails of copies. Encoded anew, faces differ by 0.001; others by 0.1 or more."""
+"""Root mean square difference of thumbnails: of a face encoded anew about 0.001, of different faces 0.1 or more."""
 
 
 def thumbnails(images: Tensor, size: int = 16) -> Tensor:

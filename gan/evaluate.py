@@ -306,6 +306,8 @@ def evaluate(args: argparse.Namespace) -> Results:
     else:
         name = (args.images or args.grid).name
         images, asked = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(args.seed))
+        images, asked = images[order], asked[order]  # the first ones will stand for all
 
     reading = classifier.read(images)
     n = min(len(images), len(heldout)) if heldout is not None else 0

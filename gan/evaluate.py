@@ -28,6 +28,7 @@ from gan.classifier import (
     to_signed,
 )
 from gan.conditions import read_captions
+from gan.copies import without_copies
 from gan.dataset import IMAGE_SIZE, FaceDataset, decode_image, load_faces
 from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
 from gan.features import EfficientNetLite, FeatureSpace
@@ -53,10 +54,10 @@ WORDINGS = (
 
 def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | None, what: str) -> Tensor:
     """One face of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar."""
-    seeds = range(seed, seed + len(texts))
+    c = pipeline.conditions(texts, style=style, progress=True)
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
-        for batch in pipeline.draw_many(texts, seeds, style=style, batch_size=64):
+        for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=64):
             images.append(batch)
             bar.update(len(batch))
     return torch.cat(images)
@@ -116,9 +117,10 @@ def read_grid(path: Path, captions: Path) -> tuple[Tensor, Tensor]:
 
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
-    """The training faces of one source, and its held-out faces in a random order."""
+    """The training faces of one source without copies of held-out ones, and these, in a random order."""
     training, _ = load_faces([path], split="train")
     heldout, _ = load_faces([path], split="heldout")
+    training = without_copies(training, heldout)
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
     return training, heldout[order]
 
@@ -304,6 +306,8 @@ def evaluate(args: argparse.Namespace) -> Results:
     else:
         name = (args.images or args.grid).name
         images, asked = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
+        order = torch.randperm(len(images), generator=torch.Generator().manual_seed(args.seed))
+        images, asked = images[order], asked[order]  # the first ones will stand for all
 
     reading = classifier.read(images)
     n = min(len(images), len(heldout)) if heldout is not None else 0

@@ -11,8 +11,9 @@ from torch import Tensor
 from encoder.captions import SLOTS
 from encoder.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
+from gan.copies import thumbnails
 from gan.dataset import FaceDataset
-from gan.features import FeatureSpace, thumbnails
+from gan.features import FeatureSpace
 from gan.metrics import (
     Estimate,
     bootstrap_mean,

@@ -1,4 +1,4 @@
-"""Feature spaces in which sets of faces are compared: pixels, and a network that nobody here trained."""
+"""Feature spaces in which sets of faces are compared: beside the classifier's, a network that nobody here trained."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from gan.classifier import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) to float32 features (N, F)."""
-
-
-def thumbnails(images: Tensor, size: int = 16) -> Tensor:
-    """Uint8 images (N, 3, H, W) averaged down to ``size`` pixels a side: float32 (N, 3 * size**2) in [-1, 1]."""
-    small = [F.adaptive_avg_pool2d(to_signed(batch), size).flatten(1) for batch in images.split(1024)]
-    return torch.cat(small)
 
 
 class EfficientNetLite:

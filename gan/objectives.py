@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from encoder.errors import InputError
+
 OBJECTIVES: dict[str, type[Objective]] = {}
 """Every objective by its key."""
 
@@ -41,7 +43,7 @@ class Objective:
     penalty_interval: ClassVar[int] = 0
 
     def check(self, D: nn.Module) -> None:
-        """Raises ``ValueError`` where the discriminator cannot serve this objective."""
+        """Raises ``InputError`` where the discriminator cannot serve this objective."""
 
     def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """The scalar that the discriminator minimises; ``fake`` carries no gradient."""
@@ -124,6 +126,9 @@ def squared_gradient(D: nn.Module, img: Tensor, c: Tensor) -> Tensor:
 
 
 def refuse_batch_norm(D: nn.Module, objective: str) -> None:
-    """Raises ``ValueError`` where D has batch normalisation, which makes per-image gradients meaningless."""
+    """Raises ``InputError`` where D has batch normalisation, which makes per-image gradients meaningless."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
-        raise ValueError(f"{objective} takes gradients per image: it needs a discriminator without batch normalisation")
+        raise InputError(
+            f"{objective} takes gradients per image and cannot train a discriminator with batch normalisation; "
+            "choose another architecture or another objective"
+        )

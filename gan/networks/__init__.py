@@ -12,19 +12,25 @@ from typing import Any
 
 from torch import nn
 
+from encoder.errors import InputError
+
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
 
 
 def _build(role: str, architecture: str, arguments: dict[str, Any]) -> nn.Module:
     if architecture not in ARCHITECTURES:
-        raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
-    network: nn.Module = getattr(importlib.import_module(f"{__name__}.{architecture}"), role)(**arguments)
+        raise InputError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+    module = importlib.import_module(f"{__name__}.{architecture}")
+    try:
+        network: nn.Module = getattr(module, role)(**arguments)
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
     return network
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **network: Any) -> nn.Module:
-    """A new generator; ``network`` holds the architecture's own arguments. Unknown names are a ``ValueError``."""
+    """A new generator; ``network`` holds the architecture's own arguments. Unusable ones are an ``InputError``."""
     return _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **network})
 
 

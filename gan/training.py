@@ -72,22 +72,16 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, quiet: bool = False) -> None:
         self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
-        torch.manual_seed(config.seed)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
         self.encoder = load_encoder(kind, cached=config.encoder == "cached")
-        self.conditions = Conditions(
-            self.encoder,
-            count=1 if config.encoder == "onehot" else config.wordings,
-            live=config.encoder == "live",
-            seed=config.seed,
-            progress=not quiet,
-        )
-        self.wrong = WrongAttributes(faces.attributes)
-        self.n_sources = len(faces.source_names)
-        c_dim = self.encoder.dim + (self.n_sources if self.n_sources > 1 else 0)
+        n_sources = len(faces.source_names)
+        c_dim = self.encoder.dim + (n_sources if n_sources > 1 else 0)
 
+        torch.manual_seed(config.seed)  # of the weights
         self.G = self.place(build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator))
         self.D = self.place(build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator))
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -97,6 +91,14 @@ class Trainer:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
 
+        self.wrong = WrongAttributes(faces.attributes)
+        self.conditions = Conditions(
+            self.encoder,
+            count=1 if config.encoder == "onehot" else config.wordings,
+            live=config.encoder == "live",
+            seed=config.seed,
+            progress=not quiet,
+        )
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(len(faces), config.batch_size, self.generator)
         self.cur_nimg = 0

@@ -18,7 +18,8 @@ def ema_decay(batch_size: int, cur_nimg: int, half_life: float, rampup: float) -
 @torch.no_grad()
 def update_ema(G_ema: nn.Module, G: nn.Module, decay: float) -> None:
     """``G_ema <- decay * G_ema + (1 - decay) * G`` over the weights; buffers stay as they are."""
-    averaged, live = list(G_ema.parameters()), list(G.parameters())
+    averaged: list[Tensor] = list(G_ema.parameters())
+    live: list[Tensor] = list(G.parameters())
     torch._foreach_lerp_(averaged, live, 1 - decay)
 
 

@@ -7,6 +7,7 @@ as in Fixup (arXiv 1901.09321) and the projection discriminator (arXiv 1802.0563
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -33,7 +34,9 @@ def initialise(layer: nn.Conv2d | nn.Linear, *, gain: float | None = None) -> No
         nn.init.zeros_(layer.bias)
 
 
-def conv(in_channels: int, out_channels: int, kernel: int, *, gain: float | None = None, bias: bool = True) -> nn.Conv2d:
+def conv(
+    in_channels: int, out_channels: int, kernel: int, *, gain: float | None = None, bias: bool = True
+) -> nn.Conv2d:
     """A same-size convolution with this file's initialisation."""
     layer = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2, bias=bias)
     initialise(layer, gain=gain)
@@ -83,7 +86,7 @@ class GeneratorBlock(nn.Module):
         self.shortcut = conv(in_channels, out_channels, 1, gain=LINEAR_GAIN, bias=False)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """``x (N, C_in, H, W)``, ``w (N, style_dim)`` -> ``(N, C_out, H', W')``, ``H' = 2H`` with ``up``, else ``H``."""
+        """``x (N, C_in, H, W)``, ``w (N, style_dim)`` -> ``(N, C_out, H', W')``: ``2H`` with ``up``, else ``H``."""
         h = self.conv1(activate(self.modulate1(x, w)))
         h = activate(self.modulate2(h, w))
         skip = self.shortcut(x)
@@ -124,7 +127,7 @@ class Generator(nn.Module):
         self.mapping = nn.Sequential(linear(z_dim + 128, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
         self.start = linear(style_dim, widths[0] * 4 * 4)
         self.blocks = nn.ModuleList(
-            [GeneratorBlock(a, b, style_dim, up=True) for a, b in zip(widths[:-1], widths[1:], strict=True)]
+            [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]
             + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
         )
         self.modulate = Modulation(style_dim, widths[-1])
@@ -175,7 +178,7 @@ class Discriminator(nn.Module):
         initialise(self.stem)
         last = len(widths) - 2
         self.blocks = nn.ModuleList(
-            DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))
+            DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
         self.dense = linear(widths[-1] * 4 * 4, feature_dim)
         self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, feature_dim))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from encoder import SHIPPED_CACHE_DIR, cache_name, load_source
+from encoder.atomic import write_atomically
 from encoder.cache import EmbeddingCache
 from encoder.captions import canonical_captions
 from encoder.errors import InputError
@@ -30,18 +29,16 @@ def build_cache(kind: str, folder: Path) -> Path:
     """
     captions = sorted(canonical_captions())
     encoder = load_source(kind)
+    vectors = encoder.encode(captions, progress=True)
     path = folder / cache_name(kind)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as building:
-            vectors = encoder.encode(captions, progress=True)
-            cache = EmbeddingCache(Path(building) / path.name)
-            cache.put(encoder.fingerprint, dict(zip(captions, vectors, strict=True)))
-            if len(cache.get(encoder.fingerprint, captions)) < len(captions):
-                raise InputError(f"{path}: the cache could not be written")
-            os.replace(cache.path, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error
+
+    def write(temporary: Path) -> None:
+        cache = EmbeddingCache(temporary)
+        cache.put(encoder.fingerprint, dict(zip(captions, vectors, strict=True)))
+        if len(cache.get(encoder.fingerprint, captions)) < len(captions):
+            raise OSError("the vectors do not read back")
+
+    write_atomically(path, write)
     return path
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
+from encoder.atomic import write_atomically
 from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.config import TrainingConfig
@@ -20,28 +18,6 @@ from gan.networks import generator_arguments
 from gan.release import CONFIG_FILE, WEIGHTS_FILE
 
 STATE_FILE = "state.pt"
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls ``write`` with a temporary path beside ``path`` and then puts the file in its place.
-
-    Raises:
-        InputError: The file cannot be written; nothing is left behind.
-    """
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        write(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        raise InputError(f"{path}: cannot be written ({error}); free some space or choose another folder") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def save_state(run_dir: Path, state: dict[str, Any]) -> None:
@@ -56,8 +32,9 @@ def load_state(run_dir: Path) -> dict[str, Any]:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no training state to resume from; start without --resume") from error
-    except Exception as error:  # torch.load raises half a dozen types for a damaged file
-        raise InputError(f"{path}: the training state is damaged ({error}); start the run anew") from error
+    except Exception as error:  # torch.load raises half a dozen types for a damaged file, some of them with an essay
+        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
+        raise InputError(f"{path}: the training state is damaged ({reason}); start the run anew") from error
     return state
 
 
@@ -78,6 +55,6 @@ def save_release(
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
     state = {name: value.detach().cpu().contiguous() for name, value in G.state_dict().items()}
-    write_atomically(folder / WEIGHTS_FILE, lambda path: save_file(state, path))
+    write_atomically(folder / WEIGHTS_FILE, lambda path: path.write_bytes(save(state)))
     text = json.dumps(release, indent=2) + "\n"
     write_atomically(folder / CONFIG_FILE, lambda path: path.write_text(text, "utf-8"))

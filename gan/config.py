@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from encoder.errors import InputError
 
@@ -83,18 +84,23 @@ class TrainingConfig:
     snapshot_images: int = 60_000
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "max_images", "schedule_images", "tick_images", "snapshot_images", "wordings"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        counts = ("wordings", "z_dim", "batch_size", "schedule_images", "max_images", "tick_images", "snapshot_images")
+        for name in counts:
+            self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "ema_images"):
-            if getattr(self, name) <= 0:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be above 0")
-        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} is {getattr(self, name)}; it must not be negative")
-        for name in ("drop_attributes", "interpolate"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 0 and below 1")
+            self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
+        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup", "threads"):
+            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        for name in ("drop_attributes", "interpolate", "beta1", "beta2"):
+            self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
+        self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
+        self._require("encoder", self.encoder in get_args(Encoding), f"one of {', '.join(get_args(Encoding))}")
+        for name in ("generator", "discriminator"):
+            self._require(name, isinstance(getattr(self, name), dict), "a JSON object of the network's arguments")
+
+    def _require(self, name: str, met: bool, what: str) -> None:
+        if not met:  # comparisons with NaN are false, so that it meets nothing
+            raise InputError(f"{name} is {getattr(self, name)}; it must be {what}")
 
     def to_json(self) -> str:
         """The configuration as indented JSON, keys in the order of the fields."""
@@ -111,9 +117,9 @@ class TrainingConfig:
 
     def changes(self, other: TrainingConfig) -> list[str]:
         """What keeps ``other`` from going on with this run: ``"lr: 0.0004 -> 0.0002"``, runtime settings aside."""
+        mine, theirs = (json.loads(config.to_json()) for config in (self, other))  # in JSON a tuple equals a list
         return [
-            f"{field.name}: {mine} -> {theirs}"
-            for field in dataclasses.fields(self)
-            if field.name not in RUNTIME_FIELDS
-            and (mine := getattr(self, field.name)) != (theirs := getattr(other, field.name))
+            f"{name}: {mine[name]} -> {theirs[name]}"
+            for name in mine
+            if name not in RUNTIME_FIELDS and mine[name] != theirs[name]
         ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from encoder.atomic import write_atomically
 from encoder.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,13 +78,4 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     for key, value in text.items():
         info.add_itxt(key, value)
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            picture.save(temporary, format="PNG", compress_level=0, pnginfo=info)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another place") from error
+    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", compress_level=0, pnginfo=info))

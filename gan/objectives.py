@@ -142,6 +142,6 @@ def refuse_batch_norm(D: nn.Module, objective: str) -> None:
     """Raises ``InputError`` where D has batch normalisation, which makes per-image gradients meaningless."""
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
         raise InputError(
-            f"the objective {objective} takes gradients per image and needs a discriminator without batch "
-            "normalisation; choose another architecture"
+            f"{objective} takes gradients per image and cannot train a discriminator with batch normalisation; "
+            "choose another architecture or another objective"
         )

@@ -8,25 +8,28 @@ import math
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from encoder import load_encoder
+from encoder.atomic import write_atomically
 from encoder.captions import Attributes
 from encoder.errors import InputError
-from gan.checkpoint import load_state, save_release, save_state, write_atomically
+from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
 from gan.conditions import Conditions, WrongAttributes, drop, join_source
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
 from gan.ema import ema_decay, refresh_statistics, update_ema
-from gan.grid import save_png, tile, to_uint8
+from gan.grid import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator
 from gan.objectives import OBJECTIVES
 from gan.progress import Progress
+from gan.release import CONFIG_FILE
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
     ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
@@ -37,7 +40,7 @@ STATISTICS_BATCHES = 20
 
 
 class NonFiniteError(RuntimeError):
-    """A loss or a gradient is no longer a number; the last saved state is from before it."""
+    """A loss or a weight is no longer a number; the last saved state is from before it."""
 
 
 def cosine(start: float, end: float, progress: float) -> float:
@@ -72,27 +75,18 @@ class Trainer:
 
     def __init__(self, config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, quiet: bool = False) -> None:
         self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
-        torch.manual_seed(config.seed)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
         self.encoder = load_encoder(kind, cached=config.encoder == "cached")
-        self.conditions = Conditions(
-            self.encoder,
-            count=1 if config.encoder == "onehot" else config.wordings,
-            live=config.encoder == "live",
-            seed=config.seed,
-            progress=not quiet,
-        )
-        self.wrong = WrongAttributes(faces.attributes)
-        self.n_sources = len(faces.source_names)
-        c_dim = self.encoder.dim + (self.n_sources if self.n_sources > 1 else 0)
+        n_sources = len(faces.source_names)
+        c_dim = self.encoder.dim + (n_sources if n_sources > 1 else 0)
 
-        try:
-            self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
-            self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"the {config.architecture} networks do not take these arguments: {error}") from error
+        torch.manual_seed(config.seed)  # of the weights
+        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -102,6 +96,14 @@ class Trainer:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
 
+        self.wrong = WrongAttributes(faces.attributes)
+        self.conditions = Conditions(
+            self.encoder,
+            count=1 if config.encoder == "onehot" else config.wordings,
+            live=config.encoder == "live",
+            seed=config.seed,
+            progress=not quiet,
+        )
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(len(faces), config.batch_size, self.generator)
         self.cur_nimg = 0
@@ -186,7 +188,7 @@ class Trainer:
         """Train until the limits of the config are met or ``should_stop`` says so, and save the state at the end.
 
         Raises:
-            NonFiniteError: A loss is no longer a number; the state on disk is the last good one.
+            NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
         started, minutes_before = time.monotonic(), self.minutes
@@ -203,7 +205,8 @@ class Trainer:
                     if totals:
                         speed = (self.cur_nimg - tick_nimg) / (time.monotonic() - tick_start)
                         self.report(progress, totals, speed)
-                        save_state(self.run_dir, self.state())
+                    self.check_weights()
+                    save_state(self.run_dir, self.state())
                     totals, tick_start, tick_nimg = {}, time.monotonic(), self.cur_nimg
                 if done:
                     break
@@ -223,25 +226,31 @@ class Trainer:
         """Append one line to ``stats.jsonl`` and show it; a mean that is no number ends the run."""
         means = {name: torch.stack(values).float().mean().item() for name, values in totals.items()}
         for name, value in means.items():
-            if not math.isfinite(value):
-                raise NonFiniteError(
-                    f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
-                    "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
-                )
-        line = {
-            "images": self.cur_nimg,
-            "minutes": round(self.minutes, 3),
-            "images_per_second": round(speed, 2),
-            **means,
-        }
+            self.check_finite(name, value)
+        line = {"images": self.cur_nimg, "minutes": round(self.minutes, 3), "images_per_second": round(speed, 2)}
+        line |= means
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.report(line)
+
+    def check_weights(self) -> None:
+        """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
+        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
+            self.check_finite(f"the norm of {name}'s weights", nn.utils.get_total_norm(network.parameters()).item())
+
+    def check_finite(self, name: str, value: float) -> None:
+        """Raises ``NonFiniteError`` where ``value``, called ``name``, is no number."""
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
+                "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
+            )
 
     @torch.no_grad()
     def snapshot(self) -> None:
         """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
         config = self.config
+        self.check_weights()
         statistics = torch.Generator().manual_seed(config.seed)
         refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
         c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS])
@@ -301,25 +310,38 @@ class Trainer:
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
 
 
+@contextmanager
+def catch_signals() -> Iterator[list[int]]:
+    """Yields a list that grows by each SIGINT and SIGTERM, which end nothing by themselves within this context."""
+    caught: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, _frame: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
 def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: bool = False) -> None:
     """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
 
     Raises:
-        InputError: A run is there already, or cannot be resumed with these settings.
+        InputError: A run is there already, cannot be resumed with these settings, or cannot be written.
         NonFiniteError: As in ``Trainer.train``.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    if not resume and (run_dir / "state.pt").exists():
+    check_folder(run_dir)
+    if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
     trainer = Trainer(config, faces, run_dir)
     if resume:
         trainer.resume()
-    write_atomically(run_dir / "config.json", lambda path: path.write_text(config.to_json(), "utf-8"))
-
-    stop: list[int] = []
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda number, _frame: stop.append(number))
-    trainer.train(should_stop=lambda: bool(stop))
-    if stop:
+    write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+    with catch_signals() as caught:
+        trainer.train(should_stop=lambda: bool(caught))
+    if caught:
         print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from encoder.errors import InputError
+
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
 
@@ -31,7 +33,7 @@ class ImageTextDiscriminator(nn.Module):
 
 def _network(role: str, architecture: str) -> Any:
     if architecture not in ARCHITECTURES:
-        raise ValueError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
+        raise InputError(f"no architecture {architecture!r}; there are {', '.join(ARCHITECTURES)}")
     return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)
 
 
@@ -44,13 +46,21 @@ def generator_arguments(architecture: str, arguments: dict[str, Any]) -> dict[st
     return {**defaults, **arguments}
 
 
+def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
+    network = _network(role, architecture)
+    try:
+        return network(**arguments)
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
+
+
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> nn.Module:
-    """A new generator; ``arguments`` holds the architecture's own arguments. Unknown names are a ``ValueError``."""
-    network: nn.Module = _network("Generator", architecture)(z_dim=z_dim, c_dim=c_dim, **arguments)
+    """A new generator; ``arguments`` holds the architecture's own arguments. Unusable ones are an ``InputError``."""
+    network: nn.Module = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
     return network
 
 
 def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
     """A new discriminator; as ``build_generator``."""
-    network: ImageTextDiscriminator = _network("Discriminator", architecture)(c_dim=c_dim, **arguments)
+    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim, **arguments})
     return network

@@ -88,7 +88,7 @@ class Discriminator(ImageTextDiscriminator):
         return features
 
     def score(self, features: Tensor, c: Tensor) -> Tensor:
-        """The logit ``(N,)`` that the image is real and fits ``c (N, c_dim)``, before the assignment's sigmoid."""
+        """The logit ``(N,)`` that the image is real and fits ``c (N, c_dim)``; its sigmoid is the assignment's."""
         text = F.relu(self.embed(c))[:, :, None, None].expand(-1, -1, 4, 4)  # tiled over the 4x4 places
         joined = F.leaky_relu(self.join(torch.cat([features, text.to(features.dtype)], dim=1)), LEAK)
         logit: Tensor = self.score_layer(joined.flatten(1)).squeeze(1)

@@ -88,7 +88,7 @@ class GeneratorBlock(nn.Module):
         self.shortcut = conv(in_channels, out_channels, 1, gain=LINEAR_GAIN, bias=False)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """``x (N, C_in, H, W)``, ``w (N, style_dim)`` -> ``(N, C_out, H', W')``, ``H' = 2H`` with ``up``."""
+        """``x (N, C_in, H, W)``, ``w (N, style_dim)`` -> ``(N, C_out, H', W')``: ``2H`` with ``up``, else ``H``."""
         h = self.conv1(activate(self.modulate1(x, w)))
         h = activate(self.modulate2(h, w))
         skip = self.shortcut(x)

@@ -1,0 +1,45 @@
+import os
+import stat
+
+import pytest
+
+from encoder.atomic import write_atomically
+from encoder.errors import InputError
+
+
+def test_writes_and_replaces(tmp_path) -> None:
+    path = tmp_path / "new" / "deep" / "a.txt"
+    for text in ("first", "second"):
+        write_atomically(path, lambda temporary, text=text: temporary.write_text(text))
+        assert path.read_text() == text
+    assert list(path.parent.iterdir()) == [path]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644  # others may read it
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), RuntimeError("unexpected pos 704\nat line 2")]
+)
+def test_a_failed_write_keeps_the_old_file(tmp_path, error) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write(temporary) -> None:
+        temporary.write_text("half of the n")
+        raise error
+
+    with pytest.raises(InputError, match=r"a\.txt: cannot be written \((No space left on device|unexpected pos 704)\)"):
+        write_atomically(path, write)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_any_other_error_leaves_nothing_behind(tmp_path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_atomically(tmp_path / "a.txt", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_atomically(tmp_path / "file" / "a.txt", lambda path: path.write_text("new"))

@@ -1,0 +1,208 @@
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import gan.networks
+from encoder.errors import InputError
+from gan.networks import ARCHITECTURES, build_discriminator, build_generator
+
+Z_DIM, C_DIM, N = 8, 25, 2
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def G(request) -> nn.Module:  # noqa: N802
+    torch.manual_seed(0)
+    return build_generator(request.param, z_dim=Z_DIM, c_dim=C_DIM).eval()
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def D(request) -> nn.Module:  # noqa: N802
+    torch.manual_seed(0)
+    return build_discriminator(request.param, c_dim=C_DIM).eval()
+
+
+def noise(*shape: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_the_two_architectures_of_the_project_are_there() -> None:
+    assert {"baseline", "residual"} <= set(ARCHITECTURES)
+
+
+@torch.no_grad()
+def test_generator_draws_in_range(G) -> None:
+    img = G(100 * noise(N, Z_DIM), noise(N, C_DIM, seed=2))
+    assert img.shape == (N, 3, 64, 64)
+    assert img.dtype == torch.float32
+    assert img.abs().max() <= 1
+
+
+@torch.no_grad()
+def test_generator_reads_noise_and_condition(G) -> None:
+    z, c = noise(N, Z_DIM), noise(N, C_DIM, seed=2)
+    img = G(z, c)
+    assert not torch.allclose(G(z.flip(0), c), img)
+    assert not torch.allclose(G(z, c.flip(0)), img)
+
+
+@torch.no_grad()
+def test_an_image_is_of_its_own_row(G) -> None:
+    z, c = noise(N, Z_DIM), noise(N, C_DIM, seed=2)
+    torch.testing.assert_close(G(z[:1], c[:1]), G(z, c)[:1], rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_generator_in_float64(architecture) -> None:
+    G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM).eval()
+    z, c = noise(N, Z_DIM), noise(N, C_DIM, seed=2)
+    single = G(z, c)
+    double = G.double()(z.double(), c.double())
+    assert double.dtype == torch.float64
+    torch.testing.assert_close(double.float(), single, rtol=1e-3, atol=1e-4)
+
+
+@torch.no_grad()
+def test_discriminator_scores_in_two_parts(D) -> None:
+    img, c = noise(N, 3, 64, 64).tanh(), noise(N, C_DIM, seed=2)
+    score = D(img, c)
+    assert score.shape == (N,)
+    assert score.dtype == torch.float32
+    assert torch.equal(D.score(D.features(img), c), score)
+
+
+@torch.no_grad()
+def test_what_a_text_adds_to_the_score_depends_on_the_image(D) -> None:
+    """A score that is a sum of a part of the image and a part of the text could not tell whether the two fit."""
+    img, c, c_wrong = noise(N, 3, 64, 64).tanh(), noise(1, C_DIM, seed=2), noise(1, C_DIM, seed=3)
+    features = D.features(img)
+    difference = D.score(features, c.expand(N, -1)) - D.score(features, c_wrong.expand(N, -1))
+    assert difference.abs().min() > 0
+    assert (difference[0] - difference[1]).abs() > 1e-3 * difference.abs().max()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_scores_are_float32_under_bfloat16(architecture) -> None:
+    """Losses take differences of scores, for which 8 bits are too few."""
+    D = build_discriminator(architecture, c_dim=C_DIM).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert D(noise(N, 3, 64, 64), noise(N, C_DIM)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_gradient_reaches_every_weight(architecture) -> None:
+    torch.manual_seed(0)
+    G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM)
+    D = build_discriminator(architecture, c_dim=C_DIM)
+    c = noise(N, C_DIM, seed=2)
+    D(G(noise(N, Z_DIM), c), c).square().sum().backward()
+    for network in (G, D):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+            # A bias ahead of batch normalisation rightly has no gradient.
+            assert parameter.dim() == 1 or parameter.grad.any(), name
+
+
+@pytest.mark.parametrize("build", [build_generator, build_discriminator])
+def test_unusable_arguments_are_bad_input(build) -> None:
+    sizes = {"c_dim": C_DIM} | ({"z_dim": Z_DIM} if build is build_generator else {})
+    with pytest.raises(InputError, match=r"no architecture 'cubist'; there are .*residual"):
+        build("cubist", **sizes)
+    with pytest.raises(InputError, match=r"residual: the .* cannot be built .*'depth'"):
+        build("residual", **sizes, depth=3)
+    with pytest.raises(InputError, match=r"residual: the .* cannot be built"):
+        build("residual", **sizes, widths=[])
+
+
+def test_a_new_file_is_a_new_architecture(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "copied_networks"
+    shutil.copytree(Path(gan.networks.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "novel.py").write_text(
+        "from torch import nn\n"
+        "class Generator(nn.Linear):\n"
+        "    def __init__(self, z_dim, c_dim):\n"
+        "        super().__init__(z_dim, c_dim)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import copied_networks
+
+    assert set(copied_networks.ARCHITECTURES) == {*ARCHITECTURES, "novel"}
+    assert copied_networks.build_generator("novel", z_dim=2, c_dim=3).out_features == 3
+
+
+# -- the baseline, against the assignment ----------------------------------------------------------------------------
+
+
+def parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def output_shapes(network: nn.Module, *inputs: torch.Tensor) -> list[tuple[str, tuple[int, ...]]]:
+    """(type, output shape without the batch) of every layer with weights, in the order of the forward pass."""
+    found: list[tuple[str, tuple[int, ...]]] = []
+    for layer in network.modules():
+        if next(layer.parameters(recurse=False), None) is not None:
+            layer.register_forward_hook(
+                lambda layer, _, out: found.append((type(layer).__name__, tuple(out.shape[1:])))
+            )
+    with torch.no_grad():
+        network(*inputs)
+    return found
+
+
+@pytest.mark.parametrize("c_dim", [119, 25])
+def test_baseline_generator_is_the_assignments(c_dim) -> None:
+    G = build_generator("baseline", z_dim=100, c_dim=c_dim)
+    assert output_shapes(G, noise(N, 100), noise(N, c_dim)) == [
+        ("Linear", (256,)),  # Dense(256) of the text
+        ("Linear", (8192,)),  # Dense(4*4*512) of text and noise
+        ("BatchNorm2d", (512, 4, 4)),
+        ("ConvTranspose2d", (256, 8, 8)),
+        ("BatchNorm2d", (256, 8, 8)),
+        ("ConvTranspose2d", (128, 16, 16)),
+        ("BatchNorm2d", (128, 16, 16)),
+        ("ConvTranspose2d", (64, 32, 32)),
+        ("BatchNorm2d", (64, 32, 32)),
+        ("ConvTranspose2d", (3, 64, 64)),
+    ]
+    dense = (c_dim + 1) * 256 + (100 + 256 + 1) * 8192
+    convolutions = sum(25 * a * b + b for a, b in ((512, 256), (256, 128), (128, 64), (64, 3)))
+    norms = 2 * (512 + 256 + 128 + 64)
+    assert parameters(G) == dense + convolutions + norms == {119: 7_263_235, 25: 7_239_171}[c_dim]
+
+
+@pytest.mark.parametrize("c_dim", [119, 25])
+def test_baseline_discriminator_is_the_assignments(c_dim) -> None:
+    D = build_discriminator("baseline", c_dim=c_dim)
+    assert output_shapes(D, noise(N, 3, 64, 64), noise(N, c_dim)) == [
+        ("Conv2d", (64, 32, 32)),  # the first convolution has no batch normalisation
+        ("Conv2d", (128, 16, 16)),
+        ("BatchNorm2d", (128, 16, 16)),
+        ("Conv2d", (256, 8, 8)),
+        ("BatchNorm2d", (256, 8, 8)),
+        ("Conv2d", (512, 4, 4)),
+        ("BatchNorm2d", (512, 4, 4)),
+        ("Linear", (256,)),  # the text, then tiled to 4x4
+        ("Conv2d", (512, 4, 4)),  # 1x1, over image and text
+        ("Linear", (1,)),
+    ]
+    convolutions = sum(25 * a * b + b for a, b in ((3, 64), (64, 128), (128, 256), (256, 512)))
+    norms = 2 * (128 + 256 + 512)
+    joined = (c_dim + 1) * 256 + ((512 + 256) * 512 + 512) + (512 * 4 * 4 + 1)
+    assert parameters(D) == convolutions + norms + joined == {119: 4_740_993, 25: 4_716_929}[c_dim]
+
+
+def test_baseline_layers_have_the_assignments_constants() -> None:
+    G, D = build_generator("baseline", z_dim=100, c_dim=119), build_discriminator("baseline", c_dim=119)
+    layers = [*G.modules(), *D.modules()]
+    norms = [layer for layer in layers if isinstance(layer, nn.BatchNorm2d)]
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, 0.1)}  # Keras's momentum .9 is PyTorch's .1
+    convolutions = [layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    kernels = Counter((layer.kernel_size, layer.stride) for layer in convolutions)
+    assert kernels == {((5, 5), (2, 2)): 8, ((1, 1), (1, 1)): 1}

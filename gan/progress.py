@@ -1,9 +1,11 @@
-"""Progress of a run: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a run: a bar on a terminal, plain lines elsewhere, and curves in TensorBoard."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 
 class Progress:
@@ -42,3 +44,26 @@ class Progress:
             self.bar.set_postfix({name: value for name, value in values.items() if name != "images"})
         elif not self.quiet:
             print("  ".join(f"{name} {value}" for name, value in values.items()), flush=True)
+
+
+class Board:
+    """TensorBoard's curves of a run, where the package is installed; nothing elsewhere.
+
+    Args:
+        folder: Where TensorBoard's files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self.writer = SummaryWriter(str(folder))
+
+    def add(self, line: dict[str, float]) -> None:
+        """Draw the statistics of a tick over the number of images."""
+        if self.writer is not None:
+            for name, value in line.items():
+                self.writer.add_scalar(name, value, line["images"])
+            self.writer.flush()

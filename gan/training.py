@@ -28,7 +28,7 @@ from gan.ema import ema_decay, refresh_statistics, update_ema
 from gan.grid import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator
 from gan.objectives import OBJECTIVES
-from gan.progress import Progress
+from gan.progress import Board, Progress
 from gan.release import CONFIG_FILE
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
@@ -191,6 +191,7 @@ class Trainer:
             NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
+        self.board = Board(self.run_dir / "tensorboard")
         started, minutes_before = time.monotonic(), self.minutes
         with Progress(config.max_images, self.cur_nimg, quiet=self.quiet) as progress:
             totals: dict[str, list[Tensor]] = {}
@@ -232,6 +233,7 @@ class Trainer:
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.report(line)
+        self.board.add(line)
 
     def check_weights(self) -> None:
         """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""

@@ -68,6 +68,9 @@ def parse(argv: Sequence[str] | None) -> Config:
         default=0,
         help="seed of the first face; each further face has the next one (default 0)",
     )
+    parser.add_argument(
+        "--same-seeds", action="store_true", help="start every text from --seed again: only what is asked changes"
+    )
     parser.add_argument("--out", type=Path, metavar="PNG", help=f"all faces in one picture (default {DEFAULT_OUT})")
     parser.add_argument(
         "--separate", type=Path, metavar="DIR", help="a file per face: ID.png, or ID-1.png ... with --num"
@@ -99,7 +102,7 @@ def parse(argv: Sequence[str] | None) -> Config:
     if args.interpolate:
         faces = [Face(name, text, args.seed) for name, text in lines]
     else:
-        faces = list(number_faces(lines, args.num, args.seed))
+        faces = list(number_faces(lines, args.num, args.seed, same_seeds=args.same_seeds))
     return Config(
         faces=faces,
         model=args.model,
@@ -112,11 +115,15 @@ def parse(argv: Sequence[str] | None) -> Config:
     )
 
 
-def number_faces(lines: Iterable[tuple[str, str]], num: int, seed: int) -> Iterator[Face]:
-    """``num`` faces of each line; the k-th face of them all has the seed ``seed + k``, so equal lines differ."""
+def number_faces(lines: Iterable[tuple[str, str]], num: int, seed: int, *, same_seeds: bool = False) -> Iterator[Face]:
+    """``num`` faces of each line.
+
+    Seeds count up from ``seed`` through all faces, so that equal lines differ; with ``same_seeds`` anew for each line.
+    """
     for i, (name, text) in enumerate(lines):
+        first = seed if same_seeds else seed + i * num
         for k in range(num):
-            yield Face(name if num == 1 else f"{name}-{k + 1}", text, (seed + i * num + k) % (MAX_SEED + 1))
+            yield Face(name if num == 1 else f"{name}-{k + 1}", text, (first + k) % (MAX_SEED + 1))
 
 
 def draw(config: Config) -> str:

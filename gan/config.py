@@ -25,6 +25,7 @@ class TrainingConfig:
         encoder: ``cached`` looks vectors up on disk, ``live`` encodes in the loop (the same vectors), ``onehot`` is
             the assignment's own condition.
         conditioning: With ``cached`` and ``live``, what the condition is: ``head`` or ``pooled``.
+        encoder_path: With ``pooled``, any sentence-transformer folder; empty is the bundled one.
         wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
         drop_attributes: The chance that a known colour is left out of the caption.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
@@ -56,6 +57,7 @@ class TrainingConfig:
     data: tuple[str, ...]
     encoder: Encoding = "cached"
     conditioning: str = "head"
+    encoder_path: str = ""
     wordings: int = 8
     drop_attributes: float = 0.1
     interpolate: float = 0.0

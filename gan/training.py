@@ -80,7 +80,7 @@ class Trainer:
         self.device = torch.device(config.device)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
-        self.encoder = load_encoder(kind, cached=config.encoder == "cached")
+        self.encoder = load_encoder(kind, config.encoder_path or None, cached=config.encoder == "cached")
         n_sources = len(faces.source_names)
         c_dim = self.encoder.dim + (n_sources if n_sources > 1 else 0)
 

@@ -63,6 +63,12 @@ def test_repeated_runs_write_the_same_bytes(model) -> None:
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
 
 
+def test_same_seeds_start_every_text_from_the_seed_again(model) -> None:
+    arguments = ["--text", "a", "--text", "b", "--num", "2", "--seed", "3", "--same-seeds"]
+    assert infer.main([*arguments, "--out", "s.png"]) == 0
+    assert [(face["text"], face["seed"]) for face in faces_of("s.png")] == [("a", 3), ("a", 4), ("b", 3), ("b", 4)]
+
+
 def test_texts_num_and_seed(model) -> None:
     assert infer.main(["--text", "red hair", "--text", "青い髪", "--num", "3", "--seed", "10"]) == 0
     path = Path("samples/faces.png")

@@ -34,8 +34,10 @@ def bootstrap_mean(
     """
     values = values.double()
     over = torch.ones_like(values) if over is None else over.double()
-    rows = (torch.randint(len(values), (len(values),), generator=generator) for _ in range(rounds))
-    means = torch.stack([values[row].mean() / over[row].mean() for row in rows])
+    n, at_once = len(values), 1 + 1_000_000 // len(values)  # rounds at once, to bound the memory
+    sizes = [min(at_once, rounds - start) for start in range(0, rounds, at_once)]
+    samples = (torch.randint(n, (size, n), generator=generator) for size in sizes)
+    means = torch.cat([values[rows].mean(1) / over[rows].mean(1) for rows in samples])
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Estimate((values.mean() / over.mean()).item(), low, high)
 

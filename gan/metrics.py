@@ -25,14 +25,21 @@ class Estimate:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def bootstrap_mean(values: Tensor, generator: torch.Generator, rounds: int = 1000) -> Estimate:
-    """The mean of values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979)."""
+def bootstrap_mean(
+    values: Tensor, generator: torch.Generator, over: Tensor | None = None, rounds: int = 1000
+) -> Estimate:
+    """The mean of values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979).
+
+    With ``over`` (N,), not all 0, it is the ratio of the two means, values and divisors drawn together.
+    """
     values = values.double()
-    means = torch.stack(
-        [values[torch.randint(len(values), (len(values),), generator=generator)].mean() for _ in range(rounds)]
-    )
+    over = torch.ones_like(values) if over is None else over.double()
+    n, at_once = len(values), 1 + 1_000_000 // len(values)  # rounds at once, to bound the memory
+    sizes = [min(at_once, rounds - start) for start in range(0, rounds, at_once)]
+    samples = (torch.randint(n, (size, n), generator=generator) for size in sizes)
+    means = torch.cat([values[rows].mean(1) / over[rows].mean(1) for rows in samples])
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Estimate(values.mean().item(), low, high)
+    return Estimate((values.mean() / over.mean()).item(), low, high)
 
 
 def half_sample_interval(

@@ -132,8 +132,8 @@ class Results:
                 f"the network named, Fréchet distances on their {DIRECTIONS} main directions: only numbers of as many "
                 "faces, the same network and the same data can be compared. These are not FIDs. Of real faces, colours "
                 "and nearest neighbours are those of the held-out faces, and distances those of as many training faces "
-                "with the same colours: the floor. The classifier was trained to see through blur, so its features tell "
-                "nothing of it; EfficientNet's do."
+                "with the same colours: the floor. The classifier was trained to see through blur, so its features do "
+                "not tell it; EfficientNet's do."
             )
         else:
             notes.append("Too few faces, or no real ones, to compare sets.")

@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from drawing import draw_face, encode_image
+
+from encoder.captions import Attributes
+from encoder.errors import InputError
+from gan import evaluate, evaluation, pipeline
+from gan.dataset import decode_image
+from gan.evaluate import judge_sets, load_real, main, parse, read_folder, read_grid
+from gan.evaluation import Evaluator, Monitor, matching_faces
+from gan.grid import save_png, tile
+from gan.report import SUBJECT
+
+N = 32
+
+
+def edges(images: torch.Tensor) -> torch.Tensor:
+    """A feature space that sees blur: the energy of the edges in four places."""
+    steps = images.float().diff(dim=3).square() / 255
+    return torch.nn.functional.adaptive_avg_pool2d(steps, 2).flatten(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_scale() -> Iterator[None]:
+    """Sets of few faces are compared, on few directions, in the classifier's features and by their edges."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "MIN_FACES", N)
+        patch.setattr(evaluation, "MIN_FACES", N)
+        patch.setattr(evaluation, "DIRECTIONS", 4)
+        patch.setattr(evaluate, "FACES_PER_SUITE", 4)
+        patch.setattr(
+            evaluate,
+            "feature_spaces",
+            lambda classifier: {"classifier": lambda images: classifier.read(images).features, "edges": edges},
+        )
+        yield
+
+
+@pytest.fixture
+def classifier_folder(reader, monkeypatch, tmp_path) -> Path:
+    """A folder that ``reader`` is loaded from."""
+    (tmp_path / "classifier").mkdir()
+    accuracy = {"extra": {"as they are": {"hair": 0.9, "eyes": 0.8, "both": 0.75}}}
+    (tmp_path / "classifier" / "config.json").write_text(json.dumps({"accuracy": accuracy}))
+    monkeypatch.setattr(evaluate, "load_classifier", lambda path: reader)
+    return tmp_path / "classifier"
+
+
+def pixels(hair: str, eyes: str, seed: int) -> torch.Tensor:
+    return torch.from_numpy(decode_image(encode_image(draw_face(hair, eyes, seed=seed))).copy())
+
+
+def perfect_faces(asked: torch.Tensor) -> torch.Tensor:
+    """New drawings of the colours asked for: what a perfect generator would give."""
+    attributes = [Attributes.from_indices((hair, eyes, 0)) for hair, eyes in asked.tolist()]
+    return torch.stack([pixels(str(a.hair), str(a.eyes), 10_000 + i) for i, a in enumerate(attributes)])
+
+
+@pytest.fixture(scope="module")
+def judged(small_scale, reader, drawn_source):
+    """What perfect faces, noise in place of an untrained generator's and the controls get; and the sheets."""
+    training, heldout = load_real(str(drawn_source), seed=0)
+    asked = heldout.attributes[:, :2]
+    evaluator = Evaluator(asked, heldout, training, evaluate.feature_spaces(reader))
+    noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
+    return judge_sets(perfect_faces(asked), asked, reader, evaluator, noise)
+
+
+@pytest.fixture(scope="module")
+def value(judged):
+    """``value(set, group, metric)``."""
+    sets, _ = judged
+    return lambda name, group, metric: next(
+        scores[group][metric].value for title, scores in sets.items() if title.startswith(name)
+    )
+
+
+@pytest.mark.parametrize("metric", ["hair", "eyes", "both"])
+def test_colours_are_read_in_good_faces_and_not_under_other_captions(value, metric) -> None:
+    for control in ("captions permuted", "one face", "untrained"):
+        assert value(SUBJECT, "colours", metric) > value(control, "colours", metric) + 0.2
+    assert value("real faces", "colours", metric) > value("captions permuted", "colours", metric) + 0.2
+
+
+@pytest.mark.parametrize("space", ["classifier", "edges"])
+@pytest.mark.parametrize("metric", ["frechet", "kernel"])
+def test_distances_grow_when_faces_are_bad_or_all_the_same(value, space, metric) -> None:
+    for good in (SUBJECT, "real faces"):
+        for bad in ("one face", "untrained"):
+            assert value(good, space, metric) < value(bad, space, metric) / 2
+
+
+@pytest.mark.parametrize("metric", ["frechet", "kernel"])
+def test_distances_in_a_space_that_sees_blur_grow_with_blur(value, metric) -> None:
+    assert value("real faces", "edges", metric) < value("real faces, blurred", "edges", metric) / 2
+
+
+@pytest.mark.parametrize("space", ["classifier", "edges"])
+def test_coverage_and_density_fall(value, space) -> None:
+    for good in (SUBJECT, "real faces"):
+        assert value(good, space, "coverage") > value("one face", space, "coverage") + 0.3
+        assert value(good, "edges", "density") > value("untrained", "edges", "density") + 0.3
+
+
+def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
+    asked = torch.tensor([[1, 2]] * N + [[5, 6]] * N)
+    rows = torch.cat([matching_faces(asked, all_drawn_faces.attributes[:, :2], torch.Generator().manual_seed(0))])
+    faces = all_drawn_faces[rows]
+    evaluator = Evaluator(asked, faces, faces, {"edges": edges})
+    same = faces.images[torch.arange(2 * N) // N * N]  # one face a caption
+    assert evaluator.compare(faces.images).scores["edges"]["diversity"].value == pytest.approx(1)
+    assert evaluator.compare(same).scores["edges"]["diversity"].value == 0
+
+
+def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:
+    training, heldout = load_real(str(drawn_source), seed=0)
+    evaluator = Evaluator(heldout.attributes[:, :2], heldout, training, {"edges": edges})
+    closeness, nearest = evaluator.closeness(training.images[:20].flip(3))
+    assert torch.equal(nearest, training.images[:20].flip(3))
+    assert evaluator.memorisation(closeness)["copies"].value == 1
+    assert evaluator.memorisation(closeness)["closeness"].value < 0.1
+    assert value("untrained", "training set", "copies") == 0
+
+
+def test_sheets_show_the_best_and_the_worst(judged) -> None:
+    _, sheets = judged
+    assert len(sheets) == 6
+    for sheet in sheets:
+        assert len(sheet.images) == len(sheet.labels) == 24
+        assert sheet.images.dtype == torch.uint8
+
+
+def test_matching_faces_have_the_colours_and_repeat_only_when_they_must() -> None:
+    attributes = torch.tensor([[1, 1], [2, 2], [1, 1], [3, 3], [1, 1]])
+    asked = torch.tensor([[1, 1], [1, 1], [2, 2], [1, 1], [2, 2], [9, 9]])
+    rows = matching_faces(asked, attributes, torch.Generator().manual_seed(0))
+    assert torch.equal(attributes[rows[:5]], asked[:5])
+    assert sorted(rows[[0, 1, 3]].tolist()) == [0, 2, 4]
+    assert 0 <= rows[5] < 5
+
+
+def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
+    monitor = Monitor(all_drawn_faces, reader, count=64)
+    good = perfect_faces(monitor.attributes[:, :2])
+    scores = monitor.score(good)
+    assert scores["score"] == pytest.approx(scores["frechet"] / scores["both"])
+    assert scores["score"] < monitor.score(good.roll(1, 0))["score"]  # right faces for the wrong captions
+    assert scores["score"] < monitor.score(good[:1].expand(64, -1, -1, -1))["score"]
+    with pytest.raises(InputError, match="too few"):
+        Monitor(all_drawn_faces[:10], reader)
+
+
+def write_folder(folder, faces) -> None:
+    """A folder of PNGs and a testing file of their captions."""
+    lines = []
+    for i, (hair, eyes, _) in enumerate(faces.attributes.tolist()):
+        save_png(folder / "faces" / f"{i}.png", faces.images[i], {})
+        lines.append(f"{i}, {Attributes.from_indices((hair, eyes, 0)).caption}\n")
+    (folder / "captions.txt").write_text("".join(lines))
+
+
+def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_drawn_faces, tmp_path, capsys) -> None:
+    write_folder(tmp_path, all_drawn_faces[:50])
+    arguments = ["--images", str(tmp_path / "faces"), "--captions", str(tmp_path / "captions.txt")]
+    arguments += ["--data", str(drawn_source), "--classifier", str(classifier_folder)]
+    assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
+    assert main([*arguments, "--out", str(tmp_path / "b")]) == 0
+    for name in ("results.json", "results.md", "report.html"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+    results = json.loads((tmp_path / "a" / "results.json").read_text())
+    assert results["faces"] == 50
+    assert N <= results["compared"] <= 50
+    assert results["sets"][SUBJECT]["colours"]["hair"]["value"] > 0.8
+    assert results["sets"][SUBJECT]["edges"]["frechet"]["low"] <= results["sets"][SUBJECT]["edges"]["frechet"]["high"]
+    assert sum(map(sum, results["confusion"]["hair"])) == 50
+    page = (tmp_path / "a" / "report.html").read_text("utf-8")
+    assert page.count("data:image/png;base64,") == 6 * 24
+    assert "http" not in page
+    table = (tmp_path / "a" / "results.md").read_text("utf-8")
+    assert "| hair colour as asked | more is better |" in table
+    assert "extra 90.0 % / 80.0 % / 75.0 %" in table
+    assert "FID" not in table.replace("not FIDs", "")
+    assert table.strip() in capsys.readouterr().out
+
+
+def test_a_model_is_judged(
+    tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
+) -> None:
+    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    arguments = ["--model", str(make_release()), "--classifier", str(classifier_folder), "--faces", "90"]
+    assert main([*arguments, "--data", str(drawn_source), "--out", str(tmp_path / "a")]) == 0
+    results = json.loads((tmp_path / "a" / "results.json").read_text())
+    assert results["faces"] == 90
+    assert list(results["sets"])[:3] == [SUBJECT, "real faces", "untrained generator"]
+    assert len(results["wordings"]) == len(evaluate.WORDINGS) + 1
+
+    assert main([*arguments, "--out", str(tmp_path / "b")]) == 0  # colours alone
+    results = json.loads((tmp_path / "b" / "results.json").read_text())
+    assert list(results["sets"]) == [SUBJECT]
+    assert results["compared"] == 0
+
+
+def test_a_grid_is_cut_into_its_faces(all_drawn_faces, tmp_path) -> None:
+    faces = all_drawn_faces[:7]
+    write_folder(tmp_path, faces)
+    save_png(tmp_path / "grid.png", tile(faces.images, per_row=5), {})
+    for images, asked in (
+        read_grid(tmp_path / "grid.png", tmp_path / "captions.txt"),
+        read_folder(tmp_path / "faces", tmp_path / "captions.txt"),
+    ):
+        assert torch.equal(images, faces.images)
+        assert torch.equal(asked, faces.attributes[:, :2])
+
+
+def test_faces_that_do_not_fit_the_captions_are_refused(all_drawn_faces, tmp_path, capsys) -> None:
+    write_folder(tmp_path, all_drawn_faces[:3])
+    captions = tmp_path / "captions.txt"
+    save_png(tmp_path / "grid.png", tile(all_drawn_faces.images[:12]), {})
+    with pytest.raises(InputError, match="320x192 pixels are not the 3 64x64 faces"):
+        read_grid(tmp_path / "grid.png", captions)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_grid(captions, captions)
+    (tmp_path / "faces" / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"1\.png"):
+        read_folder(tmp_path / "faces", captions)
+    out = tmp_path / "out"
+    assert main(["--images", str(tmp_path / "faces"), "--captions", str(captions), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--images", "x"], ["--model", "x", "--captions", "y"], ["--faces", "0"]])
+def test_contradictions_are_refused(arguments, capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(arguments)
+    assert caught.value.code == 2
+
+
+def test_the_cascade_counts_faces(tmp_path) -> None:
+    pytest.importorskip("cv2")
+    (tmp_path / "no.xml").write_text("<xml/>")
+    with pytest.raises(InputError, match="not an OpenCV cascade"):
+        evaluate.face_score(torch.zeros(25, 3, 64, 64, dtype=torch.uint8), tmp_path / "no.xml")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoder.errors import InputError
+from gan.networks import Discriminator
 
 OBJECTIVES: dict[str, type[Objective]] = {}
 """Every objective by its key."""
@@ -45,15 +46,15 @@ class Objective:
     def check(self, D: nn.Module) -> None:
         """Raises ``InputError`` where the discriminator cannot serve this objective."""
 
-    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def discriminator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """The scalar that the discriminator minimises; ``fake`` carries no gradient."""
         raise NotImplementedError
 
-    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def generator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """The scalar that the generator minimises, while the weights of D are frozen."""
         raise NotImplementedError
 
-    def penalty(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+    def penalty(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
         """A scalar added to the discriminator's loss, computed in float32; ``gamma`` is its weight."""
         raise NotImplementedError
 
@@ -66,14 +67,14 @@ class GanCls(Objective):
     The generator's loss is the non-saturating one.
     """
 
-    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def discriminator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
         real_features = D.features(real)
         right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
         drawn = D.score(D.features(fake), c)
         return (F.softplus(-right) + 0.5 * (F.softplus(drawn) + F.softplus(wrong))).mean()
 
-    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def generator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """``-log s(D(G, c))``."""
         return F.softplus(-D.score(D.features(fake), c)).mean()
 
@@ -95,14 +96,14 @@ class R3Gan(Objective):
         """Refuses batch normalisation: under it the gradient of one image's score belongs to the whole batch."""
         refuse_batch_norm(D, "r3gan")
 
-    def discriminator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def discriminator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """``sp(D(G, c) - D(x, c)) + sp(D(x, c_wrong) - D(x, c)) / 2``, sp the softplus."""
         real_features = D.features(real)
         right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
         drawn = D.score(D.features(fake), c)
         return (F.softplus(drawn - right) + self.mismatch_weight * F.softplus(wrong - right)).mean()
 
-    def generator_loss(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
+    def generator_loss(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor) -> Tensor:
         """``sp(D(x, c) - D(G, c)) + sp(D(G, c_wrong) - D(G, c)) / 2``."""
         with torch.no_grad():
             right = D.score(D.features(real), c)
@@ -110,7 +111,7 @@ class R3Gan(Objective):
         drawn, wrong = D.score(fake_features, c), D.score(fake_features, c_wrong)
         return (F.softplus(right - drawn) + self.mismatch_weight * F.softplus(wrong - drawn)).mean()
 
-    def penalty(self, D: nn.Module, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+    def penalty(self, D: Discriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
         """R1 + R2: ``gamma / 2 * (E |grad D(x, c)|^2 + E |grad D(G, c)|^2)``, the gradient by the image."""
         n = max(1, len(real) // self.penalty_share)
         images = torch.cat([real[:n], fake[:n]])
@@ -118,7 +119,7 @@ class R3Gan(Objective):
         return gamma * squared.mean()  # the mean over both halves is half the sum of their means
 
 
-def squared_gradient(D: nn.Module, img: Tensor, c: Tensor) -> Tensor:
+def squared_gradient(D: Discriminator, img: Tensor, c: Tensor) -> Tensor:
     """``|d D(img, c) / d img|^2`` of each image, ``(N,)``, itself differentiable."""
     img = img.detach().requires_grad_(True)
     (gradient,) = torch.autograd.grad(D(img, c).sum(), img, create_graph=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +37,9 @@ GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
 ]]  # fmt: skip
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
+
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class NonFiniteError(RuntimeError):
@@ -111,7 +114,7 @@ class Trainer:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(GRID_CAPTIONS), config.z_dim, generator=fixed)
 
-    def place(self, network: nn.Module) -> nn.Module:
+    def place(self, network: Network) -> Network:
         """The network on the run's device, its convolutions in the layout that is fastest."""
         return network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

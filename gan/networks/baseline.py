@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan import networks
+
 TEXT_DIM = 256
 LEAK = 0.2
 
@@ -62,7 +64,7 @@ class Generator(nn.Module):
         return torch.tanh(self.to_rgb(x))
 
 
-class Discriminator(nn.Module):
+class Discriminator(networks.Discriminator):
     """Four convolutions, kernel 5, stride 2; the text joins at 4x4 -> Conv 512 k1 -> Dense(1).
 
     Args:
@@ -91,7 +93,3 @@ class Discriminator(nn.Module):
         joined = F.leaky_relu(self.join(torch.cat([features, text.to(features.dtype)], dim=1)), LEAK)
         logit: Tensor = self.score_layer(joined.flatten(1)).squeeze(1)
         return logit.float() if logit.dtype == torch.bfloat16 else logit
-
-    def forward(self, img: Tensor, c: Tensor) -> Tensor:
-        """``score(features(img), c)``."""
-        return self.score(self.features(img), c)

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan import networks
+
 LEAK = 0.2
 LINEAR_GAIN = math.sqrt((1 + LEAK**2) / 2)  # takes He initialisation back to unit gain where no activation follows
 
@@ -162,7 +164,7 @@ class DiscriminatorBlock(nn.Module):
         return self.shortcut(self.pool(x)) + self.conv2(activate(h))
 
 
-class Discriminator(nn.Module):
+class Discriminator(networks.Discriminator):
     """Image features once, then a score for any condition: ``linear(f) + <embed(c), f> / sqrt(dim)``.
 
     Args:
@@ -198,7 +200,3 @@ class Discriminator(nn.Module):
             features = features.float()
             match = (normalise(self.embed(c.float())) * features).sum(dim=1) / math.sqrt(self.feature_dim)
             return self.score_layer(features).squeeze(1) + match
-
-    def forward(self, img: Tensor, c: Tensor) -> Tensor:
-        """``score(features(img), c)``."""
-        return self.score(self.features(img), c)

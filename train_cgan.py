@@ -29,7 +29,10 @@ def parser() -> argparse.ArgumentParser:
     }
     help_lines = field_help()
     result = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
+        prog="train_cgan.py",
+        description=(__doc__ or "").replace("``", ""),
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        allow_abbrev=False,
     )
     result.add_argument("--run-dir", type=Path, default=Path("runs/default"), help="where the run keeps its files")
     result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")

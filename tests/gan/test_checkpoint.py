@@ -1,0 +1,92 @@
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from encoder.errors import InputError
+from encoder.onehot import OneHotEncoder
+from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
+from gan.config import TrainingConfig
+from gan.networks import build_generator
+from gan.pipeline import TextToFace
+from gan.release import ReleaseConfig
+
+SMALL = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
+STATE = {"cur_nimg": 64, "config": "{}", "minutes": 1.5, "G": {"weight": torch.arange(6.0).reshape(2, 3)}}
+
+
+def test_state_round_trip(tmp_path) -> None:
+    save_state(tmp_path / "run", STATE)
+    state = load_state(tmp_path / "run")
+    assert torch.equal(state["G"].pop("weight"), STATE["G"]["weight"])
+    assert state == {**STATE, "G": {}}
+
+
+def test_a_failed_save_keeps_the_last_state(tmp_path, monkeypatch) -> None:
+    save_state(tmp_path, STATE)
+
+    def full_disk(_state: object, path: Path) -> None:
+        path.write_bytes(b"half of it")
+        raise RuntimeError("PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(InputError, match=r"state\.pt: cannot be written .*PytorchStreamWriter"):
+        save_state(tmp_path, {**STATE, "cur_nimg": 128})
+    assert load_state(tmp_path)["cur_nimg"] == 64
+    assert [path.name for path in tmp_path.iterdir()] == [STATE_FILE]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-100], lambda data: b"", lambda data: b"garbage", lambda _: b"PK"]
+)
+def test_a_damaged_state_is_named_in_one_line(tmp_path, damage) -> None:
+    save_state(tmp_path, STATE)
+    path = tmp_path / STATE_FILE
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match=r"state\.pt: the training state is damaged \(\w.*\); start") as caught:
+        load_state(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+def test_a_missing_state(tmp_path) -> None:
+    with pytest.raises(InputError, match="no training state to resume from; start without --resume"):
+        load_state(tmp_path)
+
+
+def test_a_state_runs_no_code(tmp_path) -> None:
+    torch.save({"cur_nimg": Path("anything that is not a tensor")}, tmp_path / STATE_FILE)
+    with pytest.raises(InputError, match="damaged"):
+        load_state(tmp_path)
+
+
+def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
+    encoder = OneHotEncoder()
+    torch.manual_seed(0)
+    G = build_generator("residual", z_dim=4, c_dim=encoder.dim + 2, **SMALL).eval()
+    config = TrainingConfig(data=("/somewhere/private/a.zip", "b=/somewhere/private/b"), z_dim=4, generator=SMALL)
+    save_release(tmp_path / "model", G, config, encoder, ("a", "b"), cur_nimg=1234)
+
+    release = ReleaseConfig.read(tmp_path / "model")
+    assert (release.architecture, release.z_dim, release.c_dim) == ("residual", 4, 134)
+    assert release.sources == ("a", "b")
+    assert release.network == SMALL
+    text = (tmp_path / "model" / "config.json").read_text()
+    assert json.loads(text)["images_seen"] == 1234
+    assert "somewhere" not in text
+
+    faces = TextToFace.from_pretrained(tmp_path / "model")
+    assert faces.encoder.kind == "onehot"
+    z = faces.noise([0])
+    c = faces.conditions(["pink hair green eyes"], style="b")
+    expected = copy.deepcopy(G).double()(z, c)
+    assert torch.equal(faces.draw_conditions(c, z), ((expected + 1) * 127.5).round().byte())
+
+
+def test_a_release_of_one_source_has_no_place_for_it(tmp_path) -> None:
+    G = build_generator("residual", z_dim=4, c_dim=132, **SMALL)
+    config = TrainingConfig(data=("a.zip",), z_dim=4, generator=SMALL)
+    save_release(tmp_path, G, config, OneHotEncoder(), ("a",), cur_nimg=1)
+    assert ReleaseConfig.read(tmp_path).c_dim == 132

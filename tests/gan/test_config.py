@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+
+from encoder.errors import InputError
+from gan.config import RUNTIME_FIELDS, TrainingConfig
+
+CONFIG = TrainingConfig(data=("a.zip", "b"), generator={"widths": [8, 8]})
+
+
+def test_json_round_trip() -> None:
+    assert TrainingConfig.from_json(CONFIG.to_json()) == CONFIG
+
+
+def test_an_unknown_setting_is_an_error() -> None:
+    text = CONFIG.to_json().replace('"lr":', '"learning_rate":')
+    with pytest.raises(InputError, match="unknown settings in the configuration: learning_rate"):
+        TrainingConfig.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_size", 0), ("z_dim", 0), ("wordings", 0), ("max_images", -1), ("tick_images", 0), ("lr", 0.0),
+        ("lr", float("nan")), ("lr", float("inf")), ("gamma", -0.1), ("gamma", float("nan")), ("ema_images", 0),
+        ("max_minutes", -1.0), ("drop_attributes", 1.0), ("drop_attributes", float("nan")), ("beta1", 1.0),
+        ("beta2", -0.1), ("lr", -1.0), ("threads", -1), ("seed", -1), ("seed", 2**64),
+        ("encoder", "telepathy"), ("generator", [1]),
+    ],
+)  # fmt: skip
+def test_a_bad_value_is_named(name, value) -> None:
+    with pytest.raises(InputError, match=f"^{name} is .*; it must be "):
+        dataclasses.replace(CONFIG, **{name: value})
+
+
+def test_changes_name_what_was_changed() -> None:
+    other = dataclasses.replace(CONFIG, lr=0.1, generator={"widths": [8, 9]}, max_images=5)
+    assert CONFIG.changes(other) == ["generator: {'widths': [8, 8]} -> {'widths': [8, 9]}", "lr: 0.0004 -> 0.1"]
+    assert CONFIG.changes(dataclasses.replace(CONFIG, generator={"widths": (8, 8)})) == []
+
+
+def test_runtime_settings_are_no_changes() -> None:
+    runtime = {"data": ("c",), "device": "cuda", "threads": 2, "max_images": 7, "max_minutes": 8.0}
+    runtime |= {"tick_images": 9, "snapshot_images": 10}
+    assert set(runtime) == set(RUNTIME_FIELDS)
+    assert CONFIG.changes(dataclasses.replace(CONFIG, **runtime)) == []

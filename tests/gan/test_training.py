@@ -1,0 +1,411 @@
+import dataclasses
+import itertools
+import json
+import math
+import signal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from encoder.errors import InputError
+from gan import training
+from gan.checkpoint import load_state
+from gan.config import TrainingConfig
+from gan.dataset import FaceDataset, load_faces
+from gan.objectives import OBJECTIVES, Objective
+from gan.pipeline import TextToFace
+from gan.training import Batches, NonFiniteError, Trainer, cosine, train
+
+SMALL = TrainingConfig(
+    data=("faces.zip",),
+    encoder="onehot",
+    generator={"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8},
+    discriminator={"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
+    z_dim=4,
+    batch_size=4,
+    bfloat16=False,
+    ema_images=20,
+    schedule_images=40,
+    max_images=32,
+    tick_images=12,
+    snapshot_images=20,
+)
+
+
+def small(**changes: Any) -> TrainingConfig:
+    return dataclasses.replace(SMALL, **changes)
+
+
+@pytest.fixture(scope="module")
+def faces(faces_zip) -> FaceDataset:
+    return load_faces([faces_zip], split="all", progress=False)[0]
+
+
+@pytest.fixture(autouse=True)
+def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "GRID_ROWS", 2)
+    monkeypatch.setattr(training, "STATISTICS_BATCHES", 2)
+
+
+def assert_same(a: Any, b: Any, where: str = "state") -> None:
+    """Equal to the last bit, all the way down."""
+    assert type(a) is type(b), where
+    if isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}[{key!r}]")
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{i}]")
+    elif isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    else:
+        assert a == b, where
+
+
+def without_time(state: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in state.items() if key not in ("minutes", "config")}
+
+
+class NormedGenerator(nn.Module):
+    def __init__(self, z_dim: int, c_dim: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(z_dim + c_dim, 4 * 8 * 8)
+        self.norm = nn.BatchNorm2d(4)
+        self.to_rgb = nn.ConvTranspose2d(4, 3, 8, stride=8)
+
+    def forward(self, z: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return self.to_rgb(self.norm(self.dense(torch.cat([z, c], 1)).reshape(-1, 4, 8, 8))).tanh()
+
+
+class NormedDiscriminator(nn.Module):
+    def __init__(self, c_dim: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 4, 8, stride=8)
+        self.norm = nn.BatchNorm2d(4)
+        self.dense = nn.Linear(4 * 8 * 8, c_dim)
+
+    def features(self, img: torch.Tensor) -> torch.Tensor:
+        return self.dense(self.norm(self.convolution(img)).flatten(1))
+
+    def score(self, features: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+        return (features * (c + 0.1)).sum(1).float()
+
+
+@pytest.fixture
+def normed(monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
+    """The settings of a run with batch normalisation, whose moving statistics are state too."""
+    monkeypatch.setattr(training, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
+    monkeypatch.setattr(training, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
+    return small(objective="gan-cls", generator={}, discriminator={})
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+
+def test_cosine() -> None:
+    assert [cosine(4.0, 1.0, t) for t in (0, 0.5, 1, 2)] == pytest.approx([4, 2.5, 1, 1])
+    assert cosine(4.0, 1.0, 1 / 3) == pytest.approx(1 + 3 * 0.75)
+
+
+def test_batches_take_every_row_once_an_epoch() -> None:
+    batches = Batches(10, 4, torch.Generator().manual_seed(0))
+    rows = torch.cat([batches.next() for _ in range(10)])  # four epochs
+    epochs = rows.reshape(4, 10)
+    assert all(sorted(epoch) == list(range(10)) for epoch in epochs.tolist())
+    assert len({tuple(epoch) for epoch in epochs.tolist()}) == 4
+
+
+def test_batches_larger_than_the_data() -> None:
+    rows = Batches(3, 8, torch.Generator().manual_seed(0)).next()
+    assert sorted(rows.bincount().tolist()) in ([2, 3, 3], [2, 2, 4])
+
+
+def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
+    trainer = Trainer(small(batch_size=32, drop_attributes=0.0), faces, tmp_path, quiet=True)
+    real, z, c, c_wrong = trainer.next_batch()
+    assert real.shape == (32, 3, 64, 64)
+    assert (real.min(), real.max()) == (-1, 1)
+    assert z.shape == (32, 4)
+    assert c.shape == c_wrong.shape == (32, 132)
+    assert (c.argmax(1) != c_wrong.argmax(1)).all()
+    # The faces are one of each pair, in the order of the one-hot: the text of each image is its own.
+    images = faces.images[c.argmax(1)].float() / 127.5 - 1
+    torch.testing.assert_close(real, images)
+
+
+def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:
+    a, b, other = (Trainer(small(seed=seed), faces, tmp_path, quiet=True) for seed in (5, 5, 6))
+    assert_same(without_time(a.state()), without_time(b.state()))
+    assert not torch.equal(next(a.G.parameters()), next(other.G.parameters()))
+    assert all(torch.equal(x, y) for x, y in zip(a.next_batch(), b.next_batch(), strict=True))
+
+
+# -- one step --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The objective ``"spy"``: checks what the loop gives it, and lists what the loop asks for."""
+    calls: list[str] = []
+
+    class Spy(OBJECTIVES["r3gan"]):  # type: ignore[misc]
+        d_steps = 2
+        penalty_interval = 3
+
+        def discriminator_loss(self, D, real, fake, c, c_wrong):
+            assert not fake.requires_grad
+            assert not real.requires_grad
+            assert all(p.requires_grad and p.grad is None for p in D.parameters())
+            calls.append("D")
+            return super().discriminator_loss(D, real, fake, c, c_wrong)
+
+        def penalty(self, D, real, fake, c, *, gamma):
+            assert fake.dtype == torch.float32
+            assert not fake.requires_grad
+            assert not torch.is_autocast_enabled("cpu")
+            calls.append("penalty")
+            return super().penalty(D, real, fake, c, gamma=gamma)
+
+        def generator_loss(self, D, real, fake, c, c_wrong):
+            assert fake.requires_grad
+            assert not any(p.requires_grad for p in D.parameters())
+            assert all(p.grad is None for p in D.parameters())
+            calls.append("G")
+            return super().generator_loss(D, real, fake, c, c_wrong)
+
+    monkeypatch.setitem(OBJECTIVES, "spy", Spy)
+    return calls
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, bfloat16) -> None:
+    trainer = Trainer(small(objective="spy", bfloat16=bfloat16), faces, tmp_path, quiet=True)
+    for _ in range(2):
+        stats = trainer.step()
+        assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
+    assert "".join(call[0] for call in spy) == "DpDG" + "DDpG"  # a penalty with every third discriminator step
+    assert (trainer.d_step, trainer.cur_nimg) == (4, 16)
+    assert {"loss_D", "loss_G"} <= set(stats)
+    assert not any(value.requires_grad for value in stats.values())
+
+
+def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_path) -> None:
+    trainer = Trainer(small(lr=1e-3, lr_end=1e-5), faces, tmp_path, quiet=True)
+    for network in ("G", "D", "G_ema"):
+        before = [p.detach().clone() for p in getattr(trainer, network).parameters()]
+        trainer.step()
+        after = list(getattr(trainer, network).parameters())
+        assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True) if a.dim() > 1), network
+    trainer.cur_nimg = 20  # half of schedule_images
+    trainer.step()
+    for optimizer in (trainer.opt_G, trainer.opt_D):
+        assert optimizer.param_groups[0]["lr"] == pytest.approx((1e-3 + 1e-5) / 2)
+    assert not any(p.requires_grad for p in trainer.G_ema.parameters())
+
+
+# -- a run -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path, capsys, bfloat16) -> None:
+    config = small(bfloat16=bfloat16)
+    train(config, faces, tmp_path / "run")
+    run = tmp_path / "run"
+    assert {path.name for path in run.iterdir()} == {"config.json", "samples", "snapshot", "state.pt", "stats.jsonl"}
+    assert TrainingConfig.from_json((run / "config.json").read_text()) == config
+    assert load_state(run)["cur_nimg"] == 32
+
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines] == [12, 24, 32]
+    names = {"images", "minutes", "images_per_second", "loss_D", "loss_G", "penalty"}
+    assert all(set(line) - {"penalty"} == names - {"penalty"} for line in lines)
+    assert "penalty" in lines[0]
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("images ")]) == 3
+
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["00000020.png", "00000032.png"]
+    with Image.open(run / "samples" / "00000032.png") as grid:
+        assert grid.size == (10 * 64, 2 * 64)
+
+    pipeline = TextToFace.from_pretrained(run / "snapshot")
+    assert pipeline.draw(["pink hair green eyes", "blue hair red eyes"], [0, 1]).shape == (2, 3, 64, 64)
+
+
+@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
+def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
+    normed = case == "batch normalisation"
+    config = request.getfixturevalue("normed") if normed else small(bfloat16="bfloat16" in case, drop_attributes=0.3)
+    whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
+    whole.run_dir.mkdir()
+    whole.train()
+
+    first = Trainer(dataclasses.replace(config, max_images=12), faces, tmp_path / "parts", quiet=True)
+    first.run_dir.mkdir()
+    first.train()
+    second = Trainer(config, faces, tmp_path / "parts", quiet=True)
+    second.resume()
+    saved = load_state(first.run_dir)
+    assert_same(without_time(second.state()), without_time(saved))
+    second.train()
+    assert (second.cur_nimg, second.d_step) == (32, 8)
+    assert_same(without_time(second.state()), without_time(whole.state()))
+    for name in ("snapshot/generator.safetensors", "samples/00000032.png"):
+        assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
+    assert second.minutes > saved["minutes"]
+
+
+def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
+    train(small(max_images=8), faces, tmp_path)
+    with pytest.raises(InputError, match=r"cannot resume with changed settings \(lr: 0\.0004 -> 0\.1; seed: 0 -> 1\)"):
+        train(small(lr=0.1, seed=1), faces, tmp_path, resume=True)
+    with pytest.raises(InputError, match="training faces: 132 -> 100"):
+        train(small(), faces[:100], tmp_path, resume=True)
+    train(small(max_images=16, tick_images=4, snapshot_images=100, max_minutes=9.0), faces, tmp_path, resume=True)
+    assert load_state(tmp_path)["cur_nimg"] == 16
+    images = [json.loads(line)["images"] for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert images == [8, 12, 16]
+
+
+def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> None:
+    train(small(max_images=4), faces, tmp_path)
+    monkeypatch.setattr("encoder.onehot.OneHotEncoder.space", "onehot-other")
+    with pytest.raises(InputError, match=r"text encoder: onehot-\w+ -> onehot-other"):
+        train(small(), faces, tmp_path, resume=True)
+
+
+def test_a_run_is_not_written_over(faces, tmp_path) -> None:
+    train(small(max_images=4), faces, tmp_path)
+    before = (tmp_path / "state.pt").read_bytes()
+    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+        train(small(), faces, tmp_path)
+    assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_nothing_to_resume(faces, tmp_path) -> None:
+    with pytest.raises(InputError, match="no training state to resume from"):
+        train(small(), faces, tmp_path / "none", resume=True)
+    assert not (tmp_path / "none").exists()
+
+
+def test_unusable_places_are_told_before_training(faces, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="is a file, so the folder"):
+        train(small(), faces, tmp_path / "file" / "run")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match=r"device is cuda, but .* --device cpu"):
+            train(small(device="cuda"), faces, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+# -- when it ends ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("broken", ["loss_D", "loss_G", "weights"])
+def test_a_broken_run_stops_and_keeps_the_last_good_state(faces, tmp_path, monkeypatch, broken) -> None:
+    sound_step = Trainer.step
+
+    def step(self: Trainer) -> dict[str, torch.Tensor]:
+        stats = sound_step(self)
+        if self.cur_nimg == 24:  # the last step before the second tick
+            if broken == "weights":
+                next(self.G.parameters()).data.view(-1)[0] = float("nan")
+            else:
+                stats[broken] = torch.tensor(float("inf"))
+        return stats
+
+    monkeypatch.setattr(Trainer, "step", step)
+    named = "the norm of G's weights" if broken == "weights" else broken
+    with pytest.raises(
+        NonFiniteError, match=f"{named} is (inf|nan) after 24 images; the state on disk is the last good"
+    ):
+        train(small(), faces, tmp_path)
+    state = load_state(tmp_path)
+    assert state["cur_nimg"] == 12
+    assert all(value.isfinite().all() for value in state["G"].values())
+    monkeypatch.undo()
+    train(small(max_images=16, snapshot_images=100), faces, tmp_path, resume=True)  # and can be gone on from
+
+
+def test_broken_weights_are_not_released(faces, tmp_path) -> None:
+    trainer = Trainer(small(), faces, tmp_path, quiet=True)
+    trainer.snapshot()
+    good = (tmp_path / "snapshot" / "generator.safetensors").read_bytes()
+    next(trainer.G_ema.parameters()).data.view(-1)[0] = float("nan")
+    with pytest.raises(NonFiniteError, match="G_ema"):
+        trainer.snapshot()
+    assert (tmp_path / "snapshot" / "generator.safetensors").read_bytes() == good
+
+
+def test_max_minutes(faces, tmp_path, monkeypatch) -> None:
+    clock = itertools.count(step=10.0)  # ten seconds a look
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    train(small(max_minutes=1.0, max_images=10**6, tick_images=10**6, snapshot_images=10**6), faces, tmp_path)
+    state = load_state(tmp_path)
+    assert 0 < state["cur_nimg"] <= 24  # six looks a minute at most
+    assert state["minutes"] == pytest.approx(1.0, abs=0.2)
+    train(small(max_minutes=1.0, max_images=10**6, snapshot_images=10**6), faces, tmp_path, resume=True)
+    assert load_state(tmp_path)["minutes"] > state["minutes"] + 0.8  # a limit of this process, a sum of the run
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_its_state_saved(faces, tmp_path, monkeypatch, capsys, number) -> None:
+    sound_step = Trainer.step
+
+    def step(self: Trainer) -> dict[str, torch.Tensor]:
+        if self.cur_nimg == 4:
+            signal.raise_signal(number)
+        return sound_step(self)
+
+    monkeypatch.setattr(Trainer, "step", step)
+    before = signal.getsignal(number)
+    train(small(), faces, tmp_path)
+    assert load_state(tmp_path)["cur_nimg"] == 8  # the step that was under way is finished
+    assert "stopped after 8 images; --resume goes on from here" in capsys.readouterr().err
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_stopped_before_its_first_step_can_be_resumed(faces, tmp_path) -> None:
+    trainer = Trainer(small(), faces, tmp_path, quiet=True)
+    trainer.train(should_stop=lambda: True)
+    assert load_state(tmp_path)["cur_nimg"] == 0
+
+
+# -- several sources -------------------------------------------------------------------------------------------------
+
+
+def test_two_sources_have_a_place_each_in_the_condition(faces_zip, tmp_path) -> None:
+    faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    train(small(max_images=4), faces, tmp_path)
+    pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
+    assert pipeline.config.c_dim == 132 + 2
+    assert pipeline.config.sources == ("a", "b")
+    a, b = (pipeline.draw(["pink hair green eyes"], [0], style=style) for style in ("a", "b"))
+    assert not torch.equal(a, b)
+
+
+def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> None:
+    faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    trainer = Trainer(small(batch_size=64), faces, tmp_path, quiet=True)
+    trainer.batches.order = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
+    _, _, c, c_wrong = trainer.next_batch()
+    for condition in (c, c_wrong):
+        assert condition[:32, -2:].tolist() == [[1, 0]] * 32
+        assert condition[32:, -2:].tolist() == [[0, 1]] * 32
+
+
+def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_path, monkeypatch) -> None:
+    class Refusing(Objective):
+        def check(self, D: nn.Module) -> None:
+            raise InputError("not with this discriminator")
+
+    monkeypatch.setitem(OBJECTIVES, "refusing", Refusing)
+    with pytest.raises(InputError, match="not with this discriminator"):
+        train(small(objective="refusing"), faces, tmp_path / "run")
+    assert not Path(tmp_path / "run").exists()

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import train_cgan
+from gan.config import TrainingConfig
+from gan.networks import ARCHITECTURES
+from gan.objectives import OBJECTIVES
+
+ROOT = Path(__file__).parents[1]
+FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
+SMALL = [
+    *("--encoder", "onehot", "--batch-size", "4", "--z-dim", "4", "--no-bfloat16", "--tick-images", "8"),
+    *("--generator", '{"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}'),
+    *("--discriminator", '{"widths": [8, 8, 8, 8, 8], "feature_dim": 8}'),
+]
+
+
+def option(name: str) -> argparse.Action:
+    return next(action for action in train_cgan.parser()._actions if action.dest == name)
+
+
+def dry_run(capsys: pytest.CaptureFixture[str], *arguments: str) -> TrainingConfig:
+    assert train_cgan.main(["--dry-run", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return TrainingConfig.from_json(out)
+
+
+def one_error(err: str) -> str:
+    """The only line on stderr that is an error."""
+    (line,) = [line for line in err.splitlines() if re.match(r"(\S+: )?error: ", line)]
+    assert "Traceback" not in err
+    return line
+
+
+# -- the options -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_has_an_option_with_help(name) -> None:
+    assert len(option(name).help or "") > 10
+    assert option(name).option_strings[0] == f"--{name.replace('_', '-')}"
+    assert name in train_cgan.field_help()
+
+
+def test_help_is_printable_and_complete(capsys) -> None:
+    with pytest.raises(SystemExit) as caught:
+        train_cgan.main(["--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert all(f"--{name.replace('_', '-')}" in text for name in FIELDS)
+    assert "``" not in text
+
+
+def test_choices_come_from_the_registries() -> None:
+    assert tuple(option("architecture").choices or ()) == ARCHITECTURES
+    assert tuple(option("objective").choices or ()) == tuple(OBJECTIVES)
+    assert tuple(option("encoder").choices or ()) == ("cached", "live", "onehot")
+
+
+def test_a_new_objective_is_a_new_choice(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(OBJECTIVES, "novel", OBJECTIVES["gan-cls"])
+    assert dry_run(capsys, "--objective", "novel").objective == "novel"
+
+
+def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert dry_run(capsys) == TrainingConfig(data=train_cgan.DEFAULT_DATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dry_run_takes_every_option(capsys) -> None:
+    values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
+    values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
+    for field in dataclasses.fields(TrainingConfig):
+        if field.name != "bfloat16" and isinstance(field.default, (int, float)):
+            values[field.name] = 0.5 if isinstance(field.default, float) else 3
+    arguments = ["--no-bfloat16"]
+    for name, value in values.items():
+        texts = value if isinstance(value, list) else [json.dumps(value) if isinstance(value, dict) else str(value)]
+        arguments += [f"--{name.replace('_', '-')}", *texts]
+    config = dry_run(capsys, *arguments)
+    assert json.loads(config.to_json()) == {**values, "bfloat16": False}
+
+
+# -- bad input -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch-size", "0"], "batch_size is 0; it must be at least 1"),
+        (["--lr", "nan"], "lr is nan; it must be above 0"),
+        (["--beta1", "1.5"], "beta1 is 1.5"),
+        (["--generator", "[1]"], "generator is [1]; it must be a JSON object"),
+        (["--batch-size", "many"], "argument --batch-size: invalid int value: 'many'"),
+        (["--generator", "{"], "argument --generator: invalid"),
+        (["--architecture", "cubist"], "argument --architecture: invalid choice: 'cubist'"),
+        (["--objective", "cubist"], "argument --objective: invalid choice"),
+        (["--colour", "red"], "unrecognized arguments: --colour"),
+    ],
+)
+def test_a_bad_option_is_one_line_and_status_2(capsys, arguments, message) -> None:
+    try:
+        status = train_cgan.main(["--dry-run", *arguments])
+    except SystemExit as stop:
+        status = stop.code
+    assert status == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in one_error(err)
+
+
+def test_data_that_are_not_there(capsys, tmp_path) -> None:
+    assert train_cgan.main(["--data", str(tmp_path / "none.zip"), "--run-dir", str(tmp_path / "run")]) == 2
+    assert one_error(capsys.readouterr().err) == f"error: {tmp_path / 'none.zip'}: no such folder or zip"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--architecture", "baseline", "--generator", "{}", "--discriminator", "{}"], "batch normalisation"),
+        (["--generator", '{"depth": 3}'], "'depth'"),
+        (["--resume"], "no training state to resume from"),
+    ],
+)
+def test_a_run_that_cannot_begin(capsys, tmp_path, faces_zip, arguments, message) -> None:
+    run = tmp_path / "run"
+    assert train_cgan.main([*SMALL, "--data", str(faces_zip), "--run-dir", str(run), *arguments]) == 2
+    assert message in one_error(capsys.readouterr().err)
+    assert not run.exists()
+
+
+def test_a_broken_run_is_status_1(capsys, tmp_path, faces_zip, monkeypatch) -> None:
+    nan = {"loss_D": torch.tensor(float("nan")), "loss_G": torch.tensor(0.0)}
+
+    def step(trainer) -> dict[str, torch.Tensor]:
+        trainer.cur_nimg += 4
+        return nan
+
+    monkeypatch.setattr("gan.training.Trainer.step", step)
+    assert train_cgan.main([*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]) == 1
+    assert "loss_D is nan after 8 images" in one_error(capsys.readouterr().err)
+
+
+# -- a run -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
+    monkeypatch.setattr("gan.training.GRID_ROWS", 1)
+    arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]
+    assert train_cgan.main([*arguments, "--max-images", "8"]) == 0
+    out = capsys.readouterr().out
+    assert "extra: 132 rows" in out
+    assert "images 8 " in out
+    assert train_cgan.main([*arguments, "--max-images", "16"]) == 2
+    assert "holds a run already" in one_error(capsys.readouterr().err)
+    assert train_cgan.main([*arguments, "--max-images", "16", "--resume", "--lr", "0.1"]) == 2
+    assert "lr: 0.0004 -> 0.1" in one_error(capsys.readouterr().err)
+    assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
+    assert "images 16 " in capsys.readouterr().out
+
+
+def test_sigterm_saves_the_state_and_ends_well(tmp_path, faces_zip) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "train_cgan.py", *SMALL, "--data", str(faces_zip), "--run-dir", str(run)]
+    with subprocess.Popen(
+        [*command, "--max-images", "1000000"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:  # until the first report: training is under way
+            if line.startswith("images "):
+                break
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    stopped = re.search(r"stopped after (\d+) images; --resume goes on from here", err)
+    assert stopped, err
+    assert torch.load(run / "state.pt", weights_only=True)["cur_nimg"] == int(stopped[1])
+    assert (run / "snapshot" / "generator.safetensors").is_file()

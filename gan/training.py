@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,9 +37,6 @@ GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
 ]]  # fmt: skip
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
-
-
-Network = TypeVar("Network", bound=nn.Module)
 
 
 class NonFiniteError(RuntimeError):

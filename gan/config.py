@@ -98,7 +98,9 @@ class TrainingConfig:
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
         self._require("encoder", self.encoder in get_args(Encoding), f"one of {', '.join(get_args(Encoding))}")
         for name in ("generator", "discriminator"):
-            self._require(name, isinstance(getattr(self, name), dict), "a JSON object of the network's arguments")
+            value = getattr(self, name)
+            self._require(name, isinstance(value, dict), "a JSON object of the network's arguments")
+            self._require(name, not {"z_dim", "c_dim"} & value.keys(), "without z_dim and c_dim, which the run sets")
 
     def _require(self, name: str, met: bool, what: str) -> None:
         if not met:  # comparisons with NaN are false, so that it meets nothing

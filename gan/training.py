@@ -219,7 +219,8 @@ class Trainer:
                 progress.update(self.cur_nimg - before)
 
                 # Show what the averaged generator draws.
-                if before // config.snapshot_images != self.cur_nimg // config.snapshot_images:
+                due = before // config.snapshot_images != self.cur_nimg // config.snapshot_images
+                if due and self.cur_nimg < config.max_images:
                     self.snapshot()
             self.snapshot()
 

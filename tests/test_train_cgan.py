@@ -105,6 +105,7 @@ def test_dry_run_takes_every_option(capsys) -> None:
         (["--lr", "nan"], "lr is nan; it must be above 0"),
         (["--beta1", "1.5"], "beta1 is 1.5"),
         (["--generator", "[1]"], "generator is [1]; it must be a JSON object"),
+        (["--generator", '{"z_dim": 3}'], "it must be without z_dim and c_dim"),
         (["--batch-size", "many"], "argument --batch-size: invalid int value: 'many'"),
         (["--generator", "{"], "argument --generator: invalid"),
         (["--architecture", "cubist"], "argument --architecture: invalid choice: 'cubist'"),

@@ -211,6 +211,16 @@ def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_pat
     assert not any(p.requires_grad for p in trainer.G_ema.parameters())
 
 
+def test_interpolated_captions_add_to_the_generator_alone(faces, tmp_path) -> None:
+    plain, mixed = (Trainer(small(interpolate=share), faces, tmp_path, quiet=True) for share in (0.0, 0.5))
+    stats = [trainer.step() for trainer in (plain, mixed)]
+    assert torch.equal(stats[0]["loss_D"], stats[1]["loss_D"])
+    assert stats[0]["loss_G"] != stats[1]["loss_G"]
+    for a, b in zip(plain.D.parameters(), mixed.D.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert any(not torch.equal(a, b) for a, b in zip(plain.G.parameters(), mixed.G.parameters(), strict=True))
+
+
 # -- a run -----------------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,281 @@
+"""The words of captions: colours and their synonyms, nouns, and what else may wear a colour. Each list has two halves.
+
+``TRAIN`` is what the conditioning head is trained on; ``HELD_OUT`` shares no word with it and is what the head is
+measured on. Colours are listed under the value that is drawn for them; those that lie between two values are mixtures.
+American and British spellings are both here. The choices that could have gone another way:
+
+- silver is gray, platinum alone lies between blonde and white; ginger, copper and rust are orange, auburn lies between
+  brown and red; golden is blonde hair and yellow eyes; teal, cyan and turquoise are aqua; amber eyes lie between
+  yellow and orange; hazel eyes are brown with some green; mint lies between green and aqua; sky blue and light blue
+  are blue with some aqua; indigo and periwinkle lie between blue and purple; magenta lies between pink and purple.
+- A colour that a slot lacks is drawn as its nearest: yellow hair as blonde, white eyes as gray, blonde eyes as yellow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Mixture = dict[str, float]
+"""Values of one slot and their shares, which add up to 1."""
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """One half of the word lists.
+
+    Attributes:
+        colours: For ``"hair"`` and ``"eyes"``, colour word -> the mixture of values it stands for.
+        nouns: For ``"hair"`` and ``"eyes"``, nouns, singular and plural: (word, "is" or "are").
+        lengths: Words for a hair length -> ``"long"`` or ``"short"``.
+        likenesses: For ``"hair"`` and ``"eyes"``, things known for their colour -> mixture ("hair the colour of coal").
+        things: What may wear a distracting colour: clothes, objects, scenery.
+        people: Nouns for the person drawn.
+        textures: For ``"hair"`` and ``"eyes"``, adjectives that state no attribute.
+    """
+
+    colours: dict[str, dict[str, Mixture]]
+    nouns: dict[str, tuple[tuple[str, str], ...]]
+    lengths: dict[str, str]
+    likenesses: dict[str, dict[str, Mixture]]
+    things: tuple[str, ...]
+    people: tuple[str, ...]
+    textures: dict[str, tuple[str, ...]]
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.replace("\n", " ").split(",") if word.strip())
+
+
+def _nouns(singular: str, plural: str) -> tuple[tuple[str, str], ...]:
+    return tuple((word, "is") for word in _words(singular)) + tuple((word, "are") for word in _words(plural))
+
+
+def _pure(table: dict[str, str]) -> dict[str, Mixture]:
+    return {word: {value: 1.0} for value, words in table.items() for word in _words(words)}
+
+
+# Words that mean the same value in both slots.
+_BOTH = {
+    "red": """crimson, ruby, ruby red, cherry red, blood red, blood-red, fiery red, burgundy, maroon, wine red,
+        wine-colored, cranberry, tomato red, flame red, candy-apple red, rose red, claret, reddish, brick red,
+        poppy red, fire-engine red, strawberry red, bloody, cherry, dark crimson, cinnabar, sanguine, lava red""",
+    "orange": """carrot, carrot orange, copper, coppery, pumpkin, pumpkin orange, burnt orange, sunset orange, mandarin,
+        fiery orange, marmalade, apricot, orangey, orange-ish, flame orange, persimmon, neon orange, papaya, clementine""",
+    "aqua": """cyan, turquoise, aquamarine, blue-green, bluish green, greenish blue, seafoam, sea green, light cyan,
+        aqua blue, lagoon blue, bright cyan, dark cyan, tropical blue-green, aqua green, ocean teal, peacock teal""",
+    "gray": """grey, silver, ash gray, ashen, ash grey, steel, steel gray, steel-grey, stone gray, iron gray, smoky,
+        smoke gray, gunmetal, storm gray, grayish, greyish, lead-colored, dove gray, cloudy gray, graphite, metallic gray,
+        tin gray, moonlight silver, bright silver, silver-gray, stormy, ash, ashy""",
+    "green": """emerald green, lime, lime green, forest green, moss green, mossy, grass green, leaf green, pea green,
+        neon green, bottle green, fern, pine green, apple green, pistachio, jade, spring green, greenish, leafy green,
+        jungle green, kelly green, olive green, avocado, hunter green, sage green, malachite, clover green, verdant""",
+    "purple": """violet, lilac, mauve, grape, eggplant, orchid, royal purple, wisteria, aubergine, purplish, deep violet,
+        mulberry, dark violet, heather, thistle purple, neon purple, purpley, byzantium, ultraviolet, iris purple,
+        pale violet, imperial purple, jacaranda""",
+    "pink": """rose, rosy, rose pink, hot pink, cherry blossom, cherry-blossom pink, sakura, sakura pink, blush, pinkish,
+        baby pink, carnation, flamingo pink, candy pink, cotton candy, pastel pink, bubblegum pink, peony, shocking pink,
+        rose-colored, neon pink, salmon pink, watermelon pink, strawberry milk, barbie pink, cerise, rosé, shell pink""",
+    "blue": """navy, navy blue, sapphire, sapphire blue, royal blue, ocean blue, midnight blue, ultramarine, denim,
+        electric blue, cornflower, cornflower blue, bluish, prussian blue, steel blue, deep-sea blue, indigo blue,
+        lapis, blueberry, bright azure, ocean, sea blue, lapis lazuli, cobalt blue, oxford blue, neon blue, river blue""",
+    "black": """jet black, jet-black, ebony, obsidian, coal black, coal-black, ink black, pitch black, pitch-black, jet,
+        midnight black, night-black, raven black, blackish, black as coal, soot-black, charcoal black, oil-black, coal,
+        blackest black, crow-black, licorice black, pure black""",
+    "brown": """chocolate, chocolate brown, mahogany, hazelnut, coffee, coffee brown, caramel, umber, tawny, cocoa, brownish,
+        earth-brown, nut brown, nut-brown, sepia, oak brown, cinnamon, chestnut brown, coffee-colored, tan, russet brown,
+        toffee, wood brown, maple brown, espresso, bark brown, cinnamon brown, teak, brunette brown, milk-tea brown""",
+}
+_BOTH_HELD_OUT = {
+    "red": "scarlet, vermilion, garnet, cardinal red, carmine",
+    "orange": "tangerine, ginger orange, amber-orange, rust orange",
+    "aqua": "teal, aqua-colored, turquoise blue, blue-greenish",
+    "gray": "silvery, slate, slate gray, pewter",
+    "green": "emerald, olive, viridian, moss, shamrock",
+    "purple": "lavender, plum, amethyst, deep purple",
+    "pink": "fuchsia, bubblegum, salmon, flamingo",
+    "blue": "azure, cobalt, cerulean, sky-blue",
+    "black": "raven, onyx, inky, sooty",
+    "brown": "chestnut, mocha, walnut, chocolatey",
+}
+_HAIR = {
+    "orange": "ginger, rusty, gingery, foxy orange, fox-red",
+    "white": """snow-white, snow white, ivory, pure white, milky, milky white, alabaster, chalk white, porcelain white,
+        frost white, whitish, moon-white, cotton white, cloud white, paper white, bone white, milk-white, white as snow""",
+    "brown": "brunette, mousy, mousy brown, dark brunette, light brunette, ash brown",
+    "blonde": """blond, golden, gold, yellow, platinum blonde, platinum blond, sandy, sandy blonde, dirty blonde,
+        honey blonde, ash blonde, wheat, wheat-colored, sunny, sunny yellow, buttery, champagne, sunflower yellow, fair,
+        golden blonde, butter blonde, corn yellow, cornsilk, dandelion yellow, bleached blonde, yellowish, golden yellow,
+        bottle blonde, lemon yellow, canary yellow, sunlit gold, banana yellow""",
+}
+_HAIR_HELD_OUT = {
+    "orange": "ginger-colored, rust-colored",
+    "white": "snowy, pearl white, ghostly white",
+    "brown": "brunet",
+    "blonde": "flaxen, honey, straw-colored, golden-blond",
+}
+_EYES = {
+    "yellow": """golden, gold, golden yellow, honey, honey-colored, citrine, sunflower yellow, canary yellow, sunny,
+        sunny yellow, saffron, dandelion, butterscotch, lemon yellow, cat-like yellow, yellowish, bright gold, wolf-yellow,
+        blonde, sulfur yellow, banana yellow, buttery yellow, gilded, lemony""",
+    "gray": "white, milky white, pearl, ice gray, pale silver",
+    "brown": "dark hazel, doe-brown, chestnut-brown, brandy",
+    "blue": "baby blue, icy, ice-colored, bluest",
+}
+_EYES_HELD_OUT = {
+    "yellow": "topaz, lemon, mustard, gold-colored",
+    "gray": "misty gray",
+    "brown": "coffee-brown",
+    "blue": "forget-me-not blue",
+}
+_HAIR_MIXTURES: dict[str, Mixture] = {
+    "platinum": {"blonde": 0.6, "white": 0.4},
+    "platinum white": {"white": 0.8, "blonde": 0.2},
+    "silver-white": {"white": 0.6, "gray": 0.4},
+    "auburn": {"brown": 0.6, "red": 0.4},
+    "reddish brown": {"brown": 0.7, "red": 0.3},
+    "strawberry blonde": {"blonde": 0.7, "orange": 0.3},
+    "mint": {"green": 0.6, "aqua": 0.4},
+    "mint green": {"green": 0.7, "aqua": 0.3},
+    "sky blue": {"blue": 0.7, "aqua": 0.3},
+    "light blue": {"blue": 0.7, "aqua": 0.3},
+    "pale blue": {"blue": 0.7, "aqua": 0.3},
+    "ice blue": {"blue": 0.7, "aqua": 0.3},
+    "baby blue": {"blue": 0.7, "aqua": 0.3},
+    "indigo": {"blue": 0.5, "purple": 0.5},
+    "periwinkle": {"blue": 0.4, "purple": 0.6},
+    "magenta": {"pink": 0.6, "purple": 0.4},
+    "coral": {"orange": 0.5, "pink": 0.5},
+    "peach": {"orange": 0.5, "pink": 0.5},
+    "charcoal": {"gray": 0.5, "black": 0.5},
+    "dark": {"black": 0.7, "brown": 0.3},
+    "bronze": {"brown": 0.7, "orange": 0.3},
+    "rust red": {"orange": 0.5, "red": 0.5},
+    "reddish orange": {"orange": 0.6, "red": 0.4},
+    "bluish purple": {"purple": 0.6, "blue": 0.4},
+    "light pink": {"pink": 1.0},
+    "raspberry": {"pink": 0.5, "red": 0.5},
+}
+_EYE_MIXTURES: dict[str, Mixture] = {
+    "amber": {"yellow": 0.6, "orange": 0.4},
+    "hazel": {"brown": 0.75, "green": 0.25},
+    "mint": {"green": 0.6, "aqua": 0.4},
+    "mint green": {"green": 0.7, "aqua": 0.3},
+    "sky blue": {"blue": 0.7, "aqua": 0.3},
+    "light blue": {"blue": 0.7, "aqua": 0.3},
+    "pale blue": {"blue": 0.7, "aqua": 0.3},
+    "ice blue": {"blue": 0.7, "aqua": 0.3},
+    "icy blue": {"blue": 0.7, "aqua": 0.3},
+    "indigo": {"blue": 0.5, "purple": 0.5},
+    "periwinkle": {"blue": 0.4, "purple": 0.6},
+    "magenta": {"pink": 0.6, "purple": 0.4},
+    "coral": {"orange": 0.5, "pink": 0.5},
+    "peach": {"orange": 0.5, "pink": 0.5},
+    "charcoal": {"gray": 0.5, "black": 0.5},
+    "dark": {"black": 0.6, "brown": 0.4},
+    "bronze": {"brown": 0.6, "orange": 0.4},
+    "whiskey": {"brown": 0.6, "orange": 0.4},
+    "bluish gray": {"gray": 0.6, "blue": 0.4},
+    "orange-yellow": {"orange": 0.5, "yellow": 0.5},
+    "raspberry": {"pink": 0.5, "red": 0.5},
+}
+
+_THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, coat, sweater, hoodie, blouse, uniform, kimono,
+    gloves, necktie, tie, collar, choker, necklace, earrings, glasses, sunglasses, headband, hairband, hairclip, hairpin,
+    hair ornament, hair ribbon, hair bow, hair clip, hair tie, hair flower, headphones, beret, hood, cape, armor, boots, shoes, socks, stockings, bag,
+    backpack, umbrella, book, flower, flowers, rose in the background, butterfly, cat, dog, bird, sky, background, wall, curtain, sunset, grass, meadow, forest,
+    sea, lake, moon, stars, snow, lights, lamp, car, bicycle, house, door, chair, sofa, cup, apple, cake, candy, lips, lipstick, skin,
+    cheeks, nails, nail polish, eyeshadow, eyeliner, eyelashes, mascara, eye patch, eyebrows, freckles, blush on the cheeks, makeup, face paint, wings,
+    horns, tail, ears, sword, guitar, microphone, balloon, crown, tiara, veil, apron, swimsuit, bikini, vest, cardigan,
+    turtleneck, sailor collar, tracksuit, tank top, jeans, pants, shorts, sash, belt, cloak, robe, pendant, gem, jewel, brooch, mask,
+    goggles, helmet, leaves, petals, clouds, ocean behind her, mountains, fog, smoke, fire, candle, window, frame, border, blanket,
+    pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle, aura, glow, teeth, tongue, nose, hands""")
+_THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat, wallpaper, horizon, headscarf, spectacles,
+    hair slides, corset, tulips, river, mittens, eye makeup, barrette, fan, teacup, lantern, poncho, overalls, bench, parrot""")
+
+_RED_THINGS = {
+    "red": "blood, fire, rubies, strawberries, roses, a ruby, cherries, wine, tomatoes, a rose, flames",
+    "orange": "carrots, pumpkins, a pumpkin, the setting sun, a fox, marmalade, a carrot, oranges",
+    "aqua": "a tropical lagoon, shallow tropical water, turquoise stones, a swimming pool",
+    "gray": "ash, steel, storm clouds, smoke, stone, silver, concrete, rain clouds",
+    "green": "grass, emeralds, leaves, limes, the forest, spring leaves, moss, a meadow",
+    "purple": "lavender, grapes, violets, amethysts, lilacs, wisteria, eggplants",
+    "pink": "cherry blossoms, bubblegum, cotton candy, a flamingo, peonies, sakura petals",
+    "blue": "the ocean, sapphires, the sky, the sea, blueberries, cornflowers, a clear sky",
+    "black": "night, coal, ink, a raven, a raven's wing, ebony, midnight, a crow, tar",
+    "brown": "chocolate, coffee, chestnuts, earth, wood, caramel, hazelnuts, autumn bark",
+}
+_LIKE_HELD_OUT = {
+    "red": "blood oranges and poppies, lava",
+    "orange": "tangerines, a ripe mandarin",
+    "gray": "lead, a rainy sky",
+    "green": "jade, clover, pine needles",
+    "purple": "plums, irises in bloom",
+    "pink": "bubble gum, rose quartz",
+    "blue": "a summer sky, deep water, the pacific",
+    "black": "soot, onyx, a moonless night",
+    "brown": "cocoa, walnuts, tree bark",
+}
+
+TRAIN = Lexicon(
+    colours={
+        "hair": _pure(_BOTH) | _pure(_HAIR) | _HAIR_MIXTURES,
+        "eyes": _pure(_BOTH) | _pure(_EYES) | _EYE_MIXTURES,
+    },
+    nouns={
+        "hair": _nouns(
+            """hair, ponytail, braid, bob, bun, hairstyle, head of hair, hairdo, fringe, topknot, mohawk, side ponytail, shock of hair,
+            hair color, hair colour, pixie cut, hime cut, ahoge""",
+            "locks, curls, bangs, twintails, twin tails, pigtails, braids, strands, ringlets, waves, strands of hair, hairs, drills",
+        ),
+        "eyes": _nouns(
+            "iris, eye color, eye colour, stare, look, pair of eyes, glance, eye",
+            "eyes, irises, pupils, eyeballs, eye colors",
+        ),
+    },
+    lengths={
+        "long": "long", "very long": "long", "waist-length": "long", "long flowing": "long", "floor-length": "long",
+        "knee-length": "long", "hip-length": "long", "super long": "long", "extremely long": "long", "lengthy": "long",
+        "short": "short", "very short": "short", "cropped": "short", "short-cut": "short", "chin-length": "short",
+        "close-cropped": "short", "short cropped": "short", "boyishly short": "short", "ear-length": "short",
+    },
+    likenesses={
+        "hair": _pure(_RED_THINGS)
+        | _pure({"white": "snow, milk, fresh snow, clouds, cotton", "blonde": "gold, wheat, honey, sunshine, sunlight, straw, corn"}),
+        "eyes": _pure(_RED_THINGS) | _pure({"yellow": "gold, honey, the sun, lemons, sunflowers, a cat's"}),
+    },
+    things=_THINGS,
+    people=_words("""girl, boy, woman, man, lady, young woman, young man, kid, teenager, character, anime girl, anime boy,
+        anime character, person, schoolgirl, student, princess, idol, heroine, witch, maid, waifu, face, cute girl, pretty girl,
+        cute boy, young girl, child, warrior, elf, knight, protagonist, somebody, one, girl's face, magical girl, singer"""),
+    textures={
+        "hair": _words("""messy, silky, straight, wavy, curly, shiny, flowing, fluffy, spiky, glossy, beautiful, neat, tousled, tied-up,
+            thick, loose, wild, soft, windswept, braided, wet, smooth, tangled, pretty, lovely, dyed, natural, untidy"""),
+        "eyes": _words("""big, bright, large, round, sparkling, sleepy, shining, gentle, wide, narrow, beautiful, sharp, glowing, deep,
+            kind, cheerful, sad, tired, cold, piercing, pretty, lovely, expressive, huge, glassy, half-closed, teary"""),
+    },
+)  # fmt: skip
+
+HELD_OUT = Lexicon(
+    colours={
+        "hair": _pure(_BOTH_HELD_OUT) | _pure(_HAIR_HELD_OUT),
+        "eyes": _pure(_BOTH_HELD_OUT) | _pure(_EYES_HELD_OUT),
+    },
+    nouns={
+        "hair": _nouns("mane, haircut, mop of hair, chignon, coiffure", "tresses, plaits, dreadlocks, bunches of hair"),
+        "eyes": _nouns("gaze, pair of peepers", "orbs, peepers, eyes and lashes"),
+    },
+    lengths={"lengthy flowing": "long", "ankle-length": "long", "thigh-length": "long", "jaw-length": "short", "shortish": "short"},
+    likenesses={
+        "hair": _pure(_LIKE_HELD_OUT) | _pure({"white": "fresh milk, chalk", "blonde": "ripe wheat, champagne"}),
+        "eyes": _pure(_LIKE_HELD_OUT) | _pure({"yellow": "egg yolk, a canary"}),
+    },
+    things=_THINGS_HELD_OUT,
+    people=_words("lass, gal, fellow, youngster, maiden, sorceress, pilot, cheerleader, gentleman, dancer, vampire"),
+    textures={
+        "hair": _words("sleek, bushy, frizzy, unkempt, feathery, lustrous, bouncy"),
+        "eyes": _words("dreamy, almond-shaped, mischievous, twinkling, droopy, stern"),
+    },
+)  # fmt: skip
+
+SHADES = ("light", "dark", "bright", "deep", "pale", "vivid", "pastel", "soft", "brilliant", "rich", "dull", "faded", "intense", "very", "medium", "warm", "cool", "muted", "all", "completely", "mostly", "somewhat", "really", "lovely", "beautiful", "super")  # fmt: skip
+"""Words before a plain colour that leave it the colour it is (those that change it, "light blue", are listed)."""

@@ -262,7 +262,7 @@ HELD_OUT = Lexicon(
     },
     nouns={
         "hair": _nouns("mane, haircut, mop of hair, chignon, coiffure", "tresses, plaits, dreadlocks, bunches of hair"),
-        "eyes": _nouns("gaze, pair of peepers", "orbs, peepers, eyes and lashes"),
+        "eyes": _nouns("gaze, pair of peepers", "orbs, peepers"),
     },
     lengths={"lengthy flowing": "long", "ankle-length": "long", "thigh-length": "long", "jaw-length": "short", "shortish": "short"},
     likenesses={

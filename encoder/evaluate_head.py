@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from encoder import HEAD_DIR, grammar, lexicon
+from encoder import HEAD_DIR, forms, grammar, lexicon
 from encoder.base import TextEncoder
 from encoder.captions import SLOTS
 from encoder.errors import InputError
@@ -41,7 +41,7 @@ def _swapped(rng: random.Random) -> Caption:
 
 
 def _distractors(rng: random.Random) -> Caption:
-    form = rng.choice(grammar.HELD_OUT_DISTRACTOR_FORMS)
+    form = rng.choice(forms.HELD_OUT_DISTRACTED)
     return _held_out(rng, words=lexicon.HELD_OUT).fill(form, ("hair", "eyes"))
 
 
@@ -113,12 +113,14 @@ def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> No
         captions = suite(name, size)
         c = encoder.encode([caption.text for caption in captions])
         results = [understood(caption, row) for caption, row in zip(captions, c, strict=True)]
-        print(f"| {name} | {100 * sum(results) / size:.1f} % | {f'{100 * target:.0f} %' if target else ''} |", flush=True)
+        print(
+            f"| {name} | {100 * sum(results) / size:.1f} % | {f'{100 * target:.0f} %' if target else ''} |", flush=True
+        )
         wrong = [i for i, result in enumerate(results) if not result]
         for i in wrong[:failures]:
             values = ", ".join(str(reading.value) for reading in read(c[i])[:2])
             misread.append(f"{captions[i].text!r} read as {values}")
-    canonical = grammar.canonical_captions()
+    canonical = grammar.canonical()
     c = encoder.encode([caption.text for caption in canonical])
     targets = torch.stack([caption.target for caption in canonical])
     print(f"| canonical captions ({len(canonical)}) | {100 * accuracy(encoder, canonical):.1f} % | 100 % |")
@@ -131,7 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m encoder.evaluate_head", description=__doc__.partition("\n")[0])
     parser.add_argument("--head", type=Path, default=HEAD_DIR, help="folder of a head (default: the shipped one)")
     parser.add_argument("--size", type=int, default=1000, help="captions a suite (default: %(default)s)")
-    parser.add_argument("--failures", type=int, default=0, metavar="N", help="show up to N misread captions of each suite")
+    parser.add_argument(
+        "--failures", type=int, default=0, metavar="N", help="show up to N misread captions of each suite"
+    )
     args = parser.parse_args()
     from encoder.head import HeadEncoder
 

@@ -22,8 +22,7 @@ from encoder.captions import SLOTS, normalise
 from encoder.errors import InputError
 from encoder.minilm import MiniLM
 
-MODULES = ("Transformer", "Pooling", "Dense")
-DENSE = "2_Dense"
+INDEX, TUNED, DENSE = "model.safetensors.index.json", "tuned.safetensors", "2_Dense"
 DIM = sum(map(len, SLOTS.values()))
 SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
 """What the numbers of ``c`` mean, which does not depend on the weights of a head: a generator goes with any of them."""
@@ -42,35 +41,34 @@ class HeadEncoder:
     dim = DIM
     space = SPACE
 
-    def __init__(self, model: MiniLM, weight: torch.Tensor, bias: torch.Tensor):
+    def __init__(self, folder: Path, model: MiniLM, base: MiniLM, weight: torch.Tensor, bias: torch.Tensor):
+        self._folder = folder
         self._model = model
+        self._base = base
         self._weight = weight
         self._bias = bias
 
     @classmethod
     def load(cls, folder: str | Path) -> HeadEncoder:
-        """Open a folder that ``encoder.train_head`` wrote.
+        """Open a folder that ``encoder.train_head`` wrote; its index says where the encoder lies that it builds on.
 
         Raises:
             InputError: A file is missing or broken, or the head was made for other attributes.
         """
         folder = Path(folder)
-        model = MiniLM.load(folder, torch.float64, modules=MODULES, pooling="cls")
-        path = folder / DENSE / "model.safetensors"
-        try:
-            dense = load_file(path)
-            weight, bias = dense["linear.weight"].to(model.dtype), dense["linear.bias"].to(model.dtype)
-        except (SafetensorError, OSError, KeyError) as error:
-            raise InputError(f"{path}: not the weights of a conditioning head ({error}); restore it") from error
-        if weight.shape != (DIM, model.dim) or bias.shape != (DIM,):
-            raise InputError(f"{path}: made for other attributes ({len(weight)} values, not {DIM}); train the head again")
-        return cls(model, weight, bias)
+        base = MiniLM.load(_base_folder(folder / INDEX), torch.float64)
+        dense = _tensors(folder / DENSE / "model.safetensors")
+        shapes = {name: tuple(tensor.shape) for name, tensor in dense.items()}
+        if shapes != {"linear.weight": (DIM, base.dim), "linear.bias": (DIM,)}:
+            raise InputError(f"{folder}: made for other attributes than these {DIM} values; train the head again")
+        model = base.with_tensors(_tensors(folder / TUNED))
+        return cls(folder, model, base, dense["linear.weight"].to(base.dtype), dense["linear.bias"].to(base.dtype))
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
-        dense = self._model.folder / DENSE
-        return digest(self.kind, self._model.fingerprint, files_digest([dense / "config.json", dense / "model.safetensors"]))
+        files = [self._folder / TUNED, self._folder / DENSE / "config.json", self._folder / DENSE / "model.safetensors"]
+        return digest(self.kind, self._base.fingerprint, files_digest(files))
 
     @torch.no_grad()
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
@@ -81,3 +79,19 @@ class HeadEncoder:
             logits = torch.nn.functional.linear(states[:, 0], self._weight, self._bias)
             c[rows] = torch.sigmoid(logits).float()
         return c
+
+
+def _base_folder(index: Path) -> Path:
+    try:
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        (weights,) = files - {TUNED}
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{index}: not the index of a conditioning head ({error}); restore it") from error
+    return (index.parent / weights).parent
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not the weights of a conditioning head ({error}); restore it") from error

@@ -151,6 +151,7 @@ _HAIR_MIXTURES: dict[str, Mixture] = {
     "peach": {"orange": 0.5, "pink": 0.5},
     "charcoal": {"gray": 0.5, "black": 0.5},
     "dark": {"black": 0.7, "brown": 0.3},
+    "light": {"blonde": 0.7, "brown": 0.3},
     "bronze": {"brown": 0.7, "orange": 0.3},
     "rust red": {"orange": 0.5, "red": 0.5},
     "reddish orange": {"orange": 0.6, "red": 0.4},
@@ -201,7 +202,10 @@ _THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, c
     horns, tail, ears, sword, guitar, microphone, balloon, crown, tiara, veil, apron, swimsuit, bikini, vest, cardigan,
     turtleneck, sailor collar, tracksuit, tank top, jeans, pants, shorts, sash, belt, cloak, robe, pendant, gem, jewel, brooch, mask,
     goggles, helmet, leaves, petals, clouds, ocean behind her, mountains, fog, smoke, fire, candle, window, frame, border, blanket,
-    pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle, aura, glow, teeth, tongue, nose, hands""")
+    pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle, aura, glow, teeth, tongue, nose, hands, beard, moustache, hair slide, hair pin, scrunchie, raincoat, leather jacket""")
+_NEAR_THINGS = _words("""hair ornament, hair ribbon, hair bow, hair clip, hairband, hairclip, hairpin, hair tie, headband, hair flower, hair accessory,
+    hair net, eyeshadow, eyeliner, eyelashes, eyebrows, eye patch, eyepatch, glasses, mascara, beard, hat, ribbon in the hair""")
+"""Things that speak of hair or eyes, or sit beside them: the hardest distractors."""
 _THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat, wallpaper, horizon, headscarf, spectacles,
     hair slides, corset, tulips, river, mittens, eye makeup, barrette, fan, teacup, lantern, poncho, overalls, bench, parrot""")
 
@@ -257,7 +261,7 @@ TRAIN = Lexicon(
         | _pure({"white": "snow, milk, fresh snow, clouds, cotton", "blonde": "gold, wheat, honey, sunshine, sunlight, straw, corn"}),
         "eyes": _pure(_RED_THINGS) | _pure({"yellow": "gold, honey, the sun, lemons, sunflowers, a cat's"}),
     },
-    things=_THINGS,
+    things=_THINGS + 3 * _NEAR_THINGS,
     people=_words("""girl, boy, woman, man, lady, young woman, young man, kid, teenager, character, anime girl, anime boy,
         anime character, person, schoolgirl, student, princess, idol, heroine, witch, maid, waifu, face, cute girl, pretty girl,
         cute boy, young girl, child, warrior, elf, knight, protagonist, somebody, one, girl's face, magical girl, singer"""),
@@ -291,5 +295,20 @@ HELD_OUT = Lexicon(
     },
 )  # fmt: skip
 
-SHADES = ("light", "dark", "bright", "deep", "pale", "vivid", "pastel", "soft", "brilliant", "rich", "dull", "faded", "intense", "very", "medium", "warm", "cool", "muted", "all", "completely", "mostly", "somewhat", "really", "lovely", "beautiful", "super")  # fmt: skip
-"""Words before a plain colour that leave it the colour it is (those that change it, "light blue", are listed)."""
+NOMINALS: dict[str, Mixture] = {
+    "blonde": {"blonde": 1.0},
+    "blond": {"blonde": 1.0},
+    "blondie": {"blonde": 1.0},
+    "platinum blonde": {"blonde": 1.0},
+    "brunette": {"brown": 1.0},
+    "redhead": {"red": 0.7, "orange": 0.3},
+    "ginger": {"orange": 1.0},
+}
+"""Nouns for a person that state a hair colour."""
+
+SHADES = _words("""dark, bright, deep, vivid, brilliant, rich, dull, intense, very, medium, warm, cool, muted, all, completely, mostly,
+    somewhat, really, lovely, beautiful, super""")  # fmt: skip
+"""Words before a plain colour that leave it the colour it is."""
+
+PALE_SHADES = ("light", "pale", "pastel", "soft", "faded")
+"""Words that do so for most plain colours; "light blue" and the like are listed as mixtures."""

@@ -129,6 +129,11 @@ class MiniLM:
             raise InputError(f"{folder / _TOKENIZER}: no such file; restore it")
         return cls(folder, shape, _map_tensors(folder / _WEIGHTS, shape), max_length=max_length, dtype=dtype)
 
+    def with_tensors(self, tensors: dict[str, torch.Tensor]) -> MiniLM:
+        """This model with other values for some of its tensors, by their names in the file: fine-tuned layers."""
+        changed = self._tensors | tensors
+        return MiniLM(self.folder, self._shape, changed, max_length=self.max_length, dtype=self.dtype)
+
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
@@ -140,7 +145,7 @@ class MiniLM:
         Returns:
             states (N, T, ``dim``) in ``dtype``, T the tokens of the longest text; mask (N, T), True on its tokens.
         """
-        return self._states(self._token_ids(texts))
+        return self._states(self.token_ids(texts))
 
     def batches(
         self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
@@ -152,7 +157,7 @@ class MiniLM:
         """
         from tqdm import tqdm
 
-        ids = self._token_ids(texts)
+        ids = self.token_ids(texts)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         start = 0
         hidden = None if progress else True  # None: only where there is no terminal
@@ -190,7 +195,8 @@ class MiniLM:
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
-    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of texts, the two special ones included, cut to ``max_length``."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
 
     @cached_property

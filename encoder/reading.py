@@ -26,7 +26,7 @@ class Reading:
 
     Attributes:
         slot: ``"hair"``, ``"eyes"`` or ``"length"``.
-        value: The most probable value, or None where "unstated" is.
+        value: The most probable value, or None where the attribute is more likely unstated than stated.
         probability: Of ``value``; of "unstated" where it is None.
     """
 
@@ -43,7 +43,7 @@ def read(c: torch.Tensor) -> list[Reading]:
         start += len(values)
         best = max(range(len(values)), key=shares.__getitem__)
         unstated = max(0.0, 1.0 - sum(shares))
-        value, probability = (values[best], shares[best]) if shares[best] >= unstated else (None, unstated)
+        value, probability = (values[best], shares[best]) if unstated < 0.5 else (None, unstated)
         readings.append(Reading(slot, value, probability))
     return readings
 
@@ -71,7 +71,9 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
             warnings.append(f"{word!r} is not one of the {count} {_noun(reading)} colours; drawing {reading.value}")
         elif reading.probability < UNSURE_BELOW:
             percent = round(100 * reading.probability)
-            warnings.append(f"unsure of the {_noun(reading)} colour in {_short(text)!r}; drawing {reading.value} ({percent} %)")
+            warnings.append(
+                f"unsure of the {_noun(reading)} colour in {_short(text)!r}; drawing {reading.value} ({percent} %)"
+            )
     return warnings
 
 

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from encoder import ENCODER_DIR, HEAD_DIR, grammar
 from encoder.captions import SLOTS, normalise
 from encoder.errors import InputError
-from encoder.head import DENSE, DIM
+from encoder.head import DENSE, DIM, INDEX, TUNED
 from encoder.minilm import MiniLM
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class HeadConfig:
 
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
-    canonical = grammar.canonical_captions()
+    canonical = grammar.canonical()
     grammars = [grammar.Grammar(rng, plain=plain) for plain in (0.2, 0.5, 0.8)]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
@@ -113,7 +113,8 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> SentenceTransformer:
 
     model.train()
     batches = _batches(config, MiniLM.load(base))
-    bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True)
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
+    bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
     for _ in bar:
         ids, mask, targets = next(batches)
         with torch.autocast("cpu", torch.bfloat16):
@@ -163,7 +164,11 @@ def save(model: SentenceTransformer, config: HeadConfig, folder: Path, base: Pat
         shutil.copy(base / name, new / name)
     dim = model[2].in_features
     _write_json(new / "config.json", json.loads((base / "config.json").read_text()) | {"dtype": "float32"})
-    types = ("base.modules.transformer.Transformer", "sentence_transformer.modules.pooling.Pooling", "base.modules.dense.Dense")
+    types = (
+        "base.modules.transformer.Transformer",
+        "sentence_transformer.modules.pooling.Pooling",
+        "base.modules.dense.Dense",
+    )
     modules = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.{kind}"}
         for i, (path, kind) in enumerate(zip(("", "1_Pooling", DENSE), types, strict=True))
@@ -176,15 +181,17 @@ def save(model: SentenceTransformer, config: HeadConfig, folder: Path, base: Pat
     tuned = {
         name: tensor.detach().half().contiguous()
         for name, tensor in model[0].auto_model.state_dict().items()
-        if name.startswith(tuple(f"encoder.layer.{i}." for i in range(config.frozen, len(model[0].auto_model.encoder.layer))))
+        if name.startswith(
+            tuple(f"encoder.layer.{i}." for i in range(config.frozen, len(model[0].auto_model.encoder.layer)))
+        )
     }
-    save_file(tuned, new / "tuned.safetensors", metadata={"format": "pt"})
+    save_file(tuned, new / TUNED, metadata={"format": "pt"})
     base_weights = base / "model.safetensors"
     kept = [name for name in load_file(base_weights) if name not in tuned and not name.startswith("pooler.")]
     to_base = os.path.relpath(base_weights, folder)
     _write_json(
-        new / "model.safetensors.index.json",
-        {"metadata": {}, "weight_map": {name: to_base for name in kept} | {name: "tuned.safetensors" for name in tuned}},
+        new / INDEX,
+        {"metadata": {}, "weight_map": {name: to_base for name in kept} | {name: TUNED for name in tuned}},
     )
     if folder.exists():
         if (folder / "README.md").exists():
@@ -200,10 +207,14 @@ def _write_json(path: Path, value: object) -> None:
 def main() -> None:
     """Train, save, and print the table of held-out captions."""
     parser = argparse.ArgumentParser(prog="python -m encoder.train_head", description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=HEAD_DIR, help="folder of the head (default: the shipped one, which is replaced)")
+    parser.add_argument(
+        "--out", type=Path, default=HEAD_DIR, help="folder of the head (default: the shipped one, which is replaced)"
+    )
     parser.add_argument("--steps", type=int, default=HeadConfig.steps, help="optimiser steps (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=HeadConfig.seed, help="default: %(default)s")
-    parser.add_argument("--frozen", type=int, default=HeadConfig.frozen, help="lowest layers left as published (default: %(default)s)")
+    parser.add_argument(
+        "--frozen", type=int, default=HeadConfig.frozen, help="lowest layers left as published (default: %(default)s)"
+    )
     args = parser.parse_args()
     from encoder.evaluate_head import print_table
     from encoder.head import HeadEncoder

@@ -1,0 +1,725 @@
+"""Sentence forms: lines in which ``{name}`` stands for a phrase and ``[a|b|]`` for a choice.
+
+- ``{H}``, ``{E}``: a whole phrase of the hair or the eyes, "long pink hair"; ``{Hed}``, ``{Eed}``: "pink-haired";
+- ``{h}``, ``{e}``: the colour alone; ``{hn}``, ``{en}``: the noun alone; ``{his}``, ``{eis}``: its "is" or "are";
+  ``{hit_is}``, ``{eit_is}``: its "it is" or "they are"; ``{N}``: a person named by the hair, "a blonde";
+- ``{who}``: a noun for the person; ``{she}``, ``{her}``, ``{has}``, ``{them}``: pronouns and their verb;
+- ``{X}``: a thing in a distracting colour; ``{x}``: the same behind a comma or a conjunction, or nothing;
+  ``{thing}``, ``{colour}``, ``{thing2}``, ``{colour2}``: its parts;
+- ``{hair_fluff}``, ``{eye_fluff}``: an adjective that states nothing.
+
+Those that begin with ``TRAIN`` train the conditioning head, those that begin with ``HELD_OUT`` measure it.
+"""
+
+from __future__ import annotations
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.strip("\n").split("\n"))
+
+
+TRAIN_BOTH = _lines("""
+{H}, {E}
+{E}, {H}
+{H} {E}
+{E} {H}
+{H} and {E}
+{E} and {H}
+{H}; {E}
+{E} / {H}
+{H} + {E}
+{H} & {E}
+hair: {h}, eyes: {e}
+eyes: {e}, hair: {h}
+hair {h} eyes {e}
+eyes {e} hair {h}
+hair={h} eyes={e}
+hair - {h}, eyes - {e}
+{hn}: {h}. {en}: {e}.
+{en} = {e}; {hn} = {h}
+hair ({h}), eyes ({e})
+eye color: {e}, hair color: {h}
+hair colour {h}, eye colour {e}
+1girl, {H}, {E}
+{E}, solo, {H}, smile
+{who}, {H}, {E}
+{E}, {H}, {who}
+{who}: {H}, {E}
+{h} hair with {e} eyes
+{e} eyes with {h} hair
+a {who} with {H} and {E}
+a {who} with {E} and {H}
+{who} with {H} and {E}
+the {who} with {E} and {H}
+a {who} [having|showing|sporting] {H} and {E}
+a {Hed} {who} with {E}
+a {Eed} {who} with {H}
+{Hed} {who} with {E}
+{Eed} {who} with {H}
+a {Hed}, {Eed} {who}
+a {Eed}, {Hed} {who}
+{Hed} and {Eed} {who}
+{Eed} and {Hed}
+{Hed}, {Eed}
+a {Eed} {who} [who has|having] {H}
+a {Hed} {who} [who has|having] {E}
+a {Hed} {who} whose {en} {eis} {e}
+a {Eed} {who} whose {hn} {his} {h}
+a {who} whose {hn} {his} {h} and whose {en} {eis} {e}
+a {who} whose {en} {eis} {e} and whose {hn} {his} {h}
+a {who} of {h} hair and {e} eyes
+the {who} in the picture has {H} and {E}
+[some|one|any] {who} with {H}, and with {E}
+a {who}, {Hed}, with {E}
+a {who}, {Eed}, with {H}
+a {who} with {H} plus {E}
+a {who} with {en} of {e} and {hn} of {h}
+{hn} of {h} and {en} of {e}
+{en} of {e}, {hn} of {h}
+{her} {hn} {his} {h} and {her} {en} {eis} {e}
+{her} {en} {eis} {e} and {her} {hn} {his} {h}
+{her} {hn} {his} {h}, {her} {en} {eis} {e}
+the {hn} {his} {h} and the {en} {eis} {e}
+the {en} {eis} {e} while the {hn} {his} {h}
+{her} {hn} {his} {h} but {her} {en} {eis} {e}
+{she} {has} {H} and {E}
+{she} {has} {E} and {H}
+{she} {has} {H} [with|as well as|together with|along with] {E}
+{she} {has} [got|] {E}, and {her} {hn} {his} {h}
+the {who} has {H} and {E}
+this {who} has {E} and {H}
+the {who} has {E} and {her} {hn} {his} {h}
+a {who} has {H}. {her} {en} {eis} {e}.
+{she} {has} {H}. {her} {en} {eis} {e}.
+{her} {en} {eis} {e}. {she} {has} {H}.
+{her} {hn} {his} {h}. {her} {en} {eis} {e}.
+{she} has {E}. {her} {hn}? {h}.
+both {H} and {E}
+not only {H} but also {E}
+{H} [frames|falls over|falls around|covers|hides] {her} {E}
+{E} [under|below|beneath|behind|peeking through|hidden by] {H}
+{E} [shine|look out|sparkle|glow] from under {her} {H}
+{her} {H} goes well with {her} {E}
+{her} {E} and {her} {H}
+{her} {H} and {E}
+{H} [falls|flows|hangs|runs] down {her} back and {her} {en} {eis} {e}
+with {H} and {E}
+with {E}, with {H}
+having {H}, {she} looks at you with {E}
+{she} looks at [you|me|the camera] with {E}, {her} {hn} {his} {h}
+with {her} {H} [tied back|in the wind|let down], {she} opens {her} {E}
+the {hn} {hit_is} {h}, the {en} {eit_is} {e}
+the color of {her} hair is {h} and the color of {her} eyes is {e}
+{her} eye color is {e} and {her} hair color is {h}
+{h} is the color of {her} {hn} and {e} is the color of {her} {en}
+{e} for the {en}, {h} for the {hn}
+{h} for {her} hair and {e} for {her} eyes
+{hn} [should be|must be|would be|to be] {h}, {en} [should be|must be|would be|to be] {e}
+make the {hn} {h} and the {en} {e}
+make {her} {en} {e} and {her} {hn} {h}
+give {them} {H} and {E}
+give {them} {E} and {H}
+color the {hn} {h} and the {en} {e}
+i want {H} and {E}
+i want {E}, and i want {H}
+draw {them} with {H} and {E}
+can you [draw|make|paint] a {who} with {E} and {H}
+could i get {H} with {E}
+someone who has {H} and {E}
+someone with {E} who has {H}
+she's got {H} and {E}
+he's got {E} and {H}
+there is a {who} with {H} and {E}
+{H} is what {she} {has}, and {E}
+{hn} in {h} and {en} in {e}
+{en} in {e}, {hn} in {h}
+{her} {hn}, {h} [today|as always|like her mother's|], and {her} {en}, {e}
+{hn} dyed {h}, {en} {e}
+a {who} who dyed {her} hair {h} and has {E}
+{her} {hn} [looks|look] {h}, {her} {en} [looks|look] {e}
+a {who} with {hn} that {his} {h} and {en} that {eis} {e}
+{en} that {eis} {e} and {hn} that {his} {h}
+{hn} which {his} {h}; {en} which {eis} {e}
+the {who}'s {hn} {his} {h} and the {who}'s {en} {eis} {e}
+a {who}'s {E} and {H}
+{h} hair on a {who} with {e} eyes
+{e} eyes on a {who} with {h} hair
+the {Hed} {who} has {E}
+the {Eed} {who} has {H}
+{Hed} [one|girl|boy|] with {E}
+{Eed} [beauty|cutie|] with {H}
+{E} are set in a face [surrounded by|framed by|under] {H}
+a portrait with {H} and {E}
+a close-up of {E} and {H}
+a face with {E} and {H}
+{she} was born with {E} and {H}
+{who} + {H} + {E}
+[young|cute|cool|shy|happy] {who}, {E}, {H}
+my {who} has {H} and {E}
+my {who}'s {en} {eis} {e} and {her} {hn} {his} {h}
+i like {who}s with {E} and {H}
+{H} together with {E}
+{E} together with {H}
+{H}, {E}{x}
+a {who} with {H}, {E} and {X}
+a {who} with {X}, {H} and {E}
+a {who} wearing {X}, with {H} and {E}
+a {who} in {X} with {E} and {H}
+{X}, {H}, {E}
+{H}, {X}, {E}
+{E}, {X}, {H}
+{H}, {E}, {X}, {X}
+{X}, {E}, {X}, {H}
+{she} wears {X} and has {H} and {E}
+{she} has {H}, wears {X}, and {her} {en} {eis} {e}
+{X} [matches|suits|contrasts with|goes with] {her} {E} and {H}
+a {Hed} {who} in {X} with {E}
+a {Eed} {who} wearing {X} over {her} {H}
+{her} {H} is tied with {X} and {her} {en} {eis} {e}
+there is {X} in {her} {H} and {her} {en} {eis} {e}
+{X} sits on {her} {H} above {her} {E}
+in front of {X} stands a {who} with {H} and {E}
+a {who} with {E} and {H} [standing by|next to|holding|in front of|against|carrying|under] {X}
+a {Hed} {who} holding {X}, {Eed}
+{X} and {X} next to a {Eed} {who} with {H}
+{her} {en} {eis} {e}, {her} {hn} {his} {h} and {her} {thing} is {colour}
+{her} {thing} is {colour}, {her} {en} {eis} {e} and {her} {hn} {his} {h}
+the {thing} is {colour}. the {hn} {his} {h}. the {en} {eis} {e}.
+{hn} {h}, {thing} {colour}, {en} {e}
+{thing}: {colour}, hair: {h}, eyes: {e}
+hair: {h}, {thing}: {colour}, eyes: {e}, {thing2}: {colour2}
+a {who} whose {thing} is {colour}, whose {hn} {his} {h} and whose {en} {eis} {e}
+{she} is [wearing|holding|carrying|looking at] {X}, {her} {hn} {his} {h}, {her} {en} {eis} {e}
+the {colour} {thing} [matches|brings out|hides] {her} {E}, and {her} {H} [shines|is lovely]
+{hn} not {colour} but {h}, {en} not {colour2} but {e}
+{her} {hn} is {h} rather than {colour} and {her} {en} {eis} {e}
+{h} suits {her} {hn}, and {e} suits {her} {en}
+{h} is what {her} {hn} {his}; {e} is what {her} {en} {eis}
+{h} and [curly|wavy|straight|shiny] is {her} hair, {e} and [big|bright|round] are {her} eyes
+{h} goes to the {hn}, {e} goes to the {en}
+{h} {hn}, {e} {en}
+{h} on top, {e} eyes [below|under it|]
+{e}: that is {her} {en}. {h}: that is {her} {hn}.
+{e} are {her} eyes and {h} is {her} hair
+{h} is {her} hair, {e} are {her} eyes
+the {who}, whose {en} {eis} {e}, [ties|brushes|washes|cuts|wears] {her} {h} hair
+the {who}, whose {hn} {his} {h}, [opens|closes|rubs|rolls] {her} {e} eyes
+the {who} with {E}, [smiling|sitting|dancing], [shakes|combs|plays with] {her} {H}
+the {who} who has {E} [lets|keeps|leaves] {her} {h} hair [down|open|short|untied]
+{she} [brushes|combs|washes|ties up|twirls|touches] {her} {H} and [closes|opens|rubs|blinks] {her} {E}
+{she} [brushes|combs|washes|ties up|twirls|touches] {her} {H}. {her} {E} [shine|glow|look at you|are beautiful].
+{her} {E} [shine|glow|sparkle|look at you|are beautiful|stare into the distance]. {her} {H} [shines|waves|moves in the wind].
+when {she} looks at you with {her} {E}, you forget {her} {H}
+because {her} {hn} {his} {h}, {her} {E} stand out
+since {her} {en} {eis} {e}, {her} {hn} {his} {h}
+even though {her} {hn} {his} {h}, {her} {en} {eis} {e}
+while {her} {en} {eis} {e}, {her} {hn} {his} {h}
+if {her} {hn} {his} {h}, then {her} {en} {eis} {e}
+as for {her} {hn}, it is {h}; as for {her} {en}, they are {e}
+about {her} hair: {h}. about {her} eyes: {e}.
+what color is {her} hair? {h}. what color are {her} eyes? {e}.
+is there a {who} with {H} and {E}?
+do you have [anyone|a {who}|somebody] with {E} and {H}?
+what would a {who} with {H} and {E} look like?
+wow, {H} and {E}!
+oh, those {E} and that {H}!
+look, {E}, {H}!
+no one has {H} and {E} like {her}s
+i have never seen {E} with {H}
+i dreamed of a {who} with {E} and {H}
+i met a {who}, {her} {hn} was {h}, {her} {en} were {e}
+{her} {hn} was {h} and {her} {en} were {e}
+{her} {hn} used to be {h}, as {her} {en} are {e}
+{her} {hn} became {h} and {her} {en} became {e}
+{her} {hn}: a [deep|lovely|nice|wonderful] {h}; {her} {en}: a [deep|lovely|nice|wonderful] {e}
+{her} {en} have a {e} [color|tone|glow|hue|tint], {her} {hn} has a {h} [color|tone|glow|hue|tint]
+{hn} of a {h} [color|shade|hue|tone], {en} of a {e} [color|shade|hue|tone]
+a {e} [color|shade|hue|tone|glow] in {her} {en} and a {h} [color|shade|hue|tone|shine] in {her} {hn}
+{her} {H} is {her} pride, {her} {E} {her} charm
+a {who} famous for {her} {H} and for {her} {E}
+a {who} [blessed|gifted|drawn|painted|shown|seen] with {E} and {H}
+[choose|pick|take|use|select|set] {h} for the hair [and|,] {e} for the eyes
+[choose|pick|take|use|select|set] {e} as eye color and {h} as hair color
+set hair to {h} and eyes to {e}
+set eyes to {e} and hair to {h}
+eyes should be {e}, and as for hair, {h}
+{who} ({H}, {E})
+{who} - {E} - {H}
+({H}), ({E}), ({who})
+[{H}] [{E}]
+<{H}> <{E}>
+#{H} #{E}
+{E} | {H} | {who}
+name: [luna|kai|mia|rin], hair: {h}, eyes: {e}, age: [12|16|18|20]
+[luna|kai|mia|rin|sora] has {H} and {E}
+[luna|kai|mia|rin|sora], a {Hed} {who}, has {E}
+[luna|kai|mia|rin|sora]'s {en} {eis} {e} and {her} {hn} {his} {h}
+{H}. {E}.
+{E}. {H}.
+{H}! {E}!
+{h} hair, {e} eyed
+{e} eyes, {h} haired
+{Hed} with {E}
+{Eed} with {H}
+the one with {H} and {E}
+{her} {E} peep through {her} {H}
+{her} {H} [almost|nearly|partly|] [covers|touches|hides|reaches] {her} {E}
+{H} tumbles over {her} face, but {her} {E} are visible
+under {her} {H}, {her} {E} [shine|glow|smile|are open]
+behind [the|those] {H}, {E}
+{E} with a hint of mischief, {H} with a [bow|ribbon|flower]
+{her} mother has {H} and so does {she}; {her} {en} {eis} {e}
+{she} inherited {H} and {E}
+{she} colored {her} hair {h} to match nothing, {her} eyes staying {e}
+{hn} painted {h}, {en} painted {e}
+{hn} and {en}: {h} and {e}
+hair and eyes: {h} and {e}
+hair and eyes are {h} and {e} respectively
+{her} eyes and hair are {e} and {h}
+eyes, hair: {e}, {h}
+{h}/{e} hair/eyes
+a {who} dressed in {colour} with {H} and {E}
+a {who} in {colour}, {H}, {E}
+wearing {colour}, {she} has {H} and {E}
+{H}, {E}, wearing {colour}
+{H}, {E}, all [dressed|clad|] in {colour}
+{she} wears {colour}; {her} {hn} {his} {h}; {her} {en} {eis} {e}
+the {who} in {colour} has {E} and {H}
+{colour} is {her} favorite color, but {her} {hn} {his} {h} and {her} {en} {eis} {e}
+{her} {H} [contrasts with|matches|clashes with|falls over] {her} {colour} {thing} and {her} {E}
+{her} {E} [contrast with|match|clash with] {her} {colour} {thing}; {her} {hn} {his} {h}
+[on|over|under|below|above|beside|near] {X}, a {who} with {H} and {E}
+{X} [surrounds|is behind|covers|belongs to|lies beside] a {who} with {E} and {H}
+{X}. {X}. {H}. {E}.
+{E}, {H}, {X} and {X}
+the {thing} is {colour} like {her} friend's, {her} {hn} {his} {h}, {her} {en} {eis} {e}
+{her} {hn} {his} {h}, {her} {thing} {colour}, {her} {en} {e}
+{h} hair, {colour} {thing}, {e} eyes
+{e} eyes, {colour} {thing}, {h} hair
+{colour} {thing}, {h} hair, {e} eyes, {colour2} {thing2}
+{colour} {thing}, {e} eyes, {h} hair
+a {who} [takes off|puts on|fixes|touches] {X} and shows {her} {H} and {E}
+{X} [holds back|keeps back|decorates|hides part of|rests on|covers] {her} {H}, and {she} has {E}
+{she} [ties|pins|binds] {her} {H} with {X}, and {her} {E} smile
+""")
+
+TRAIN_HAIR = _lines("""
+{H}
+a {who} with {H}
+{who} with {H}
+a {Hed} {who}
+{Hed}
+the {Hed} {who}
+{her} {hn} {his} {h}
+the {who} has {H}
+{she} {has} {H}
+hair: {h}
+hair {h}
+hair color: {h}
+{hn} of {h}
+with {H}
+{who}, {H}
+a {who} whose {hn} {his} {h}
+make {her} {hn} {h}
+the {hn} {his} {h}
+someone with {H}
+give {them} {H}
+i want {H}
+{H}, please
+{H}, smiling
+a {Hed} {who} with {eye_fluff} eyes
+{H} and {eye_fluff} eyes
+{her} {H} covers {her} eyes
+a {who} with {H} and {X}
+a {Hed} {who} wearing {X}
+{H}, {X}
+{X}, {H}
+{she} has {H} and {X}
+a {who} in {X} with {H}
+{H} and {X}
+{her} {hn} {his} {h} and {her} {thing} is {colour}
+{X} in {her} {H}
+{H} tied with {X}
+a {who} with {H} and closed eyes
+{H}, [eyes closed|closed eyes|one eye closed|winking]
+a {Hed} {who} [closing her eyes|looking at the viewer|in the rain|smiling|reading]
+{hn} not {colour} but {h}
+a {who} who dyed {her} {hn} {h}
+{H}{x}
+{h} suits {her} {hn}
+{h} is {her} hair
+{h} is the color of {her} {hn}
+{she} [brushes|washes|ties up|twirls|touches] {her} {H}
+the {who} [lets|keeps|leaves] {her} {h} hair [down|open|untied]
+that {H}!
+{her} {H} is {her} pride
+set hair to {h}
+what color is {her} hair? {h}.
+{who} ({H})
+[luna|kai|mia|rin|sora] has {H}
+a {who} in {colour} with {H}
+{H}, wearing {colour}
+{X}, {X}, {H}
+{colour} {thing}, {h} hair
+{h} hair, {colour} {thing}
+{X} [rests|sits|lies] on {her} {H}
+{her} {hn} was {h}
+{H} and a smile
+only {H}
+just {H}, nothing else
+{H} with {X}
+{H}, {eye_fluff} eyes, {X}
+a {who} with [hidden|covered|closed|shut] eyes and {H}
+""")
+
+TRAIN_EYES = _lines("""
+{E}
+a {who} with {E}
+{who} with {E}
+a {Eed} {who}
+{Eed}
+the {Eed} {who}
+{her} {en} {eis} {e}
+the {who} has {E}
+{she} {has} {E}
+eyes: {e}
+eyes {e}
+eye color: {e}
+{en} of {e}
+with {E}
+{who}, {E}
+a {who} whose {en} {eis} {e}
+make {her} {en} {e}
+the {en} {eis} {e}
+someone with {E}
+give {them} {E}
+i want {E}
+{E}, please
+{E}, smiling
+a {Eed} {who} with {hair_fluff} hair
+{E} and {hair_fluff} hair
+{her} hair falls over {her} {E}
+a {who} with {E} and {X}
+a {Eed} {who} wearing {X}
+{E}, {X}
+{X}, {E}
+{she} has {E} and {X}
+a {who} in {X} with {E}
+{E} and {X}
+{her} {en} {eis} {e} and {her} {thing} is {colour}
+{E}, hair tied with {X}
+{E} and {X} in {her} hair
+{E}, {hair_fluff} hair
+{her} hair is {hair_fluff}, {her} {en} {eis} {e}
+a {Eed} {who} [brushing her hair|with her hair up|looking at the viewer|in the rain|smiling|reading]
+{en} not {colour} but {e}
+{X} matches {her} {E}
+{E}{x}
+{e} suits {her} {en}
+{e} are {her} eyes
+{e} is the color of {her} {en}
+{she} [closes|opens|rubs|rolls] {her} {E}
+the {who} with {her} {e} eyes [open|closed|shut|on you]
+those {E}!
+{her} {E} are {her} pride
+set eyes to {e}
+what color are {her} eyes? {e}.
+{who} ({E})
+[luna|kai|mia|rin|sora] has {E}
+a {who} in {colour} with {E}
+{E}, wearing {colour}
+{X}, {X}, {E}
+{colour} {thing}, {e} eyes
+{e} eyes, {colour} {thing}
+{her} {E} [shine|glow|sparkle|stare|look away|smile at you]
+{her} {en} were {e}
+{E} and a smile
+only {E}
+just {E}, nothing else
+{E} with {X}
+{E}, {hair_fluff} hair, {X}
+[bald|hooded|masked] {who} with {E}
+{E} behind {X}
+{her} hair is tied with {X} and {her} {en} {eis} {e}
+{X} in {her} hair, {E}
+""")
+
+TRAIN_EMPTY = _lines("""
+a face
+a {who}
+{who}
+a {who} wearing {X}
+{X}
+a {who} with {X}
+{X} and {X}
+an anime {who} in {X}
+hello
+draw something nice
+anything
+a castle on a hill
+the quick fox jumps over the lazy dog
+a {who} with {hair_fluff} hair and {eye_fluff} eyes
+{her} eyes are {eye_fluff}
+{her} hair is {hair_fluff}
+a smiling {who}
+a {who} [reading a book|eating an apple|playing chess|dancing|in the rain|at school|at the beach]
+please draw a [nice|cute|random] {who}
+what is the weather tomorrow
+how do i sort a list
+i love pizza
+asdf qwerty
+lorem ipsum dolor sit amet
+a {who} with hair and eyes
+hair and eyes
+hair
+eyes
+the {thing} is {colour}
+{thing}: {colour}
+{her} {thing} is {colour}
+{X} in {her} hair
+a {who} with a ponytail
+a train arrives at the station
+one two three
+high quality, masterpiece, best quality
+1girl, solo, looking at viewer
+a dog and a cat
+it was raining all day long in the city
+the meeting was short
+a long story
+a short {who} in a long coat
+a tall {who}
+a {who} with long legs
+a short skirt and long boots
+long ago there was a {who}
+{X}, {X} and {X}
+a [{colour}|] car on the road
+a {who} with closed eyes
+a {who} holding {X}
+{colour} and {colour2}
+{colour}
+a {who} in {colour}
+a {who} dressed in {colour}
+a {who} wearing {colour}, {colour2} {thing}
+a {who} with [a gray|a white|a black|a brown|a red] beard
+{she} is wearing {X} and {X}
+{X} in the [sky|garden|room|street]
+[luna|kai|mia|rin|sora] likes {colour}
+my favorite color is {colour}
+{colour} {thing}, {colour2} {thing2}
+a {who} with [fair|pale|dark|brown|tan|white] skin
+the [sun|moon|sea|city|night] was beautiful
+hair tied with {X}
+{hair_fluff} hair, {X}
+{eye_fluff} eyes, {X}
+{her} eyes are closed and {her} hair is {hair_fluff}
+a [small|big|old|new] {thing}
+""")
+
+NOMINAL = _lines("""
+a {Eed} {N}
+{Eed} {N}
+a {N} with {E}
+{N} with {E}
+the {N} has {E}
+{N}, {E}
+{E}, {N}
+the {N}'s {en} {eis} {e}
+{she} is a {N} with {E}
+this {N} has {E}
+a {N} [girl|boy|woman|man|kid|idol] with {E}
+a {N} in {X} with {E}
+a {Eed} {N} [wearing|holding] {X}
+a {Eed} {N} [girl|boy|woman|man|student]
+{her} {en} {eis} {e} and {she} is a {N}
+a {N} whose {en} {eis} {e}
+{N}
+a {N}
+a {N} [girl|boy|woman|man|kid|idol]
+a {N} wearing {X}
+{she} is a {N}
+""")
+"""Sentences with a noun that states the hair colour, ``{N}``: "a blue-eyed brunette"."""
+
+TRAIN_PREFIXES = (
+    "draw ",
+    "please draw ",
+    "an anime drawing of ",
+    "a picture of ",
+    "portrait of ",
+    "i would like ",
+    "generate ",
+    "show me ",
+    "illustration of ",
+    "paint ",
+    "create an image of ",
+    "i'm looking for ",
+    "an avatar: ",
+    "make me ",
+    "photo of ",
+    "a manga panel of ",
+    "a smiling face, ",
+    "best quality, ",
+    "anime style, ",
+    "let's see ",
+    "ok so ",
+    "hi! ",
+    "how about ",
+    "maybe ",
+)
+
+TRAIN_SUFFIXES = (
+    ", smiling",
+    ", looking at the viewer",
+    " please",
+    ", highly detailed",
+    " in anime style",
+    ", standing in the rain",
+    ". {she} is smiling.",
+    ", upper body",
+    ", portrait",
+    ", white background",
+    ", school uniform",
+    " in the evening",
+    ", thanks",
+    " and a smile",
+    ", simple background",
+    " wearing glasses",
+    ", wearing {X}",
+    " in front of {X}",
+    " and {X}",
+    ", {X}",
+    ". {she} wears {X}.",
+    ". behind {them} is {X}.",
+    ". the {thing} is {colour}.",
+    ", holding {X}",
+    ", on a {colour} background",
+    ", {colour} background",
+    ", {colour} {thing}",
+    ", dressed in {colour}",
+    ", wearing {colour}",
+    " in {colour}",
+    ", with {X} and {X}",
+)
+
+HELD_OUT_BOTH = _lines("""
+{E} gleaming beneath a fringe of {h}
+a portrait of a {who}: {H}, {E}
+{H} cascades over {her} shoulders, and {her} gaze is full of {e} light from {e} eyes
+imagine a {who} whose {E} contrast with {her} {H}
+{she} stares at us, {her} {en} a striking shade of {e}, {her} {hn} a fine tone of {h}
+picture {them} having {E} as well as {H}
+one {who}. {hn} colored {h}. {en} colored {e}.
+nobody could forget {her} {E} or {her} {H}
+what about {H} paired with {E}?
+the artist chose {h} for the {hn} and {e} for the {en}
+{E} peer out at the viewer; {H} blows in the breeze
+featuring {H}, also {E}
+{who} [{h} hair, {e} eyes]
+({E}) ({H}) {who}
+although {her} {en} {eis} {e}, {her} {hn} {his} {h}
+i would love to see {E} on somebody who has {H}
+{Eed} as well as {Hed}, this {who} smiles
+{h}-{hn1}ed and {e}-eyed {who}
+we see a {who}; the {hn} [seems|appears] {h}, the {en} [seems|appears] {e}
+{her} {hn} turned {h} last summer, and {her} {en} were always {e}
+a drawing in which the {who} has {hn} colored {h} and {en} colored {e}
+{H} surrounds a face that has {E}
+show me a {Hed} {who}, {E} please
+{e} eyed, {h} haired {who}
+combine {E} with {H}
+the {who}, who has {E}, wears {her} {h} hair loose
+{h} describes {her} {hn}; {e} describes {her} {en}
+{H} above, {E} below
+if only {she} had {H} and {E}
+such {E}! and such {H}!
+from the front: {E}, {H}, a faint smile
+every {who} here has {E} plus {H}
+{who} + {e} eyes + {h} hair
+{her} parents gave {them} {E}; {her} {H} came from a dye bottle
+""")
+
+HELD_OUT_DISTRACTED = _lines("""
+a {who} with {H} and {E} stands before {X}
+{she} adjusts {X} on {her} {H}; {her} {en} {eis} {e}
+dressed in {X}, the {Eed} {who} brushes {her} {H}
+{X} frames {her} {H}, while {her} {E} look away
+{E} hidden behind {X}, {H}
+despite {X}, you notice {her} {H} and {E}
+{H}, {E}, and [clad in|dressed with] {X}
+against {X}, a {Hed} {who} gazes with {E}
+under {X}: a {who}, {E}, {H}
+the {who} chose {X} to go with {her} {E} and {her} {H}
+{X} on the left, {X} on the right, and a {who} with {H} and {E} in between
+{her} {thing} may be {colour}, but {her} {hn} {his} {h} and {her} {en} {eis} {e}
+{H} decorated with {X}, {E}
+{E} that outshine {X}; {H} too
+""")
+
+HELD_OUT_HAIR = _lines("""
+somebody whose {hn} happens to be {h}
+look at that {H}
+please show {H} on the {who}
+a portrait of a {Hed} {who}
+the wind plays with {her} {H}
+{she} combs {her} {H}
+{H} is all i ask for
+{h} describes {her} {hn}
+a {who} known for {her} {H}
+{who} ({h} hair)
+{H} under {X}
+{X} rests upon {her} {H}
+may the {hn} be {h}
+{H} everywhere
+a snapshot: {H}, {X}
+""")
+
+HELD_OUT_EYES = _lines("""
+somebody whose {en} happen to be {e}
+look into those {E}
+please show {E} on the {who}
+a portrait of a {Eed} {who}
+{E} watch the rain
+{she} blinks {her} {E}
+{E} are all i ask for
+{e} describes {her} {en}
+a {who} known for {her} {E}
+{who} ({e} eyes)
+{E} under {X}
+{X} is next to {her} {E}
+may the {en} be {e}
+{her} {E} fill with tears
+a snapshot: {E}, {X}
+""")
+
+HELD_OUT_EMPTY = _lines("""
+the ship sailed at dawn
+{X} beside {X}
+a cheerful {who} dressed in {X}
+surprise me
+some {who}, i don't mind which
+my favourite song is playing
+a {who} sitting on {X}
+buy milk and bread
+portrait photograph
+a {who} with a lovely smile and {X}
+zxcv bnm
+her face is calm
+""")
+
+HELD_OUT_PREFIXES = (
+    "sketch ",
+    "render ",
+    "a painting showing ",
+    "kindly produce ",
+    "my wish: ",
+    "a doodle of ",
+)
+
+HELD_OUT_SUFFIXES = (
+    ", laughing",
+    " at a festival",
+    ", chibi",
+    ", thank you very much",
+    ", soft shading",
+    " on a train",
+)

@@ -1,7 +1,7 @@
 """How well the conditioning head understands captions it was not trained on: ``python -m encoder.evaluate_head``.
 
-Every suite is drawn from held-out sentence forms (``encoder.grammar.HELD_OUT``); a caption counts as understood when the
-hair colour and the eye colour are both read correctly, an unstated one as unstated.
+Every suite is drawn from held-out sentence forms (``encoder.grammar.HELD_OUT``). A caption is understood when the hair
+colour and the eye colour are both read correctly, an unstated one as unstated.
 """
 
 from __future__ import annotations

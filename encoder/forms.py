@@ -208,7 +208,7 @@ the {who} with {E}, [smiling|sitting|dancing], [shakes|combs|plays with] {her} {
 the {who} who has {E} [lets|keeps|leaves] {her} {h} hair [down|open|short|untied]
 {she} [brushes|combs|washes|ties up|twirls|touches] {her} {H} and [closes|opens|rubs|blinks] {her} {E}
 {she} [brushes|combs|washes|ties up|twirls|touches] {her} {H}. {her} {E} [shine|glow|look at you|are beautiful].
-{her} {E} [shine|glow|sparkle|look at you|are beautiful|stare into the distance]. {her} {H} [shines|waves|moves in the wind].
+{her} {E} [shine|glow|sparkle|look at you|are beautiful]. {her} {H} [shines|waves|moves in the wind].
 when {she} looks at you with {her} {E}, you forget {her} {H}
 because {her} {hn} {his} {h}, {her} {E} stand out
 since {her} {en} {eis} {e}, {her} {hn} {his} {h}

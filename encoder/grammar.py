@@ -288,8 +288,15 @@ class _Filling:
         self.mixtures[slot] = dict(mixture)
         plain = next(iter(mixture))
         return self._rng.choice(
-            (f"the color of {thing}", f"the colour of {thing}", f"like {thing}", f"as {plain} as {thing}")
-            + (f"{plain} like {thing}", f"of the color of {thing}", f"so {plain} that {thing} would envy it")
+            (
+                f"the color of {thing}",
+                f"the colour of {thing}",
+                f"of the color of {thing}",
+                f"like {thing}",
+                f"{plain} like {thing}",
+                f"as {plain} as {thing}",
+                f"so {plain} that {thing} would envy it",
+            )
         )
 
     def _predicate(self, slot: str) -> str:
@@ -332,8 +339,8 @@ class _Filling:
 def with_typos(text: str, rng: random.Random, rate: float = 0.2) -> str:
     """``text`` with typing errors: each word of three letters or more gets one with the chance ``rate``.
 
-    Two letters are swapped, one is dropped, doubled, inserted or replaced by a neighbour on the keyboard or a digit that
-    looks like it; now and then a space is lost.
+    Two letters are swapped; one is dropped, doubled, inserted, or replaced by a neighbour on the keyboard or a digit
+    that looks like it; now and then a space is lost.
     """
 
     def slip(match: re.Match[str]) -> str:

@@ -1,9 +1,9 @@
 """The conditioning head: what a text says of each attribute, whatever its wording.
 
-The head is a sentence-transformer of its own (``pretrained/head``): the bundled MiniLM with its upper layers fine-tuned on
-generated captions (``encoder.train_head``), the state of the first token, a linear map and a sigmoid. Its embedding of
-a text is the attribute posterior ``c``. ``SentenceTransformer("pretrained/head")`` gives the same vectors; the layers
-that fine-tuning left alone are read from the bundled encoder's file.
+The head is a sentence-transformer of its own (``pretrained/head``): the bundled MiniLM, its upper layers fine-tuned on
+captions made by a grammar (``encoder.train_head``), then the state of the first token, a linear map and a sigmoid. Its
+embedding of a text is the attribute posterior ``c``. ``SentenceTransformer("pretrained/head")`` gives the same vectors;
+the layers that fine-tuning left alone are read from the bundled encoder's file.
 """
 
 from __future__ import annotations

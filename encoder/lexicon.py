@@ -43,7 +43,7 @@ class Lexicon:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.replace("\n", " ").split(",") if word.strip())
+    return tuple(" ".join(word.split()) for word in text.split(",") if word.strip())
 
 
 def _nouns(singular: str, plural: str) -> tuple[tuple[str, str], ...]:
@@ -56,40 +56,51 @@ def _pure(table: dict[str, str]) -> dict[str, Mixture]:
 
 # Words that mean the same value in both slots.
 _BOTH = {
-    "red": """crimson, ruby, ruby red, cherry, cherry red, scarlet, blood red, blood-red, fiery red, burgundy, maroon, wine red, wine,
-        wine-colored, cranberry, tomato red, flame red, candy-apple red, rose red, claret, reddish, brick red, poppy red, crimson red,
-        fire-engine red, strawberry red, strawberry, bloody, cinnabar, sanguine, lava red, rouge, bordeaux, cardinal, rubies, scarlet red,
-        red as fire, cherry-colored, cardinal red, berry red, merlot, oxblood, fiery, blood""",
-    "orange": """carrot, carrot orange, copper, coppery, pumpkin, pumpkin orange, burnt orange, sunset orange, mandarin, copper-colored, tiger orange,
-        fiery orange, marmalade, apricot, orangey, orange-ish, flame orange, neon orange, papaya, tangerine, tangerine orange, mango,
-        rust orange, amber orange, ginger orange, orangish, sunset""",
-    "aqua": """cyan, turquoise, aquamarine, teal, blue-green, bluish green, greenish blue, seafoam, sea green, light cyan, dark teal, teal blue,
-        aqua blue, bright cyan, dark cyan, tropical blue-green, aqua green, light turquoise, turquoise blue, bluegreen, bright teal,
-        teal green, green-blue, tiffany blue, caribbean blue, dark turquoise, blue green, cyan blue""",
-    "gray": """grey, silver, silvery, ash gray, ashen, ash grey, steel, steel gray, steel-grey, stone gray, iron gray, smoky, slate, slate gray,
-        smoke gray, storm gray, grayish, greyish, lead-colored, dove gray, cloudy gray, graphite, metallic gray, slate-grey, silver-colored,
-        tin gray, moonlight silver, bright silver, silver-gray, stormy, ash, ashy, cement gray, fog gray, mouse gray, silver grey, shiny silver,
+    "red": """crimson, ruby, ruby red, cherry, cherry red, scarlet, blood red, blood-red, fiery red, burgundy,
+        maroon, wine red, wine, wine-colored, cranberry, tomato red, flame red, candy-apple red, rose red, claret,
+        reddish, brick red, poppy red, crimson red, fire-engine red, strawberry red, strawberry, bloody, cinnabar,
+        sanguine, lava red, rouge, bordeaux, cardinal, rubies, scarlet red, red as fire, cherry-colored,
+        cardinal red, berry red, merlot, oxblood, fiery, blood""",
+    "orange": """carrot, carrot orange, copper, coppery, pumpkin, pumpkin orange, burnt orange, sunset orange,
+        mandarin, copper-colored, tiger orange, fiery orange, marmalade, apricot, orangey, orange-ish, flame orange,
+        neon orange, papaya, tangerine, tangerine orange, mango, rust orange, amber orange, ginger orange, orangish,
+        sunset""",
+    "aqua": """cyan, turquoise, aquamarine, teal, blue-green, bluish green, greenish blue, seafoam, sea green,
+        light cyan, dark teal, teal blue, aqua blue, bright cyan, dark cyan, tropical blue-green, aqua green,
+        light turquoise, turquoise blue, bluegreen, bright teal, teal green, green-blue, tiffany blue,
+        caribbean blue, dark turquoise, blue green, cyan blue""",
+    "gray": """grey, silver, silvery, ash gray, ashen, ash grey, steel, steel gray, steel-grey, stone gray,
+        iron gray, smoky, slate, slate gray, smoke gray, storm gray, grayish, greyish, lead-colored, dove gray,
+        cloudy gray, graphite, metallic gray, slate-grey, silver-colored, tin gray, moonlight silver, bright silver,
+        silver-gray, stormy, ash, ashy, cement gray, fog gray, mouse gray, silver grey, shiny silver,
         moonlit silver, cool silver, pale silver, dark silver, ash-colored, smokey""",
-    "green": """emerald, emerald green, lime, lime green, forest green, moss green, mossy, grass green, leaf green, pea green, olive, olive green,
-        neon green, bottle green, pine green, apple green, pistachio, jade, jade green, spring green, greenish, leafy green, forest, moss,
-        jungle green, kelly green, avocado, hunter green, sage green, sage, malachite, clover green, verdant, kiwi, evergreen, grassy,
-        seaweed green, emerald-colored, swamp green, celadon, peridot, dark emerald, pear green, army green, leaf, green apple, jade-colored""",
-    "purple": """violet, lavender, lavender purple, lilac, mauve, grape, eggplant, orchid, royal purple, wisteria, aubergine, purplish, deep violet,
-        dark violet, heather, thistle purple, neon purple, purpley, byzantium, ultraviolet, iris purple, plum, plum purple, lavender-colored,
-        pale violet, imperial purple, jacaranda, grape purple, bright violet, lilac purple, violet-colored, deep purple, light violet, dark lavender""",
-    "pink": """rose, rosy, rose pink, hot pink, cherry blossom, cherry-blossom pink, sakura, sakura pink, blush, pinkish, rose-coloured, bubblegum,
-        baby pink, candy pink, cotton candy, pastel pink, bubblegum pink, peony, shocking pink, salmon, pinky, dusty rose,
-        rose-colored, neon pink, salmon pink, watermelon pink, strawberry milk, barbie pink, cerise, shell pink, fuchsia, fuchsia pink, bubble-gum pink,
-        blush pink, rosé, candy floss, light rose, cherry blossom-colored, deep pink, tulip pink""",
-    "blue": """navy, navy blue, sapphire, sapphire blue, royal blue, ocean blue, midnight blue, ultramarine, azure, azure blue, cobalt,
-        electric blue, bluish, prussian blue, steel blue, deep-sea blue, indigo blue, marine blue, sapphire-colored, azure-colored,
-        lapis, blueberry, bright azure, ocean, sea blue, lapis lazuli, cobalt blue, oxford blue, neon blue, river blue, arctic blue, dark navy""",
-    "black": """jet black, jet-black, ebony, obsidian, coal black, coal-black, ink black, pitch black, pitch-black, jet, raven, onyx, onyx black,
-        midnight black, night-black, raven black, blackish, black as coal, soot-black, charcoal black, oil-black, coal, ebony black, ebon,
-        blackest black, crow-black, licorice black, pure black, ink-black, inky, inky black, raven-black, black as night, coal-colored, midnight""",
-    "brown": """chocolate, chocolate brown, chestnut, mahogany, hazelnut, coffee, coffee brown, caramel, tawny, cocoa, brownish, mocha, mocha brown,
-        earth-brown, nut brown, nut-brown, oak brown, cinnamon, chestnut brown, coffee-colored, tan, russet brown, chocolate-colored,
-        toffee, wood brown, maple brown, espresso, bark brown, cinnamon brown, teak, brunette brown, milk-tea brown, beige, taupe, earthy brown, fawn,
+    "green": """emerald, emerald green, lime, lime green, forest green, moss green, mossy, grass green, leaf green,
+        pea green, olive, olive green, neon green, bottle green, pine green, apple green, pistachio, jade,
+        jade green, spring green, greenish, leafy green, forest, moss, jungle green, kelly green, avocado,
+        hunter green, sage green, sage, malachite, clover green, verdant, kiwi, evergreen, grassy, seaweed green,
+        emerald-colored, swamp green, celadon, peridot, dark emerald, pear green, army green, leaf, green apple,
+        jade-colored""",
+    "purple": """violet, lavender, lavender purple, lilac, mauve, grape, eggplant, orchid, royal purple, wisteria,
+        aubergine, purplish, deep violet, dark violet, heather, thistle purple, neon purple, purpley, byzantium,
+        ultraviolet, iris purple, plum, plum purple, lavender-colored, pale violet, imperial purple, jacaranda,
+        grape purple, bright violet, lilac purple, violet-colored, deep purple, light violet, dark lavender""",
+    "pink": """rose, rosy, rose pink, hot pink, cherry blossom, cherry-blossom pink, sakura, sakura pink, blush,
+        pinkish, rose-coloured, bubblegum, baby pink, candy pink, cotton candy, pastel pink, bubblegum pink, peony,
+        shocking pink, salmon, pinky, dusty rose, rose-colored, neon pink, salmon pink, watermelon pink,
+        strawberry milk, barbie pink, cerise, shell pink, fuchsia, fuchsia pink, bubble-gum pink, blush pink, rosé,
+        candy floss, light rose, cherry blossom-colored, deep pink, tulip pink""",
+    "blue": """navy, navy blue, sapphire, sapphire blue, royal blue, ocean blue, midnight blue, ultramarine, azure,
+        azure blue, cobalt, electric blue, bluish, prussian blue, steel blue, deep-sea blue, indigo blue,
+        marine blue, sapphire-colored, azure-colored, lapis, blueberry, bright azure, ocean, sea blue, lapis lazuli,
+        cobalt blue, oxford blue, neon blue, river blue, arctic blue, dark navy""",
+    "black": """jet black, jet-black, ebony, obsidian, coal black, coal-black, ink black, pitch black, pitch-black,
+        jet, raven, onyx, onyx black, midnight black, night-black, raven black, blackish, black as coal, soot-black,
+        charcoal black, oil-black, coal, ebony black, ebon, blackest black, crow-black, licorice black, pure black,
+        ink-black, inky, inky black, raven-black, black as night, coal-colored, midnight""",
+    "brown": """chocolate, chocolate brown, chestnut, mahogany, hazelnut, coffee, coffee brown, caramel, tawny,
+        cocoa, brownish, mocha, mocha brown, earth-brown, nut brown, nut-brown, oak brown, cinnamon, chestnut brown,
+        coffee- colored, tan, russet brown, chocolate-colored, toffee, wood brown, maple brown, espresso,
+        bark brown, cinnamon brown, teak, brunette brown, milk-tea brown, beige, taupe, earthy brown, fawn,
         dark chocolate, milk chocolate, chestnut-colored, caramel brown, sienna, mud brown, brown as chestnuts""",
 }
 _BOTH_HELD_OUT = {
@@ -106,23 +117,27 @@ _BOTH_HELD_OUT = {
 }
 _HAIR = {
     "orange": "ginger, rusty, gingery, foxy orange, ginger-colored, rust-colored, rust",
-    "white": """snow-white, snow white, snowy, snowy white, ivory, pure white, milky, milky white, alabaster, chalk white, porcelain white, ghostly white,
-        frost white, whitish, moon-white, cotton white, cloud white, paper white, bone white, milk-white, white as snow, pearl, pearl white, pearly,
-        snow-colored, ivory white, bleached white""",
+    "white": """snow-white, snow white, snowy, snowy white, ivory, pure white, milky, milky white, alabaster,
+        chalk white, porcelain white, ghostly white, frost white, whitish, moon-white, cotton white, cloud white,
+        paper white, bone white, milk-white, white as snow, pearl, pearl white, pearly, snow-colored, ivory white,
+        bleached white""",
     "brown": "brunette, brunet, mousy, mousy brown, dark brunette, light brunette, ash brown",
-    "blonde": """blond, golden, gold, yellow, platinum blonde, platinum blond, sandy, sandy blonde, dirty blonde, honey, flaxen, golden-blonde,
-        honey blonde, ash blonde, sunny, sunny yellow, buttery, champagne, sunflower yellow, fair, lemon, honey-colored, gold-colored, flaxen blonde,
-        golden blonde, butter blonde, corn yellow, cornsilk, dandelion yellow, bleached blonde, yellowish, golden yellow, honey-blond,
-        bottle blonde, lemon yellow, canary yellow, sunlit gold, banana yellow, dark blonde, light blonde, pale gold, blonde-ish, goldish""",
+    "blonde": """blond, golden, gold, yellow, platinum blonde, platinum blond, sandy, sandy blonde, dirty blonde,
+        honey, flaxen, golden-blonde, honey blonde, ash blonde, sunny, sunny yellow, buttery, champagne,
+        sunflower yellow, fair, lemon, honey-colored, gold-colored, flaxen blonde, golden blonde, butter blonde,
+        corn yellow, cornsilk, dandelion yellow, bleached blonde, yellowish, golden yellow, honey-blond,
+        bottle blonde, lemon yellow, canary yellow, sunlit gold, banana yellow, dark blonde, light blonde,
+        pale gold, blonde-ish, goldish""",
 }
 _HAIR_HELD_OUT = {
     "white": "frosty, chalky",
     "blonde": "straw-colored, wheat, straw",
 }
 _EYES = {
-    "yellow": """golden, gold, golden yellow, honey, honey-colored, sunflower yellow, sunny, topaz, lemon, gold-colored, pale gold, goldish,
-        sunny yellow, saffron, dandelion, butterscotch, lemon yellow, cat-like yellow, yellowish, bright gold, wolf-yellow, topaz yellow, amber yellow,
-        blonde, sulfur yellow, banana yellow, buttery yellow, gilded, lemony, golden-yellow, cat yellow, dark gold, marigold, topaz-colored""",
+    "yellow": """golden, gold, golden yellow, honey, honey-colored, sunflower yellow, sunny, topaz, lemon,
+        gold- colored, pale gold, goldish, sunny yellow, saffron, dandelion, butterscotch, lemon yellow,
+        cat-like yellow, yellowish, bright gold, wolf-yellow, topaz yellow, amber yellow, blonde, sulfur yellow,
+        banana yellow, buttery yellow, gilded, lemony, golden-yellow, cat yellow, dark gold, marigold, topaz-colored""",
     "gray": "white, milky white, pearl, ice gray, pale silver, misty gray",
     "brown": "dark hazel, doe-brown, chestnut-brown, brandy",
     "blue": "baby blue, icy, ice-colored, bluest",
@@ -193,23 +208,30 @@ _EYE_MIXTURES: dict[str, Mixture] = {
     "raspberry": {"pink": 0.5, "red": 0.5},
 }
 
-_THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, coat, sweater, hoodie, blouse, uniform, kimono,
-    gloves, necktie, tie, collar, choker, necklace, earrings, glasses, sunglasses, headband, hairband, hairclip, hairpin,
-    hair ornament, hair ribbon, hair bow, hair clip, hair tie, hair flower, headphones, beret, hood, cape, armor, boots, shoes, socks, stockings, bag,
-    backpack, umbrella, book, flower, flowers, rose in the background, butterfly, cat, dog, bird, sky, background, wall, curtain, sunset, grass, meadow, forest,
-    sea, lake, moon, stars, snow, lights, lamp, car, bicycle, house, door, chair, sofa, cup, apple, cake, candy, lips, lipstick, skin,
-    cheeks, nails, nail polish, eyeshadow, eyeliner, eyelashes, mascara, eye patch, eyebrows, freckles, blush on the cheeks, makeup, face paint, wings,
-    horns, tail, ears, sword, guitar, microphone, balloon, crown, tiara, veil, apron, swimsuit, bikini, vest, cardigan,
-    turtleneck, sailor collar, tracksuit, tank top, jeans, pants, shorts, sash, belt, cloak, robe, pendant, gem, jewel, brooch, mask,
-    goggles, helmet, leaves, petals, clouds, ocean behind her, mountains, fog, smoke, fire, candle, window, frame, border, blanket,
-    pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle, aura, glow, teeth, tongue, nose, hands, beard, moustache, hair slide, hair pin, scrunchie, raincoat, leather jacket""")
-_NEAR_THINGS = _words("""hair ornament, hair ribbon, hair bow, hair clip, hairband, hairclip, hairpin, hair tie, headband, hair flower, hair accessory,
-    hair net, eyeshadow, eyeliner, eyelashes, eyebrows, eye patch, eyepatch, glasses, mascara, beard, hat, ribbon in the hair""")
+_THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, coat, sweater, hoodie, blouse,
+    uniform, kimono, gloves, necktie, tie, collar, choker, necklace, earrings, glasses, sunglasses, headband,
+    hairband, hairclip, hairpin, hair ornament, hair ribbon, hair bow, hair clip, hair tie, hair flower, headphones,
+    beret, hood, cape, armor, boots, shoes, socks, stockings, bag, backpack, umbrella, book, flower, flowers,
+    rose in the background, butterfly, cat, dog, bird, sky, background, wall, curtain, sunset, grass, meadow,
+    forest, sea, lake, moon, stars, snow, lights, lamp, car, bicycle, house, door, chair, sofa, cup, apple, cake,
+    candy, lips, lipstick, skin, cheeks, nails, nail polish, eyeshadow, eyeliner, eyelashes, mascara, eye patch,
+    eyebrows, freckles, blush on the cheeks, makeup, face paint, wings, horns, tail, ears, sword, guitar,
+    microphone, balloon, crown, tiara, veil, apron, swimsuit, bikini, vest, cardigan, turtleneck, sailor collar,
+    tracksuit, tank top, jeans, pants, shorts, sash, belt, cloak, robe, pendant, gem, jewel, brooch, mask, goggles,
+    helmet, leaves, petals, clouds, ocean behind her, mountains, fog, smoke, fire, candle, window, frame, border,
+    blanket, pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle,
+    aura, glow, teeth, tongue, nose, hands, beard, moustache, hair slide, hair pin, scrunchie, raincoat,
+    leather jacket""")
+_NEAR_THINGS = _words("""hair ornament, hair ribbon, hair bow, hair clip, hairband, hairclip, hairpin, hair tie,
+    headband, hair flower, hair accessory, hair net, eyeshadow, eyeliner, eyelashes, eyebrows, eye patch, eyepatch,
+    glasses, mascara, beard, hat, ribbon in the hair""")
 """Things that speak of hair or eyes, or sit beside them: the hardest distractors."""
-_THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat, wallpaper, horizon, headscarf, spectacles,
-    hair slides, corset, tulips, river, mittens, eye makeup, barrette, fan, teacup, lantern, poncho, overalls, bench, parrot""")
 
-_RED_THINGS = {
+_THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat, wallpaper, horizon, headscarf,
+    spectacles, hair slides, corset, tulips, river, mittens, eye makeup, barrette, fan, teacup, lantern, poncho,
+    overalls, bench, parrot""")
+
+_LIKE = {
     "red": "blood, fire, rubies, strawberries, roses, a ruby, cherries, wine, tomatoes, a rose, flames",
     "orange": "carrots, pumpkins, a pumpkin, the setting sun, a fox, marmalade, a carrot, oranges",
     "aqua": "a tropical lagoon, shallow tropical water, turquoise stones, a swimming pool",
@@ -240,10 +262,11 @@ TRAIN = Lexicon(
     },
     nouns={
         "hair": _nouns(
-            """hair, ponytail, braid, bob, bun, hairstyle, head of hair, hairdo, fringe, topknot, mohawk, side ponytail, shock of hair,
-            hair color, hair colour, pixie cut, hime cut, ahoge, mane, mane of hair, hairdo, bob cut, lock of hair, mop of hair, side braid, chignon, updo, tress, buzz cut""",
-            """locks, tresses, curls, bangs, twintails, twin tails, pigtails, braids, strands, ringlets, waves, strands of hair, hairs, drills,
-            locks of hair, bunches""",
+            """hair, ponytail, braid, bob, bun, hairstyle, head of hair, hairdo, fringe, topknot, mohawk,
+                side ponytail, shock of hair, hair color, hair colour, pixie cut, hime cut, ahoge, mane,
+                mane of hair, bob cut, lock of hair, mop of hair, side braid, chignon, updo, tress, buzz cut""",
+            """locks, tresses, curls, bangs, twintails, twin tails, pigtails, braids, strands, ringlets, waves,
+                strands of hair, hairs, drills, locks of hair, bunches""",
         ),
         "eyes": _nouns(
             "iris, eye color, eye colour, stare, look, pair of eyes, glance, eye, gaze, pair of irises, eye shade",
@@ -257,19 +280,23 @@ TRAIN = Lexicon(
         "close-cropped": "short", "short cropped": "short", "boyishly short": "short", "ear-length": "short",
     },
     likenesses={
-        "hair": _pure(_RED_THINGS)
-        | _pure({"white": "snow, milk, fresh snow, clouds, cotton", "blonde": "gold, wheat, honey, sunshine, sunlight, straw, corn"}),
-        "eyes": _pure(_RED_THINGS) | _pure({"yellow": "gold, honey, the sun, lemons, sunflowers, a cat's"}),
+        "hair": _pure(_LIKE)
+        | _pure({"white": "snow, milk, fresh snow, clouds, cotton"})
+        | _pure({"blonde": "gold, wheat, honey, sunshine, sunlight, straw, corn"}),
+        "eyes": _pure(_LIKE) | _pure({"yellow": "gold, honey, the sun, lemons, sunflowers, a cat's"}),
     },
     things=_THINGS + 3 * _NEAR_THINGS,
-    people=_words("""girl, boy, woman, man, lady, young woman, young man, kid, teenager, character, anime girl, anime boy,
-        anime character, person, schoolgirl, student, princess, idol, heroine, witch, maid, waifu, face, cute girl, pretty girl,
-        cute boy, young girl, child, warrior, elf, knight, protagonist, somebody, one, girl's face, magical girl, singer"""),
+    people=_words("""girl, boy, woman, man, lady, young woman, young man, kid, teenager, character, anime girl,
+        anime boy, anime character, person, schoolgirl, student, princess, idol, heroine, witch, maid, waifu, face,
+        cute girl, pretty girl, cute boy, young girl, child, warrior, elf, knight, protagonist, somebody, one,
+        girl's face, magical girl, singer"""),
     textures={
-        "hair": _words("""messy, silky, straight, wavy, curly, shiny, flowing, fluffy, spiky, glossy, beautiful, neat, tousled, tied-up,
-            thick, loose, wild, soft, windswept, braided, wet, smooth, tangled, pretty, lovely, dyed, natural, untidy"""),
-        "eyes": _words("""big, bright, large, round, sparkling, sleepy, shining, gentle, wide, narrow, beautiful, sharp, glowing, deep,
-            kind, cheerful, sad, tired, cold, piercing, pretty, lovely, expressive, huge, glassy, half-closed, teary"""),
+        "hair": _words("""messy, silky, straight, wavy, curly, shiny, flowing, fluffy, spiky, glossy, beautiful,
+            neat, tousled, tied-up, thick, loose, wild, soft, windswept, braided, wet, smooth, tangled, pretty,
+            lovely, dyed, natural, untidy"""),
+        "eyes": _words("""big, bright, large, round, sparkling, sleepy, shining, gentle, wide, narrow, beautiful,
+            sharp, glowing, deep, kind, cheerful, sad, tired, cold, piercing, pretty, lovely, expressive, huge,
+            glassy, half-closed, teary"""),
     },
 )  # fmt: skip
 
@@ -282,7 +309,7 @@ HELD_OUT = Lexicon(
         "hair": _nouns("haircut, coiffure, hair style, mullet", "plaits, dreadlocks, hair strands, ponytails"),
         "eyes": _nouns("pair of orbs, eye tint", "orbs, peepers"),
     },
-    lengths={"lengthy flowing": "long", "ankle-length": "long", "thigh-length": "long", "jaw-length": "short", "shortish": "short"},
+    lengths={"ankle-length": "long", "thigh-length": "long", "jaw-length": "short", "shortish": "short"},
     likenesses={
         "hair": _pure(_LIKE_HELD_OUT) | _pure({"white": "fresh milk, chalk", "blonde": "ripe wheat, champagne"}),
         "eyes": _pure(_LIKE_HELD_OUT) | _pure({"yellow": "egg yolk, a canary"}),
@@ -306,8 +333,8 @@ NOMINALS: dict[str, Mixture] = {
 }
 """Nouns for a person that state a hair colour."""
 
-SHADES = _words("""dark, bright, deep, vivid, brilliant, rich, dull, intense, very, medium, warm, cool, muted, all, completely, mostly,
-    somewhat, really, lovely, beautiful, super""")  # fmt: skip
+SHADES = _words("""dark, bright, deep, vivid, brilliant, rich, dull, intense, very, medium, warm, cool, muted, all,
+    completely, mostly, somewhat, really, lovely, beautiful, super""")  # fmt: skip
 """Words before a plain colour that leave it the colour it is."""
 
 PALE_SHADES = ("light", "pale", "pastel", "soft", "faded")

@@ -56,8 +56,8 @@ def attributes(c: torch.Tensor) -> Attributes:
 def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """One line for each thing about ``text`` that its writer should know; none for a text that is plainly understood.
 
-    A text in which nothing is recognised; a colour word outside the vocabulary (the line names the colour drawn for it);
-    a colour of which the reading is unsure.
+    The lines tell of a text in which nothing is recognised, of a colour word outside the vocabulary and the colour that
+    is drawn for it, and of a colour that was read with little certainty.
     """
     if all(reading.value is None for reading in readings):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]

@@ -18,24 +18,27 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 
 from encoder import ENCODER_DIR, HEAD_DIR, grammar
-from encoder.captions import SLOTS, normalise
+from encoder.captions import normalise
 from encoder.errors import InputError
 from encoder.head import DENSE, DIM, INDEX, TUNED
 from encoder.minilm import MiniLM
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 _TOKENIZER_FILES = (
     "config_sentence_transformers.json", "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
     "tokenizer_config.json", "vocab.txt",
 )  # fmt: skip
+
+_TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
+_POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
+_DENSE = "sentence_transformers.base.modules.dense.Dense"
+_SIGMOID = "torch.nn.modules.activation.Sigmoid"
 
 
 @dataclass(frozen=True)
@@ -47,16 +50,16 @@ class HeadConfig:
         batch_size: Captions a step.
         frozen: The lowest layers, which stay as published, as do the embeddings.
         lr_layers: Peak learning rate of the fine-tuned layers.
-        lr_dense: Peak learning rate of the new linear map.
+        lr_linear: Peak learning rate of the new linear map.
         weight_decay: Of AdamW.
         seed: Of everything random.
     """
 
-    steps: int = 3000
+    steps: int = 1800
     batch_size: int = 64
     frozen: int = 3
-    lr_layers: float = 1.5e-4
-    lr_dense: float = 1e-3
+    lr_layers: float = 2e-4
+    lr_linear: float = 1e-3
     weight_decay: float = 0.01
     seed: int = 0
 
@@ -84,52 +87,62 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
         yield grammar.Caption(normalise(text), caption.mixtures)
 
 
-def train(config: HeadConfig, base: Path = ENCODER_DIR) -> SentenceTransformer:
-    """Train a head on the sentence-transformer in ``base``; the same config gives the same weights on the same machine."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
+@dataclass(frozen=True)
+class Head:
+    """What training makes.
+
+    Attributes:
+        layers: The fine-tuned tensors of the BERT by their names in its file, float16.
+        weight: Of the linear map, (25, width of the token states), float32.
+        bias: Likewise, (25,).
+    """
+
+    layers: dict[str, torch.Tensor]
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+
+def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
+    """Train a head on the sentence-transformer in the folder ``base``; deterministic on a machine."""
     from tqdm import tqdm
+    from transformers import BertModel
 
     torch.manual_seed(config.seed)
-    transformer = Transformer(str(base), model_kwargs={"local_files_only": True})
-    dense = Dense(transformer.get_embedding_dimension(), DIM, activation_function=torch.nn.Sigmoid())
-    torch.nn.init.constant_(dense.linear.bias, -2.0)  # most values are not stated
-    model = SentenceTransformer(
-        modules=[transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode="cls"), dense], device="cpu"
-    )
-    bert = transformer.auto_model
-    bert.embeddings.requires_grad_(False)
-    for layer in bert.encoder.layer[: config.frozen]:
-        layer.requires_grad_(False)
-    layers = bert.encoder.layer[config.frozen :]
+    bert: Any = BertModel.from_pretrained(base, add_pooling_layer=False, local_files_only=True).train()
+    linear = torch.nn.Linear(bert.config.hidden_size, DIM)
+    torch.nn.init.constant_(linear.bias, -2.0)  # most values are not stated
+    bert.requires_grad_(False)
+    tuned = bert.encoder.layer[config.frozen :].requires_grad_(True)
     groups = [
-        {"params": list(layers.parameters()), "lr": config.lr_layers},
-        {"params": list(dense.parameters()), "lr": config.lr_dense},
+        {"params": list(tuned.parameters()), "lr": config.lr_layers},
+        {"params": list(linear.parameters()), "lr": config.lr_linear},
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, step / 100) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / config.steps)))
+        optimizer, lambda step: min(1.0, step / 100) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
     )
 
-    model.train()
     batches = _batches(config, MiniLM.load(base))
     interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
     bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
-    for _ in bar:
+    for step in bar:
         ids, mask, targets = next(batches)
         with torch.autocast("cpu", torch.bfloat16):
-            states = bert(input_ids=ids, attention_mask=mask).last_hidden_state
-            logits = dense.linear(states[:, 0])
+            states = bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, T, width)
+            logits = linear(states[:, 0])
         loss = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="sum") / len(targets)
         if not math.isfinite(loss.item()):
-            raise InputError(f"the loss became {loss.item()}; lower the learning rate")
+            raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for group in groups for p in group["params"]], 1.0)
+        torch.nn.utils.clip_grad_norm_([*tuned.parameters(), *linear.parameters()], 1.0)
         optimizer.step()
         schedule.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
-    return model.eval()
+
+    names = tuple(f"encoder.layer.{i}." for i in range(config.frozen, len(bert.encoder.layer)))
+    layers = {name: tensor.half() for name, tensor in bert.state_dict().items() if name.startswith(names)}
+    return Head(layers, linear.weight.detach(), linear.bias.detach())
 
 
 def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -149,53 +162,41 @@ def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tens
             yield padded, mask.long(), torch.stack([pool[i].target for i in rows])
 
 
-def save(model: SentenceTransformer, config: HeadConfig, folder: Path, base: Path = ENCODER_DIR) -> None:
-    """Write a head in the format of sentence-transformers; weights that are those of ``base`` stay in its file.
+def save(head: Head, folder: Path, base: Path = ENCODER_DIR) -> None:
+    """Write a head in the format of sentence-transformers; the layers that are those of ``base`` stay in its file.
 
-    The fine-tuned ones are kept in float16. The folder is replaced as a whole: it is the old one or the new one.
+    The folder is replaced as a whole, but for its card.
     """
-    from safetensors.torch import load_file, save_file
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
     new = folder.with_name(folder.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
     (new / "1_Pooling").mkdir(parents=True)
+    (new / DENSE).mkdir()
     for name in _TOKENIZER_FILES:
         shutil.copy(base / name, new / name)
-    dim = model[2].in_features
-    _write_json(new / "config.json", json.loads((base / "config.json").read_text()) | {"dtype": "float32"})
-    types = (
-        "base.modules.transformer.Transformer",
-        "sentence_transformer.modules.pooling.Pooling",
-        "base.modules.dense.Dense",
-    )
-    modules = [
-        {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.{kind}"}
-        for i, (path, kind) in enumerate(zip(("", "1_Pooling", DENSE), types, strict=True))
-    ]
-    _write_json(new / "modules.json", modules)
-    _write_json(new / "1_Pooling" / "config.json", {"word_embedding_dimension": dim, "pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False})  # fmt: skip
-    (new / DENSE).mkdir()
-    model[2].save(str(new / DENSE))
 
-    tuned = {
-        name: tensor.detach().half().contiguous()
-        for name, tensor in model[0].auto_model.state_dict().items()
-        if name.startswith(
-            tuple(f"encoder.layer.{i}." for i in range(config.frozen, len(model[0].auto_model.encoder.layer)))
-        )
-    }
-    save_file(tuned, new / TUNED, metadata={"format": "pt"})
+    dim, width = head.weight.shape
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": _TRANSFORMER},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": _POOLING},
+        {"idx": 2, "name": "2", "path": DENSE, "type": _DENSE},
+    ]
+    dense = {"in_features": width, "out_features": dim, "bias": True, "activation_function": _SIGMOID}
+    _write_json(new / "modules.json", modules)
+    _write_json(new / "config.json", json.loads((base / "config.json").read_text()) | {"dtype": "float32"})
+    _write_json(new / "1_Pooling" / "config.json", {"embedding_dimension": width, "pooling_mode": "cls"})
+    _write_json(new / DENSE / "config.json", dense)
+    save_file({"linear.weight": head.weight, "linear.bias": head.bias}, new / DENSE / "model.safetensors")
+    save_file(head.layers, new / TUNED, metadata={"format": "pt"})
+
     base_weights = base / "model.safetensors"
-    kept = [name for name in load_file(base_weights) if name not in tuned and not name.startswith("pooler.")]
-    to_base = os.path.relpath(base_weights, folder)
-    _write_json(
-        new / INDEX,
-        {"metadata": {}, "weight_map": {name: to_base for name in kept} | {name: TUNED for name in tuned}},
-    )
+    to_base = os.path.relpath(base_weights.resolve(), folder.resolve())
+    weight_map = {name: to_base for name in load_file(base_weights) if not name.startswith("pooler.")}
+    weight_map |= {name: TUNED for name in head.layers}
+    _write_json(new / INDEX, {"metadata": {}, "weight_map": weight_map})
+
+    if (folder / "README.md").exists():
+        shutil.copy(folder / "README.md", new / "README.md")
     if folder.exists():
-        if (folder / "README.md").exists():
-            shutil.copy(folder / "README.md", new / "README.md")
         shutil.rmtree(folder)
     os.replace(new, folder)
 
@@ -219,10 +220,9 @@ def main() -> None:
     from encoder.evaluate_head import print_table
     from encoder.head import HeadEncoder
 
-    config = HeadConfig(steps=args.steps, seed=args.seed, frozen=args.frozen)
+    config = HeadConfig(steps=args.steps, seed=args.seed)
     start = time.time()
-    model = train(config)
-    save(model, config, args.out)
+    save(train(config), args.out)
     print(f"trained in {(time.time() - start) / 60:.1f} min; saved in {args.out}")
     print_table(HeadEncoder.load(args.out))
 

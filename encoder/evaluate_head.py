@@ -10,7 +10,9 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,15 +20,13 @@ from encoder import HEAD_DIR, forms, grammar, lexicon
 from encoder.base import TextEncoder
 from encoder.captions import SLOTS
 from encoder.errors import InputError
-from encoder.grammar import Caption, Grammar
+from encoder.grammar import COLOUR_SLOTS, Caption, Grammar
 from encoder.reading import read
 
-Suite = Callable[[random.Random], Caption]
 
-
-def _held_out(rng: random.Random, **changes: object) -> Grammar:
-    """Held-out forms with plain colours, without likenesses."""
-    return Grammar(rng, **({"forms": grammar.HELD_OUT, "plain": 1.0, "likenesses": 0.0} | changes))  # type: ignore[arg-type]
+def _held_out(rng: random.Random, **changes: Any) -> Grammar:
+    """Held-out forms with plain colours, without likenesses, but for ``changes``."""
+    return Grammar(rng, **({"forms": grammar.HELD_OUT, "plain": 1.0, "likenesses": 0.0} | changes))
 
 
 def _forms(rng: random.Random) -> Caption:
@@ -37,12 +37,12 @@ def _swapped(rng: random.Random) -> Caption:
     """Two colours that both slots know, either way round: the same words, so that only their binding tells."""
     hair, eyes = rng.sample(sorted(set(SLOTS["hair"]) & set(SLOTS["eyes"])), 2)
     source = _held_out(rng)
-    return source.fill(rng.choice(source.forms.both), ("hair", "eyes"), colours={"hair": hair, "eyes": eyes})
+    return source.fill(rng.choice(source.forms.both), COLOUR_SLOTS, colours={"hair": hair, "eyes": eyes})
 
 
 def _distractors(rng: random.Random) -> Caption:
     form = rng.choice(forms.HELD_OUT_DISTRACTED)
-    return _held_out(rng, words=lexicon.HELD_OUT).fill(form, ("hair", "eyes"))
+    return _held_out(rng, words=lexicon.HELD_OUT).fill(form, COLOUR_SLOTS)
 
 
 def _nouns(rng: random.Random) -> Caption:
@@ -54,13 +54,18 @@ def _synonyms(rng: random.Random) -> Caption:
 
 
 def _unseen_synonym(rng: random.Random) -> Caption:
-    slot = rng.choice(("hair", "eyes"))
+    slot = rng.choice(COLOUR_SLOTS)
     source = _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours)
     return source.caption((slot,))
 
 
 def _single(rng: random.Random) -> Caption:
-    return _held_out(rng).caption((rng.choice(("hair", "eyes")),))
+    return _held_out(rng).caption((rng.choice(COLOUR_SLOTS),))
+
+
+def _length(rng: random.Random) -> Caption:
+    """Captions that state a length and captions that do not."""
+    return _held_out(rng).caption(length=rng.choice((0.0, 1.0)))
 
 
 def _typos(rng: random.Random) -> Caption:
@@ -73,59 +78,69 @@ def _nothing(rng: random.Random) -> Caption:
     return _held_out(rng, words=lexicon.HELD_OUT).caption(())
 
 
-SUITES: dict[str, tuple[Suite, float | None]] = {
-    "held-out sentence forms, plain colours": (_forms, 0.99),
-    "colours swapped between hair and eyes": (_swapped, 0.99),
-    "distractor colours": (_distractors, 0.95),
-    "held-out nouns": (_nouns, 0.90),
-    "colour synonyms in held-out forms": (_synonyms, 0.90),
-    "colour words never seen (one attribute)": (_unseen_synonym, None),
-    "single attributes": (_single, 0.97),
-    "typing errors, odd case and punctuation": (_typos, 0.85),
-    "no attribute": (_nothing, None),
+@dataclass(frozen=True)
+class Suite:
+    """A kind of caption.
+
+    Attributes:
+        draw: Draws a caption of the kind.
+        target: The share that is to be understood, where one was set.
+        slots: The attributes that must be read correctly, all of them.
+    """
+
+    draw: Callable[[random.Random], Caption]
+    target: float | None = None
+    slots: tuple[str, ...] = COLOUR_SLOTS
+
+    def captions(self, size: int, seed: int = 1) -> list[Caption]:
+        """``size`` captions; the same for the same seed."""
+        rng = random.Random(seed)
+        return [self.draw(rng) for _ in range(size)]
+
+    def understood(self, caption: Caption, c: torch.Tensor) -> bool:
+        """Whether ``c`` (25,) reads as ``caption`` says; a colour between two values may be read as either."""
+        readings = {reading.slot: reading.value for reading in read(c)}
+        return all(readings[slot] in (caption.mixtures[slot] or {None}) for slot in self.slots)
+
+    def results(self, encoder: TextEncoder, captions: list[Caption]) -> list[bool]:
+        """Of each caption, whether it is understood."""
+        return list(map(self.understood, captions, encoder.encode([caption.text for caption in captions])))
+
+
+SUITES = {
+    "held-out sentence forms, plain colours": Suite(_forms, 0.99),
+    "colours swapped between hair and eyes": Suite(_swapped, 0.99),
+    "distractor colours": Suite(_distractors, 0.95),
+    "held-out nouns": Suite(_nouns, 0.90),
+    "colour synonyms in held-out forms": Suite(_synonyms, 0.90),
+    "single attributes": Suite(_single, 0.97),
+    "typing errors, odd case and punctuation": Suite(_typos, 0.85),
+    "hair length too": Suite(_length, slots=tuple(SLOTS)),
+    "no attribute": Suite(_nothing),
+    "colour words never seen (one attribute)": Suite(_unseen_synonym),
 }
-"""Suite -> how a caption of it is drawn, and the share that must be read correctly."""
-
-
-def suite(name: str, size: int = 1000, seed: int = 1) -> list[Caption]:
-    """The captions of a suite; the same for the same arguments."""
-    rng = random.Random(f"{seed} {name}")
-    return [SUITES[name][0](rng) for _ in range(size)]
-
-
-def understood(caption: Caption, c: torch.Tensor) -> bool:
-    """Whether ``c`` (25,) reads as ``caption`` says: a colour between two values may be read as either."""
-    readings = {reading.slot: reading.value for reading in read(c)}
-    return all(readings[slot] in (caption.mixtures[slot] or {None}) for slot in ("hair", "eyes"))
-
-
-def accuracy(encoder: TextEncoder, captions: list[Caption]) -> float:
-    """The share of captions that are understood."""
-    c = encoder.encode([caption.text for caption in captions])
-    return sum(map(understood, captions, c)) / len(captions)
+"""The kinds of captions that a head is measured on."""
 
 
 def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> None:
     """Print the share understood of every suite, in Markdown, and up to ``failures`` misread captions of each."""
     print(f"| captions ({size} each) | read correctly | to reach |\n|---|---|---|")
     misread: list[str] = []
-    for name, (_, target) in SUITES.items():
-        captions = suite(name, size)
-        c = encoder.encode([caption.text for caption in captions])
-        results = [understood(caption, row) for caption, row in zip(captions, c, strict=True)]
-        print(
-            f"| {name} | {100 * sum(results) / size:.1f} % | {f'{100 * target:.0f} %' if target else ''} |", flush=True
-        )
-        wrong = [i for i, result in enumerate(results) if not result]
-        for i in wrong[:failures]:
-            values = ", ".join(str(reading.value) for reading in read(c[i])[:2])
-            misread.append(f"{captions[i].text!r} read as {values}")
-    canonical = grammar.canonical()
-    c = encoder.encode([caption.text for caption in canonical])
-    targets = torch.stack([caption.target for caption in canonical])
-    print(f"| canonical captions ({len(canonical)}) | {100 * accuracy(encoder, canonical):.1f} % | 100 % |")
-    print(f"\ncanonical captions: largest error of a value {(c - targets).abs().max():.3f}")
-    print("\n".join(misread))
+    for name, suite in SUITES.items():
+        captions = suite.captions(size)
+        results = suite.results(encoder, captions)
+        target = f"{100 * suite.target:.0f} %" if suite.target else ""
+        print(f"| {name} | {100 * sum(results) / size:.1f} % | {target} |", flush=True)
+        misread += [caption.text for caption, right in zip(captions, results, strict=True) if not right][:failures]
+
+    captions = grammar.canonical()
+    results = Suite(_forms, slots=tuple(SLOTS)).results(encoder, captions)
+    print(f"| canonical captions ({len(captions)}) | {100 * sum(results) / len(captions):.1f} % | 100 % |")
+    targets = torch.stack([caption.target for caption in captions])
+    error = (encoder.encode([caption.text for caption in captions]) - targets).abs().max()
+    print(f"\nlargest error of a value in the canonical captions: {error:.3f}")
+    for text, c in zip(misread, encoder.encode(misread), strict=True):
+        print(f"misread: {text!r} as {', '.join(str(reading.value) for reading in read(c))}")
 
 
 def main() -> None:

@@ -619,7 +619,7 @@ featuring {H}, also {E}
 although {her} {en} {eis} {e}, {her} {hn} {his} {h}
 i would love to see {E} on somebody who has {H}
 {Eed} as well as {Hed}, this {who} smiles
-{h}-{hn1}ed and {e}-eyed {who}
+{h}-haired and {e}-eyed {who}
 we see a {who}; the {hn} [seems|appears] {h}, the {en} [seems|appears] {e}
 {her} {hn} turned {h} last summer, and {her} {en} were always {e}
 a drawing in which the {who} has {hn} colored {h} and {en} colored {e}

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import random
+import re
+
+import pytest
+import torch
+
+from encoder import forms, grammar, lexicon
+from encoder.captions import SLOTS, canonical_captions
+from encoder.grammar import COLOUR_SLOTS, Grammar
+
+STATED = [("hair", "eyes"), ("hair",), ("eyes",), ()]
+
+
+def all_forms(half: grammar.Forms) -> list[str]:
+    return [*half.both, *half.hair, *half.eyes, *half.empty, *half.nominal, *half.prefixes, *half.suffixes]
+
+
+@pytest.mark.parametrize("half", [grammar.TRAIN, grammar.HELD_OUT], ids=["train", "held out"])
+def test_every_form_can_be_filled(half: grammar.Forms):
+    source = Grammar(random.Random(0), forms=half)
+    for form in all_forms(half):
+        for slots in STATED:
+            text = source.fill(form, slots, length=0.5).text
+            assert not re.search(r"[{}]", text), form
+
+
+@pytest.mark.parametrize("slots", STATED, ids=str)
+def test_a_caption_states_what_was_asked(slots: tuple[str, ...]):
+    source = Grammar(random.Random(0))
+    for _ in range(300):
+        mixtures = source.caption(slots).mixtures
+        assert {slot for slot in COLOUR_SLOTS if mixtures[slot]} == set(slots)
+
+
+def test_the_stated_colour_is_in_the_text():
+    source = Grammar(random.Random(0), likenesses=0.0)
+    for form in forms.TRAIN_BOTH:
+        caption = source.fill(form, COLOUR_SLOTS, colours={"hair": "aqua", "eyes": "red"})
+        assert "aqua" in caption.text
+        assert "red" in caption.text
+        assert caption.mixtures["hair"] == {"aqua": 1.0}
+        assert caption.mixtures["eyes"] == {"red": 1.0}
+
+
+def test_a_length_is_stated_only_in_words_of_that_length():
+    source = Grammar(random.Random(0))
+    lengths = lexicon.TRAIN.lengths
+    stated = [
+        caption for caption in (source.caption(("hair",), length=1.0) for _ in range(200)) if caption.mixtures["length"]
+    ]
+    assert len(stated) > 100
+    for caption in stated:
+        (value,) = caption.mixtures["length"]
+        assert any(word in caption.text for word, its_value in lengths.items() if its_value == value)
+
+
+def test_the_same_seed_draws_the_same_captions():
+    draws = [
+        [source.caption().text for _ in range(20)] for source in (Grammar(random.Random(3)), Grammar(random.Random(3)))
+    ]
+    assert draws[0] == draws[1]
+    assert draws[0] != [Grammar(random.Random(4)).caption().text for _ in range(20)]
+
+
+def test_held_out_forms_are_not_trained_on():
+    assert not set(all_forms(grammar.HELD_OUT)) & set(all_forms(grammar.TRAIN))
+    assert not set(forms.HELD_OUT_DISTRACTED) & set(all_forms(grammar.TRAIN))
+
+
+@pytest.mark.parametrize("slot", COLOUR_SLOTS)
+def test_held_out_words_are_not_trained_on_even_inside_longer_names(slot: str):
+    def parts(words) -> set[str]:
+        return {part for word in words for part in re.split(r"[\s-]", word)} - {"colored", "hair", "eye", "of", "pair"}
+
+    train, held_out = lexicon.TRAIN, lexicon.HELD_OUT
+    assert not parts(held_out.colours[slot]) & parts([*train.colours[slot], *grammar.PLAIN[slot]])
+    assert not {noun for noun, _ in held_out.nouns[slot]} & {noun for noun, _ in train.nouns[slot]}
+    assert not set(held_out.things) & set(train.things)
+
+
+@pytest.mark.parametrize("half", [lexicon.TRAIN, lexicon.HELD_OUT], ids=["train", "held out"])
+@pytest.mark.parametrize("slot", COLOUR_SLOTS)
+def test_mixtures_are_shares_of_values_of_the_slot(half: lexicon.Lexicon, slot: str):
+    tables = [half.colours[slot], half.likenesses[slot]] + ([lexicon.NOMINALS] if slot == "hair" else [])
+    for word, mixture in ((word, mixture) for table in tables for word, mixture in table.items()):
+        assert sum(mixture.values()) == pytest.approx(1.0), word
+        assert set(mixture) <= set(SLOTS[slot]), word
+
+
+@pytest.mark.parametrize("slot", COLOUR_SLOTS)
+def test_every_value_has_synonyms_to_train_on(slot: str):
+    values = [value for mixture in lexicon.TRAIN.colours[slot].values() for value in mixture]
+    assert all(values.count(value) >= 5 for value in SLOTS[slot])
+
+
+def test_the_target_puts_each_share_in_its_place():
+    caption = grammar.Caption("", {"hair": {"orange": 0.25, "blonde": 0.75}, "eyes": {}, "length": {"short": 1.0}})
+    expected = torch.zeros(25)
+    expected[[0, 11, 24]] = torch.tensor([0.25, 0.75, 1.0])
+    assert torch.equal(caption.target, expected)
+
+
+def test_canonical_captions_state_their_attributes():
+    captions = {caption.text: caption for caption in grammar.canonical()}
+    assert captions.keys() == canonical_captions().keys()
+    assert captions["long pink hair green eyes"].mixtures == {
+        "hair": {"pink": 1.0},
+        "eyes": {"green": 1.0},
+        "length": {"long": 1.0},
+    }
+    assert captions["a face"].target.sum() == 0
+
+
+def test_typos_change_letters_at_the_asked_rate():
+    text = "a girl with pink hair and green eyes"
+    assert grammar.with_typos(text, random.Random(0), 0.0) == text
+    rng = random.Random(0)
+    typed = [grammar.with_typos(text, rng, 1.0) for _ in range(50)]
+    assert text not in typed
+    assert all(abs(len(line) - len(text)) <= len(text.split()) * 2 for line in typed)
+    few = sum(grammar.with_typos(text, rng, 0.1) != text for _ in range(200))
+    assert 20 < few < 180
+
+
+def test_odd_punctuation_keeps_every_letter_in_its_place():
+    text = "Pink hair, green eyes; a girl's face."
+    rng = random.Random(0)
+    lines = [grammar.with_odd_punctuation(text, rng) for _ in range(200)]
+    letters = [re.sub(r"[^a-z]", "", re.sub(r"( xd)$", "", line.lower())) for line in lines]
+    assert set(letters) == {re.sub(r"[^a-z]", "", text.lower())}
+    assert len(set(lines)) > 20
+
+
+def test_an_unknown_name_in_a_form_is_named():
+    with pytest.raises(ValueError, match="zz"):
+        Grammar(random.Random(0)).fill("a {zz}", ())

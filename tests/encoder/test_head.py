@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from encoder import ENCODER_DIR, HEAD_DIR, grammar
+from encoder.captions import HAIR_COLOURS
+from encoder.errors import InputError
+from encoder.evaluate_head import SUITES, Suite
+from encoder.head import DENSE, INDEX, SPACE, TUNED, HeadEncoder
+from encoder.reading import attributes
+from encoder.train_head import HeadConfig, save, train, training_captions
+
+TEXTS = [
+    "pink hair green eyes",
+    "a face",
+    "A girl with crimson hair, emerald eyes and a very long blue scarf over her coat",
+]
+
+
+@pytest.fixture(scope="module")
+def head() -> HeadEncoder:
+    return HeadEncoder.load(HEAD_DIR)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the shipped head beside the encoder that it builds on."""
+    shutil.copytree(HEAD_DIR, tmp_path / "head")
+    (tmp_path / "encoder").symlink_to(ENCODER_DIR)
+    return tmp_path / "head"
+
+
+def test_a_condition_holds_the_probability_of_every_value(head: HeadEncoder):
+    c = head.encode(TEXTS)
+    assert c.shape == (3, 25) == (3, head.dim)
+    assert c.dtype == torch.float32
+    assert c.min() >= 0
+    assert c.max() <= 1
+    assert head.encode([]).shape == (0, 25)
+
+
+def test_canonical_captions_are_read_sharply(head: HeadEncoder):
+    captions = grammar.canonical()
+    c = head.encode([caption.text for caption in captions])
+    targets = torch.stack([caption.target for caption in captions])
+    assert c[targets == 1].min() > 0.98
+    assert c[targets == 0].max() < 0.02
+
+
+def test_swapped_colours_are_told_apart(head: HeadEncoder):
+    one, other = head.encode(["green hair and blue eyes", "blue hair and green eyes"])
+    assert (attributes(one).hair, attributes(one).eyes) == ("green", "blue")
+    assert (attributes(other).hair, attributes(other).eyes) == ("blue", "green")
+
+
+def test_an_unstated_attribute_is_a_slot_of_zeros(head: HeadEncoder):
+    (c,) = head.encode(["a girl with green hair in a red dress"])
+    hair, eyes = c[: len(HAIR_COLOURS)], c[len(HAIR_COLOURS) : -2]
+    assert hair[HAIR_COLOURS.index("green")] > 0.9
+    assert eyes.max() < 0.1
+
+
+def test_a_condition_depends_neither_on_case_nor_on_its_batch(head: HeadEncoder):
+    c = head.encode(TEXTS, batch_size=2)
+    for text, row in zip(TEXTS, c, strict=True):
+        assert torch.equal(head.encode([f"  {text.upper()} "])[0], row)
+
+
+@pytest.mark.parametrize("suite", [pytest.param(suite, id=name) for name, suite in SUITES.items() if suite.target])
+def test_held_out_captions_are_understood(head: HeadEncoder, suite: Suite):
+    results = suite.results(head, suite.captions(200, seed=2))
+    assert sum(results) / len(results) >= suite.target - 0.05  # of 200 captions: two or three standard errors
+
+
+def test_understanding_is_counted_by_hair_and_eyes():
+    suite = SUITES["single attributes"]
+    caption = grammar.Caption("", {"hair": {"red": 0.5, "orange": 0.5}, "eyes": {}, "length": {}})
+    c = torch.zeros(25)
+    assert not suite.understood(caption, c)
+    c[HAIR_COLOURS.index("orange")] = 0.9
+    assert suite.understood(caption, c)
+    c[12] = 0.9  # gray eyes, which nobody asked for
+    assert not suite.understood(caption, c)
+
+
+def test_suites_are_the_same_every_time():
+    suite = SUITES["distractor colours"]
+    assert suite.captions(5) == suite.captions(5)
+    assert suite.captions(5) != suite.captions(5, seed=2)
+
+
+def test_sentence_transformers_gives_the_same_vectors(head: HeadEncoder):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(HEAD_DIR), device="cpu", local_files_only=True)
+    torch.testing.assert_close(model.encode(TEXTS, convert_to_tensor=True), head.encode(TEXTS), atol=1e-5, rtol=0)
+
+
+def test_the_fingerprint_follows_the_weights_and_the_space_does_not(head: HeadEncoder, copy: Path):
+    assert HeadEncoder.load(copy).fingerprint == head.fingerprint
+    for file in (copy / TUNED, copy / DENSE / "model.safetensors"):
+        tensors = load_file(file)
+        save_file({name: tensor + 1 for name, tensor in tensors.items()}, file)
+        changed = HeadEncoder.load(copy)
+        assert changed.fingerprint != head.fingerprint
+        assert changed.space == head.space == SPACE
+        save_file(tensors, file, metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize("name", [INDEX, TUNED, f"{DENSE}/model.safetensors"])
+@pytest.mark.parametrize("damage", ["missing", "cut off"])
+def test_a_broken_file_is_named(copy: Path, name: str, damage: str):
+    file = copy / name
+    content = file.read_bytes()
+    file.unlink()
+    if damage == "cut off":
+        file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=file.name):
+        HeadEncoder.load(copy)
+
+
+def test_a_head_for_other_attributes_is_refused(copy: Path):
+    file = copy / DENSE / "model.safetensors"
+    save_file({"linear.weight": torch.zeros(7, 384), "linear.bias": torch.zeros(7)}, file)
+    with pytest.raises(InputError, match="other attributes"):
+        HeadEncoder.load(copy)
+
+
+def test_training_is_deterministic_and_is_saved_as_trained(tmp_path: Path):
+    config = HeadConfig(steps=2, batch_size=4)
+    first, second = train(config), train(config)
+    assert all(torch.equal(first.layers[name], second.layers[name]) for name in first.layers)
+    assert torch.equal(first.weight, second.weight)
+    assert {name.split(".")[2] for name in first.layers} == {"3", "4", "5"}
+
+    (tmp_path / "head").mkdir()
+    (tmp_path / "head" / "README.md").write_text("card")
+    save(first, tmp_path / "head")
+    loaded = HeadEncoder.load(tmp_path / "head")
+    assert loaded.encode(TEXTS).shape == (3, 25)
+    assert not torch.equal(loaded.encode(TEXTS), HeadEncoder.load(HEAD_DIR).encode(TEXTS))
+    assert (tmp_path / "head" / "README.md").read_text() == "card"
+    assert not list(tmp_path.glob("*.new"))
+    index = json.loads((tmp_path / "head" / INDEX).read_text())["weight_map"]
+    assert {name for name, file in index.items() if file == TUNED} == set(first.layers)
+
+
+def test_training_captions_cover_every_value_and_nothing_stated():
+    captions = training_captions(random.Random(0))
+    targets = torch.stack([next(captions).target for _ in range(1500)])
+    assert (targets.sum(0) > 10).all()
+    assert (targets.sum(1) == 0).sum() > 50

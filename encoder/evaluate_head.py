@@ -10,7 +10,7 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from encoder.reading import read
 
 def _held_out(rng: random.Random, **changes: Any) -> Grammar:
     """Held-out forms with plain colours, without likenesses, but for ``changes``."""
-    return Grammar(rng, **({"forms": grammar.HELD_OUT, "plain": 1.0, "likenesses": 0.0} | changes))
+    return replace(Grammar(rng, forms=grammar.HELD_OUT, plain=1.0, likenesses=0.0), **changes)
 
 
 def _forms(rng: random.Random) -> Caption:

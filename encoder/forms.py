@@ -205,6 +205,8 @@ the {colour} {thing} [matches|brings out|hides] {her} {E}, and {her} {H} [shines
 the {who}, whose {en} {eis} {e}, [ties|brushes|washes|cuts|wears] {her} {h} hair
 the {who}, whose {hn} {his} {h}, [opens|closes|rubs|rolls] {her} {e} eyes
 the {who} with {E}, [smiling|sitting|dancing], [shakes|combs|plays with] {her} {H}
+{she} wears {her} {h} hair [up|in a bun|in braids|over one shoulder] and {has} {E}
+{E}, and {her} {h} hair worn [up|in a bun|in braids|over one shoulder]
 the {who} who has {E} [lets|keeps|leaves] {her} {h} hair [down|open|short|untied]
 {she} [brushes|combs|washes|ties up|twirls|touches] {her} {H} and [closes|opens|rubs|blinks] {her} {E}
 {she} [brushes|combs|washes|ties up|twirls|touches] {her} {H}. {her} {E} [shine|glow|look at you|are beautiful].

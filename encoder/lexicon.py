@@ -233,7 +233,7 @@ _THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat,
 
 _LIKE = {
     "red": "blood, fire, rubies, strawberries, roses, a ruby, cherries, wine, tomatoes, a rose, flames",
-    "orange": "carrots, pumpkins, a pumpkin, the setting sun, a fox, marmalade, a carrot, oranges",
+    "orange": "carrots, pumpkins, a pumpkin, the setting sun, autumn leaves, a fox, marmalade, a carrot, oranges",
     "aqua": "a tropical lagoon, shallow tropical water, turquoise stones, a swimming pool",
     "gray": "ash, steel, storm clouds, smoke, stone, silver, concrete, rain clouds",
     "green": "grass, emeralds, leaves, limes, the forest, spring leaves, moss, a meadow",
@@ -264,13 +264,15 @@ TRAIN = Lexicon(
         "hair": _nouns(
             """hair, ponytail, braid, bob, bun, hairstyle, head of hair, hairdo, fringe, topknot, mohawk,
                 side ponytail, shock of hair, hair color, hair colour, pixie cut, hime cut, ahoge, mane,
-                mane of hair, bob cut, lock of hair, mop of hair, side braid, chignon, updo, tress, buzz cut""",
+                mane of hair, bob cut, lock of hair, mop of hair, side braid, chignon, updo, tress, buzz cut, haircut,
+                plait, afro, quiff, undercut, perm, bowl cut, crown of hair, tuft of hair, wig""",
             """locks, tresses, curls, bangs, twintails, twin tails, pigtails, braids, strands, ringlets, waves,
-                strands of hair, hairs, drills, locks of hair, bunches""",
+                strands of hair, hairs, drills, locks of hair, bunches, plaits, cornrows, wisps of hair""",
         ),
         "eyes": _nouns(
-            "iris, eye color, eye colour, stare, look, pair of eyes, glance, eye, gaze, pair of irises, eye shade",
-            "eyes, irises, pupils, eyeballs, eye colors, anime eyes, irides",
+            """iris, eye color, eye colour, stare, look, pair of eyes, glance, eye, gaze, pair of irises, eye shade,
+                pair of orbs, glare, eye hue""",
+            "eyes, irises, pupils, eyeballs, eye colors, anime eyes, irides, orbs",
         ),
     },
     lengths={
@@ -306,8 +308,8 @@ HELD_OUT = Lexicon(
         "eyes": _pure(_BOTH_HELD_OUT) | _pure(_EYES_HELD_OUT),
     },
     nouns={
-        "hair": _nouns("haircut, coiffure, hair style, mullet", "plaits, dreadlocks, hair strands, ponytails"),
-        "eyes": _nouns("pair of orbs, eye tint", "orbs, peepers"),
+        "hair": _nouns("coiffure, mullet, bouffant", "dreadlocks, hair strands, ponytails"),
+        "eyes": _nouns("eye tint, eye colouring", "peepers, gazes"),
     },
     lengths={"ankle-length": "long", "thigh-length": "long", "jaw-length": "short", "shortish": "short"},
     likenesses={

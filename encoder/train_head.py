@@ -55,7 +55,7 @@ class HeadConfig:
         seed: Of everything random.
     """
 
-    steps: int = 1800
+    steps: int = 2000
     batch_size: int = 64
     frozen: int = 3
     lr_layers: float = 2e-4
@@ -67,14 +67,14 @@ class HeadConfig:
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
     canonical = grammar.canonical()
-    grammars = [grammar.Grammar(rng, plain=plain) for plain in (0.2, 0.5, 0.8)]
+    grammars = [grammar.Grammar(rng, plain=plain, common_nouns=0.45) for plain in (0.2, 0.5, 0.8)]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
-        if rng.random() < 0.06:
+        if rng.random() < 0.08:
             caption = rng.choice(canonical)
         else:
             source = rng.choice(grammars)
-            slots = rng.choices(stated, weights=(62, 13, 13, 12))[0]
+            slots = rng.choices(stated, weights=(60, 13, 13, 14))[0]
             if len(slots) < 2 and rng.random() < 0.35:  # a form that speaks of hair and eyes, but states one or none
                 caption = source.fill(rng.choice(source.forms.both), slots, length=0.3, framed=0.3)
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,63 +61,58 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """
     if all(reading.value is None for reading in readings):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
-    words = text.lower()
-    colours = [reading for reading in readings if reading.slot in _NOUNS and reading.value]
-    warnings = []
-    for reading in colours:
-        word = _foreign_word(words, reading, colours)
-        if word:
-            count = len(SLOTS[reading.slot])
-            warnings.append(f"{word!r} is not one of the {count} {_noun(reading)} colours; drawing {reading.value}")
-        elif reading.probability < UNSURE_BELOW:
-            percent = round(100 * reading.probability)
-            warnings.append(
-                f"unsure of the {_noun(reading)} colour in {_short(text)!r}; drawing {reading.value} ({percent} %)"
-            )
-    return warnings
+    colours = [reading for reading in readings if reading.slot in _COLOURS and reading.value]
+    return [line for reading in colours if (line := _colour_warning(text, reading, colours))]
 
 
-def _noun(reading: Reading) -> str:
-    return "eye" if reading.slot == "eyes" else reading.slot
+def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
+    value, noun = reading.value, reading.slot.removesuffix("s")
+    known = _COLOURS[reading.slot]
+    nouns = list(_NOUNS[reading.slot].finditer(text.lower()))
+
+    def gap(word: re.Match[str]) -> int:
+        """Letters between a word and the nearest noun of the slot."""
+        return min((max(other.start() - word.end(), word.start() - other.end()) for other in nouns), default=0)
+
+    written = list(_WRITTEN[str(value)].finditer(text.lower()))
+    if written and sum(other.value == value for other in colours) == 1:
+        return None
+    found = [word for word in _WORDS[reading.slot].finditer(text.lower()) if not _WRITTEN[str(value)].search(word[0])]
+    foreign = [word for word in found if value in known[word[0]]]
+    foreign = foreign or [word for word in found if word[0] not in SLOTS[reading.slot]]
+    nearest = min(foreign, key=gap, default=None)
+    if written and (nearest is None or min(map(gap, written)) <= gap(nearest)):
+        return None
+    if nearest:
+        return f"{nearest[0]!r} is not one of the {len(SLOTS[reading.slot])} {noun} colours; drawing {value}"
+    if reading.probability < UNSURE_BELOW:
+        percent = round(100 * reading.probability)
+        return f"unsure of the {noun} colour in {_short(text)!r}; drawing {value} ({percent} %)"
+    return f"no {noun} colour of the vocabulary in {_short(text)!r}; drawing {value}"
 
 
 def _short(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _pattern(words: Sequence[str]) -> re.Pattern[str]:
+def _any_of(words: Iterable[str], end: str = r"(?![a-z])") -> re.Pattern[str]:
     longest_first = sorted(words, key=len, reverse=True)
-    return re.compile(r"(?<![a-z])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![a-z])")
+    return re.compile(r"(?<![a-z])(?:" + "|".join(map(re.escape, longest_first)) + ")" + end)
 
 
-def _colours_of(slot: str) -> dict[str, lexicon.Mixture]:
-    plain = {value: {value: 1.0} for value in SLOTS[slot]} | {word: {value: 1.0} for word, value in _SPELLINGS.items()}
-    return lexicon.TRAIN.colours[slot] | lexicon.HELD_OUT.colours[slot] | plain
-
-
-_COLOURS = {slot: _colours_of(slot) for slot in ("hair", "eyes")}
-_COLOUR_PATTERNS = {slot: _pattern(list(_COLOURS[slot])) for slot in _COLOURS}
-_NOUNS = {
-    slot: _pattern([noun for half in (lexicon.TRAIN, lexicon.HELD_OUT) for noun, _ in half.nouns[slot]] + [stem])
-    for slot, stem in (("hair", "haired"), ("eyes", "eyed"))
+_COLOURS = {
+    slot: lexicon.TRAIN.colours[slot] | lexicon.HELD_OUT.colours[slot] | {value: {value: 1.0} for value in SLOTS[slot]}
+    for slot in ("hair", "eyes")
 }
-
-
-def _foreign_word(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
-    """The colour word of ``text`` that was read as ``reading`` but is no word of the vocabulary, if there is one."""
-    vocabulary = {*SLOTS[reading.slot], *_SPELLINGS}
-    found = [
-        match
-        for match in _COLOUR_PATTERNS[reading.slot].finditer(text)
-        if reading.value in _COLOURS[reading.slot][match[0]]
-    ]
-    plain = [match for match in found if vocabulary & set(re.split(r"[\s-]", match[0]))]
-    wanted = sum(other.value == reading.value for other in colours)
-    foreign = [match for match in found if match not in plain]
-    if len(plain) >= wanted or not foreign:
-        return None
-    nouns = [match.start() for match in _NOUNS[reading.slot].finditer(text)]
-    nearest = min(foreign, key=lambda match: min((abs(match.end() - start) for start in nouns), default=0))
-    others = [match.start() for other in colours if other is not reading for match in _NOUNS[other.slot].finditer(text)]
-    distance = min((abs(nearest.end() - start) for start in nouns), default=0)
-    return None if plain and any(abs(nearest.end() - start) < distance for start in others) else nearest[0]
+_COLOURS["hair"] |= lexicon.NOMINALS
+_WORDS = {slot: _any_of(words) for slot, words in _COLOURS.items()}
+_NOUNS = {
+    slot: _any_of([noun for half in (lexicon.TRAIN, lexicon.HELD_OUT) for noun, _ in half.nouns[slot]], end="")
+    for slot in _COLOURS
+}
+_WRITTEN = {
+    value: _any_of([value, *(word for word, meant in _SPELLINGS.items() if meant == value)], end="")
+    for slot in _COLOURS
+    for value in SLOTS[slot]
+}
+"""A value as a word, or at the head of one: "reddish", "pinkhair"."""

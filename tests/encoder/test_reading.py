@@ -7,6 +7,8 @@ from encoder.captions import SLOTS, Attributes
 from encoder.reading import attributes, read, warnings_for
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
+SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"
+VERMILION = "'vermilion' is not one of the 12 hair colours; drawing purple"
 CRIMSON_EYES = "'crimson' is not one of the 11 eye colours; drawing red"
 
 
@@ -59,6 +61,11 @@ def test_nothing_recognised_is_one_line():
         ("red eyes, crimson hair", {"eyes": "red", "hair": "red"}, [CRIMSON_HAIR]),
         ("crimson eyes, red hair", {"eyes": "red", "hair": "red"}, [CRIMSON_EYES]),
         ("a crimson dress, red hair", {"hair": "red"}, []),
+        ("sea green hair, blue eyes", {"hair": "aqua", "eyes": "blue"}, [SEA_GREEN]),
+        ("vermilion hair, blue eyes", {"hair": "purple", "eyes": "blue"}, [VERMILION]),
+        ("a redhead with reddish eyes", {"hair": "red", "eyes": "red"}, []),
+        ("pinkhair, blue-eyed", {"hair": "pink", "eyes": "blue"}, []),
+        ("gren eyes", {"eyes": "green"}, ["no eye colour of the vocabulary in 'gren eyes'; drawing green"]),
     ],
 )  # fmt: skip
 def test_a_colour_outside_the_vocabulary_is_named_with_what_is_drawn(text, stated, expected):

@@ -103,10 +103,11 @@ class Head:
 
 
 def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
-    """Train a head on the sentence-transformer in the folder ``base``; deterministic on a machine."""
+    """Train a head on the sentence-transformer in the folder ``base``; the same on every run with as many threads."""
     from tqdm import tqdm
-    from transformers import BertModel
+    from transformers import BertModel, logging
 
+    logging.set_verbosity_error()  # or it reports that BERT's pooler, which nothing uses, is left out
     torch.manual_seed(config.seed)
     bert: Any = BertModel.from_pretrained(base, add_pooling_layer=False, local_files_only=True).train()
     linear = torch.nn.Linear(bert.config.hidden_size, DIM)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from encoder.atomic import write_atomically
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS
 from encoder.errors import InputError
 from gan.copies import without_copies
@@ -315,15 +315,12 @@ def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any
     """Write a folder that ``load_classifier`` reads: weights, ``config.json`` with the ``notes``, and a model card."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     config = {"widths": list(model.widths), **notes}
-    path.mkdir(parents=True, exist_ok=True)
-    for name, data in (
-        (WEIGHTS_FILE, save(state)),
-        (CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode()),
-        ("README.md", model_card(notes).encode()),
-    ):
-        temporary = path / f".{name}.{os.getpid()}.tmp"
-        temporary.write_bytes(data)
-        os.replace(temporary, path / name)
+    for name, data in {
+        WEIGHTS_FILE: save(state),
+        CONFIG_FILE: (json.dumps(config, indent=2) + "\n").encode(),
+        "README.md": model_card(notes).encode(),
+    }.items():
+        write_atomically(path / name, lambda file, data=data: file.write_bytes(data))  # type: ignore[misc]
 
 
 def model_card(notes: dict[str, Any]) -> str:
@@ -383,7 +380,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "accuracy": measure(model, heldout),
         }
         save_classifier(model, args.out, notes)
-    except (InputError, OSError) as error:
+    except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{args.out}: {json.dumps(notes['accuracy'])}")

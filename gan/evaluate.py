@@ -187,9 +187,10 @@ def face_score(images: Tensor, cascade: Path) -> float:
     """
     try:
         import cv2
-    except ImportError as error:
-        raise InputError("--cascade needs OpenCV: pip install opencv-python-headless") from error
-    detector = cv2.CascadeClassifier()
+
+        detector = cv2.CascadeClassifier()
+    except (ImportError, AttributeError) as error:  # OpenCV 5 has no cascades
+        raise InputError("--cascade needs OpenCV 4: pip install 'opencv-python-headless<5'") from error
     try:
         loaded = cascade.is_file() and detector.load(str(cascade))
     except cv2.error:

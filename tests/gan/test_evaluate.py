@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -243,8 +244,18 @@ def test_contradictions_are_refused(arguments, capsys) -> None:
     assert caught.value.code == 2
 
 
-def test_the_cascade_counts_faces(tmp_path) -> None:
-    pytest.importorskip("cv2")
+def test_the_cascade_counts_faces(all_drawn_faces, tmp_path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    if not hasattr(cv2, "CascadeClassifier"):
+        pytest.skip("OpenCV 5 has no cascades")
+    cascade = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    assert evaluate.face_score(torch.zeros(30, 3, 64, 64, dtype=torch.uint8), cascade) == 0
     (tmp_path / "no.xml").write_text("<xml/>")
     with pytest.raises(InputError, match="not an OpenCV cascade"):
-        evaluate.face_score(torch.zeros(25, 3, 64, 64, dtype=torch.uint8), tmp_path / "no.xml")
+        evaluate.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")
+
+
+def test_the_cascade_needs_opencv(all_drawn_faces, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(InputError, match="pip install"):
+        evaluate.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")

@@ -51,7 +51,7 @@ def test_canonical_captions_are_read_sharply(head: HeadEncoder):
     c = head.encode([caption.text for caption in captions])
     targets = torch.stack([caption.target for caption in captions])
     assert c[targets == 1].min() > 0.98
-    assert c[targets == 0].max() < 0.02
+    assert c[targets == 0].max() < 0.03
 
 
 def test_swapped_colours_are_told_apart(head: HeadEncoder):

@@ -361,7 +361,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gan.classifier", description="Train the attribute classifier.")
     parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="folders or zips with tags.csv")
     parser.add_argument("--out", type=Path, default=CLASSIFIER_DIR, metavar="DIR", help="default pretrained/classifier")
-    parser.add_argument("--epochs", type=float, default=4.0, help="times each face is seen (default 4)")
+    parser.add_argument("--epochs", type=float, default=6.0, help="times each face is seen (default 6)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     try:

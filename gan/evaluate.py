@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
-from encoder.files import read_testing_file
+from encoder.grammar import Caption
 from gan.classifier import (
     CLASSIFIER_DIR,
     AttributeClassifier,
@@ -27,14 +27,14 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
-from gan.conditions import read_captions
 from gan.copies import without_copies
-from gan.dataset import IMAGE_SIZE, FaceDataset, decode_image, load_faces
+from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
 from gan.features import EfficientNetLite, FeatureSpace
 from gan.grid import check_folder, tile, to_uint8
 from gan.metrics import Estimate
 from gan.networks import build_generator
+from gan.pictures import read_folder, read_grid
 from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
 from gan.report import SUBJECT, Results, Sheet, write_report
@@ -66,54 +66,6 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
 def captions_of(attributes: Tensor) -> list[str]:
     """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
     return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
-
-
-def colours_asked(texts: Sequence[str]) -> Tensor:
-    """The hair and eye colours that texts state, int64 (N, 2); the conditioning head reads what is not canonical."""
-    stated = {text: Attributes.from_caption(text) for text in texts}
-    free = [text for text, attributes in stated.items() if attributes is None]
-    indices = {text: attributes.indices for text, attributes in stated.items() if attributes is not None}
-    if free:
-        indices |= dict(zip(free, map(tuple, read_captions(free).tolist()), strict=True))
-    return torch.tensor([indices[text][:2] for text in texts])
-
-
-def read_folder(folder: Path, captions: Path) -> tuple[Tensor, Tensor]:
-    """The faces of a folder and the colours asked for: ``ID.png`` for every ``ID,text`` of the testing file.
-
-    Returns:
-        uint8 (N, 3, 64, 64), and int64 (N, 2).
-
-    Raises:
-        InputError: A file is missing or cannot be decoded.
-    """
-    lines = read_testing_file(captions)
-    images = []
-    for line in tqdm(lines, desc="images", unit="img", disable=None):
-        path = folder / f"{line.id}.png"
-        try:
-            images.append(torch.from_numpy(decode_image(path.read_bytes()).copy()))
-        except Exception as error:  # a damaged file makes a decoder raise almost anything
-            raise InputError(f"{path}: cannot be read ({error}); every line of {captions} needs its face") from error
-    return torch.stack(images), colours_asked([line.text for line in lines])
-
-
-def read_grid(path: Path, captions: Path) -> tuple[Tensor, Tensor]:
-    """As ``read_folder``, of one picture with 64x64 faces row by row, in the order of the testing file."""
-    from PIL import Image, UnidentifiedImageError
-
-    lines = read_testing_file(captions)
-    try:
-        with Image.open(path) as file:
-            width, height = file.size
-            pixels = torch.frombuffer(bytearray(file.convert("RGB").tobytes()), dtype=torch.uint8)
-    except (OSError, UnidentifiedImageError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); give a picture of 64x64 faces") from error
-    rows, columns = height // IMAGE_SIZE, width // IMAGE_SIZE
-    if width % IMAGE_SIZE or height % IMAGE_SIZE or not 0 <= rows * columns - len(lines) < columns:
-        raise InputError(f"{path}: {width}x{height} pixels are not the {len(lines)} 64x64 faces of {captions}")
-    cells = pixels.view(rows, IMAGE_SIZE, columns, IMAGE_SIZE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)
-    return cells[: len(lines)].contiguous(), colours_asked([line.text for line in lines])
 
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
@@ -150,29 +102,25 @@ def judge_wordings(
     """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place."""
     from encoder.evaluate_head import SUITES
 
-    texts: dict[str, list[str]] = {}
-    asked: dict[str, list[tuple[int, int, int]]] = {}
+    suites: dict[str, tuple[list[str], Tensor]] = {}
     for name in WORDINGS:
         captions = [c for c in SUITES[name].captions(2 * FACES_PER_SUITE) if c.mixtures["hair"] and c.mixtures["eyes"]]
         captions = captions[:FACES_PER_SUITE]
-        texts[name] = [caption.text for caption in captions]
-        asked[name] = [
-            Attributes(
-                **{slot: max(mixture, key=mixture.__getitem__) for slot, mixture in c.mixtures.items() if mixture}
-            ).indices
-            for c in captions
-        ]
-    everything = [row for name in WORDINGS for row in asked[name]]
-    texts["the canonical wordings of all these"] = captions_of(torch.tensor(everything))
-    asked["the canonical wordings of all these"] = everything
-    return {
-        name: judge_colours(
-            classifier.read(draw(pipeline, texts[name], seed, style, "wordings")),
-            torch.tensor(asked[name])[:, :2],
-            seed,
-        )
-        for name in texts
-    }
+        suites[name] = [caption.text for caption in captions], torch.tensor([_stated(caption) for caption in captions])
+    everything = torch.cat([attributes for _, attributes in suites.values()])
+    suites["the canonical wordings of all these"] = captions_of(everything), everything
+
+    results = {}
+    for name, (texts, attributes) in suites.items():
+        images = draw(pipeline, texts, seed, style, "wordings")
+        results[name] = judge_colours(classifier.read(images), attributes[:, :2], seed)
+    return results
+
+
+def _stated(caption: Caption) -> tuple[int, int, int]:
+    """``Attributes.indices`` of what a caption states; of a colour between two, the greater share."""
+    values = {slot: max(shares, key=shares.__getitem__) for slot, shares in caption.mixtures.items() if shares}
+    return Attributes(**values).indices
 
 
 def face_score(images: Tensor, cascade: Path) -> float:

@@ -10,6 +10,10 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from encoder.captions import Attributes
+from gan.dataset import FaceDataset
+from gan.grid import save_png
+
 RGB = {
     "orange": (255, 140, 0), "white": (225, 225, 235), "aqua": (0, 220, 220), "gray": (128, 128, 128),
     "green": (30, 170, 60), "red": (215, 30, 40), "purple": (130, 40, 170), "pink": (255, 140, 190),
@@ -60,3 +64,12 @@ def write_source(path: Path, tags: str | bytes, images: Mapping[str, Image.Image
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(data)
     return path
+
+
+def write_pictures(folder: Path, faces: FaceDataset) -> None:
+    """``faces/0.png`` and so on, and ``captions.txt``, the testing file that they were drawn for."""
+    lines = []
+    for i, (hair, eyes, _) in enumerate(faces.attributes.tolist()):
+        save_png(folder / "faces" / f"{i}.png", faces.images[i], {})
+        lines.append(f"{i}, {Attributes.from_indices((hair, eyes, 0)).caption}\n")
+    (folder / "captions.txt").write_text("".join(lines))

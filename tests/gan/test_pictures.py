@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from drawing import write_pictures
+
+from encoder.errors import InputError
+from gan.grid import save_png, tile
+from gan.pictures import colours_asked, read_folder, read_grid
+
+
+def test_a_grid_is_cut_into_its_faces(all_drawn_faces, tmp_path) -> None:
+    faces = all_drawn_faces[:7]
+    write_pictures(tmp_path, faces)
+    save_png(tmp_path / "grid.png", tile(faces.images, per_row=5), {})
+    for images, asked in (
+        read_grid(tmp_path / "grid.png", tmp_path / "captions.txt"),
+        read_folder(tmp_path / "faces", tmp_path / "captions.txt"),
+    ):
+        assert torch.equal(images, faces.images)
+        assert torch.equal(asked, faces.attributes[:, :2])
+
+
+def test_faces_that_do_not_fit_the_captions_are_refused(all_drawn_faces, tmp_path) -> None:
+    write_pictures(tmp_path, all_drawn_faces[:3])
+    captions = tmp_path / "captions.txt"
+    save_png(tmp_path / "grid.png", tile(all_drawn_faces.images[:12]), {})
+    with pytest.raises(InputError, match="320x192 pixels are not the 3 64x64 faces"):
+        read_grid(tmp_path / "grid.png", captions)
+    with pytest.raises(InputError, match="cannot be read"):
+        read_grid(captions, captions)
+    (tmp_path / "faces" / "1.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"1\.png"):
+        read_folder(tmp_path / "faces", captions)
+
+
+def test_colours_of_canonical_captions() -> None:
+    asked = colours_asked(["Blue hair  red eyes", "long green hair", "blue hair red eyes"])
+    assert asked.tolist() == [[9, 10], [5, 0], [9, 10]]
+
+
+def test_the_head_reads_other_captions(monkeypatch) -> None:
+    monkeypatch.setattr("gan.pictures.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
+    assert colours_asked(["black hair", "someone"]).tolist() == [[10, 0], [3, 4]]

@@ -228,7 +228,7 @@ def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TextToFace, "draw_conditions", interrupt)
-    assert infer.main(["--text", "a"]) == 130
+    assert infer.main(["--text", "blue hair"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert list(Path().iterdir()) == []
 

@@ -157,6 +157,7 @@ def face_score(images: Tensor, cascade: Path) -> float:
 def judge_sets(
     images: Tensor,
     asked: Tensor,
+    reading: Reading,
     classifier: AttributeClassifier,
     evaluator: Evaluator,
     untrained_images: Tensor | None,
@@ -166,7 +167,8 @@ def judge_sets(
     Args:
         images: uint8 (M, 3, 64, 64), M at least N, the evaluator's number of faces.
         asked: int64 (M, 2), the colours asked for.
-        classifier: Reads the colours.
+        reading: Of the faces.
+        classifier: Reads the colours of the other sets.
         evaluator: Compares the first N.
         untrained_images: uint8 (N, 3, 64, 64), if there is an untrained generator.
     """
@@ -186,7 +188,6 @@ def judge_sets(
         sigma = torch.tensor([BLUR])
         return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
 
-    reading = classifier.read(images)
     comparison, (closeness, nearest) = evaluator.compare(images[:n]), evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {
@@ -265,7 +266,7 @@ def evaluate(args: argparse.Namespace) -> Results:
         evaluator = Evaluator(asked[:n], heldout, training, spaces, args.seed)
         blank = untrained(pipeline, args.seed) if pipeline else None
         blank_images = draw(blank, captions_of(attributes[:n]), args.seed, style, "untrained") if blank else None
-        sets, sheets = judge_sets(images, asked, classifier, evaluator, blank_images)
+        sets, sheets = judge_sets(images, asked, reading, classifier, evaluator, blank_images)
     else:
         n = 0
         sets, sheets = {SUBJECT: {"colours": judge_colours(reading, asked, args.seed)}}, []

@@ -137,6 +137,11 @@ class Results:
             )
         else:
             notes.append("Too few faces, or no real ones, to compare sets.")
+        if self.wordings:
+            notes.append(
+                "The wordings ask for every colour as often as for another, also for those that the data hardly have, as "
+                "gray eyes: compare with the canonical wordings below them."
+            )
         if self.face_score is not None:
             notes.append(f"The cascade finds {self.face_score:.1f} faces in 25; 20 is the course's pass.")
         return notes

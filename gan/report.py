@@ -139,7 +139,7 @@ class Results:
             notes.append("Too few faces, or no real ones, to compare sets.")
         if self.wordings:
             notes.append(
-                "The wordings ask for every colour as often as for another, also for those that the data hardly have, as "
+                "The wordings ask for every colour alike, also for those that the data hardly have, as "
                 "gray eyes: compare with the canonical wordings below them."
             )
         if self.face_score is not None:

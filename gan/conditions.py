@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Sequence
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from encoder.base import TextEncoder
-from encoder.captions import SLOTS, Attributes
+from encoder.captions import SLOTS, Attributes, canonical_captions
 from encoder.errors import InputError
 from encoder.grammar import Grammar
 
@@ -24,11 +23,11 @@ def wordings(attributes: Attributes, count: int, rng: random.Random) -> list[str
     colours = {slot: value for slot in ("hair", "eyes") if (value := getattr(attributes, slot))}
     forms = grammar.forms.both if len(colours) == 2 else getattr(grammar.forms, next(iter(colours), "empty"))
     stated = {slot: {value: 1.0} if (value := getattr(attributes, slot)) else {} for slot in SLOTS}
+    length = 1.0 if attributes.length else 0.0
     texts = [attributes.caption]
     for _ in range(20 * count):  # not every form has room for every attribute
         if len(texts) == count:
             break
-        length = 1.0 if attributes.length else 0.0
         caption = grammar.fill(rng.choice(forms), list(colours), length=length, framed=0.4, colours=colours)
         if caption.mixtures == stated:
             texts.append(caption.text)
@@ -49,12 +48,9 @@ class Conditions:
     def __init__(
         self, encoder: TextEncoder, *, count: int = 1, live: bool = False, seed: int = 0, progress: bool = False
     ) -> None:
-        self.encoder, self.count, self.live = encoder, count, live
+        self.encoder, self.count = encoder, count
         rng = random.Random(seed)
-        combinations = [
-            Attributes.from_indices((hair, eyes, length))
-            for hair, eyes, length in itertools.product(*(range(n) for n in SHAPE))
-        ]
+        combinations = list(canonical_captions().values())  # in the order of SHAPE: the last slot runs fastest
         self.texts = [text for combination in combinations for text in wordings(combination, count, rng)]
         vectors = encoder.encode(self.texts, progress=progress)
         if encoder.kind == "head":
@@ -66,11 +62,6 @@ class Conditions:
             rows = torch.where(misread, canonical, torch.arange(len(vectors)))
             self.texts, vectors = [self.texts[row] for row in rows.tolist()], vectors[rows]
         self.vectors = None if live else vectors
-
-    @property
-    def dim(self) -> int:
-        """The size of a condition."""
-        return self.encoder.dim
 
     def draw(self, attributes: Tensor, generator: torch.Generator) -> Tensor:
         """The conditions of random wordings: attributes int64 (N, 3) -> float32 (N, dim)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from encoder.errors import InputError
+from encoder.precision import Precision
 from gan.config import Encoding, TrainingConfig
 
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
         "conditioning": ("head", "pooled"),
         "architecture": ARCHITECTURES,
         "objective": tuple(OBJECTIVES),
+        "precision": get_args(Precision),
         "device": ("cpu", "cuda"),
     }
     help_lines = field_help()
@@ -44,8 +46,6 @@ def parser() -> argparse.ArgumentParser:
             options |= {"nargs": "+", "default": DEFAULT_DATA}
         elif field.name in ("generator", "discriminator"):
             options |= {"type": json.loads, "default": {}, "metavar": "JSON"}
-        elif field.name == "bfloat16":
-            options |= {"action": argparse.BooleanOptionalAction, "default": field.default}
         else:
             options |= {"type": type(field.default), "default": field.default, "choices": choices.get(field.name)}
         result.add_argument(flag, **options)

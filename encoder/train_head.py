@@ -29,6 +29,7 @@ from encoder.captions import normalise
 from encoder.errors import InputError
 from encoder.head import DENSE, DIM, INDEX, TUNED
 from encoder.minilm import MiniLM
+from encoder.precision import autocast
 
 _TOKENIZER_FILES = (
     "config_sentence_transformers.json", "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
@@ -128,7 +129,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
     bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
     for step in bar:
         ids, mask, targets = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             states = bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, T, width)
             logits = linear(states[:, 0])
         loss = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="sum") / len(targets)

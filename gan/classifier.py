@@ -25,6 +25,7 @@ from tqdm import tqdm
 from encoder.atomic import write_atomically
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS
 from encoder.errors import InputError
+from encoder.precision import autocast
 from gan.copies import without_copies
 from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
 from gan.grid import to_uint8
@@ -261,7 +262,7 @@ def train(
             batch = next(order)
             views = augment(to_signed(faces.images[batch]), generator).contiguous(memory_format=torch.channels_last)
             targets = faces.attributes[batch, :2] - 1
-            with torch.autocast("cpu", torch.bfloat16):
+            with autocast():
                 logits = model(views)
             loss = sum(
                 (_cross_entropy(scores.float(), target) * weights[batch]).mean()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from encoder.errors import InputError
+from encoder.precision import Precision
 
 Encoding = Literal["cached", "live", "onehot"]
 
@@ -44,7 +45,8 @@ class TrainingConfig:
         schedule_images: Length of the schedules.
         ema_images: Half-life of the averaged generator, at most.
         ema_rampup: Half-life of the averaged generator as a share of the images seen, while that is shorter.
-        bfloat16: Run both networks under bfloat16 autocast (penalties stay in float32).
+        precision: What both networks compute in (penalties stay in float32): ``bfloat16``, ``float32``, or ``auto``,
+            which is bfloat16 where the processor has instructions for it and float32 elsewhere.
         seed: Of the weights, the noise, the order of images and the captions.
         device: ``cpu`` or ``cuda``.
         threads: CPU threads; 0 leaves PyTorch's choice.
@@ -76,7 +78,7 @@ class TrainingConfig:
     schedule_images: int = 600_000
     ema_images: int = 10_000
     ema_rampup: float = 0.05
-    bfloat16: bool = True
+    precision: Precision = "auto"
     seed: int = 0
     device: str = "cpu"
     threads: int = 0
@@ -96,7 +98,8 @@ class TrainingConfig:
         for name in ("drop_attributes", "interpolate", "beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
-        self._require("encoder", self.encoder in get_args(Encoding), f"one of {', '.join(get_args(Encoding))}")
+        for name, values in (("encoder", get_args(Encoding)), ("precision", get_args(Precision))):
+            self._require(name, getattr(self, name) in values, f"one of {', '.join(values)}")
         for name in ("generator", "discriminator"):
             value = getattr(self, name)
             self._require(name, isinstance(value, dict), "a JSON object of the network's arguments")

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from encoder import load_encoder
+from encoder import load_encoder, precision
 from encoder.atomic import write_atomically
 from encoder.captions import Attributes
 from encoder.errors import InputError
@@ -139,7 +139,7 @@ class Trainer:
         for optimizer in (self.opt_G, self.opt_D):
             for group in optimizer.param_groups:
                 group["lr"] = lr
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=config.bfloat16)
+        autocast = precision.autocast(config.precision, self.device)
 
         for remaining in reversed(range(objective.d_steps)):
             # Draw fakes for the captions of the real images; the last draw serves the generator's step too.

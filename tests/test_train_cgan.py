@@ -20,7 +20,7 @@ from gan.objectives import OBJECTIVES
 ROOT = Path(__file__).parents[1]
 FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
 SMALL = [
-    *("--encoder", "onehot", "--batch-size", "4", "--z-dim", "4", "--no-bfloat16", "--tick-images", "8"),
+    *("--encoder", "onehot", "--batch-size", "4", "--z-dim", "4", "--precision", "float32", "--tick-images", "8"),
     *("--generator", '{"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}'),
     *("--discriminator", '{"widths": [8, 8, 8, 8, 8], "feature_dim": 8}'),
 ]
@@ -83,16 +83,16 @@ def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkey
 def test_dry_run_takes_every_option(capsys) -> None:
     values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
     values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
-    values |= {"encoder_path": "z"}
+    values |= {"encoder_path": "z", "precision": "bfloat16"}
     for field in dataclasses.fields(TrainingConfig):
-        if field.name != "bfloat16" and isinstance(field.default, (int, float)):
+        if isinstance(field.default, (int, float)):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3
-    arguments = ["--no-bfloat16"]
+    arguments = []
     for name, value in values.items():
         texts = value if isinstance(value, list) else [json.dumps(value) if isinstance(value, dict) else str(value)]
         arguments += [f"--{name.replace('_', '-')}", *texts]
     config = dry_run(capsys, *arguments)
-    assert json.loads(config.to_json()) == {**values, "bfloat16": False}
+    assert json.loads(config.to_json()) == values
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ SMALL = TrainingConfig(
     discriminator={"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
     z_dim=4,
     batch_size=4,
-    bfloat16=False,
+    precision="float32",
     ema_images=20,
     schedule_images=40,
     max_images=32,
@@ -184,9 +184,9 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, bfloat16) -> None:
-    trainer = Trainer(small(objective="spy", bfloat16=bfloat16), faces, tmp_path, quiet=True)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, precision) -> None:
+    trainer = Trainer(small(objective="spy", precision=precision), faces, tmp_path, quiet=True)
     for _ in range(2):
         stats = trainer.step()
         assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
@@ -224,9 +224,9 @@ def test_interpolated_captions_add_to_the_generator_alone(faces, tmp_path) -> No
 # -- a run -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bfloat16", [False, True])
-def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path, capsys, bfloat16) -> None:
-    config = small(bfloat16=bfloat16)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path, capsys, precision) -> None:
+    config = small(precision=precision)
     train(config, faces, tmp_path / "run")
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} - {"tensorboard"} == {
@@ -258,7 +258,11 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
 @pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
-    config = request.getfixturevalue("normed") if normed else small(bfloat16="bfloat16" in case, drop_attributes=0.3)
+    config = (
+        request.getfixturevalue("normed")
+        if normed
+        else small(precision="bfloat16" if "bfloat16" in case else "float32", drop_attributes=0.3)
+    )
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
     whole.run_dir.mkdir()
     whole.train()

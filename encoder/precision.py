@@ -1,0 +1,26 @@
+"""Which arithmetic training uses: bfloat16 where the processor has instructions for it, else float32."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "bfloat16", "float32"]
+
+BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "bf16")
+"""The CPU capabilities that make bfloat16 faster; without any of them it is emulated, ten times slower than float32."""
+
+
+def has_bfloat16(device: str | torch.device = "cpu") -> bool:
+    """Whether bfloat16 is fast on ``device``."""
+    if torch.device(device).type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
+    return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def autocast(precision: Precision = "auto", device: str | torch.device = "cpu") -> torch.autocast:
+    """A context in which layers compute in ``precision``; ``"auto"`` is bfloat16 where that is fast."""
+    enabled = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)

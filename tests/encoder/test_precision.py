@@ -1,0 +1,26 @@
+import pytest
+import torch
+
+from encoder.precision import BFLOAT16_INSTRUCTIONS, autocast, has_bfloat16
+
+
+@pytest.mark.parametrize("instructions", [[], *[[name] for name in BFLOAT16_INSTRUCTIONS]])
+def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, instructions) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True} | dict.fromkeys(instructions, True))
+    assert has_bfloat16() == bool(instructions)
+    with autocast():
+        assert torch.is_autocast_enabled("cpu") == bool(instructions)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_an_explicit_precision_is_kept(monkeypatch, fast) -> None:
+    monkeypatch.setattr("encoder.precision.has_bfloat16", lambda _device: fast)
+    x = torch.ones(2, 2)
+    with autocast("bfloat16"):
+        assert (x @ x).dtype == torch.bfloat16
+    with autocast("float32"):
+        assert (x @ x).dtype == torch.float32
+
+
+def test_this_processor_is_asked() -> None:
+    assert has_bfloat16() == any(torch.cpu.get_capabilities().get(name) for name in BFLOAT16_INSTRUCTIONS)

@@ -258,11 +258,8 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
 @pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
-    config = (
-        request.getfixturevalue("normed")
-        if normed
-        else small(precision="bfloat16" if "bfloat16" in case else "float32", drop_attributes=0.3)
-    )
+    precision = "bfloat16" if "bfloat16" in case else "float32"
+    config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
     whole.run_dir.mkdir()
     whole.train()

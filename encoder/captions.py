@@ -18,6 +18,8 @@ HAIR_LENGTHS = ("long", "short")
 SLOTS: dict[str, tuple[str, ...]] = {"hair": HAIR_COLOURS, "eyes": EYE_COLOURS, "length": HAIR_LENGTHS}
 """The attributes a text can state, in the order in which every vector and array of this project holds them."""
 
+COLOUR_SLOTS = ("hair", "eyes")
+
 MAX_TEXT = 2000
 """The longest text that is taken, in characters; the encoder reads about the first 1,000."""
 

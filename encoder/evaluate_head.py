@@ -18,9 +18,9 @@ import torch
 
 from encoder import HEAD_DIR, forms, grammar, lexicon
 from encoder.base import TextEncoder
-from encoder.captions import SLOTS
+from encoder.captions import COLOUR_SLOTS, SLOTS
 from encoder.errors import InputError
-from encoder.grammar import COLOUR_SLOTS, Caption, Grammar
+from encoder.grammar import Caption, Grammar
 from encoder.reading import read
 
 
@@ -54,9 +54,11 @@ def _synonyms(rng: random.Random) -> Caption:
 
 
 def _unseen_synonym(rng: random.Random) -> Caption:
-    slot = rng.choice(COLOUR_SLOTS)
-    source = _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours)
-    return source.caption((slot,))
+    return _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours).caption((rng.choice(COLOUR_SLOTS),))
+
+
+def _unseen_synonyms(rng: random.Random) -> Caption:
+    return _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours).caption()
 
 
 def _single(rng: random.Random) -> Caption:
@@ -117,7 +119,8 @@ SUITES = {
     "typing errors, odd case and punctuation": Suite(_typos, 0.85),
     "hair length too": Suite(_length, slots=tuple(SLOTS)),
     "no attribute": Suite(_nothing),
-    "colour words never seen (one attribute)": Suite(_unseen_synonym),
+    "colour words never seen, one attribute": Suite(_unseen_synonym),
+    "colour words never seen, both attributes": Suite(_unseen_synonyms),
 }
 """The kinds of captions that a head is measured on."""
 

@@ -303,6 +303,37 @@ the {thing} is {colour} like {her} friend's, {her} {hn} {his} {h}, {her} {en} {e
 a {who} [takes off|puts on|fixes|touches] {X} and shows {her} {H} and {E}
 {X} [holds back|keeps back|decorates|hides part of|rests on|covers] {her} {H}, and {she} has {E}
 {she} [ties|pins|binds] {her} {H} with {X}, and {her} {E} smile
+the {thing} in {her} {H} is {colour} and {her} {en} {eis} {e}
+the {thing} in {her} {h} hair is {colour}, {her} {en} {eis} {e}
+{her} {E} and the {thing} on {her} {H}, which is {colour}
+{X} in {H}, {E}
+a {who} with {X} in {her} {H} and with {E}
+{H} [tied|tied up|held|pinned up|braided|bound] with {X}, {E}
+{H} [tied|tied up|held|pinned up|braided|bound] with {X} and {E}
+{H} in a {colour} [ribbon|bow|scrunchie|clip|headband|net], {E}
+{E}, {H} with {X} [in it|on top|over it|around it]
+{colour} [highlights on the dress|patterns|dots|stripes], {H}, {E}
+{she} has {X} and {X}, but {her} {hn} {his} {h} and {her} {en} {eis} {e}
+{her} {E} are behind {X} and {her} {H} is under {X}
+{X} [covers|hides|shades] {her} {E}, {her} {hn} {his} {h}
+a {colour} [light|glow|shadow|reflection] on {her} {H}, {E}
+{E} lined with {colour} [eyeliner|mascara|eyeshadow|makeup], {H}
+{colour} [eyeshadow|eyebrows|eyelashes|eyeliner] above {her} {E}, {H}
+{H} to go with {her} {E}
+{h} as the hair, {e} as the eyes
+{hn} {h} like her dad's, {en} {e} like her mum's
+that {who} there, the one with the {h} {hn} and the {e} {en}
+can i have {h} hair n {e} eyes
+{h} hair w/ {e} eyes
+{e} eyes w {h} hair pls
+gimme a {who} w/ {H} & {E}
+{who}, hair = {h}, eyes = {e}
+hair colour: {h}. eye colour: {e}. nothing else.
+{hn} {h} ; {en} {e}
+[her|his|their] {hn} {h}, [her|his|their] {en} {e}
+make it {H}, oh and {E}
+{H}, but {E}
+a {Hed} and {Eed} {who} with {X}
 """)
 
 TRAIN_HAIR = _lines("""
@@ -372,6 +403,28 @@ just {H}, nothing else
 {H} with {X}
 {H}, {eye_fluff} eyes, {X}
 a {who} with [hidden|covered|closed|shut] eyes and {H}
+the {thing} in {her} {H} is {colour}
+the {colour} {thing} in {her} {H}
+the {thing} in {her} {h} hair is {colour}
+the {thing} on {her} {H} is {colour}
+{X} in {H}
+{X} on {H}
+{X} over {H}
+{H} [tied|tied up|held|held back|pinned up|braided|bound] with {X}
+{H} in a {colour} [ribbon|bow|scrunchie|clip|headband|net]
+{H} with {X} [in it|on top|over it|around it]
+{she} wears {X} in {her} {H}
+{she} put {X} [in|on|into|over] {her} {H}
+a {colour} [light|glow|shadow|reflection] on {her} {H}
+a {Hed} {who} with {X} in {her} hair
+only the {hn} matters: {h}
+the {hn} in {h}, the rest [is up to you|does not matter|as you like]
+{H}, eyes [whatever you like|don't matter|any color|up to you]
+{colour} eyeshadow, {H}
+{colour} glasses and {H}
+{H}, {X}, {X} and closed eyes
+a {Hed} {who} [stands|sits|sleeps|dances] [by|near|under|on] {X}
+i can't see {her} eyes, but {her} {hn} {his} {h}
 """)
 
 TRAIN_EYES = _lines("""
@@ -444,6 +497,22 @@ just {E}, nothing else
 {E} behind {X}
 {her} hair is tied with {X} and {her} {en} {eis} {e}
 {X} in {her} hair, {E}
+{her} {E} are behind {X}
+{E} lined with {colour} [eyeliner|mascara|eyeshadow|makeup]
+{colour} [eyeshadow|eyebrows|eyelashes|eyeliner] above {her} {E}
+the {thing} in {her} hair is {colour}, {her} {en} {eis} {e}
+the {colour} {thing} in {her} hair [matches|suits] {her} {E}
+{X} [covers|hides|shades] {her} {E}
+only the {en} matter: {e}
+the {en} in {e}, the rest [is up to you|does not matter|as you like]
+{E}, hair [whatever you like|doesn't matter|any color|up to you]
+{her} hair is hidden under {X}, {her} {en} {eis} {e}
+{her} hair is tied with {X}, {E}
+a {Eed} {who} with {X} in {her} hair
+a {Eed} {who} [stands|sits|sleeps|dances] [by|near|under|on] {X}
+i can't see {her} hair, but {her} {en} {eis} {e}
+{E} shine through {X}
+a bald {who} with {E}
 """)
 
 TRAIN_EMPTY = _lines("""
@@ -515,6 +584,67 @@ hair tied with {X}
 {eye_fluff} eyes, {X}
 {her} eyes are closed and {her} hair is {hair_fluff}
 a [small|big|old|new] {thing}
+the {thing} in {her} hair is {colour}
+the {thing} on {her} head is {colour}
+{she} put {X} in {her} hair
+{her} hair is [tied|pinned|held] with {X}
+{her} eyes are hidden behind {X}
+{colour} [eyeshadow|eyeliner|mascara|eyebrows|eyelashes]
+a {colour} hair [ribbon|clip|bow|band|pin|dryer|brush|tie]
+{X} and {X} on {X}
+{X} beside {X}, {X} behind {X}
+there is {X} [on|under|near|behind|in] {X}
+i [bought|found|lost|saw|painted|want|sold] {X}
+my {thing} is {colour} and yours is {colour2}
+[why is|when is|is] the {thing} {colour}?
+the {thing} [turned|became|was|looks|seems] {colour}
+the {thing} was {colour}, the {thing2} was {colour2}
+a {colour} {thing} [runs|stands|lies|sits|waits|flies] [in the garden|on the road|by the window|at night|in town]
+a {colour} [cat|dog|bird|fox|horse|fish|rabbit|wolf] [on a sofa|under a tree|with {X}|runs away|sleeps]
+the [sky|sea|sun|moon|grass|forest|river|snow] is {colour} [today|tonight|in summer|at dawn|]
+the [sky|sea|sun|moon|grass|forest|river|snow] was {colour} and the [clouds|trees|waves|hills|roofs] were {colour2}
+a [bowl|plate|glass|cup|box|basket] of [strawberries|cherries|lemons|grapes|milk|coffee|honey|carrots|gold|snow]
+[roses|apples|leaves|cars|houses|buses] are {colour}
+{who}s like {colour} [things|clothes|cars|flowers]
+a {who} [drives|buys|paints|holds|sees|wants] {X}
+a {who} [stands|sits|sleeps|dances|sings] [by|near|under|on] {X}
+a {who} in {X}, {X} and {X}
+a {who} with {colour} [skin|lips|nails|wings|horns|ears|cheeks|teeth|shoes|clothes]
+{colour} [skin|lips|nails|wings|horns|ears|cheeks|teeth|shoes|clothes]
+{colour} paint on a {colour2} wall
+paint the {thing} {colour}
+make the {thing} {colour}
+{colour}, {colour2} or {colour}?
+i prefer {colour} to {colour2}
+{colour} is [nice|my color|for the {thing}|too dark|a color]
+the flag is {colour}, {colour2} and {colour}
+a {colour} and {colour2} {thing}
+a {thing} the color of {colour}
+{colour} background
+{colour} [light|lights|fog|smoke|rain|fire] [everywhere|in the dark|]
+[coffee|tea|milk|bread|rice|soup] with [sugar|butter|honey|cheese|lemon]
+[she|he|it|someone] [walks|runs|drives|swims|flies] [home|away|to school|to work|over the hills]
+[she|he|they] [is|was|will be] [happy|tired|late|there|sixteen|a doctor|my friend|at home]
+[the train|the bus|dinner|the game|the film|my brother|the teacher] [is late|was good|starts at nine|has gone]
+[write|read|translate|sort|count|explain|delete] [this|a poem|the list|a file|all numbers|it]
+[two|three|ten|many] [birds|cars|books|children|stones|days]
+[monday|winter|tokyo|paris|music|football|math|nothing|no idea|whatever|test|ok]
+a [happy|sad|angry|sleepy|surprised|cute] [face|{who}|cat]
+a {who} with [a scar|a hat|freckles|a big smile|nice clothes|no expression|an umbrella]
+a {who} [looks|smiles|waves] at [you|the camera|{X}]
+[masterpiece|best quality|8k|sketch|lineart], a {who} [in|with|wearing] {X}
+{who} with short [sleeves|skirt|legs|boots|nails]
+{who} with long [sleeves|skirt|legs|boots|nails|ears|scarf]
+{her} eyes [shine|are closed|are open|look away|are full of tears]
+{her} hair [shines|is wet|moves in the wind|is a mess|smells of {colour}]
+the color of {her} {thing} is {colour}
+{her} hair and {her} eyes [are lovely|don't matter|are hidden|match]
+any hair color, any eye color
+[what|which] color [is|are] {her} [hair|eyes]?
+{X}, {X}, {X}, {X}
+{thing}, {thing2}, {thing}
+{thing}
+{colour} {thing}
 """)
 
 NOMINAL = _lines("""
@@ -655,6 +785,8 @@ the {who} chose {X} to go with {her} {E} and {her} {H}
 {her} {thing} may be {colour}, but {her} {hn} {his} {h} and {her} {en} {eis} {e}
 {H} decorated with {X}, {E}
 {E} that outshine {X}; {H} too
+the {thing} that holds {her} {H} is {colour}, {her} {en} {eis} {e}
+{X} woven through {H}; {E}
 """)
 
 HELD_OUT_HAIR = _lines("""
@@ -673,6 +805,8 @@ a {who} known for {her} {H}
 may the {hn} be {h}
 {H} everywhere
 a snapshot: {H}, {X}
+{her} {H} is fastened by {X}
+a single {colour} {thing} among {her} {H}
 """)
 
 HELD_OUT_EYES = _lines("""
@@ -706,6 +840,15 @@ portrait photograph
 a {who} with a lovely smile and {X}
 zxcv bnm
 her face is calm
+somebody parked {X} outside
+we sold {X}, then {X}
+the {who} bought {X} yesterday
+how much does {X} cost?
+a valley full of {colour} fruit
+{her} favourite {thing} looks {colour}
+grandmother knitted {X}
+nobody remembers the {who}'s name
+the orchestra played until midnight
 """)
 
 HELD_OUT_PREFIXES = (

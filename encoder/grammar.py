@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 import torch
 
 from encoder import forms, lexicon
-from encoder.captions import SLOTS, canonical_captions
+from encoder.captions import COLOUR_SLOTS, SLOTS, canonical_captions
 from encoder.lexicon import Lexicon, Mixture
-
-COLOUR_SLOTS = ("hair", "eyes")
 
 PLAIN: dict[str, dict[str, Mixture]] = {
     slot: {value: {value: 1.0} for value in SLOTS[slot]} | {"grey": {"gray": 1.0}} for slot in COLOUR_SLOTS
@@ -100,6 +98,8 @@ class Grammar:
         plain: The share of colours that are plain colour words.
         common_nouns: The share of nouns that are "hair" and "eyes" themselves.
         likenesses: The share of phrases whose colour is that of a thing: "eyes like emeralds".
+        foreign: The chance that a form speaks of another thing in a colour in place of a slot that is not stated, if
+            its wording allows: "{H} and {E}" as "pink hair and green shoes".
     """
 
     rng: random.Random
@@ -110,6 +110,12 @@ class Grammar:
     plain: float = 0.5
     common_nouns: float = 0.6
     likenesses: float = 0.06
+    foreign: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._by_value = {
+            slot: [_by_value(table) for table in (PLAIN[slot], self.colours[slot])] for slot in COLOUR_SLOTS
+        }
 
     def caption(
         self, slots: Sequence[str] = COLOUR_SLOTS, *, length: float = 0.2, framed: float = 0.4, nominal: float = 0.05
@@ -153,22 +159,21 @@ class Grammar:
             form = self.rng.choice(self.forms.prefixes) + form
         if self.rng.random() < framed:
             form = form.rstrip(".") + self.rng.choice(self.forms.suffixes)
-        filling = _Filling(self, slots, length, colours or {})
+        names_slots = re.search("hair|eye", re.sub(r"{\w+}", "", form))
+        filling = _Filling(self, slots, length, colours or {}, foreign=0.0 if names_slots else self.foreign)
         text = re.sub(r"\ba (?=[aeiou])", "an ", filling.expand(form))
         return Caption(" ".join(text.split()), filling.mixtures)
 
     def colour_word(self, slot: str) -> tuple[str, Mixture]:
         """A colour word of a slot and what it stands for; every value is as likely as another."""
-        table = PLAIN[slot] if self.rng.random() < self.plain else self.colours[slot]
-        by_value: dict[str, list[str]] = {}
-        for word, mixture in table.items():
-            by_value.setdefault(max(mixture, key=mixture.__getitem__), []).append(word)
-        word = self.rng.choice(self.rng.choice(list(by_value.values())))
-        return word, table[word]
+        plain, named = self._by_value[slot]
+        return self.rng.choice(self.rng.choice(plain if self.rng.random() < self.plain else named))
 
     def shaded(self, word: str) -> str:
-        """A colour word; a plain one is sometimes varied in a way that leaves it the colour it is: "dark red"."""
-        if not any(word in table for table in PLAIN.values()) or self.rng.random() > 0.18:
+        """A colour word, sometimes varied in a way that leaves it the colour it is: "dark red"."""
+        if not any(word in table for table in PLAIN.values()):
+            return f"{self.rng.choice(lexicon.SHADES)} {word}" if self.rng.random() < 0.06 else word
+        if self.rng.random() > 0.18:
             return word
         if self.rng.random() < 0.2:
             return word + self.rng.choice(("-colored", " colored", "-coloured", "ish"))
@@ -176,10 +181,20 @@ class Grammar:
         return f"{self.rng.choice(lexicon.SHADES + lexicon.PALE_SHADES if pale else lexicon.SHADES)} {word}"
 
 
+def _by_value(table: dict[str, Mixture]) -> list[list[tuple[str, Mixture]]]:
+    """The words of a table with their mixtures, those of the same main value together."""
+    groups: dict[str, list[tuple[str, Mixture]]] = {}
+    for word, mixture in table.items():
+        groups.setdefault(max(mixture, key=mixture.__getitem__), []).append((word, mixture))
+    return list(groups.values())
+
+
 class _Filling:
     """The phrases of one caption; nouns, colours and pronouns are drawn once, so that it speaks of one person."""
 
-    def __init__(self, grammar: Grammar, slots: Sequence[str], length: float, colours: dict[str, str]):
+    def __init__(
+        self, grammar: Grammar, slots: Sequence[str], length: float, colours: dict[str, str], *, foreign: float
+    ):
         self.mixtures: dict[str, Mixture] = {slot: {} for slot in SLOTS}
         self._grammar = grammar
         self._rng = grammar.rng
@@ -194,6 +209,10 @@ class _Filling:
                 self._colour[slot] = grammar.shaded(word)
                 self.mixtures[slot] = dict(mixture)
         self._noun = {slot: self._draw_noun(slot) for slot in COLOUR_SLOTS}
+        self._foreign = {slot for slot in COLOUR_SLOTS if slot not in slots and self._chance(foreign)}
+        for slot in self._foreign:
+            thing = self._rng.choice(grammar.words.things)
+            self._noun[slot] = (thing, "are" if _is_plural(thing) else "is")
         pronouns = self._rng.choices(_PRONOUNS, weights=_PRONOUN_WEIGHTS)[0]
         self._pronouns = dict(zip(("she", "her", "has", "them"), pronouns, strict=True))
 
@@ -249,7 +268,12 @@ class _Filling:
 
     def _draw_length(self, slot: str, chance: float = 1.0) -> str:
         """A word for a length of the hair and a space, or nothing; a caption states one length."""
-        if slot != "hair" or self.mixtures["length"] or not self._chance(chance * self._length):
+        if (
+            slot != "hair"
+            or slot in self._foreign
+            or self.mixtures["length"]
+            or not self._chance(chance * self._length)
+        ):
             return ""
         word, value = self._rng.choice(list(self._grammar.words.lengths.items()))
         self.mixtures["length"] = {value: 1.0}
@@ -261,6 +285,8 @@ class _Filling:
     def _noun_phrase(self, slot: str) -> str:
         """ "long silky pink hair", "eyes of green", "hair the colour of coal"."""
         (noun, number), length = self._noun[slot], self._draw_length(slot)
+        if slot in self._foreign:
+            return f"{self._any_colour()} {noun}"
         if slot not in self._colour:
             return length + ("" if length else self._texture(slot, 0.8)) + noun
         if self._chance(self._grammar.likenesses):
@@ -275,6 +301,8 @@ class _Filling:
                 f"{verb} {colour}",
                 f"colored {colour}",
                 f"with a {colour} {tone}",
+                f"the color of {colour}",
+                f"the colour of {colour}",
             )
             return f"{noun} {self._rng.choice(behind)}"
         adjectives = [word for word in (length.strip(), self._texture(slot, 0.2).strip(), colour) if word]
@@ -301,6 +329,8 @@ class _Filling:
 
     def _predicate(self, slot: str) -> str:
         """ "pink", "short and pink", "pink as can be"."""
+        if slot in self._foreign:
+            return self._any_colour()
         if slot not in self._colour:
             return self._rng.choice(self._grammar.words.textures[slot])
         colour = self._colour[slot]
@@ -325,8 +355,7 @@ class _Filling:
     def _distractor(self) -> str:
         """A thing in a colour, sometimes with a size or a second colour: "a long crimson scarf"."""
         thing = self._rng.choice(self._grammar.words.things)
-        plural = thing.endswith("s") and not thing.endswith("ss")
-        article = "" if plural else self._rng.choice(("a ", "a ", "the ", f"{self._pronouns['her']} "))
+        article = "" if _is_plural(thing) else self._rng.choice(("a ", "a ", "the ", f"{self._pronouns['her']} "))
         size = self._rng.choice(_SIZES) + " " if self._chance(0.15) else ""
         if self._chance(0.1):
             return f"{article}{size}{thing}"
@@ -334,6 +363,10 @@ class _Filling:
             return f"{article}{size}{thing} in {self._any_colour()}"
         colour = self._any_colour() + (f" and {self._any_colour()}" if self._chance(0.08) else "")
         return f"{article}{size}{colour} {thing}"
+
+
+def _is_plural(thing: str) -> bool:
+    return thing.endswith("s") and not thing.endswith("ss")
 
 
 def with_typos(text: str, rng: random.Random, rate: float = 0.2) -> str:

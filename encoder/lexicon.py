@@ -2,7 +2,9 @@
 
 ``TRAIN`` is what the conditioning head is trained on; ``HELD_OUT`` shares no word with it and is what the head is
 measured on. Colours are listed under the value that is drawn for them; those that lie between two values are mixtures.
-American and British spellings are both here. The choices that could have gone another way:
+American and British spellings are both here. ``encoder.colours`` adds many more colours by their looks; a sixth of
+those is never trained on, to tell how well a word is read that nobody has listed. The choices that could have gone
+another way:
 
 - silver is gray, platinum alone lies between blonde and white; ginger, copper and rust are orange, auburn lies between
   brown and red; golden is blonde hair and yellow eyes; teal, cyan and turquoise are aqua; amber eyes lie between
@@ -13,7 +15,13 @@ American and British spellings are both here. The choices that could have gone a
 
 from __future__ import annotations
 
+import re
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from encoder import colours
+from encoder.captions import SLOTS
 
 Mixture = dict[str, float]
 """Values of one slot and their shares, which add up to 1."""
@@ -57,93 +65,87 @@ def _pure(table: dict[str, str]) -> dict[str, Mixture]:
 # Words that mean the same value in both slots.
 _BOTH = {
     "red": """crimson, ruby, ruby red, cherry, cherry red, scarlet, blood red, blood-red, fiery red, burgundy,
-        maroon, wine red, wine, wine-colored, cranberry, tomato red, flame red, candy-apple red, rose red, claret,
-        reddish, brick red, poppy red, crimson red, fire-engine red, strawberry red, strawberry, bloody, cinnabar,
-        sanguine, lava red, rouge, bordeaux, cardinal, rubies, scarlet red, red as fire, cherry-colored,
-        cardinal red, berry red, merlot, oxblood, fiery, blood""",
+        maroon, wine red, wine, wine-colored, cranberry, tomato red, flame red, candy-apple red, rose red,
+        claret, reddish, brick red, poppy red, crimson red, fire-engine red, strawberry red, strawberry, bloody,
+        cinnabar, sanguine, lava red, rouge, bordeaux, cardinal, rubies, scarlet red, red as fire,
+        cherry-colored, cardinal red, berry red, merlot, oxblood, fiery, blood, vermilion, vermillion, carmine,
+        garnet, currant, cayenne, pomegranate, fire-red, siren red""",
     "orange": """carrot, carrot orange, copper, coppery, pumpkin, pumpkin orange, burnt orange, sunset orange,
-        mandarin, copper-colored, tiger orange, fiery orange, marmalade, apricot, orangey, orange-ish, flame orange,
-        neon orange, papaya, tangerine, tangerine orange, mango, rust orange, amber orange, ginger orange, orangish,
-        sunset""",
+        mandarin, copper-colored, tiger orange, fiery orange, marmalade, apricot, orangey, orange-ish, flame
+        orange, neon orange, papaya, tangerine, tangerine orange, mango, rust orange, amber orange, ginger
+        orange, orangish, sunset, clementine, persimmon, pumpkin spice, paprika orange, ember""",
     "aqua": """cyan, turquoise, aquamarine, teal, blue-green, bluish green, greenish blue, seafoam, sea green,
         light cyan, dark teal, teal blue, aqua blue, bright cyan, dark cyan, tropical blue-green, aqua green,
-        light turquoise, turquoise blue, bluegreen, bright teal, teal green, green-blue, tiffany blue,
-        caribbean blue, dark turquoise, blue green, cyan blue""",
-    "gray": """grey, silver, silvery, ash gray, ashen, ash grey, steel, steel gray, steel-grey, stone gray,
-        iron gray, smoky, slate, slate gray, smoke gray, storm gray, grayish, greyish, lead-colored, dove gray,
-        cloudy gray, graphite, metallic gray, slate-grey, silver-colored, tin gray, moonlight silver, bright silver,
-        silver-gray, stormy, ash, ashy, cement gray, fog gray, mouse gray, silver grey, shiny silver,
-        moonlit silver, cool silver, pale silver, dark silver, ash-colored, smokey""",
-    "green": """emerald, emerald green, lime, lime green, forest green, moss green, mossy, grass green, leaf green,
-        pea green, olive, olive green, neon green, bottle green, pine green, apple green, pistachio, jade,
-        jade green, spring green, greenish, leafy green, forest, moss, jungle green, kelly green, avocado,
-        hunter green, sage green, sage, malachite, clover green, verdant, kiwi, evergreen, grassy, seaweed green,
-        emerald-colored, swamp green, celadon, peridot, dark emerald, pear green, army green, leaf, green apple,
-        jade-colored""",
-    "purple": """violet, lavender, lavender purple, lilac, mauve, grape, eggplant, orchid, royal purple, wisteria,
-        aubergine, purplish, deep violet, dark violet, heather, thistle purple, neon purple, purpley, byzantium,
-        ultraviolet, iris purple, plum, plum purple, lavender-colored, pale violet, imperial purple, jacaranda,
-        grape purple, bright violet, lilac purple, violet-colored, deep purple, light violet, dark lavender""",
+        light turquoise, turquoise blue, bluegreen, bright teal, teal green, green-blue, tiffany blue, caribbean
+        blue, dark turquoise, blue green, cyan blue, lagoon, verdigris, robin's egg blue, spearmint""",
+    "gray": """grey, silver, silvery, ash gray, ashen, ash grey, steel, steel gray, steel-grey, stone gray, iron
+        gray, smoky, slate, slate gray, smoke gray, storm gray, grayish, greyish, lead-colored, dove gray,
+        cloudy gray, graphite, metallic gray, slate-grey, silver-colored, tin gray, moonlight silver, bright
+        silver, silver-gray, stormy, ash, ashy, cement gray, fog gray, mouse gray, silver grey, shiny silver,
+        moonlit silver, cool silver, pale silver, dark silver, ash-colored, smokey, pewter, gunmetal,
+        salt-and-pepper, nickel, chrome, titanium""",
+    "green": """emerald, emerald green, lime, lime green, forest green, moss green, mossy, grass green, leaf
+        green, pea green, olive, olive green, neon green, bottle green, pine green, apple green, pistachio,
+        jade, jade green, spring green, greenish, leafy green, forest, moss, jungle green, kelly green, avocado,
+        hunter green, sage green, sage, malachite, clover green, verdant, kiwi, evergreen, grassy, seaweed
+        green, emerald-colored, swamp green, celadon, peridot, dark emerald, pear green, army green, leaf, green
+        apple, jade-colored, viridian, shamrock, fern, chlorophyll, juniper, basil, wasabi, matcha""",
+    "purple": """violet, lavender, lavender purple, lilac, mauve, grape, eggplant, orchid, royal purple,
+        wisteria, aubergine, purplish, deep violet, dark violet, heather, thistle purple, neon purple, purpley,
+        byzantium, ultraviolet, iris purple, plum, plum purple, lavender-colored, pale violet, imperial purple,
+        jacaranda, grape purple, bright violet, lilac purple, violet-colored, deep purple, light violet, dark
+        lavender, amethyst, mulberry, heliotrope, blackberry, boysenberry, tyrian purple, beetroot purple""",
     "pink": """rose, rosy, rose pink, hot pink, cherry blossom, cherry-blossom pink, sakura, sakura pink, blush,
-        pinkish, rose-coloured, bubblegum, baby pink, candy pink, cotton candy, pastel pink, bubblegum pink, peony,
-        shocking pink, salmon, pinky, dusty rose, rose-colored, neon pink, salmon pink, watermelon pink,
-        strawberry milk, barbie pink, cerise, shell pink, fuchsia, fuchsia pink, bubble-gum pink, blush pink, rosé,
-        candy floss, light rose, cherry blossom-colored, deep pink, tulip pink""",
-    "blue": """navy, navy blue, sapphire, sapphire blue, royal blue, ocean blue, midnight blue, ultramarine, azure,
-        azure blue, cobalt, electric blue, bluish, prussian blue, steel blue, deep-sea blue, indigo blue,
-        marine blue, sapphire-colored, azure-colored, lapis, blueberry, bright azure, ocean, sea blue, lapis lazuli,
-        cobalt blue, oxford blue, neon blue, river blue, arctic blue, dark navy""",
-    "black": """jet black, jet-black, ebony, obsidian, coal black, coal-black, ink black, pitch black, pitch-black,
-        jet, raven, onyx, onyx black, midnight black, night-black, raven black, blackish, black as coal, soot-black,
-        charcoal black, oil-black, coal, ebony black, ebon, blackest black, crow-black, licorice black, pure black,
-        ink-black, inky, inky black, raven-black, black as night, coal-colored, midnight""",
+        pinkish, rose-coloured, bubblegum, baby pink, candy pink, cotton candy, pastel pink, bubblegum pink,
+        peony, shocking pink, salmon, pinky, dusty rose, rose-colored, neon pink, salmon pink, watermelon pink,
+        strawberry milk, barbie pink, cerise, shell pink, fuchsia, fuchsia pink, bubble-gum pink, blush pink,
+        rosé, candy floss, light rose, cherry blossom-colored, deep pink, tulip pink, flamingo, carnation,
+        azalea, cherry pink, watermelon, taffy, rose quartz, petal pink, lychee pink""",
+    "blue": """navy, navy blue, sapphire, sapphire blue, royal blue, ocean blue, midnight blue, ultramarine,
+        azure, azure blue, cobalt, electric blue, bluish, prussian blue, steel blue, deep-sea blue, indigo blue,
+        marine blue, sapphire-colored, azure-colored, lapis, blueberry, bright azure, ocean, sea blue, lapis
+        lazuli, cobalt blue, oxford blue, neon blue, river blue, arctic blue, dark navy, cerulean, denim,
+        cornflower, delphinium, bluebell, peacock blue, nautical blue, yale blue""",
+    "black": """jet black, jet-black, ebony, obsidian, coal black, coal-black, ink black, pitch black,
+        pitch-black, jet, raven, onyx, onyx black, midnight black, night-black, raven black, blackish, black as
+        coal, soot-black, charcoal black, oil-black, coal, ebony black, ebon, blackest black, crow-black,
+        licorice black, pure black, ink-black, inky, inky black, raven-black, black as night, coal-colored,
+        midnight, sable, sooty, vantablack, onyx-black, tar black, gothic black, panther black, shadow black""",
     "brown": """chocolate, chocolate brown, chestnut, mahogany, hazelnut, coffee, coffee brown, caramel, tawny,
-        cocoa, brownish, mocha, mocha brown, earth-brown, nut brown, nut-brown, oak brown, cinnamon, chestnut brown,
-        coffee- colored, tan, russet brown, chocolate-colored, toffee, wood brown, maple brown, espresso,
-        bark brown, cinnamon brown, teak, brunette brown, milk-tea brown, beige, taupe, earthy brown, fawn,
-        dark chocolate, milk chocolate, chestnut-colored, caramel brown, sienna, mud brown, brown as chestnuts""",
-}
-_BOTH_HELD_OUT = {
-    "red": "vermilion, carmine, garnet",
-    "orange": "clementine, persimmon",
-    "aqua": "lagoon",
-    "gray": "pewter, gunmetal",
-    "green": "viridian, shamrock, fern",
-    "purple": "amethyst, mulberry",
-    "pink": "flamingo, carnation",
-    "blue": "cerulean, denim, cornflower",
-    "black": "sable, sooty",
-    "brown": "umber, walnut, sepia",
+        cocoa, brownish, mocha, mocha brown, earth-brown, nut brown, nut-brown, oak brown, cinnamon, chestnut
+        brown, coffee- colored, tan, russet brown, chocolate-colored, toffee, wood brown, maple brown, espresso,
+        bark brown, cinnamon brown, teak, brunette brown, milk-tea brown, beige, taupe, earthy brown, fawn, dark
+        chocolate, milk chocolate, chestnut-colored, caramel brown, sienna, mud brown, brown as chestnuts,
+        umber, walnut, sepia, pecan, cognac, truffle, fudge, nutmeg, dark oak, acorn, mink, sable brown, russet""",
 }
 _HAIR = {
-    "orange": "ginger, rusty, gingery, foxy orange, ginger-colored, rust-colored, rust",
+    "orange": """ginger, rusty, gingery, foxy orange, ginger-colored, rust-colored, rust, pumpkin-colored,
+        titian, strawberry ginger""",
     "white": """snow-white, snow white, snowy, snowy white, ivory, pure white, milky, milky white, alabaster,
-        chalk white, porcelain white, ghostly white, frost white, whitish, moon-white, cotton white, cloud white,
-        paper white, bone white, milk-white, white as snow, pearl, pearl white, pearly, snow-colored, ivory white,
-        bleached white""",
+        chalk white, porcelain white, ghostly white, frost white, whitish, moon-white, cotton white, cloud
+        white, paper white, bone white, milk-white, white as snow, pearl, pearl white, pearly, snow-colored,
+        ivory white, bleached white, frosty, chalky, sugar white, vanilla white, cloud-white, lily white, arctic
+        white, polar white""",
     "brown": "brunette, brunet, mousy, mousy brown, dark brunette, light brunette, ash brown",
-    "blonde": """blond, golden, gold, yellow, platinum blonde, platinum blond, sandy, sandy blonde, dirty blonde,
-        honey, flaxen, golden-blonde, honey blonde, ash blonde, sunny, sunny yellow, buttery, champagne,
+    "blonde": """blond, golden, gold, yellow, platinum blonde, platinum blond, sandy, sandy blonde, dirty
+        blonde, honey, flaxen, golden-blonde, honey blonde, ash blonde, sunny, sunny yellow, buttery, champagne,
         sunflower yellow, fair, lemon, honey-colored, gold-colored, flaxen blonde, golden blonde, butter blonde,
-        corn yellow, cornsilk, dandelion yellow, bleached blonde, yellowish, golden yellow, honey-blond,
-        bottle blonde, lemon yellow, canary yellow, sunlit gold, banana yellow, dark blonde, light blonde,
-        pale gold, blonde-ish, goldish""",
-}
-_HAIR_HELD_OUT = {
-    "white": "frosty, chalky",
-    "blonde": "straw-colored, wheat, straw",
+        corn yellow, cornsilk, dandelion yellow, bleached blonde, yellowish, golden yellow, honey-blond, bottle
+        blonde, lemon yellow, canary yellow, sunlit gold, banana yellow, dark blonde, light blonde, pale gold,
+        blonde-ish, goldish, straw-colored, wheat, straw, canary, mustard, champagne blonde, vanilla blonde,
+        caramel blonde, sun-kissed, sun-bleached, peroxide, peroxide blonde, bleach blonde, tow-colored,
+        towheaded, goldilocks gold, saffron, corn silk, icy blonde, cool blonde, warm blonde, platinum-blonde,
+        dishwater blonde, butterscotch, marigold, topaz""",
 }
 _EYES = {
-    "yellow": """golden, gold, golden yellow, honey, honey-colored, sunflower yellow, sunny, topaz, lemon,
-        gold- colored, pale gold, goldish, sunny yellow, saffron, dandelion, butterscotch, lemon yellow,
-        cat-like yellow, yellowish, bright gold, wolf-yellow, topaz yellow, amber yellow, blonde, sulfur yellow,
-        banana yellow, buttery yellow, gilded, lemony, golden-yellow, cat yellow, dark gold, marigold, topaz-colored""",
-    "gray": "white, milky white, pearl, ice gray, pale silver, misty gray",
+    "yellow": """golden, gold, golden yellow, honey, honey-colored, sunflower yellow, sunny, topaz, lemon, gold-
+        colored, pale gold, goldish, sunny yellow, saffron, dandelion, butterscotch, lemon yellow, cat-like
+        yellow, yellowish, bright gold, wolf-yellow, topaz yellow, amber yellow, blonde, sulfur yellow, banana
+        yellow, buttery yellow, gilded, lemony, golden-yellow, cat yellow, dark gold, marigold, topaz-colored,
+        mustard, citrine, canary, straw, wheat, corn yellow, egg-yolk yellow, flaxen, champagne, custard""",
+    "gray": "platinum, white, snow white, ivory, chalk, milky white, pearl, ice gray, pale silver, misty gray",
     "brown": "dark hazel, doe-brown, chestnut-brown, brandy",
     "blue": "baby blue, icy, ice-colored, bluest",
-}
-_EYES_HELD_OUT = {
-    "yellow": "mustard, citrine, canary",
 }
 _HAIR_MIXTURES: dict[str, Mixture] = {
     "platinum": {"blonde": 0.6, "white": 0.4},
@@ -176,6 +178,12 @@ _HAIR_MIXTURES: dict[str, Mixture] = {
     "beige blonde": {"blonde": 0.8, "brown": 0.2},
     "chartreuse": {"green": 0.7, "blonde": 0.3},
     "raspberry": {"pink": 0.5, "red": 0.5},
+    "amber": {"orange": 0.6, "blonde": 0.4},
+    "rose gold": {"pink": 0.6, "blonde": 0.4},
+    "blue-black": {"black": 0.7, "blue": 0.3},
+    "cherry cola": {"red": 0.6, "brown": 0.4},
+    "bronde": {"brown": 0.5, "blonde": 0.5},
+    "ice": {"blue": 0.5, "white": 0.5},
 }
 _EYE_MIXTURES: dict[str, Mixture] = {
     "amber": {"yellow": 0.6, "orange": 0.4},
@@ -206,6 +214,12 @@ _EYE_MIXTURES: dict[str, Mixture] = {
     "amber-colored": {"yellow": 0.6, "orange": 0.4},
     "hazel-colored": {"brown": 0.75, "green": 0.25},
     "raspberry": {"pink": 0.5, "red": 0.5},
+    "blue-gray": {"gray": 0.5, "blue": 0.5},
+    "grey-blue": {"gray": 0.4, "blue": 0.6},
+    "slate blue": {"blue": 0.7, "gray": 0.3},
+    "gray-green": {"green": 0.6, "gray": 0.4},
+    "cognac": {"brown": 0.6, "orange": 0.4},
+    "ice": {"blue": 0.7, "gray": 0.3},
 }
 
 _THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, coat, sweater, hoodie, blouse,
@@ -221,7 +235,14 @@ _THINGS = _words("""dress, shirt, skirt, ribbon, bow, hat, cap, scarf, jacket, c
     helmet, leaves, petals, clouds, ocean behind her, mountains, fog, smoke, fire, candle, window, frame, border,
     blanket, pillow, phone, pen, paint, wristband, bracelet, ring, watch, bandage, plaster, halo, magic circle,
     aura, glow, teeth, tongue, nose, hands, beard, moustache, hair slide, hair pin, scrunchie, raincoat,
-    leather jacket""")
+    leather jacket, cat ears, fox ears, bunny ears, crop top, leggings, high heels, slippers, bowtie, bow tie, lace,
+    ruffles, pajamas, suit, tuxedo, wedding dress, sundress, yukata, school uniform, sports car, train, bus, boat,
+    truck, bridge, tower, castle, tree, trees, rose, roses, sunflower, cherry tree, garden, field, sand,
+    beach, rain, storm, rainbow, sunrise, night sky, fish, horse, rabbit, fox, wolf, snake, dragon, teddy bear, toy,
+    doll, ball, kite, flag, banner, sign, poster, picture frame, vase, table, carpet, rug, bed, towel, plate, bowl,
+    bottle, glass of juice, tea, coffee, cookie, ice cream, cherry, strawberry, lemon, grapes, notebook, pencil,
+    crayon, laptop, camera, traffic light, neon sign, paper crane, gift box, wrapping paper, gemstone,
+    crystal, diamond ring, hair dye bottle, eyeglass frames, contact lens case""")
 _NEAR_THINGS = _words("""hair ornament, hair ribbon, hair bow, hair clip, hairband, hairclip, hairpin, hair tie,
     headband, hair flower, hair accessory, hair net, eyeshadow, eyeliner, eyelashes, eyebrows, eye patch, eyepatch,
     glasses, mascara, beard, hat, ribbon in the hair""")
@@ -232,47 +253,90 @@ _THINGS_HELD_OUT = _words("""gown, parasol, bandana, monocle, cravat, waistcoat,
     overalls, bench, parrot""")
 
 _LIKE = {
-    "red": "blood, fire, rubies, strawberries, roses, a ruby, cherries, wine, tomatoes, a rose, flames",
-    "orange": "carrots, pumpkins, a pumpkin, the setting sun, autumn leaves, a fox, marmalade, a carrot, oranges",
-    "aqua": "a tropical lagoon, shallow tropical water, turquoise stones, a swimming pool",
-    "gray": "ash, steel, storm clouds, smoke, stone, silver, concrete, rain clouds",
-    "green": "grass, emeralds, leaves, limes, the forest, spring leaves, moss, a meadow",
-    "purple": "lavender, grapes, violets, amethysts, lilacs, wisteria, eggplants",
-    "pink": "cherry blossoms, bubblegum, cotton candy, a flamingo, peonies, sakura petals",
-    "blue": "the ocean, sapphires, the sky, the sea, blueberries, cornflowers, a clear sky",
-    "black": "night, coal, ink, a raven, a raven's wing, ebony, midnight, a crow, tar",
-    "brown": "chocolate, coffee, chestnuts, earth, wood, caramel, hazelnuts, autumn bark",
+    "red": """blood, fire, rubies, strawberries, roses, a ruby, cherries, wine, tomatoes, a rose, flames,
+        embers, a sunset, poppies, lava, cherry wine, autumn maples, strawberry jam""",
+    "orange": """carrots, pumpkins, a pumpkin, the setting sun, autumn leaves, a fox, marmalade, a carrot,
+        oranges, apricots, a tangerine, flames at dusk, embers, peaches""",
+    "aqua": """a tropical lagoon, shallow tropical water, turquoise stones, a swimming pool, the caribbean sea,
+        a peacock, a shallow sea, a mermaid""",
+    "gray": """ash, steel, storm clouds, smoke, stone, silver, concrete, rain clouds, mist, fog, a wolf, pewter,
+        the moon""",
+    "green": """grass, emeralds, leaves, limes, the forest, spring leaves, moss, a meadow, an emerald, ferns,
+        jade, pine trees, a cat, clover, olives""",
+    "purple": """lavender, grapes, violets, amethysts, lilacs, wisteria, eggplants, plums, amethyst, orchids, a
+        violet, irises, twilight""",
+    "pink": """cherry blossoms, bubblegum, cotton candy, a flamingo, peonies, sakura petals, roses in spring,
+        carnations, candy, strawberry milk, a rose petal""",
+    "blue": """the ocean, sapphires, the sky, the sea, blueberries, cornflowers, a clear sky, a sapphire, the
+        night sky in summer, denim, deep water, a lake, forget-me-nots""",
+    "black": """night, coal, ink, a raven, a raven's wing, ebony, midnight, a crow, tar, the night, a black cat,
+        onyx, obsidian, soot, oil, licorice""",
+    "brown": """chocolate, coffee, chestnuts, earth, wood, caramel, hazelnuts, autumn bark, cocoa, walnuts, a
+        fawn, a doe, cinnamon, toffee, honeyed oak""",
 }
 _LIKE_HELD_OUT = {
-    "red": "blood oranges and poppies, lava",
-    "orange": "tangerines, a ripe mandarin",
+    "red": "blood oranges",
+    "orange": "ripe mandarins",
     "gray": "lead, a rainy sky",
-    "green": "jade, clover, pine needles",
-    "purple": "plums, irises in bloom",
-    "pink": "bubble gum, rose quartz",
-    "blue": "a summer sky, deep water, the pacific",
-    "black": "soot, onyx, a moonless night",
-    "brown": "cocoa, walnuts, tree bark",
+    "green": "pine needles, ivy",
+    "purple": "heather in bloom",
+    "pink": "rose quartz",
+    "blue": "a summer sky, the pacific",
+    "black": "a moonless night",
+    "brown": "tree bark",
 }
 
+BY_HAND = {
+    "hair": _pure(_BOTH) | _pure(_HAIR) | _HAIR_MIXTURES,
+    "eyes": _pure(_BOTH) | _pure(_EYES) | _EYE_MIXTURES,
+}
+"""The colour words of this file, which all train; they win over the names of ``colours.txt``."""
+
+
+def parts(words: Iterable[str]) -> set[str]:
+    """The single words of colour words, in the singular: "cherry blossoms" has "cherry" and "blossom"."""
+    return {part.removesuffix("s") for word in words for part in re.split(r"[\s-]", word)}
+
+
+_KNOWN = parts(word for slot in BY_HAND for word in [*BY_HAND[slot], *SLOTS[slot]]) | parts(
+    word for words in (_LIKE | _LIKE_HELD_OUT).values() for word in re.split(r",? ", words)
+)
+
+
+def _kept_back(part: str) -> bool:
+    """Whether a single word is one of the sixth that never trains, chosen by its checksum."""
+    return part not in _KNOWN and zlib.crc32(part.encode()) % 6 == 0
+
+
+def _named(slot: str, kept_back: bool) -> dict[str, Mixture]:
+    """The names of ``colours.txt`` that this file lacks, all of whose words were kept back, or none."""
+    return {
+        name: mixture
+        for name, mixture in colours.named(slot).items()
+        if name not in BY_HAND[slot] and all(_kept_back(part) == kept_back for part in parts([name]))
+    }
+
+
 TRAIN = Lexicon(
-    colours={
-        "hair": _pure(_BOTH) | _pure(_HAIR) | _HAIR_MIXTURES,
-        "eyes": _pure(_BOTH) | _pure(_EYES) | _EYE_MIXTURES,
-    },
+    colours={slot: BY_HAND[slot] | _named(slot, kept_back=False) for slot in BY_HAND},
     nouns={
         "hair": _nouns(
             """hair, ponytail, braid, bob, bun, hairstyle, head of hair, hairdo, fringe, topknot, mohawk,
                 side ponytail, shock of hair, hair color, hair colour, pixie cut, hime cut, ahoge, mane,
                 mane of hair, bob cut, lock of hair, mop of hair, side braid, chignon, updo, tress, buzz cut, haircut,
-                plait, afro, quiff, undercut, perm, bowl cut, crown of hair, tuft of hair, wig""",
+                plait, afro, quiff, undercut, perm, bowl cut, crown of hair, tuft of hair, wig, do, mop, crop, shag,
+                pompadour, beehive, bedhead, cowlick, forelock, french braid, fishtail braid, side bun, half updo, fro,
+                lob, weave, bed hair, mohican, top bun, hair tone, hair shade, hair tint""",
             """locks, tresses, curls, bangs, twintails, twin tails, pigtails, braids, strands, ringlets, waves,
-                strands of hair, hairs, drills, locks of hair, bunches, plaits, cornrows, wisps of hair""",
+                strands of hair, hairs, drills, locks of hair, bunches, plaits, cornrows, wisps of hair, spikes,
+                tendrils, space buns, odango, double buns, dreads, sideburns, hair drills, buns, corkscrews,
+                side bangs, blunt bangs""",
         ),
         "eyes": _nouns(
             """iris, eye color, eye colour, stare, look, pair of eyes, glance, eye, gaze, pair of irises, eye shade,
-                pair of orbs, glare, eye hue""",
-            "eyes, irises, pupils, eyeballs, eye colors, anime eyes, irides, orbs",
+                pair of orbs, glare, eye hue, eye tone, iris color, pair of lookers, eyeball""",
+            """eyes, irises, pupils, eyeballs, eye colors, anime eyes, irides, orbs, optics, contacts, lenses, two eyes,
+                lookers""",
         ),
     },
     lengths={
@@ -303,10 +367,7 @@ TRAIN = Lexicon(
 )  # fmt: skip
 
 HELD_OUT = Lexicon(
-    colours={
-        "hair": _pure(_BOTH_HELD_OUT) | _pure(_HAIR_HELD_OUT),
-        "eyes": _pure(_BOTH_HELD_OUT) | _pure(_EYES_HELD_OUT),
-    },
+    colours={slot: _named(slot, kept_back=True) for slot in BY_HAND},
     nouns={
         "hair": _nouns("coiffure, mullet, bouffant", "dreadlocks, hair strands, ponytails"),
         "eyes": _nouns("eye tint, eye colouring", "peepers, gazes"),

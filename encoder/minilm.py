@@ -84,6 +84,7 @@ class MiniLM:
 
     Attributes:
         folder: Where the model was loaded from.
+        layers: How many it has (6 in the bundled model).
         dim: The width of the token states and of the pooled embedding (384 in the bundled model).
         max_length: Longer texts are cut to this many tokens (256), the two special ones included.
         dtype: The arithmetic, torch.float32 or torch.float64.
@@ -99,6 +100,7 @@ class MiniLM:
         dtype: torch.dtype = torch.float32,
     ):
         self.folder = folder
+        self.layers = shape.layers
         self.dim = shape.width
         self.max_length = max_length
         self.dtype = dtype
@@ -128,6 +130,11 @@ class MiniLM:
         if not (folder / _TOKENIZER).is_file():
             raise InputError(f"{folder / _TOKENIZER}: no such file; restore it")
         return cls(folder, shape, _map_tensors(folder / _WEIGHTS, shape), max_length=max_length, dtype=dtype)
+
+    def layer_tensors(self, first: int) -> dict[str, torch.Tensor]:
+        """The tensors of the layers from ``first`` on, by their names in the file."""
+        names = tuple(f"encoder.layer.{i}." for i in range(first, self.layers))
+        return {name: tensor for name, tensor in self._tensors.items() if name.startswith(names)}
 
     def with_tensors(self, tensors: dict[str, torch.Tensor]) -> MiniLM:
         """This model with other values for some of its tensors, by their names in the file: fine-tuned layers."""
@@ -213,31 +220,57 @@ class MiniLM:
     @torch.no_grad()
     def _states(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """BERT on a batch of token ids: states (N, T, width) and mask (N, T)."""
-        N, T = len(ids), max(map(len, ids), default=0)
-        padded = torch.zeros(N, T, dtype=torch.long)
-        mask = torch.zeros(N, T, dtype=torch.bool)
-        for row, (length, tokens) in enumerate((len(tokens), tokens) for tokens in ids):
-            padded[row, :length] = torch.tensor(tokens)
-            mask[row, :length] = True
+        padded, mask = pad(ids)
+        x = self.embed(padded)
+        for i in range(self.layers):
+            x = self.layer(i, x, mask)
+        return x, mask
 
+    def embed(self, ids: torch.Tensor) -> torch.Tensor:
+        """What enters the first layer: token ids (N, T) -> (N, T, width)."""
         word, position, token_type = (self._tensors[f"embeddings.{name}_embeddings.weight"] for name in _EMBEDDINGS)
         # Rows are converted after the look-up: the table of words is two thirds of the file and mostly unused.
-        x = word[padded].to(self.dtype) + position[:T].to(self.dtype) + token_type[0].to(self.dtype)  # (N, T, width)
-        x = self._norm(x, self._affine("embeddings.LayerNorm"))
-        for layer in self._layers:
-            query, key, value = (self._split_heads(F.linear(x, *layer[name])) for name in ("query", "key", "value"))
-            attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
-            attended = attended.transpose(1, 2).flatten(2)  # (N, heads, T, width / heads) -> (N, T, width)
-            x = self._norm(x + F.linear(attended, *layer["attended"]), layer["attended_norm"])
-            inner = F.gelu(F.linear(x, *layer["inner"]))
-            x = self._norm(x + F.linear(inner, *layer["outer"]), layer["outer_norm"])
-        return x, mask
+        x = word[ids].to(self.dtype) + position[: ids.shape[1]].to(self.dtype) + token_type[0].to(self.dtype)
+        return self._norm(x, self._affine("embeddings.LayerNorm"))
+
+    def layer(self, i: int, x: torch.Tensor, mask: torch.Tensor, *, tokens: int | None = None) -> torch.Tensor:
+        """One layer of BERT, which gradients pass through.
+
+        Args:
+            i: Its number, from 0.
+            x: The states before it, (N, T, width).
+            mask: (N, T), True on the tokens of the texts.
+            tokens: Give the states of the first so many tokens alone; all by default.
+
+        Returns:
+            The states behind it, (N, ``tokens``, width).
+        """
+        weights = self._layers[i]
+        key, value = (self._split_heads(F.linear(x, *weights[name])) for name in ("key", "value"))
+        x = x[:, :tokens]
+        query = self._split_heads(F.linear(x, *weights["query"]))
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask[:, None, None, :])
+        attended = attended.transpose(1, 2).flatten(2)  # (N, heads, T, width / heads) -> (N, T, width)
+        x = self._norm(x + F.linear(attended, *weights["attended"]), weights["attended_norm"])
+        inner = F.gelu(F.linear(x, *weights["inner"]))
+        return self._norm(x + F.linear(inner, *weights["outer"]), weights["outer_norm"])
 
     def _split_heads(self, x: torch.Tensor) -> torch.Tensor:
         return x.unflatten(2, (self._shape.heads, -1)).transpose(1, 2)  # (N, T, width) -> (N, heads, T, width / heads)
 
     def _norm(self, x: torch.Tensor, affine: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return F.layer_norm(x, (self.dim,), *affine, eps=self._shape.eps)
+
+
+def pad(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids of N texts as one tensor (N, T), T those of the longest, and the mask (N, T) that is True on them."""
+    N, T = len(ids), max(map(len, ids), default=0)
+    padded = torch.zeros(N, T, dtype=torch.long)
+    mask = torch.zeros(N, T, dtype=torch.bool)
+    for row, tokens in enumerate(ids):
+        padded[row, : len(tokens)] = torch.tensor(tokens)
+        mask[row, : len(tokens)] = True
+    return padded, mask
 
 
 def _read_json(path: Path) -> Any:

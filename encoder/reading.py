@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
-from encoder import lexicon
-from encoder.captions import SLOTS, Attributes
+from encoder.captions import COLOUR_SLOTS, SLOTS, Attributes
 
 if TYPE_CHECKING:
     import torch
@@ -61,24 +61,24 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """
     if all(reading.value is None for reading in readings):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
-    colours = [reading for reading in readings if reading.slot in _COLOURS and reading.value]
+    colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and reading.value]
     return [line for reading in colours if (line := _colour_warning(text, reading, colours))]
 
 
 def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
     value, noun = reading.value, reading.slot.removesuffix("s")
-    known = _COLOURS[reading.slot]
-    nouns = list(_NOUNS[reading.slot].finditer(text.lower()))
+    written = list(_WRITTEN[str(value)].finditer(text.lower()))
+    if written and sum(other.value == value for other in colours) == 1:
+        return None
+    words = _words(reading.slot)
+    nouns = list(words.noun.finditer(text.lower()))
 
     def gap(word: re.Match[str]) -> int:
         """Letters between a word and the nearest noun of the slot."""
         return min((max(other.start() - word.end(), word.start() - other.end()) for other in nouns), default=0)
 
-    written = list(_WRITTEN[str(value)].finditer(text.lower()))
-    if written and sum(other.value == value for other in colours) == 1:
-        return None
-    found = [word for word in _WORDS[reading.slot].finditer(text.lower()) if not _WRITTEN[str(value)].search(word[0])]
-    foreign = [word for word in found if value in known[word[0]]]
+    found = [word for word in words.colour.finditer(text.lower()) if not _WRITTEN[str(value)].search(word[0])]
+    foreign = [word for word in found if value in words.colours[word[0]]]
     foreign = foreign or [word for word in found if word[0] not in SLOTS[reading.slot]]
     nearest = min(foreign, key=gap, default=None)
     if written and (nearest is None or min(map(gap, written)) <= gap(nearest)):
@@ -100,19 +100,30 @@ def _any_of(words: Iterable[str], end: str = r"(?![a-z])") -> re.Pattern[str]:
     return re.compile(r"(?<![a-z])(?:" + "|".join(map(re.escape, longest_first)) + ")" + end)
 
 
-_COLOURS = {
-    slot: lexicon.TRAIN.colours[slot] | lexicon.HELD_OUT.colours[slot] | {value: {value: 1.0} for value in SLOTS[slot]}
-    for slot in ("hair", "eyes")
-}
-_COLOURS["hair"] |= lexicon.NOMINALS
-_WORDS = {slot: _any_of(words) for slot, words in _COLOURS.items()}
-_NOUNS = {
-    slot: _any_of([noun for half in (lexicon.TRAIN, lexicon.HELD_OUT) for noun, _ in half.nouns[slot]], end="")
-    for slot in _COLOURS
-}
+@dataclass(frozen=True)
+class _Words:
+    """The words of one slot: those for its colours, and its nouns."""
+
+    colours: dict[str, dict[str, float]]
+    colour: re.Pattern[str]
+    noun: re.Pattern[str]
+
+
+@cache
+def _words(slot: str) -> _Words:
+    from encoder import lexicon  # at need: most texts use the colours of the vocabulary, and need no other word
+
+    halves = (lexicon.TRAIN, lexicon.HELD_OUT)
+    colours = halves[0].colours[slot] | halves[1].colours[slot] | {value: {value: 1.0} for value in SLOTS[slot]}
+    if slot == "hair":
+        colours |= lexicon.NOMINALS
+    nouns = [noun for half in halves for noun, _ in half.nouns[slot]]
+    return _Words(colours, _any_of(colours), _any_of(nouns, end=""))
+
+
 _WRITTEN = {
     value: _any_of([value, *(word for word, meant in _SPELLINGS.items() if meant == value)], end="")
-    for slot in _COLOURS
+    for slot in COLOUR_SLOTS
     for value in SLOTS[slot]
 }
 """A value as a word, or at the head of one: "reddish", "pinkhair"."""

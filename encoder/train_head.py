@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -28,7 +27,7 @@ from encoder import ENCODER_DIR, HEAD_DIR, grammar
 from encoder.captions import normalise
 from encoder.errors import InputError
 from encoder.head import DENSE, DIM, INDEX, TUNED
-from encoder.minilm import MiniLM
+from encoder.minilm import MiniLM, pad
 from encoder.precision import autocast
 
 _TOKENIZER_FILES = (
@@ -52,6 +51,7 @@ class HeadConfig:
         frozen: The lowest layers, which stay as published, as do the embeddings.
         lr_layers: Peak learning rate of the fine-tuned layers.
         lr_linear: Peak learning rate of the new linear map.
+        dropout: Of the states that enter the fine-tuned layers.
         weight_decay: Of AdamW.
         seed: Of everything random.
     """
@@ -61,6 +61,7 @@ class HeadConfig:
     frozen: int = 3
     lr_layers: float = 2e-4
     lr_linear: float = 1e-3
+    dropout: float = 0.1
     weight_decay: float = 0.01
     seed: int = 0
 
@@ -68,15 +69,15 @@ class HeadConfig:
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
     canonical = grammar.canonical()
-    grammars = [grammar.Grammar(rng, plain=plain, common_nouns=0.45) for plain in (0.2, 0.5, 0.8)]
+    grammars = [grammar.Grammar(rng, plain=plain, common_nouns=0.45, foreign=0.5) for plain in (0.1, 0.4, 0.7)]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
-        if rng.random() < 0.08:
+        if rng.random() < 0.06:
             caption = rng.choice(canonical)
         else:
             source = rng.choice(grammars)
-            slots = rng.choices(stated, weights=(60, 13, 13, 14))[0]
-            if len(slots) < 2 and rng.random() < 0.35:  # a form that speaks of hair and eyes, but states one or none
+            slots = rng.choices(stated, weights=(56, 13, 13, 18))[0]
+            if len(slots) < 2 and rng.random() < 0.45:  # a form for both colours, of which it states one or none
                 caption = source.fill(rng.choice(source.forms.both), slots, length=0.3, framed=0.3)
             else:
                 caption = source.caption(slots, length=0.3, framed=0.35)
@@ -106,17 +107,17 @@ class Head:
 def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
     """Train a head on the sentence-transformer in the folder ``base``; the same on every run with as many threads."""
     from tqdm import tqdm
-    from transformers import BertModel, logging
 
-    logging.set_verbosity_error()  # or it reports that BERT's pooler, which nothing uses, is left out
     torch.manual_seed(config.seed)
-    bert: Any = BertModel.from_pretrained(base, add_pooling_layer=False, local_files_only=True).train()
-    linear = torch.nn.Linear(bert.config.hidden_size, DIM)
+    published = MiniLM.load(base)
+    layers = {
+        name: tensor.float().clone().requires_grad_() for name, tensor in published.layer_tensors(config.frozen).items()
+    }
+    model = published.with_tensors(layers)
+    linear = torch.nn.Linear(model.dim, DIM)
     torch.nn.init.constant_(linear.bias, -2.0)  # most values are not stated
-    bert.requires_grad_(False)
-    tuned = bert.encoder.layer[config.frozen :].requires_grad_(True)
     groups = [
-        {"params": list(tuned.parameters()), "lr": config.lr_layers},
+        {"params": list(layers.values()), "lr": config.lr_layers},
         {"params": list(linear.parameters()), "lr": config.lr_linear},
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=config.weight_decay)
@@ -124,27 +125,32 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
         optimizer, lambda step: min(1.0, step / 100) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
     )
 
-    batches = _batches(config, MiniLM.load(base))
+    batches = _batches(config, model)
     interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
     bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
     for step in bar:
         ids, mask, targets = next(batches)
         with autocast():
-            states = bert(input_ids=ids, attention_mask=mask).last_hidden_state  # (N, T, width)
-            logits = linear(states[:, 0])
+            with torch.no_grad():
+                x = model.embed(ids)
+                for i in range(config.frozen):
+                    x = model.layer(i, x, mask)  # (N, T, width)
+            x = F.dropout(x, config.dropout)
+            for i in range(config.frozen, model.layers):
+                x = model.layer(i, x, mask, tokens=1 if i == model.layers - 1 else None)
+            logits = linear(x[:, 0])  # (N, 25)
         loss = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="sum") / len(targets)
         if not math.isfinite(loss.item()):
             raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([*tuned.parameters(), *linear.parameters()], 1.0)
+        torch.nn.utils.clip_grad_norm_([*layers.values(), *linear.parameters()], 1.0)
         optimizer.step()
         schedule.step()
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
 
-    names = tuple(f"encoder.layer.{i}." for i in range(config.frozen, len(bert.encoder.layer)))
-    layers = {name: tensor.half() for name, tensor in bert.state_dict().items() if name.startswith(names)}
-    return Head(layers, linear.weight.detach(), linear.bias.detach())
+    halves = {name: tensor.detach().half() for name, tensor in layers.items()}
+    return Head(halves, linear.weight.detach(), linear.bias.detach())
 
 
 def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -159,9 +165,7 @@ def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tens
         rng.shuffle(starts)
         for start in starts:
             rows = order[start : start + config.batch_size]
-            padded = torch.nn.utils.rnn.pad_sequence([torch.tensor(ids[i]) for i in rows], batch_first=True)
-            mask = torch.arange(padded.shape[1]) < torch.tensor([[len(ids[i])] for i in rows])
-            yield padded, mask.long(), torch.stack([pool[i].target for i in rows])
+            yield *pad([ids[i] for i in rows]), torch.stack([pool[i].target for i in rows])
 
 
 def save(head: Head, folder: Path, base: Path = ENCODER_DIR) -> None:
@@ -222,7 +226,7 @@ def main() -> None:
     from encoder.evaluate_head import print_table
     from encoder.head import HeadEncoder
 
-    config = HeadConfig(steps=args.steps, seed=args.seed)
+    config = HeadConfig(steps=args.steps, seed=args.seed, frozen=args.frozen)
     start = time.time()
     save(train(config), args.out)
     print(f"trained in {(time.time() - start) / 60:.1f} min; saved in {args.out}")

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from encoder import forms, grammar, lexicon
-from encoder.captions import SLOTS, canonical_captions
-from encoder.grammar import COLOUR_SLOTS, Grammar
+from encoder.captions import COLOUR_SLOTS, SLOTS, canonical_captions
+from encoder.grammar import Grammar
 
 STATED = [("hair", "eyes"), ("hair",), ("eyes",), ()]
 
@@ -42,6 +42,18 @@ def test_the_stated_colour_is_in_the_text():
         assert "red" in caption.text
         assert caption.mixtures["hair"] == {"aqua": 1.0}
         assert caption.mixtures["eyes"] == {"red": 1.0}
+
+
+def test_another_thing_in_a_colour_states_nothing():
+    source = Grammar(random.Random(0), foreign=1.0)
+    caption = source.fill("{H} and {E}", ("hair",), length=1.0)
+    assert caption.mixtures["hair"]
+    assert not caption.mixtures["eyes"]
+    assert any(caption.text.endswith(thing) for thing in lexicon.TRAIN.things)
+    caption = source.fill("the {hn} {his} {h}", (), length=1.0)
+    assert not any(caption.mixtures.values())
+    assert any(thing in caption.text for thing in lexicon.TRAIN.things)
+    assert "hair" in source.fill("{her} hair is {h}", ()).text  # where the form itself says hair, nothing is replaced
 
 
 def test_a_length_is_stated_only_in_words_of_that_length():
@@ -78,6 +90,14 @@ def test_held_out_words_are_not_trained_on_even_inside_longer_names(slot: str):
     assert not parts(held_out.colours[slot]) & parts([*train.colours[slot], *grammar.PLAIN[slot]])
     assert not {noun for noun, _ in held_out.nouns[slot]} & {noun for noun, _ in train.nouns[slot]}
     assert not set(held_out.things) & set(train.things)
+
+
+@pytest.mark.parametrize("slot", COLOUR_SLOTS)
+def test_some_listed_colours_are_kept_back_and_none_that_is_written_by_hand(slot: str):
+    train, held_out = lexicon.TRAIN.colours[slot], lexicon.HELD_OUT.colours[slot]
+    assert 40 < len(held_out) < len(train) / 6
+    assert len({max(mixture, key=mixture.__getitem__) for mixture in held_out.values()}) >= 9
+    assert lexicon.BY_HAND[slot].items() <= train.items()
 
 
 @pytest.mark.parametrize("half", [lexicon.TRAIN, lexicon.HELD_OUT], ids=["train", "held out"])

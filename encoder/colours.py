@@ -1,0 +1,117 @@
+"""What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
+
+``colours.txt`` lists the names, "teal #029386"; ``encoder.lexicon`` says what it says by hand, and takes the rest from
+here. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
+since people name a colour by its hue first.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from encoder.captions import SLOTS
+
+NAMES = Path(__file__).with_name("colours.txt")
+
+_PROTOTYPES = {
+    "red": "#ff0000 #d01020 #b22222 #8b0000 #dc143c #6d0a1a #e8403c #9e1b32 #c0392b #802030 #b02848",
+    "orange": "#ff7f00 #ff5f1f #ffa040 #f28500 #c85a17 #ff8c55 #fdaa48 #e06a20 #a8481c #c07030 #e87848",
+    "aqua": "#00ffff #40e0d0 #20b2aa #008b8b #7fffd4 #5fc9c9 #00a8b0 #a0e8e4 #13eac9 #2a7f82 #014d4e",
+    "gray": "#808080 #a9a9a9 #c0c0c0 #606468 #d0d0d4 #8f8a86 #9aa3ab #787c84 #b2aca6 #50545a #6b6660 #70808f #404346",
+    "green": """#00a000 #32cd32 #7cfc00 #228b22 #6b8e23 #556b2f #98fb98 #013220 #2e8b57 #8fbc8f #00ff7f #a8c060
+        #90b040 #3c5a34 #a0c8a0 #bfff00 #708238 #5a8f6a #b8d890 #006040 #cfe8b0 #50c878 #3cb371 #1c4c3c""",
+    "purple": """#800080 #8a2be2 #9370db #b890d8 #4b0082 #b57edc #5b3060 #8050a0 #c060d0 #d0b0e8 #9a7090 #6a4a7c
+        #bf77f6 #702050 #a08cb0 #dda0f0 #341040""",
+    "pink": """#ffc0cb #ff69b4 #ff1493 #f7a1b5 #fa8072 #e75480 #de5d83 #ffb0d8 #f4c2c2 #e0709a #d8a0a8 #ff7090 #c84a7a
+        #cb0162 #fcd8e0""",
+    "blue": """#0000ff #1e50c8 #000080 #4169e1 #6495ed #7ab8e8 #1c3f6e #5b84b1 #1f75fe #90c0f8 #4682b4 #87aacc #2a52be
+        #b0d0f0 #3a5a80 #191970 #01153e #1a5f8f #d0e8ff #4aa8f8""",
+    "black": "#000000 #101010 #1c1a1c #10141c #2a2624 #202024 #1a1410 #28282c",
+    "brown": """#8b4513 #5c3317 #a0622d #7b3f00 #4b2e20 #b5835a #6f4e37 #987654 #c19a6b #3d1f10 #80604a #b06840 #6b4423
+        #964b2a #a57c50 #7a3a20 #341c02""",
+    "white": "#ffffff #f5f5f5 #fffaf0 #f4f4f8 #f8f4e8",
+    "blonde": """#f5e08a #e6c35c #ffd700 #d9b978 #f0e2b6 #faf0be #e8d49a #dcc088 #f0d060 #d4a830 #f8e080 #f8e8a8""",
+    "yellow": "#ffff00 #ffd700 #e8c820 #fff44f #ffff66 #d4a017 #ffef80 #c8b020 #ffc820 #fff8a0 #cfe000",
+}
+"""What each colour looks like, in the tones that people call by its name."""
+
+_NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "yellow"}}
+"""For the colours that a slot lacks, the one that is drawn."""
+
+_SPELLINGS = {"grey": "gray", "blond": "blonde"} | {hue: hue for hue in _PROTOTYPES}
+_PURE = 0.8  # a share that is taken for the whole
+_CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
+
+
+def _oklab(colours: list[str]) -> np.ndarray:
+    """The OKLab coordinates of N colours, "#rrggbb": (N, 3), the lightness at 0.6 of its weight."""
+    rgb = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_lms = [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+    to_lab = [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+    return np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab) * (0.6, 1, 1)
+
+
+def _value(slot: str, hue: str) -> str:
+    return _NEAREST[slot].get(hue, hue)
+
+
+def mixtures(slot: str, colours: list[str]) -> list[dict[str, float]]:
+    """What each of N colours, "#rrggbb", is drawn as: values of a slot and their shares; none where it is no one's.
+
+    The shares of the two nearest values fall with the square of the distance to the nearest of their tones.
+    """
+    tones = [(_value(slot, hue), tone) for hue, tones in _PROTOTYPES.items() for tone in tones.split()]
+    values = SLOTS[slot]
+    lab, tone_lab = _oklab(colours), _oklab([tone for _, tone in tones])
+    distances = np.linalg.norm(lab[:, None] - tone_lab, axis=2)  # (N, tones)
+    owner = np.array([values.index(value) for value, _ in tones])
+    by_value = np.stack([distances[:, owner == i].min(1) for i in range(len(values))], 1) + 1e-3  # (N, values)
+    found: list[dict[str, float]] = []
+    for row in by_value:
+        first, second, third = row.argsort()[:3]
+        share = float(round(1 / (1 + (row[first] / row[second]) ** 2), 2))
+        if row[third] < _CLOSE * row[first]:
+            found.append({})
+        elif share >= _PURE:
+            found.append({values[first]: 1.0})
+        else:
+            found.append({values[first]: share, values[second]: round(1 - share, 2)})
+    return found
+
+
+@functools.cache
+def named(slot: str) -> dict[str, dict[str, float]]:
+    """The names of ``colours.txt`` with what they are drawn as in a slot.
+
+    A name that ends in a plain colour is that colour, however it looks ("dusty blue"); where another one stands before
+    it, both have a share ("greenish brown").
+    """
+    lines = [line for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
+    names, colours = zip(*(line.rsplit(" ", 1) for line in lines), strict=True)
+    table = dict(zip(names, mixtures(slot, list(colours)), strict=True))
+    for name in names:
+        *before, last = name.split()
+        if last in _SPELLINGS:
+            value = _value(slot, _SPELLINGS[last])
+            others = [_value(slot, hue) for word in before if (hue := _hue(word)) and _value(slot, hue) != value]
+            if {value, *others} != {"blue", "green"}:  # which make a colour of their own
+                table[name] = {value: 0.7, others[-1]: 0.3} if others else {value: 1.0}
+    return {name: mixture for name, mixture in table.items() if mixture}
+
+
+def _hue(word: str) -> str | None:
+    """The plain colour in "green", "greenish" or "greeny"."""
+    stem = word.removesuffix("ish").removesuffix("y") if len(word) > 4 else word
+    return _SPELLINGS.get(stem) or _SPELLINGS.get(stem + "e") or _SPELLINGS.get(stem[:-1])

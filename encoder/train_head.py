@@ -56,10 +56,10 @@ class HeadConfig:
         seed: Of everything random.
     """
 
-    steps: int = 2000
+    steps: int = 2400
     batch_size: int = 64
     frozen: int = 3
-    lr_layers: float = 2e-4
+    lr_layers: float = 3e-4
     lr_linear: float = 1e-3
     dropout: float = 0.1
     weight_decay: float = 0.01

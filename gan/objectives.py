@@ -1,15 +1,13 @@
 """Training objectives, side by side. To add one, write a class here and decorate it with its key.
 
 An objective is two losses, both minimised, and at times a penalty. ``D.features`` runs once per image: the right and
-the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1], ``c`` and ``c_wrong`` ``(N, c_dim)``: the
-condition of the real image, and one that states another colour of hair, of eyes or of both. The fake of row ``i`` is
-drawn for ``c[i]``.
+the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1]; the fake of row ``i`` is drawn for ``c[i]``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +30,41 @@ def register(name: str) -> Callable[[type[Objective]], type[Objective]]:
     return add
 
 
+class Batch(NamedTuple):
+    """N real images and the texts they are shown under.
+
+    Attributes:
+        real: The images, ``(N, 3, 64, 64)`` in [-1, 1].
+        c: The condition of each, ``(N, c_dim)``.
+        c_wrong: A condition that states another colour of hair, of eyes or of both, ``(N, c_dim)``.
+        labels: What the right text states, int64 ``(N, 3)`` as in ``Attributes.indices``; 0 is unstated.
+    """
+
+    real: Tensor
+    c: Tensor
+    c_wrong: Tensor
+    labels: Tensor
+
+    def halfway(self, n: int) -> Batch:
+        """The first ``n`` under texts half-way between the right and the wrong one, which state nothing for certain."""
+        real, c, c_wrong, labels = (value[:n] for value in self)
+        return Batch(real, torch.lerp(c, c_wrong, 0.5), c_wrong, torch.zeros_like(labels))
+
+
+class Scores(NamedTuple):
+    """The three scores ``(N,)`` of a batch: D(x, c), D(G, c) and D(x, c_wrong)."""
+
+    right: Tensor
+    drawn: Tensor
+    wrong: Tensor
+
+
+def score_pairs(D: ImageTextDiscriminator, batch: Batch, real_features: Tensor, fake_features: Tensor) -> Scores:
+    """Score the real images under their text, the fakes under it, and the real images under a wrong one."""
+    right, wrong = D.score(real_features, batch.c), D.score(real_features, batch.c_wrong)
+    return Scores(right, D.score(fake_features, batch.c), wrong)
+
+
 class Objective:
     """What the loop asks of an objective.
 
@@ -46,19 +79,15 @@ class Objective:
     def check(self, D: nn.Module) -> None:
         """Raises ``InputError`` where the discriminator cannot serve this objective."""
 
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """The scalar that the discriminator minimises; ``fake`` carries no gradient."""
         raise NotImplementedError
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """The scalar that the generator minimises, while the weights of D are frozen."""
         raise NotImplementedError
 
-    def penalty(self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+    def penalty(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float) -> Tensor:
         """A scalar added to the discriminator's loss, computed in float32; ``gamma`` is its weight."""
         raise NotImplementedError
 
@@ -71,20 +100,14 @@ class GanCls(Objective):
     The generator's loss is the non-saturating one.
     """
 
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
-        real_features = D.features(real)
-        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
-        drawn = D.score(D.features(fake), c)
+        right, drawn, wrong = score_pairs(D, batch, D.features(batch.real), D.features(fake))
         return (F.softplus(-right) + 0.5 * (F.softplus(drawn) + F.softplus(wrong))).mean()
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(G, c))``."""
-        return F.softplus(-D.score(D.features(fake), c)).mean()
+        return F.softplus(-D(fake, batch.c)).mean()
 
 
 @register("r3gan")
@@ -104,30 +127,24 @@ class R3Gan(Objective):
         """Refuses batch normalisation: under it the gradient of one image's score belongs to the whole batch."""
         refuse_batch_norm(D, "r3gan")
 
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``sp(D(G, c) - D(x, c)) + sp(D(x, c_wrong) - D(x, c)) / 2``, sp the softplus."""
-        real_features = D.features(real)
-        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
-        drawn = D.score(D.features(fake), c)
+        right, drawn, wrong = score_pairs(D, batch, D.features(batch.real), D.features(fake))
         return (F.softplus(drawn - right) + self.mismatch_weight * F.softplus(wrong - right)).mean()
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``sp(D(x, c) - D(G, c)) + sp(D(G, c_wrong) - D(G, c)) / 2``."""
         with torch.no_grad():
-            right = D.score(D.features(real), c)
+            right = D(batch.real, batch.c)
         fake_features = D.features(fake)
-        drawn, wrong = D.score(fake_features, c), D.score(fake_features, c_wrong)
+        drawn, wrong = D.score(fake_features, batch.c), D.score(fake_features, batch.c_wrong)
         return (F.softplus(right - drawn) + self.mismatch_weight * F.softplus(wrong - drawn)).mean()
 
-    def penalty(self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+    def penalty(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float) -> Tensor:
         """R1 + R2: ``gamma / 2 * (E |grad D(x, c)|^2 + E |grad D(G, c)|^2)``, the gradient by the image."""
-        n = max(1, len(real) // self.penalty_share)
-        images = torch.cat([real[:n], fake[:n]])
-        squared = squared_gradient(D, images, torch.cat([c[:n], c[:n]]))
+        n = max(1, len(fake) // self.penalty_share)
+        images, c = torch.cat([batch.real[:n], fake[:n]]), batch.c[:n].repeat(2, 1)
+        squared = squared_gradient(D, images, c)
         return gamma * squared.mean()  # the mean over both halves is half the sum of their means
 
 

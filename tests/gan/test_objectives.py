@@ -5,14 +5,14 @@ import torch
 from torch import nn
 
 from encoder.errors import InputError
-from gan.networks import ARCHITECTURES, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES, Objective, squared_gradient
+from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
+from gan.objectives import OBJECTIVES, Batch, Objective, squared_gradient
 
 LN3 = math.log(3)  # the sigmoid of it is 3/4, of its negative 1/4
 RIGHT, WRONG = 0, 1
 
 
-class KnownScores(nn.Module):
+class KnownScores(ImageTextDiscriminator):
     """Scores by (image, text); an image is filled with its number, 0 real and 1 fake; counts the feature passes."""
 
     def __init__(self, scores: list[list[float]]) -> None:
@@ -28,11 +28,16 @@ class KnownScores(nn.Module):
         return self.table[features.long(), c[:, 0].long()]
 
 
-def inputs(n: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(real, fake, c, c_wrong) for ``KnownScores``."""
+def inputs(n: int = 2) -> tuple[Batch, torch.Tensor]:
+    """A batch and fakes for ``KnownScores``."""
     image = torch.ones(n, 3, 64, 64)
     text = torch.ones(n, 1)
-    return 0 * image, 1 * image, RIGHT * text, WRONG * text
+    return Batch(0 * image, RIGHT * text, WRONG * text, torch.zeros(n, 3, dtype=torch.int64)), 1 * image
+
+
+def batch_of(real: torch.Tensor, c: torch.Tensor) -> Batch:
+    """A batch whose wrong texts and labels do not matter."""
+    return Batch(real, c, c, torch.zeros(len(c), 3, dtype=torch.int64))
 
 
 SCORES = [[LN3, -LN3], [0.0, -LN3]]  # real: right text, wrong text; fake: right text, wrong text
@@ -85,6 +90,17 @@ def test_losses_stay_finite_at_extreme_scores(key) -> None:
         assert D.table.grad.isfinite().all()
 
 
+def test_halfway_texts_state_nothing() -> None:
+    batch = Batch(
+        torch.randn(3, 3, 64, 64), torch.zeros(3, 2), torch.tensor([[2.0, 4.0]]).repeat(3, 1), torch.ones(3, 3).long()
+    )
+    some = batch.halfway(2)
+    assert torch.equal(some.real, batch.real[:2])
+    assert some.c.tolist() == [[1, 2], [1, 2]]
+    assert some.c_wrong.tolist() == [[2, 4], [2, 4]]
+    assert some.labels.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 # -- the penalty -----------------------------------------------------------------------------------------------------
 
 
@@ -109,7 +125,7 @@ class Quadratic(nn.Module):
 def test_penalty_of_a_linear_discriminator() -> None:
     D = Linear()
     real, fake = torch.randn(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    penalty = OBJECTIVES["r3gan"]().penalty(D, real, fake, torch.zeros(8, 1), gamma=3.0)
+    penalty = OBJECTIVES["r3gan"]().penalty(D, batch_of(real, torch.zeros(8, 1)), fake, gamma=3.0)
     square = 3 * 64 * 64 * 0.01**2
     assert penalty.item() == pytest.approx(3.0 / 2 * (square + square), rel=1e-5)
     penalty.backward()
@@ -119,7 +135,7 @@ def test_penalty_of_a_linear_discriminator() -> None:
 def test_penalty_of_a_quadratic_discriminator() -> None:
     real, fake = torch.randn(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     c = torch.arange(1.0, 9.0)[:, None]
-    penalty = OBJECTIVES["r3gan"]().penalty(Quadratic(), real, fake, c, gamma=0.5)
+    penalty = OBJECTIVES["r3gan"]().penalty(Quadratic(), batch_of(real, c), fake, gamma=0.5)
     r1, r2 = ((c[:2, 0] ** 2 * images[:2].square().sum(dim=(1, 2, 3))).mean() for images in (real, fake))
     torch.testing.assert_close(penalty, 0.5 / 2 * (r1 + r2))  # of every fourth image, real and fake under one condition
 
@@ -132,7 +148,7 @@ def test_squared_gradient_is_per_image() -> None:
 
 def test_a_batch_below_four_still_has_a_penalty() -> None:
     images = torch.ones(1, 3, 64, 64)
-    assert OBJECTIVES["r3gan"]().penalty(Linear(), images, images, torch.zeros(1, 1), gamma=1.0) > 0
+    assert OBJECTIVES["r3gan"]().penalty(Linear(), batch_of(images, torch.zeros(1, 1)), images, gamma=1.0) > 0
 
 
 def test_r3gan_refuses_batch_normalisation() -> None:
@@ -168,13 +184,14 @@ def test_one_step_moves_every_network(key, architecture) -> None:
     G, D = build_generator(architecture, z_dim=4, c_dim=3), build_discriminator(architecture, c_dim=3)
     if not goes_with(objective, D):
         pytest.skip(f"{key} refuses {architecture}")
-    real, c, c_wrong = torch.randn(2, 3, 64, 64).tanh(), torch.randn(2, 3), torch.randn(2, 3)
-    fake = G(torch.randn(2, 4), c)
+    labels = torch.tensor([[1, 2, 0], [3, 4, 0]])
+    batch = Batch(torch.randn(2, 3, 64, 64).tanh(), torch.randn(2, 3), torch.randn(2, 3), labels)
+    fake = G(torch.randn(2, 4), batch.c)
 
     before = [parameter.detach().clone() for parameter in D.parameters()]
-    loss_D = objective.discriminator_loss(D, real, fake.detach(), c, c_wrong)
+    loss_D = objective.discriminator_loss(D, batch, fake.detach())
     if objective.penalty_interval:
-        loss_D = loss_D + objective.penalty(D, real, fake.detach(), c, gamma=1.0)
+        loss_D = loss_D + objective.penalty(D, batch, fake.detach(), gamma=1.0)
     loss_D.backward()
     torch.optim.SGD(D.parameters(), 0.1).step()
     assert all(parameter.grad is None for parameter in G.parameters())
@@ -183,7 +200,7 @@ def test_one_step_moves_every_network(key, architecture) -> None:
     D.zero_grad()
     D.requires_grad_(False)
     before = [parameter.detach().clone() for parameter in G.parameters()]
-    loss_G = objective.generator_loss(D, real, fake, c, c_wrong)
+    loss_G = objective.generator_loss(D, batch, fake)
     loss_G.backward()
     torch.optim.SGD(G.parameters(), 0.1).step()
     assert all(parameter.grad is None for parameter in D.parameters())

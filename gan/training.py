@@ -87,11 +87,11 @@ class Trainer:
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.prepare(self.D)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.objective = OBJECTIVES[config.objective]()
-        self.objective.check(self.D)
         adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
@@ -155,10 +155,11 @@ class Trainer:
             stats["loss_D"] = loss_D.detach()
             loss_D.backward()
             if objective.penalty_interval and self.d_step % objective.penalty_interval == 0:
-                penalty = objective.penalty(D, batch, fake.float(), gamma=gamma)
+                penalty = objective.penalty(D, batch, fake.float(), gamma=gamma, generator=self.generator)
                 stats["penalty"] = penalty.detach()
                 (penalty * objective.penalty_interval).backward()
             self.opt_D.step()
+            objective.after_discriminator_step(D)
             self.opt_D.zero_grad(set_to_none=True)
             self.d_step += 1
             self.cur_nimg += len(z)

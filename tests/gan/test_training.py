@@ -169,12 +169,16 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             calls.append("D")
             return super().discriminator_loss(D, batch, fake)
 
-        def penalty(self, D, batch, fake, *, gamma):
+        def after_discriminator_step(self, D):
+            assert all(p.grad is not None for p in D.parameters())
+            calls.append("after")
+
+        def penalty(self, D, batch, fake, *, gamma, generator):
             assert fake.dtype == torch.float32
             assert not fake.requires_grad
             assert not torch.is_autocast_enabled("cpu")
             calls.append("penalty")
-            return super().penalty(D, batch, fake, gamma=gamma)
+            return super().penalty(D, batch, fake, gamma=gamma, generator=generator)
 
         def generator_loss(self, D, batch, fake):
             assert fake.requires_grad
@@ -193,7 +197,7 @@ def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, prec
     for _ in range(2):
         stats = trainer.step()
         assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
-    assert "".join(call[0] for call in spy) == "DpDG" + "DDpG"  # a penalty with every third discriminator step
+    assert "".join(call[0] for call in spy) == "DpaDaG" + "DaDpaG"  # a penalty with every third discriminator step
     assert (trainer.d_step, trainer.cur_nimg) == (4, 16)
     assert {"loss_D", "loss_G"} <= set(stats)
     assert not any(value.requires_grad for value in stats.values())
@@ -258,11 +262,13 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     assert pipeline.draw(["pink hair green eyes", "blue hair red eyes"], [0, 1]).shape == (2, 3, 64, 64)
 
 
-@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
+@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation", "acgan", "wgan-gp"])
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
     precision = "bfloat16" if "bfloat16" in case else "float32"
     config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
+    if case in OBJECTIVES:
+        config = dataclasses.replace(config, objective=case)
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
     whole.run_dir.mkdir()
     whole.train()
@@ -275,9 +281,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     saved = load_state(first.run_dir)
     assert_same(without_time(second.state()), without_time(saved))
     second.train()
-    assert (second.cur_nimg, second.d_step) == (32, 8)
+    assert (second.cur_nimg, second.d_step) == (
+        (40, 10) if case == "wgan-gp" else (32, 8)
+    )  # whole steps of the generator
     assert_same(without_time(second.state()), without_time(whole.state()))
-    for name in ("snapshot/generator.safetensors", "samples/00000032.png"):
+    for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
         assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
     assert second.minutes > saved["minutes"]
 
@@ -423,7 +431,7 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
 
 def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_path, monkeypatch) -> None:
     class Refusing(Objective):
-        def check(self, D: nn.Module) -> None:
+        def prepare(self, D: nn.Module) -> None:
             raise InputError("not with this discriminator")
 
     monkeypatch.setitem(OBJECTIVES, "refusing", Refusing)

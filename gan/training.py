@@ -27,7 +27,7 @@ from gan.dataset import FaceDataset
 from gan.ema import ema_decay, refresh_statistics, update_ema
 from gan.grid import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator
-from gan.objectives import OBJECTIVES
+from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
 from gan.release import CONFIG_FILE
 
@@ -87,11 +87,11 @@ class Trainer:
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.prepare(self.D)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.objective = OBJECTIVES[config.objective]()
-        self.objective.check(self.D)
         adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
@@ -115,8 +115,8 @@ class Trainer:
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
-    def next_batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Real images (N, 3, 64, 64) in [-1, 1], noise z, the right condition c and the wrong one."""
+    def next_batch(self) -> tuple[Batch, Tensor]:
+        """The next N real images with their texts, and the noise z (N, z_dim) of as many fakes."""
         config, rows = self.config, self.batches.next()
         known = self.faces.attributes[rows]
         stated = drop(known, config.drop_attributes, self.generator)
@@ -127,7 +127,8 @@ class Trainer:
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
         real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
-        return real_images, z.to(self.device), c.to(self.device), c_wrong.to(self.device)
+        texts = (value.to(self.device) for value in (c, c_wrong, stated))
+        return Batch(real_images, *texts), z.to(self.device)
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
@@ -143,33 +144,34 @@ class Trainer:
 
         for remaining in reversed(range(objective.d_steps)):
             # Draw fakes for the captions of the real images; the last draw serves the generator's step too.
-            real_images, z, c, c_wrong = self.next_batch()
+            batch, z = self.next_batch()
             with autocast, torch.set_grad_enabled(remaining == 0):
-                fake_images = G(z, c)
+                fake_images = G(z, batch.c)
             fake = fake_images.detach()
 
             # Step the discriminator.
             with autocast:
-                loss_D = objective.discriminator_loss(D, real_images, fake, c, c_wrong)
+                loss_D = objective.discriminator_loss(D, batch, fake)
             stats["loss_D"] = loss_D.detach()
             loss_D.backward()
             if objective.penalty_interval and self.d_step % objective.penalty_interval == 0:
-                penalty = objective.penalty(D, real_images, fake.float(), c, gamma=gamma)
+                penalty = objective.penalty(D, batch, fake.float(), gamma=gamma, generator=self.generator)
                 stats["penalty"] = penalty.detach()
                 (penalty * objective.penalty_interval).backward()
             self.opt_D.step()
+            objective.after_discriminator_step(D)
             self.opt_D.zero_grad(set_to_none=True)
             self.d_step += 1
-            self.cur_nimg += len(real_images)
+            self.cur_nimg += len(z)
 
         # Step the generator, the discriminator's weights frozen.
         D.requires_grad_(False)
         with autocast:
-            loss_G = objective.generator_loss(D, real_images, fake_images, c, c_wrong)
-            if n := int(config.interpolate * len(c)):
-                # GAN-INT: no face has these captions, half-way between the right and the wrong one.
-                real, z, between, wrong = real_images[:n], z[:n], torch.lerp(c[:n], c_wrong[:n], 0.5), c_wrong[:n]
-                loss_int = objective.generator_loss(D, real, G(z, between), between, wrong)
+            loss_G = objective.generator_loss(D, batch, fake_images)
+            if n := int(config.interpolate * len(z)):
+                # GAN-INT: no face has these captions.
+                between = batch.halfway(n)
+                loss_int = objective.generator_loss(D, between, G(z[:n], between.c))
                 loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
         loss_G.backward()

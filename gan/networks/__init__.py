@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from encoder.captions import SLOTS
 from encoder.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
@@ -16,7 +17,15 @@ ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.
 
 
 class ImageTextDiscriminator(nn.Module):
-    """A discriminator that scores in two parts, so that the features of an image serve several texts."""
+    """A discriminator that scores in two parts, so that the features of an image serve several texts.
+
+    Attributes:
+        feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
+        class_heads: for hair and for eyes, once an objective has asked for them.
+    """
+
+    feature_dim: int = 0
+    class_heads: nn.ModuleList
 
     def features(self, img: Tensor) -> Tensor:
         """Images ``(N, 3, 64, 64)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
@@ -29,6 +38,16 @@ class ImageTextDiscriminator(nn.Module):
     def forward(self, img: Tensor, c: Tensor) -> Tensor:
         """``score(features(img), c)``."""
         return self.score(self.features(img), c)
+
+    def add_class_heads(self) -> None:
+        """A linear classifier of hair and one of eyes on the features of an image."""
+        sizes = (len(SLOTS["hair"]), len(SLOTS["eyes"]))
+        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, size) for size in sizes)
+
+    def classify(self, features: Tensor) -> list[Tensor]:
+        """Features -> logits of hair ``(N, 12)`` and of eyes ``(N, 11)``, in the order of ``SLOTS``."""
+        flat = features.reshape(len(features), -1)
+        return [head(flat).float() for head in self.class_heads]
 
 
 def _network(role: str, architecture: str) -> Any:

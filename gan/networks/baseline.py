@@ -69,17 +69,20 @@ class Discriminator(ImageTextDiscriminator):
 
     Args:
         c_dim: size of the condition ``c``.
+        norm: batch normalisation, as in the assignment; objectives with a gradient penalty need a network without.
     """
 
-    def __init__(self, c_dim: int) -> None:
+    feature_dim = 512 * 4 * 4
+
+    def __init__(self, c_dim: int, norm: bool = True) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, 64, 5, stride=2, padding=2), nn.LeakyReLU(LEAK)]
         for a, b in ((64, 128), (128, 256), (256, 512)):
-            layers += [nn.Conv2d(a, b, 5, stride=2, padding=2), batch_norm(b), nn.LeakyReLU(LEAK)]
+            layers += [nn.Conv2d(a, b, 5, stride=2, padding=2), *([batch_norm(b)] if norm else []), nn.LeakyReLU(LEAK)]
         self.convolutions = nn.Sequential(*layers)
         self.embed = nn.Linear(c_dim, TEXT_DIM)
         self.join = nn.Conv2d(512 + TEXT_DIM, 512, 1)
-        self.score_layer = nn.Linear(512 * 4 * 4, 1)
+        self.score_layer = nn.Linear(self.feature_dim, 1)
         self.apply(initialise)
 
     def features(self, img: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from gan import training
 from gan.checkpoint import load_state
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset, load_faces
+from gan.networks import ImageTextDiscriminator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
 from gan.training import Batches, NonFiniteError, Trainer, cosine, train
@@ -84,7 +85,7 @@ class NormedGenerator(nn.Module):
         return self.to_rgb(self.norm(self.dense(torch.cat([z, c], 1)).reshape(-1, 4, 8, 8))).tanh()
 
 
-class NormedDiscriminator(nn.Module):
+class NormedDiscriminator(ImageTextDiscriminator):
     def __init__(self, c_dim: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(3, 4, 8, stride=8)
@@ -129,12 +130,13 @@ def test_batches_larger_than_the_data() -> None:
 
 def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
     trainer = Trainer(small(batch_size=32, drop_attributes=0.0), faces, tmp_path, quiet=True)
-    real, z, c, c_wrong = trainer.next_batch()
+    (real, c, c_wrong, labels), z = trainer.next_batch()
     assert real.shape == (32, 3, 64, 64)
     assert (real.min(), real.max()) == (-1, 1)
     assert z.shape == (32, 4)
     assert c.shape == c_wrong.shape == (32, 132)
     assert (c.argmax(1) != c_wrong.argmax(1)).all()
+    assert torch.equal((labels[:, 0] - 1) * 11 + labels[:, 1] - 1, c.argmax(1))
     # The faces are one of each pair, in the order of the one-hot: the text of each image is its own.
     images = faces.images[c.argmax(1)].float() / 127.5 - 1
     torch.testing.assert_close(real, images)
@@ -144,7 +146,8 @@ def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:
     a, b, other = (Trainer(small(seed=seed), faces, tmp_path, quiet=True) for seed in (5, 5, 6))
     assert_same(without_time(a.state()), without_time(b.state()))
     assert not torch.equal(next(a.G.parameters()), next(other.G.parameters()))
-    assert all(torch.equal(x, y) for x, y in zip(a.next_batch(), b.next_batch(), strict=True))
+    for x, y in zip(*((*batch, z) for batch, z in (a.next_batch(), b.next_batch())), strict=True):
+        assert torch.equal(x, y)
 
 
 # -- one step --------------------------------------------------------------------------------------------------------
@@ -159,26 +162,30 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         d_steps = 2
         penalty_interval = 3
 
-        def discriminator_loss(self, D, real, fake, c, c_wrong):
+        def discriminator_loss(self, D, batch, fake):
             assert not fake.requires_grad
-            assert not real.requires_grad
+            assert not batch.real.requires_grad
             assert all(p.requires_grad and p.grad is None for p in D.parameters())
             calls.append("D")
-            return super().discriminator_loss(D, real, fake, c, c_wrong)
+            return super().discriminator_loss(D, batch, fake)
 
-        def penalty(self, D, real, fake, c, *, gamma):
+        def after_discriminator_step(self, D):
+            assert all(p.grad is not None for p in D.parameters())
+            calls.append("after")
+
+        def penalty(self, D, batch, fake, *, gamma, generator):
             assert fake.dtype == torch.float32
             assert not fake.requires_grad
             assert not torch.is_autocast_enabled("cpu")
             calls.append("penalty")
-            return super().penalty(D, real, fake, c, gamma=gamma)
+            return super().penalty(D, batch, fake, gamma=gamma, generator=generator)
 
-        def generator_loss(self, D, real, fake, c, c_wrong):
+        def generator_loss(self, D, batch, fake):
             assert fake.requires_grad
             assert not any(p.requires_grad for p in D.parameters())
             assert all(p.grad is None for p in D.parameters())
             calls.append("G")
-            return super().generator_loss(D, real, fake, c, c_wrong)
+            return super().generator_loss(D, batch, fake)
 
     monkeypatch.setitem(OBJECTIVES, "spy", Spy)
     return calls
@@ -190,7 +197,7 @@ def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, prec
     for _ in range(2):
         stats = trainer.step()
         assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
-    assert "".join(call[0] for call in spy) == "DpDG" + "DDpG"  # a penalty with every third discriminator step
+    assert "".join(call[0] for call in spy) == "DpaDaG" + "DaDpaG"  # a penalty with every third discriminator step
     assert (trainer.d_step, trainer.cur_nimg) == (4, 16)
     assert {"loss_D", "loss_G"} <= set(stats)
     assert not any(value.requires_grad for value in stats.values())
@@ -255,11 +262,13 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     assert pipeline.draw(["pink hair green eyes", "blue hair red eyes"], [0, 1]).shape == (2, 3, 64, 64)
 
 
-@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
+@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation", "acgan", "wgan-gp"])
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
     precision = "bfloat16" if "bfloat16" in case else "float32"
     config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
+    if case in OBJECTIVES:
+        config = dataclasses.replace(config, objective=case)
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
     whole.run_dir.mkdir()
     whole.train()
@@ -272,9 +281,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     saved = load_state(first.run_dir)
     assert_same(without_time(second.state()), without_time(saved))
     second.train()
-    assert (second.cur_nimg, second.d_step) == (32, 8)
+    assert (second.cur_nimg, second.d_step) == (
+        (40, 10) if case == "wgan-gp" else (32, 8)
+    )  # whole steps of the generator
     assert_same(without_time(second.state()), without_time(whole.state()))
-    for name in ("snapshot/generator.safetensors", "samples/00000032.png"):
+    for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
         assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
     assert second.minutes > saved["minutes"]
 
@@ -412,7 +423,7 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
     faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
     trainer = Trainer(small(batch_size=64), faces, tmp_path, quiet=True)
     trainer.batches.order = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
-    _, _, c, c_wrong = trainer.next_batch()
+    (_, c, c_wrong, _), _ = trainer.next_batch()
     for condition in (c, c_wrong):
         assert condition[:32, -2:].tolist() == [[1, 0]] * 32
         assert condition[32:, -2:].tolist() == [[0, 1]] * 32
@@ -420,7 +431,7 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
 
 def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_path, monkeypatch) -> None:
     class Refusing(Objective):
-        def check(self, D: nn.Module) -> None:
+        def prepare(self, D: nn.Module) -> None:
             raise InputError("not with this discriminator")
 
     monkeypatch.setitem(OBJECTIVES, "refusing", Refusing)

@@ -82,14 +82,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     """Load the faces and train; returns the exit status."""
+    from gan.classifier import load_classifier
     from gan.conditions import read_captions
     from gan.dataset import load_faces
+    from gan.evaluation import Monitor
     from gan.training import NonFiniteError, train
 
-    faces, summary = load_faces(config.data, split="train", read_captions=read_captions)
+    everything, summary = load_faces(config.data, split="all", read_captions=read_captions)
     print(summary, flush=True)
+    monitor = Monitor(everything.of("heldout"), load_classifier()) if config.evaluate_images else None
+    faces = everything.of("train")
+    del everything  # half a gigabyte
     try:
-        train(config, faces, run_dir, resume=resume)
+        train(config, faces, run_dir, monitor=monitor, resume=resume)
     except NonFiniteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

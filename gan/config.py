@@ -13,7 +13,9 @@ from encoder.precision import Precision
 
 Encoding = Literal["cached", "live", "onehot"]
 
-RUNTIME_FIELDS = ("data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images")
+RUNTIME_FIELDS = (
+    "data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images", "evaluate_images",
+)  # fmt: skip
 """What a resumed run may change: where and for how long it runs, never what it computes."""
 
 
@@ -54,6 +56,8 @@ class TrainingConfig:
         max_minutes: Stop after so many minutes of this process; 0 is no limit.
         tick_images: Report and save the state every so many images.
         snapshot_images: Draw a sample grid and save the generator every so many images.
+        evaluate_images: Score the averaged generator against held-out faces every so many images, and keep the best
+            one; 0 is never.
     """
 
     data: tuple[str, ...]
@@ -86,6 +90,7 @@ class TrainingConfig:
     max_minutes: float = 0.0
     tick_images: int = 6_400
     snapshot_images: int = 60_000
+    evaluate_images: int = 0
 
     def __post_init__(self) -> None:
         counts = ("wordings", "z_dim", "batch_size", "schedule_images", "max_images", "tick_images", "snapshot_images")
@@ -93,7 +98,7 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "ema_images"):
             self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
-        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup", "threads"):
+        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup", "threads", "evaluate_images"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         for name in ("drop_attributes", "interpolate", "beta1", "beta2"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")

@@ -79,10 +79,13 @@ class FaceDataset:
         )
 
     def of(self, split: Split) -> FaceDataset:
-        """The faces of a split."""
+        """The faces of a split; ``InputError`` where there is none."""
         if split == "all":
             return self
-        return self[torch.tensor([own == split for own in self.splits], dtype=torch.bool)]
+        chosen = torch.tensor([own == split for own in self.splits])
+        if not chosen.any():
+            raise InputError(f"{', '.join(self.source_names)}: no face in the split {split!r}; give more faces")
+        return self[chosen]
 
 
 @dataclass
@@ -220,18 +223,18 @@ def load_faces(
             face.source.damaged.append(face.image.name)
         kept = sorted(set(range(len(found))) - set(damaged))
         images, found = images[kept], [found[i] for i in kept]
+    if not found:
+        why = "; ".join(source.left_out for source in summary.sources)
+        raise InputError(f"{', '.join(map(str, paths))}: no usable face ({why})")
 
     names = tuple(source.name for source in summary.sources)
     attributes = torch.tensor([face.indices for face in found])
-    sources = torch.tensor([names.index(face.source.name) for face in found], dtype=torch.int64)
+    sources = torch.tensor([names.index(face.source.name) for face in found])
     ids = tuple(face.id for face in found)
     splits = _split(images, sources, ids)
     for face, own in zip(found, splits, strict=True):
         face.source.faces[own] += 1
     faces = FaceDataset(images, attributes, sources, names, ids, splits).of(split)
-    if not len(faces):
-        why = "; ".join(source.left_out for source in summary.sources if source.left_out) or "too few images"
-        raise InputError(f"{', '.join(map(str, paths))}: no face in the split {split!r} ({why})")
     summary.loaded = len(faces)
     return faces, summary
 

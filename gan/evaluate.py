@@ -28,7 +28,7 @@ from gan.classifier import (
     to_signed,
 )
 from gan.dataset import FaceDataset, load_faces
-from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
+from gan.evaluation import MIN_FACES, Evaluator, Scores, captions_of, confusions, judge_colours, judge_each_colour
 from gan.features import EfficientNetLite, FeatureSpace
 from gan.grid import check_folder, tile, to_uint8
 from gan.metrics import Estimate
@@ -60,11 +60,6 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
             images.append(batch)
             bar.update(len(batch))
     return torch.cat(images)
-
-
-def captions_of(attributes: Tensor) -> list[str]:
-    """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
-    return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
 
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from encoder.captions import SLOTS
+from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
 from gan.copies import thumbnails
@@ -78,6 +78,11 @@ def confusions(reading: Reading, asked: Tensor) -> dict[str, Tensor]:
         known = wanted != UNKNOWN
         tables[slot] = confusion(wanted[known] - 1, read[known] - 1, len(SLOTS[slot]))
     return tables
+
+
+def captions_of(attributes: Tensor) -> list[str]:
+    """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
+    return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
 
 
 def matching_faces(asked: Tensor, attributes: Tensor, generator: torch.Generator) -> Tensor:

@@ -25,6 +25,7 @@ from gan.conditions import Conditions, WrongAttributes, drop, join_source
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
 from gan.ema import ema_decay, refresh_statistics, update_ema
+from gan.evaluation import Monitor, captions_of
 from gan.grid import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator
 from gan.objectives import OBJECTIVES, Batch
@@ -69,12 +70,22 @@ class Trainer:
     Args:
         config: The settings; ``config.data`` has been loaded as ``faces`` already.
         faces: The training faces.
-        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/`` and ``state.pt`` go.
+        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/``, ``best/`` and ``state.pt`` go.
+        monitor: Scores the averaged generator every ``config.evaluate_images``.
         quiet: Do not show progress.
     """
 
-    def __init__(self, config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, quiet: bool = False) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        faces: FaceDataset,
+        run_dir: Path,
+        *,
+        monitor: Monitor | None = None,
+        quiet: bool = False,
+    ) -> None:
         self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
+        self.monitor, self.best_score = monitor, math.inf
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
@@ -220,19 +231,27 @@ class Trainer:
                     totals.setdefault(name, []).append(value)
                 progress.update(self.cur_nimg - before)
 
-                # Show what the averaged generator draws.
-                due = before // config.snapshot_images != self.cur_nimg // config.snapshot_images
-                if due and self.cur_nimg < config.max_images:
+                # Show what the averaged generator draws, and score it.
+                if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
                     self.snapshot()
+                if self.monitor and (self.is_due(config.evaluate_images, before) or self.cur_nimg >= config.max_images):
+                    self.log(progress, self.evaluate(self.monitor))
             self.snapshot()
 
+    def is_due(self, interval: int, before: int) -> bool:
+        """Whether the step from ``before`` images on reached a multiple of ``interval``."""
+        return interval > 0 and before // interval != self.cur_nimg // interval
+
     def report(self, progress: Progress, totals: dict[str, list[Tensor]], speed: float) -> None:
-        """Append one line to ``stats.jsonl`` and show it; a mean that is no number ends the run."""
+        """Log the means of a tick; one that is no number ends the run."""
         means = {name: torch.stack(values).float().mean().item() for name, values in totals.items()}
         for name, value in means.items():
             self.check_finite(name, value)
-        line = {"images": self.cur_nimg, "minutes": round(self.minutes, 3), "images_per_second": round(speed, 2)}
-        line |= means
+        self.log(progress, {"minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means})
+
+    def log(self, progress: Progress, statistics: dict[str, float]) -> None:
+        """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
+        line = {"images": self.cur_nimg, **statistics}
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.report(line)
@@ -251,24 +270,38 @@ class Trainer:
                 "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
             )
 
-    @torch.no_grad()
     def snapshot(self) -> None:
         """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
-        config = self.config
-        self.check_weights()
-        statistics = torch.Generator().manual_seed(config.seed)
-        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
         c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS])
         c = join_source(c, torch.zeros(len(c), dtype=torch.int64), self.faces.source_names).repeat(GRID_ROWS, 1)
-        drawn = [
-            to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu()
-            for z, c in zip(self.grid_z.split(config.batch_size), c.split(config.batch_size), strict=True)
-        ]
-        grid = tile(torch.cat(drawn), per_row=len(GRID_CAPTIONS))
+        grid = tile(self.draw(self.grid_z, c), per_row=len(GRID_CAPTIONS))
         save_png(self.run_dir / "samples" / f"{self.cur_nimg:08d}.png", grid, {})
-        save_release(
-            self.run_dir / "snapshot", self.G_ema, config, self.encoder, self.faces.source_names, self.cur_nimg
-        )
+        self.save_generator("snapshot")
+
+    def evaluate(self, monitor: Monitor) -> dict[str, float]:
+        """Score the averaged generator, every time with the same noise; the best one so far is kept in ``best/``."""
+        c = self.encoder.encode(captions_of(monitor.attributes))
+        c = join_source(c, monitor.sources, self.faces.source_names)
+        z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
+        scores = monitor.score(self.draw(z, c))
+        if scores["score"] < self.best_score:
+            self.best_score = scores["score"]
+            self.save_generator("best")
+        return scores
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, c: Tensor) -> Tensor:
+        """What the averaged generator draws of noise (N, z_dim) and conditions (N, c_dim): uint8 (N, 3, H, W)."""
+        self.check_weights()
+        statistics = torch.Generator().manual_seed(self.config.seed)
+        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
+        batches = zip(z.split(self.config.batch_size), c.split(self.config.batch_size), strict=True)
+        return torch.cat([to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu() for z, c in batches])
+
+    def save_generator(self, folder: str) -> None:
+        """Save the averaged generator in the form of a release."""
+        names = self.faces.source_names
+        save_release(self.run_dir / folder, self.G_ema, self.config, self.encoder, names, self.cur_nimg)
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noise and conditions ``(z, c)`` of random training faces."""
@@ -296,6 +329,7 @@ class Trainer:
             "opt_D": self.opt_D.state_dict(),
             "generator": self.generator.get_state(),
             "order": self.batches.order,
+            "best_score": self.best_score,
         }
 
     def resume(self) -> None:
@@ -313,6 +347,7 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.batches.order = state["order"]
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
+        self.best_score = state["best_score"]
 
 
 @contextmanager
@@ -330,7 +365,14 @@ def catch_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: bool = False) -> None:
+def train(
+    config: TrainingConfig,
+    faces: FaceDataset,
+    run_dir: Path,
+    *,
+    monitor: Monitor | None = None,
+    resume: bool = False,
+) -> None:
     """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
 
     Raises:
@@ -342,7 +384,7 @@ def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: 
     check_folder(run_dir)
     if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
-    trainer = Trainer(config, faces, run_dir)
+    trainer = Trainer(config, faces, run_dir, monitor=monitor)
     if resume:
         trainer.resume()
     write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))

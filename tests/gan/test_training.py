@@ -17,6 +17,7 @@ from gan import training
 from gan.checkpoint import load_state
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset, load_faces
+from gan.evaluation import Monitor
 from gan.networks import ImageTextDiscriminator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
@@ -288,6 +289,45 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
         assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
     assert second.minutes > saved["minutes"]
+
+
+class ScriptedMonitor(Monitor):
+    """Gives the scores that it was told to."""
+
+    def __init__(self, *scores: float) -> None:
+        self.attributes = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 4, 0]])
+        self.sources = torch.zeros(3, dtype=torch.int64)
+        self.scores = list(scores)
+
+    def score(self, images: torch.Tensor) -> dict[str, float]:
+        assert images.shape == (3, 3, 64, 64)
+        assert images.dtype == torch.uint8
+        return {"frechet": 1.0, "score": self.scores.pop(0)}
+
+
+def test_the_best_generator_is_kept_across_a_resume(faces, tmp_path) -> None:
+    def best() -> int:
+        return json.loads((tmp_path / "best" / "config.json").read_text())["images_seen"]
+
+    train(small(evaluate_images=8, max_images=20), faces, tmp_path, monitor=ScriptedMonitor(3.0, 1.0, 2.0))
+    assert best() == 16
+    train(small(evaluate_images=8), faces, tmp_path, monitor=ScriptedMonitor(1.5, 1.25), resume=True)
+    assert best() == 16  # of the whole run, not of this process
+    train(small(evaluate_images=8, max_images=40), faces, tmp_path, monitor=ScriptedMonitor(0.5), resume=True)
+    assert best() == 40
+    assert TextToFace.from_pretrained(tmp_path / "best").draw(["pink hair green eyes"], [0]).shape == (1, 3, 64, 64)
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    scores = {line["images"]: line["score"] for line in lines if "score" in line}
+    assert scores == {8: 3.0, 16: 1.0, 20: 2.0, 24: 1.5, 32: 1.25, 40: 0.5}
+
+
+def test_scoring_changes_nothing_in_training(faces, tmp_path) -> None:
+    for name, monitor in (("with", ScriptedMonitor(1.0, 2.0)), ("without", None)):
+        (tmp_path / name).mkdir()
+        Trainer(small(evaluate_images=12, max_images=16), faces, tmp_path / name, monitor=monitor, quiet=True).train()
+    states = [without_time(load_state(tmp_path / name)) for name in ("with", "without")]
+    assert [state.pop("best_score") for state in states] == [1.0, math.inf]
+    assert_same(*states)
 
 
 def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:

@@ -79,7 +79,8 @@ def random_faces(count: int) -> FaceDataset:
     )
     images = torch.randint(0, 256, (count, 3, 64, 64), generator=generator, dtype=torch.uint8)
     sources = torch.zeros(count, dtype=torch.int64)
-    return FaceDataset(images, attributes, sources, ("noise",), tuple(f"noise/{i}" for i in range(count)))
+    ids = tuple(f"noise/{i}" for i in range(count))
+    return FaceDataset(images, attributes, sources, ("noise",), ids, ("train",) * count)
 
 
 def trainer(architecture: str, objective: str, folder: Path) -> Trainer:

@@ -27,7 +27,6 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
-from gan.copies import without_copies
 from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
 from gan.features import EfficientNetLite, FeatureSpace
@@ -69,12 +68,11 @@ def captions_of(attributes: Tensor) -> list[str]:
 
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
-    """The training faces of one source without copies of held-out ones, and these, in a random order."""
-    training, _ = load_faces([path], split="train")
-    heldout, _ = load_faces([path], split="heldout")
-    training = without_copies(training, heldout)
+    """The training faces of one source, and the held-out ones in a random order."""
+    faces, _ = load_faces([path], split="all")
+    heldout = faces.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
-    return training, heldout[order]
+    return faces.of("train"), heldout[order]
 
 
 def feature_spaces(classifier: AttributeClassifier) -> dict[str, FeatureSpace]:

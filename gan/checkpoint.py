@@ -8,13 +8,12 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
-from torch import nn
 
 from encoder.atomic import write_atomically
 from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.config import TrainingConfig
-from gan.networks import generator_arguments
+from gan.networks import TextToImageGenerator
 from gan.release import CONFIG_FILE, WEIGHTS_FILE
 
 STATE_FILE = "state.pt"
@@ -39,7 +38,12 @@ def load_state(run_dir: Path) -> dict[str, Any]:
 
 
 def save_release(
-    folder: Path, G: nn.Module, config: TrainingConfig, encoder: TextEncoder, sources: tuple[str, ...], cur_nimg: int
+    folder: Path,
+    G: TextToImageGenerator,
+    config: TrainingConfig,
+    encoder: TextEncoder,
+    sources: tuple[str, ...],
+    cur_nimg: int,
 ) -> None:
     """Write a generator in the form that ``TextToFace.from_pretrained`` reads: weights first, then ``config.json``."""
     release = {
@@ -48,12 +52,13 @@ def save_release(
         "c_dim": encoder.dim + (len(sources) if len(sources) > 1 else 0),
         "conditioning": {"kind": encoder.kind, "dim": encoder.dim, "space": encoder.space},
         "sources": list(sources),
-        "network": generator_arguments(config.architecture, config.generator),
+        "network": G.arguments,
         "images_seen": cur_nimg,
         "training": json.loads(config.to_json()),
     }
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
+    release["training"]["stage1"] = Path(config.stage1).name
     state = {name: value.detach().cpu().contiguous() for name, value in G.state_dict().items()}
     write_atomically(folder / WEIGHTS_FILE, lambda path: path.write_bytes(save(state)))
     text = json.dumps(release, indent=2) + "\n"

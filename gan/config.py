@@ -33,6 +33,7 @@ class TrainingConfig:
         drop_attributes: The chance that a known colour is left out of the caption.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
+        stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
         objective: A key of ``gan.objectives.OBJECTIVES``.
         generator: Arguments of the architecture's generator.
         discriminator: Arguments of the architecture's discriminator.
@@ -68,6 +69,7 @@ class TrainingConfig:
     drop_attributes: float = 0.1
     interpolate: float = 0.0
     architecture: str = "residual"
+    stage1: str = ""
     objective: str = "r3gan"
     generator: dict[str, Any] = dataclasses.field(default_factory=dict)
     discriminator: dict[str, Any] = dataclasses.field(default_factory=dict)

@@ -28,7 +28,16 @@ from gan.classifier import (
     to_signed,
 )
 from gan.dataset import FaceDataset, load_faces
-from gan.evaluation import MIN_FACES, Evaluator, Scores, captions_of, confusions, judge_colours, judge_each_colour
+from gan.evaluation import (
+    MIN_FACES,
+    Evaluator,
+    Scores,
+    captions_of,
+    confusions,
+    enlarged,
+    judge_colours,
+    judge_each_colour,
+)
 from gan.features import EfficientNetLite, FeatureSpace
 from gan.grid import check_folder, tile, to_uint8
 from gan.metrics import Estimate
@@ -57,7 +66,7 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
         for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=64):
-            images.append(batch)
+            images.append(enlarged(batch))
             bar.update(len(batch))
     return torch.cat(images)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from encoder import load_encoder, precision
 from encoder.atomic import write_atomically
@@ -31,6 +32,7 @@ from gan.networks import build_discriminator, build_generator
 from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
 from gan.release import CONFIG_FILE
+from gan.stages import insert_first_stage
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
     ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
@@ -97,6 +99,7 @@ class Trainer:
 
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        insert_first_stage(self.G, config, self.encoder, faces.source_names)
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
         self.objective = OBJECTIVES[config.objective]()
         self.objective.prepare(self.D)
@@ -137,6 +140,7 @@ class Trainer:
         c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
         real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
+        real_images = F.adaptive_avg_pool2d(real_images, self.G.resolution)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
         texts = (value.to(self.device) for value in (c, c_wrong, stated))
         return Batch(real_images, *texts), z.to(self.device)
@@ -178,7 +182,7 @@ class Trainer:
         # Step the generator, the discriminator's weights frozen.
         D.requires_grad_(False)
         with autocast:
-            loss_G = objective.generator_loss(D, batch, fake_images)
+            loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
             if n := int(config.interpolate * len(z)):
                 # GAN-INT: no face has these captions.
                 between = batch.halfway(n)

@@ -16,19 +16,42 @@ ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.
 """Every architecture there is; a new file in this folder is enough to join."""
 
 
+class TextToImageGenerator(nn.Module):
+    """A generator: noise ``z (N, z_dim)`` and conditions ``c (N, c_dim)`` to images in [-1, 1].
+
+    Attributes:
+        resolution: height and width of its images; the discriminator of its file takes the same.
+        first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
+        arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
+    """
+
+    resolution: int = 64
+    first_stage: str = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {}
+
+    def regularisation(self, c: Tensor) -> Tensor:
+        """A scalar of the network's own that is added to the generator's loss; 0 for most."""
+        return c.new_zeros(())
+
+
 class ImageTextDiscriminator(nn.Module):
     """A discriminator that scores in two parts, so that the features of an image serve several texts.
 
     Attributes:
+        resolution: height and width of the images it takes.
         feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
         class_heads: for hair and for eyes, once an objective has asked for them.
     """
 
+    resolution: int = 64
     feature_dim: int = 0
     class_heads: nn.ModuleList
 
     def features(self, img: Tensor) -> Tensor:
-        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
+        """Images ``(N, 3, resolution, resolution)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
         raise NotImplementedError
 
     def score(self, features: Tensor, c: Tensor) -> Tensor:
@@ -56,15 +79,6 @@ def _network(role: str, architecture: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)
 
 
-def generator_arguments(architecture: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """``arguments`` and the architecture's defaults for the rest: a release stays whole when a default changes."""
-    parameters = inspect.signature(_network("Generator", architecture)).parameters
-    defaults = {
-        name: parameter.default for name, parameter in parameters.items() if parameter.default is not parameter.empty
-    }
-    return {**defaults, **arguments}
-
-
 def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
     network = _network(role, architecture)
     try:
@@ -73,9 +87,12 @@ def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
         raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
 
 
-def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> nn.Module:
+def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:
     """A new generator; ``arguments`` holds the architecture's own arguments. Unusable ones are an ``InputError``."""
-    network: nn.Module = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
+    network: TextToImageGenerator = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
+    parameters = inspect.signature(type(network)).parameters.items()
+    defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
+    network.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
     return network
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.networks import ImageTextDiscriminator
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 
 LEAK = 0.2
 LINEAR_GAIN = math.sqrt((1 + LEAK**2) / 2)  # takes He initialisation back to unit gain where no activation follows
@@ -102,7 +102,7 @@ def upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class Generator(nn.Module):
+class Generator(TextToImageGenerator):
     """Noise -> 4x4 -> blocks up to 32x32, styled by noise and condition -> few, unmodulated channels at 64x64.
 
     A CPU's time at 64x64 goes into moving memory rather than into arithmetic, so most of the network works below that.

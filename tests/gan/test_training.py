@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import itertools
 import json
@@ -18,7 +19,7 @@ from gan.checkpoint import load_state
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import Monitor
-from gan.networks import ImageTextDiscriminator
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
 from gan.training import Batches, NonFiniteError, Trainer, cosine, train
@@ -75,7 +76,7 @@ def without_time(state: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in state.items() if key not in ("minutes", "config")}
 
 
-class NormedGenerator(nn.Module):
+class NormedGenerator(TextToImageGenerator):
     def __init__(self, z_dim: int, c_dim: int) -> None:
         super().__init__()
         self.dense = nn.Linear(z_dim + c_dim, 4 * 8 * 8)
@@ -106,6 +107,28 @@ def normed(monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     monkeypatch.setattr(training, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
     monkeypatch.setattr(training, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
     return small(objective="gan-cls", generator={}, discriminator={})
+
+
+STAGES = {
+    "stackgan1": {"generator": {"widths": [8, 8, 8, 4]}, "discriminator": {"widths": [4, 8, 8]}},
+    "stackgan2": {"generator": {"width": 8}, "discriminator": {"widths": [4, 4, 8, 8]}},
+}
+
+
+@pytest.fixture(scope="module")
+def stackgan1() -> TrainingConfig:
+    """The settings of a first stage."""
+    return small(architecture="stackgan1", objective="gan-cls", **STAGES["stackgan1"])
+
+
+@pytest.fixture(scope="module")
+def stackgan2(stackgan1, faces, tmp_path_factory) -> TrainingConfig:
+    """The settings of a second stage, on the snapshot of a short run of the first."""
+    trainer = Trainer(stackgan1, faces, tmp_path_factory.mktemp("stage1"), quiet=True)
+    trainer.step()
+    trainer.snapshot()
+    stage1 = str(trainer.run_dir / "snapshot")
+    return small(architecture="stackgan2", objective="gan-cls", stage1=stage1, **STAGES["stackgan2"])
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
@@ -263,11 +286,15 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     assert pipeline.draw(["pink hair green eyes", "blue hair red eyes"], [0, 1]).shape == (2, 3, 64, 64)
 
 
-@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation", "acgan", "wgan-gp"])
+@pytest.mark.parametrize(
+    "case", ["residual", "residual in bfloat16", "batch normalisation", "acgan", "wgan-gp", "stackgan1", "stackgan2"]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
     precision = "bfloat16" if "bfloat16" in case else "float32"
     config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
+    if case in STAGES:
+        config = request.getfixturevalue(case)
     if case in OBJECTIVES:
         config = dataclasses.replace(config, objective=case)
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
@@ -371,6 +398,74 @@ def test_unusable_places_are_told_before_training(faces, tmp_path) -> None:
         with pytest.raises(InputError, match=r"device is cuda, but .* --device cpu"):
             train(small(device="cuda"), faces, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+# -- two stages ------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1) -> None:
+    trainer = Trainer(stackgan1, faces, tmp_path, quiet=True)
+    batch, _ = trainer.next_batch()
+    face = faces.images[batch.c.argmax(1)[0]].float() / 127.5 - 1  # the faces are in the order of the one-hot
+    blocks = face.reshape(3, 32, 2, 32, 2).mean((2, 4))
+    torch.testing.assert_close(batch.real[0], blocks)
+    trainer.step()
+    trainer.snapshot()
+    with Image.open(next((tmp_path / "samples").iterdir())) as grid:
+        assert grid.size == (10 * 32, 2 * 32)
+    assert TextToFace.from_pretrained(tmp_path / "snapshot").draw(["red hair"], [0]).shape == (1, 3, 32, 32)
+
+
+def test_the_generators_own_term_is_in_its_loss(faces, tmp_path, stackgan1) -> None:
+    losses = []
+    for weight in (0.0, 2.0):
+        config = dataclasses.replace(stackgan1, generator={**stackgan1.generator, "kl_weight": weight})
+        trainer = Trainer(config, faces, tmp_path, quiet=True)
+        text = copy.deepcopy(trainer.G.text)
+        batch, _ = copy.deepcopy(trainer).next_batch()
+        losses.append(trainer.step()["loss_G"])
+    torch.testing.assert_close(losses[1] - losses[0], 2 * text.kl(batch.c).detach())
+
+
+def test_a_release_of_a_second_stage_holds_the_first_as_it_was(faces, tmp_path, stackgan2) -> None:
+    train(stackgan2, faces, tmp_path / "run")
+    first = TextToFace.from_pretrained(stackgan2.stage1).G.state_dict()
+    release = TextToFace.from_pretrained(tmp_path / "run" / "snapshot")
+    for name, value in release.G.stage1.state_dict().items():
+        assert torch.equal(value, first[name]), name
+    assert release.config.network["stage1"]["widths"] == [8, 8, 8, 4]
+    assert release.draw(["red hair blue eyes"], [0]).shape == (1, 3, 64, 64)
+    config = json.loads((tmp_path / "run" / "snapshot" / "config.json").read_text())
+    assert config["training"]["stage1"] == "snapshot"  # no path of this machine
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stage1": ""}, "stackgan2 refines what a trained stackgan1 draws; give the snapshot folder .* by --stage1"),
+        ({"stage1": "nowhere"}, "nowhere: no such model folder"),
+        ({"z_dim": 6}, "was trained with --z-dim 4; give this run the same"),
+        ({"architecture": "residual", "generator": {}, "discriminator": {}}, "residual has no first stage; leave"),
+        ({"encoder": "cached"}, "were trained with the text encoder onehot"),
+    ],
+)
+def test_an_unfit_first_stage_is_one_line(faces, tmp_path, stackgan2, changes, message) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        train(dataclasses.replace(stackgan2, **changes), faces, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_architecture_is_no_first_stage(faces, tmp_path, stackgan2) -> None:
+    Trainer(small(), faces, tmp_path, quiet=True).snapshot()
+    with pytest.raises(InputError, match="holds a residual, and stackgan2 refines a stackgan1"):
+        train(dataclasses.replace(stackgan2, stage1=str(tmp_path / "snapshot")), faces, tmp_path / "run")
+
+
+def test_a_first_stage_of_other_sources(faces_zip, tmp_path, stackgan1, stackgan2) -> None:
+    both, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    with pytest.raises(InputError, match="was trained on the sources extra, this run's are a, b; give the same"):
+        train(stackgan2, both, tmp_path / "run")
 
 
 # -- when it ends ----------------------------------------------------------------------------------------------------

@@ -79,7 +79,8 @@ def random_faces(count: int) -> FaceDataset:
     )
     images = torch.randint(0, 256, (count, 3, 64, 64), generator=generator, dtype=torch.uint8)
     sources = torch.zeros(count, dtype=torch.int64)
-    return FaceDataset(images, attributes, sources, ("noise",), tuple(f"noise/{i}" for i in range(count)))
+    ids = tuple(f"noise/{i}" for i in range(count))
+    return FaceDataset(images, attributes, sources, ("noise",), ids, ("train",) * count)
 
 
 def trainer(architecture: str, objective: str, folder: Path) -> Trainer:
@@ -97,7 +98,7 @@ def plain_step(run: Trainer) -> Callable[[], object]:
         return F.binary_cross_entropy_with_logits(score, torch.full_like(score, target))
 
     def step() -> None:
-        real_images, z, c, c_wrong = run.next_batch()
+        (real_images, c, c_wrong, _), z = run.next_batch()
         real_images = real_images.contiguous()
         loss_D = loss(real_images, c, 1) + 0.5 * (loss(G(z, c).detach(), c, 0) + loss(real_images, c_wrong, 0))
         run.opt_D.zero_grad()

@@ -26,7 +26,6 @@ from encoder.atomic import write_atomically
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS
 from encoder.errors import InputError
 from encoder.precision import autocast
-from gan.copies import without_copies
 from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
 from gan.grid import to_uint8
 
@@ -62,6 +61,14 @@ class Reading:
     def __getitem__(self, index: slice | Tensor) -> Reading:
         """The reading of the faces in a slice, at int64 positions or under a bool mask."""
         return Reading(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    def probability(self, asked: Tensor) -> Tensor:
+        """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
+        probability = torch.ones(len(asked))
+        for values, wanted in ((self.hair_probabilities, asked[:, 0]), (self.eyes_probabilities, asked[:, 1])):
+            shares = torch.cat([torch.ones(len(values), 1), values], 1)
+            probability *= shares.gather(1, wanted[:, None]).squeeze(1)
+        return probability
 
 
 class AttributeClassifier(nn.Module):
@@ -343,8 +350,8 @@ def model_card(notes: dict[str, Any]) -> str:
             "",
             f"Trained by `python -m gan.classifier` on {training}, {notes['epochs']:g} epochs, with pictures turned,",
             "bent, mirrored, blurred, made noisy and partly covered, so that it reads an imperfect picture as well.",
-            "A sixteenth of the faces was held out, chosen by a hash of their ids. Their copies and mirrored copies",
-            "(the Extra Data hold one of nearly every face) were left out of the training:",
+            "A sixteenth of the faces was held out, chosen by a hash of their ids; their copies and mirrored copies",
+            "(the Extra Data hold one of nearly every face) are in neither part:",
             "",
             "| held-out real faces | hair | eyes | both |",
             "|---|---|---|---|",
@@ -368,10 +375,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.epochs <= 0:
             raise InputError(f"--epochs {args.epochs:g}: give a number above 0")
-        faces, summary = load_faces(args.data, split="train")
-        heldout, _ = load_faces(args.data, split="heldout")
+        everything, summary = load_faces(args.data, split="all")
         print(summary)
-        faces = without_copies(faces, heldout)
+        faces, heldout = everything.of("train"), everything.of("heldout")
         model = train(faces, epochs=args.epochs, seed=args.seed)
         notes = {
             "epochs": args.epochs,

@@ -26,6 +26,7 @@ from PIL import Image, ImageOps
 from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from encoder.files import TagRow, decode_lines, read_tags
+from gan.copies import copy_groups
 
 IMAGE_SIZE = 64
 HELDOUT_ONE_IN = 16
@@ -52,6 +53,7 @@ class FaceDataset:
         sources: int64 (N,), the position in ``source_names`` of each face's source.
         source_names: The sources, in the order in which they were given.
         ids: ``"source/id"`` of each face, no two the same.
+        splits: ``"train"``, ``"heldout"`` or ``"copy"`` (of a held-out face, so in neither split) of each face.
     """
 
     images: torch.Tensor
@@ -59,6 +61,7 @@ class FaceDataset:
     sources: torch.Tensor
     source_names: tuple[str, ...]
     ids: tuple[str, ...]
+    splits: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -66,8 +69,23 @@ class FaceDataset:
     def __getitem__(self, index: slice | torch.Tensor) -> FaceDataset:
         """The faces in a slice, at int64 positions (M,) or under a bool mask (N,); the sources keep their numbers."""
         positions = torch.arange(len(self))[index].tolist()
-        ids = tuple(self.ids[i] for i in positions)
-        return FaceDataset(self.images[index], self.attributes[index], self.sources[index], self.source_names, ids)
+        return FaceDataset(
+            self.images[index],
+            self.attributes[index],
+            self.sources[index],
+            self.source_names,
+            tuple(self.ids[i] for i in positions),
+            tuple(self.splits[i] for i in positions),
+        )
+
+    def of(self, split: Split) -> FaceDataset:
+        """The faces of a split; ``InputError`` where there is none."""
+        if split == "all":
+            return self
+        chosen = torch.tensor([own == split for own in self.splits])
+        if not chosen.any():
+            raise InputError(f"{', '.join(self.source_names)}: no face in the split {split!r}; give more faces")
+        return self[chosen]
 
 
 @dataclass
@@ -79,16 +97,14 @@ class SourceSummary:
     Attributes:
         name: The source's name.
         rows: Rows in ``tags.csv``.
-        faces: Faces in each split, ``"train"`` and ``"heldout"``.
+        faces: Faces by split, as in ``FaceDataset.splits``.
         unknown: Faces whose value is unknown, for each slot of ``SLOTS``: unstated or ambiguous.
         ambiguous: Those of them for which several values are stated.
         ignored: Tags that state no attribute, and how often each occurs.
         without_colour: Rows left out, for neither hair nor eyes are known.
         without_image: Rows left out.
         without_tags: Images left out.
-        copies: Held-out faces left out, for a training face has the very same file; known when held-out faces are
-            loaded.
-        damaged: File names of the faces left out, for they cannot be decoded; known of the faces that are loaded.
+        damaged: File names of the faces left out, for they cannot be decoded.
     """
 
     name: str
@@ -100,7 +116,6 @@ class SourceSummary:
     without_colour: int = 0
     without_image: int = 0
     without_tags: int = 0
-    copies: int = 0
     damaged: list[str] = field(default_factory=list)
 
     @property
@@ -110,7 +125,7 @@ class SourceSummary:
             "without hair or eye colour": self.without_colour,
             "without image": self.without_image,
             "without tags": self.without_tags,
-            "held out but copies of training faces": self.copies,
+            "copies of held-out faces": self.faces["copy"],
             f"damaged ({_examples(self.damaged)})": len(self.damaged),
         }
         return ", ".join(f"{n:,} {what}" for what, n in counts.items() if n)
@@ -141,10 +156,21 @@ class Summary:
         return "\n".join([*map(str, self.sources), f"loaded: {self.loaded:,} faces ({self.split})"])
 
 
-def split_of(face_id: str) -> Literal["train", "heldout"]:
-    """The split of ``"source/id"``, one in sixteen held out: a hash of the id alone, so that it never changes."""
+def is_held_out(face_id: str) -> bool:
+    """Whether ``"source/id"`` is held out, one in sixteen: by a hash of the id alone, so that it never changes."""
     digest = hashlib.sha256(face_id.encode()).digest()
-    return "train" if int.from_bytes(digest[:8], "little") % HELDOUT_ONE_IN else "heldout"
+    return int.from_bytes(digest[:8], "little") % HELDOUT_ONE_IN == 0
+
+
+def split_of_copies(ids: Sequence[str]) -> dict[str, str]:
+    """The split of each of a group of faces that are copies of each other, as in ``FaceDataset.splits``.
+
+    A group of which no face is held out is trained on; of any other, one held-out face stands for all.
+    """
+    heldout = min(filter(is_held_out, ids), default=None)
+    if heldout is None:
+        return dict.fromkeys(ids, "train")
+    return {**dict.fromkeys(ids, "copy"), heldout: "heldout"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,10 +181,6 @@ class _Face:
     id: str  # "source/id"
     indices: Sequence[int]  # as in Attributes.indices
     image: _Folder
-
-    @property
-    def split(self) -> str:
-        return split_of(self.id)
 
 
 def load_faces(
@@ -173,7 +195,8 @@ def load_faces(
     Args:
         paths: Folders and zips. A source is called ``anime`` or ``extra`` after the format of its ``tags.csv``, or like
             its path where that holds free captions; ``"NAME=PATH"`` calls it otherwise.
-        split: The faces to load. ``"heldout"`` leaves out those whose file is, byte for byte, a training face's.
+        split: The faces to return; all are read. No training face is a copy of a held-out one, mirrored or not, nor is
+            any held-out face of another (``gan.copies``).
         read_captions: Says what captions state that are not canonical ones; called once a source, with unique texts.
         progress: Draw a progress bar, if stderr is a terminal.
 
@@ -186,39 +209,47 @@ def load_faces(
             or has captions that only ``read_captions`` could read, or the split is empty.
     """
     summary = Summary(split)
-    faces: list[_Face] = []
+    found: list[_Face] = []
     for path in paths:
-        source, found = _read_source(path, read_captions)
+        source, of_source = _read_source(path, read_captions)
         if any(other.name == source.name for other in summary.sources):
             raise InputError(f"{path}: a second source called {source.name!r}; name it, as in NAME={path}")
         summary.sources.append(source)
-        faces += found
+        found += of_source
 
-    chosen = [face for face in faces if split in ("all", face.split)]
-    if split == "heldout":
-        trained = {_digest(face.image) for face in faces if face.split == "train"} - {None}
-        copies = {face for face in chosen if _digest(face.image) in trained}
-        chosen = [face for face in chosen if face not in copies]
-        for face in copies:
-            face.source.copies += 1
-            face.source.faces[face.split] -= 1
-
-    images, damaged = _decode([face.image for face in chosen], progress)
+    images, damaged = _decode([face.image for face in found], progress)
     if damaged:
-        for face in (chosen[i] for i in damaged):
+        for face in (found[i] for i in damaged):
             face.source.damaged.append(face.image.name)
-            face.source.faces[face.split] -= 1
-        kept = sorted(set(range(len(chosen))) - set(damaged))
-        images, chosen = images[kept], [chosen[i] for i in kept]
-    if not chosen:
-        why = "; ".join(source.left_out for source in summary.sources if source.left_out) or "too few images"
-        raise InputError(f"{', '.join(map(str, paths))}: no face in the split {split!r} ({why})")
-    summary.loaded = len(chosen)
+        kept = sorted(set(range(len(found))) - set(damaged))
+        images, found = images[kept], [found[i] for i in kept]
+    if not found:
+        why = "; ".join(source.left_out for source in summary.sources)
+        raise InputError(f"{', '.join(map(str, paths))}: no usable face ({why})")
 
     names = tuple(source.name for source in summary.sources)
-    attributes = torch.tensor([face.indices for face in chosen])
-    sources = torch.tensor([names.index(face.source.name) for face in chosen])
-    return FaceDataset(images, attributes, sources, names, tuple(face.id for face in chosen)), summary
+    attributes = torch.tensor([face.indices for face in found])
+    sources = torch.tensor([names.index(face.source.name) for face in found])
+    ids = tuple(face.id for face in found)
+    splits = _split(images, sources, ids)
+    for face, own in zip(found, splits, strict=True):
+        face.source.faces[own] += 1
+    faces = FaceDataset(images, attributes, sources, names, ids, splits).of(split)
+    summary.loaded = len(faces)
+    return faces, summary
+
+
+def _split(images: torch.Tensor, sources: torch.Tensor, ids: Sequence[str]) -> tuple[str, ...]:
+    """The split of each face; copies are looked for within a source, so that no other one changes its split."""
+    splits: dict[str, str] = {}
+    for source in sources.unique():
+        rows = (sources == source).nonzero().squeeze(1)
+        groups: dict[int, list[str]] = {}
+        for row, group in zip(rows.tolist(), copy_groups(images[rows]).tolist(), strict=True):
+            groups.setdefault(group, []).append(ids[row])
+        for group_ids in groups.values():
+            splits |= split_of_copies(group_ids)
+    return tuple(splits[id] for id in ids)
 
 
 def decode_image(data: bytes) -> np.ndarray:
@@ -295,7 +326,6 @@ def _read_source(path: str | Path, read_captions: CaptionReader | None) -> tuple
             continue
         face = _Face(source, f"{name}/{row.id}", indices, image)
         faces.append(face)
-        source.faces[face.split] += 1
         source.unknown.update(slot for slot, index in zip(SLOTS, indices, strict=True) if index == 0)
         source.ambiguous.update(slot for slot, found in values.items() if len(found) > 1)
     if not faces:

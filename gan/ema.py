@@ -28,17 +28,16 @@ def refresh_statistics(G_ema: nn.Module, batches: Iterable[tuple[Tensor, Tensor]
     """Gives batch normalisation the statistics of the averaged weights: the plain mean over ``(z, c)`` batches.
 
     An average of weights fits neither its parents' moving statistics nor their average (arXiv 1803.05407, section 3.2).
-    Networks without batch normalisation are left untouched.
+    Networks without batch normalisation are left untouched, and so are parts that ``train`` leaves in evaluation mode.
     """
+    G_ema.train()
     norms = [module for module in G_ema.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
-    if not norms:
-        return
+    norms = [norm for norm in norms if norm.training]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a cumulative average
-    G_ema.train()
-    for z, c in batches:
+    for z, c in batches if norms else ():
         G_ema(z, c)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

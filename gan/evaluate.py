@@ -27,9 +27,17 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
-from gan.copies import without_copies
 from gan.dataset import FaceDataset, load_faces
-from gan.evaluation import MIN_FACES, Evaluator, Scores, confusions, judge_colours, judge_each_colour
+from gan.evaluation import (
+    MIN_FACES,
+    Evaluator,
+    Scores,
+    captions_of,
+    confusions,
+    enlarged,
+    judge_colours,
+    judge_each_colour,
+)
 from gan.features import EfficientNetLite, FeatureSpace
 from gan.grid import check_folder, tile, to_uint8
 from gan.metrics import Estimate
@@ -58,23 +66,17 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
         for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=64):
-            images.append(batch)
+            images.append(enlarged(batch))
             bar.update(len(batch))
     return torch.cat(images)
 
 
-def captions_of(attributes: Tensor) -> list[str]:
-    """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
-    return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
-
-
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
-    """The training faces of one source without copies of held-out ones, and these, in a random order."""
-    training, _ = load_faces([path], split="train")
-    heldout, _ = load_faces([path], split="heldout")
-    training = without_copies(training, heldout)
+    """The training faces of one source, and the held-out ones in a random order."""
+    faces, _ = load_faces([path], split="all")
+    heldout = faces.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
-    return training, heldout[order]
+    return faces.of("train"), heldout[order]
 
 
 def feature_spaces(classifier: AttributeClassifier) -> dict[str, FeatureSpace]:
@@ -210,7 +212,7 @@ def judge_sets(
         ),
     }
 
-    sureness = asked_probability(reading, asked)[:n]
+    sureness = reading.probability(asked)[:n]
     captions = captions_of(torch.cat([asked, torch.zeros_like(asked[:, :1])], 1)[:n])
     copies = closeness.argsort()[: SHEET // 2]
     pairs = torch.stack([images[copies], nearest[copies]], 1).flatten(0, 1)
@@ -227,15 +229,6 @@ def judge_sets(
         sheet("Least like real faces", comparison.realism.argsort(stable=True)),
         Sheet("Closest to the training set, each beside its nearest training face", pairs, labels),
     ]
-
-
-def asked_probability(reading: Reading, asked: Tensor) -> Tensor:
-    """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
-    probability = torch.ones(len(asked))
-    for values, wanted in ((reading.hair_probabilities, asked[:, 0]), (reading.eyes_probabilities, asked[:, 1])):
-        shares = torch.cat([torch.ones(len(values), 1), values], 1)
-        probability *= shares.gather(1, wanted[:, None]).squeeze(1)
-    return probability
 
 
 def evaluate(args: argparse.Namespace) -> Results:

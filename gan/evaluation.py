@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from encoder.captions import SLOTS
+from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
 from gan.copies import thumbnails
-from gan.dataset import FaceDataset
+from gan.dataset import IMAGE_SIZE, FaceDataset
 from gan.features import FeatureSpace
 from gan.metrics import (
     Estimate,
@@ -78,6 +79,16 @@ def confusions(reading: Reading, asked: Tensor) -> dict[str, Tensor]:
         known = wanted != UNKNOWN
         tables[slot] = confusion(wanted[known] - 1, read[known] - 1, len(SLOTS[slot]))
     return tables
+
+
+def captions_of(attributes: Tensor) -> list[str]:
+    """The canonical captions of int64 (N, 3) ``Attributes.indices``."""
+    return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
+
+
+def enlarged(images: Tensor) -> Tensor:
+    """Uint8 images (N, 3, H, W) at 64x64, by repeating pixels."""
+    return F.interpolate(images, IMAGE_SIZE) if images.shape[-1] != IMAGE_SIZE else images
 
 
 def matching_faces(asked: Tensor, attributes: Tensor, generator: torch.Generator) -> Tensor:
@@ -232,14 +243,14 @@ class Monitor:
         self.real = real.double() @ self.directions
 
     def score(self, images: Tensor) -> dict[str, float]:
-        """Judge uint8 images (n, 3, 64, 64).
+        """Judge uint8 images (n, 3, H, W); those of a smaller stage are enlarged.
 
         Returns:
             ``hair``, ``eyes``, ``both``: shares read as asked. ``frechet``: distance to the held-out faces in the
             classifier's features. ``score``: ``frechet / both``, lower is better: faces that look right, of the right
             colours.
         """
-        reading = self.classifier.read(images)
+        reading = self.classifier.read(enlarged(images))
         shares = accuracies(reading, self.attributes)
         frechet = frechet_distance(self.real, reading.features.double() @ self.directions)
         return {**shares, "frechet": frechet, "score": frechet / max(shares["both"], 1e-3)}

@@ -1,15 +1,13 @@
 """Training objectives, side by side. To add one, write a class here and decorate it with its key.
 
 An objective is two losses, both minimised, and at times a penalty. ``D.features`` runs once per image: the right and
-the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1], ``c`` and ``c_wrong`` ``(N, c_dim)``: the
-condition of the real image, and one that states another colour of hair, of eyes or of both. The fake of row ``i`` is
-drawn for ``c[i]``.
+the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1]; the fake of row ``i`` is drawn for ``c[i]``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,40 +24,92 @@ def register(name: str) -> Callable[[type[Objective]], type[Objective]]:
     """Class decorator: adds an objective to ``OBJECTIVES``."""
 
     def add(objective: type[Objective]) -> type[Objective]:
+        objective.name = name
         OBJECTIVES[name] = objective
         return objective
 
     return add
 
 
-class Objective:
-    """What the loop asks of an objective.
+class Batch(NamedTuple):
+    """N real images and the texts they are shown under.
 
     Attributes:
-        d_steps: discriminator steps, each on new images, for one generator step.
-        penalty_interval: the penalty is taken every so many discriminator steps, times as much; 0 is never.
+        real: The images, ``(N, 3, 64, 64)`` in [-1, 1].
+        c: The condition of each, ``(N, c_dim)``.
+        c_wrong: A condition that states another colour of hair, of eyes or of both, ``(N, c_dim)``.
+        labels: What the right text states, int64 ``(N, 3)`` as in ``Attributes.indices``; 0 is unstated.
     """
 
+    real: Tensor
+    c: Tensor
+    c_wrong: Tensor
+    labels: Tensor
+
+    def halfway(self, n: int) -> Batch:
+        """The first ``n`` under texts half-way between the right and the wrong one, which state nothing for certain."""
+        real, c, c_wrong, labels = (value[:n] for value in self)
+        return Batch(real, torch.lerp(c, c_wrong, 0.5), c_wrong, torch.zeros_like(labels))
+
+
+class Scores(NamedTuple):
+    """The three scores ``(N,)`` of a batch: D(x, c), D(G, c) and D(x, c_wrong)."""
+
+    right: Tensor
+    drawn: Tensor
+    wrong: Tensor
+
+
+def score_pairs(D: ImageTextDiscriminator, batch: Batch, real_features: Tensor, fake_features: Tensor) -> Scores:
+    """Score the real images under their text, the fakes under it, and the real images under a wrong one."""
+    right, wrong = D.score(real_features, batch.c), D.score(real_features, batch.c_wrong)
+    return Scores(right, D.score(fake_features, batch.c), wrong)
+
+
+class Objective:
+    """What the loop asks of an objective, and what the objective asks of the discriminator.
+
+    Attributes:
+        name: its key.
+        d_steps: discriminator steps, each on new images, for one generator step.
+        penalty_interval: the penalty is taken every so many discriminator steps, times as much; 0 is never.
+        image_gradients: it takes gradients per image, so D must have no batch normalisation.
+        classifies: it needs class heads on D's image features.
+    """
+
+    name: ClassVar[str]
     d_steps: ClassVar[int] = 1
     penalty_interval: ClassVar[int] = 0
+    image_gradients: ClassVar[bool] = False
+    classifies: ClassVar[bool] = False
 
-    def check(self, D: nn.Module) -> None:
-        """Raises ``InputError`` where the discriminator cannot serve this objective."""
+    def prepare(self, D: ImageTextDiscriminator) -> None:
+        """Once, before training: gives a new D the class heads if need be; ``InputError`` where D cannot serve."""
+        if self.image_gradients:
+            refuse_batch_norm(D, self.name)
+        if self.classifies:
+            if not D.feature_dim:
+                raise InputError(
+                    f"{self.name} puts class heads on D's image features, and this discriminator does not state their "
+                    "number; set feature_dim in it or choose another objective"
+                )
+            D.add_class_heads()
 
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def after_discriminator_step(self, D: ImageTextDiscriminator) -> None:
+        """Whatever is done to the weights of D after each of its steps."""
+
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """The scalar that the discriminator minimises; ``fake`` carries no gradient."""
         raise NotImplementedError
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """The scalar that the generator minimises, while the weights of D are frozen."""
         raise NotImplementedError
 
-    def penalty(self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
-        """A scalar added to the discriminator's loss, computed in float32; ``gamma`` is its weight."""
+    def penalty(
+        self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float, generator: torch.Generator
+    ) -> Tensor:
+        """A scalar added to the discriminator's loss, in float32; ``gamma`` is its weight, ``generator`` its chance."""
         raise NotImplementedError
 
 
@@ -71,20 +121,104 @@ class GanCls(Objective):
     The generator's loss is the non-saturating one.
     """
 
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
-        real_features = D.features(real)
-        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
-        drawn = D.score(D.features(fake), c)
+        return self.source_loss(score_pairs(D, batch, D.features(batch.real), D.features(fake)))
+
+    @staticmethod
+    def source_loss(scores: Scores) -> Tensor:
+        """The discriminator's loss by its scores."""
+        right, drawn, wrong = scores
         return (F.softplus(-right) + 0.5 * (F.softplus(drawn) + F.softplus(wrong))).mean()
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(G, c))``."""
-        return F.softplus(-D.score(D.features(fake), c)).mean()
+        return F.softplus(-D(fake, batch.c)).mean()
+
+
+@register("acgan")
+class AcGan(GanCls):
+    """GAN-CLS with the auxiliary classifiers of ACGAN (arXiv 1610.09585, section 3) for hair and eyes.
+
+    To the losses of source, here matching-aware, come those of class, which both players minimise:
+    ``L_C = -log P(class | x) - log P(class | G)``. A colour that the text leaves open has no loss.
+    """
+
+    classifies = True
+
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """GAN-CLS's, and ``-log P(class | x) - log P(class | G)``."""
+        real_features, fake_features = D.features(batch.real), D.features(fake)
+        source = self.source_loss(score_pairs(D, batch, real_features, fake_features))
+        return source + class_loss(D, real_features, batch.labels) + class_loss(D, fake_features, batch.labels)
+
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``-log s(D(G, c)) - log P(class | G)``."""
+        features = D.features(fake)
+        return F.softplus(-D.score(features, batch.c)).mean() + class_loss(D, features, batch.labels)
+
+
+def class_loss(D: ImageTextDiscriminator, features: Tensor, labels: Tensor) -> Tensor:
+    """``-log P(hair) - log P(eyes)``, each the mean over the images ``(N, ...)`` whose label, ``(N, 3)``, is stated."""
+    loss = features.new_zeros((), dtype=torch.float32)
+    for logits, label in zip(D.classify(features), labels.unbind(1), strict=False):
+        total = F.cross_entropy(logits, label - 1, ignore_index=-1, reduction="sum")
+        loss = loss + total / (label > 0).sum().clamp(min=1)
+    return loss
+
+
+class Wasserstein(Objective):
+    """The losses of a critic whose slope is held down (arXiv 1701.07875), with the mismatch term of GAN-CLS.
+
+    The critic scores the real joint distribution of image and text against an equal mixture of fakes under the right
+    text and real images under a wrong one.
+    """
+
+    d_steps = 5
+
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``(D(G, c) + D(x, c_wrong)) / 2 - D(x, c)``."""
+        right, drawn, wrong = score_pairs(D, batch, D.features(batch.real), D.features(fake))
+        return (0.5 * (drawn + wrong) - right).mean()
+
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``-D(G, c)``."""
+        return -D(fake, batch.c).mean()
+
+
+@register("wgan")
+class WGan(Wasserstein):
+    """Wasserstein GAN (arXiv 1701.07875, algorithm 1): five critic steps, after each all weights clipped to +-0.01.
+
+    The paper's optimizer is RMSProp(5e-5), which Adam with beta1 0 is but for its bias correction.
+    """
+
+    clip: ClassVar[float] = 0.01
+
+    @torch.no_grad()
+    def after_discriminator_step(self, D: ImageTextDiscriminator) -> None:
+        """``w <- clip(w, -0.01, 0.01)``."""
+        torch._foreach_clamp_min_(list(D.parameters()), -self.clip)
+        torch._foreach_clamp_max_(list(D.parameters()), self.clip)
+
+
+@register("wgan-gp")
+class WGanGp(Wasserstein):
+    """Wasserstein GAN with gradient penalty (arXiv 1704.00028, algorithm 1): five critic steps, each with the penalty.
+
+    The paper's settings are Adam(1e-4, 0, 0.9) and a penalty of 10 (``gamma``).
+    """
+
+    penalty_interval = 1
+    image_gradients = True
+
+    def penalty(
+        self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float, generator: torch.Generator
+    ) -> Tensor:
+        """``gamma * E (|grad D(u, c)| - 1)^2``, ``u`` anywhere between an image and the fake of the same text."""
+        share = torch.rand((len(fake), 1, 1, 1), generator=generator).to(fake.device)
+        slope = (squared_gradient(D, torch.lerp(batch.real, fake, share), batch.c) + 1e-12).sqrt()
+        return gamma * (slope - 1).square().mean()
 
 
 @register("r3gan")
@@ -97,37 +231,30 @@ class R3Gan(Objective):
     """
 
     penalty_interval = 8
+    image_gradients = True
     mismatch_weight: ClassVar[float] = 0.5
     penalty_share: ClassVar[int] = 4  # the penalty sees every fourth image of the batch
 
-    def check(self, D: nn.Module) -> None:
-        """Refuses batch normalisation: under it the gradient of one image's score belongs to the whole batch."""
-        refuse_batch_norm(D, "r3gan")
-
-    def discriminator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``sp(D(G, c) - D(x, c)) + sp(D(x, c_wrong) - D(x, c)) / 2``, sp the softplus."""
-        real_features = D.features(real)
-        right, wrong = D.score(real_features, c), D.score(real_features, c_wrong)
-        drawn = D.score(D.features(fake), c)
+        right, drawn, wrong = score_pairs(D, batch, D.features(batch.real), D.features(fake))
         return (F.softplus(drawn - right) + self.mismatch_weight * F.softplus(wrong - right)).mean()
 
-    def generator_loss(
-        self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, c_wrong: Tensor
-    ) -> Tensor:
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``sp(D(x, c) - D(G, c)) + sp(D(G, c_wrong) - D(G, c)) / 2``."""
         with torch.no_grad():
-            right = D.score(D.features(real), c)
+            right = D(batch.real, batch.c)
         fake_features = D.features(fake)
-        drawn, wrong = D.score(fake_features, c), D.score(fake_features, c_wrong)
+        drawn, wrong = D.score(fake_features, batch.c), D.score(fake_features, batch.c_wrong)
         return (F.softplus(right - drawn) + self.mismatch_weight * F.softplus(wrong - drawn)).mean()
 
-    def penalty(self, D: ImageTextDiscriminator, real: Tensor, fake: Tensor, c: Tensor, *, gamma: float) -> Tensor:
+    def penalty(
+        self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float, generator: torch.Generator
+    ) -> Tensor:
         """R1 + R2: ``gamma / 2 * (E |grad D(x, c)|^2 + E |grad D(G, c)|^2)``, the gradient by the image."""
-        n = max(1, len(real) // self.penalty_share)
-        images = torch.cat([real[:n], fake[:n]])
-        squared = squared_gradient(D, images, torch.cat([c[:n], c[:n]]))
+        n = max(1, len(fake) // self.penalty_share)
+        images, c = torch.cat([batch.real[:n], fake[:n]]), batch.c[:n].repeat(2, 1)
+        squared = squared_gradient(D, images, c)
         return gamma * squared.mean()  # the mean over both halves is half the sum of their means
 
 
@@ -143,5 +270,6 @@ def refuse_batch_norm(D: nn.Module, objective: str) -> None:
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in D.modules()):
         raise InputError(
             f"{objective} takes gradients per image and cannot train a discriminator with batch normalisation; "
-            "choose another architecture or another objective"
+            "build it without (the baseline's by --discriminator '{\"norm\": false}'), or choose another architecture "
+            "or another objective"
         )

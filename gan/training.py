@@ -15,21 +15,27 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from encoder import load_encoder, precision
 from encoder.atomic import write_atomically
 from encoder.captions import Attributes
 from encoder.errors import InputError
+from gan.augment import DRAWS, augment
 from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
-from gan.conditions import Conditions, WrongAttributes, drop, join_source
+from gan.conditions import Conditions, WrongAttributes, drop
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
+from gan.distributed import ALONE, World
 from gan.ema import ema_decay, refresh_statistics, update_ema
+from gan.evaluation import Monitor, captions_of
 from gan.grid import check_folder, save_png, tile, to_uint8
-from gan.networks import build_discriminator, build_generator
-from gan.objectives import OBJECTIVES
+from gan.networks import build_discriminator, build_generator, load_weights
+from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
-from gan.release import CONFIG_FILE
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.sources import condition_dim, join_source
+from gan.stages import insert_first_stage
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
     ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
@@ -41,11 +47,6 @@ STATISTICS_BATCHES = 20
 
 class NonFiniteError(RuntimeError):
     """A loss or a weight is no longer a number; the last saved state is from before it."""
-
-
-def cosine(start: float, end: float, progress: float) -> float:
-    """From ``start`` at progress 0 along half a cosine to ``end`` at progress 1 and after it."""
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
 class Batches:
@@ -69,29 +70,47 @@ class Trainer:
     Args:
         config: The settings; ``config.data`` has been loaded as ``faces`` already.
         faces: The training faces.
-        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/`` and ``state.pt`` go.
+        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/``, ``best/`` and ``state.pt`` go.
+        monitor: Scores the averaged generator every ``config.evaluate_images``.
         quiet: Do not show progress.
+        world: The processes that share the run.
     """
 
-    def __init__(self, config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, quiet: bool = False) -> None:
-        self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
+    def __init__(
+        self,
+        config: TrainingConfig,
+        faces: FaceDataset,
+        run_dir: Path,
+        *,
+        monitor: Monitor | None = None,
+        quiet: bool = False,
+        world: World = ALONE,
+    ) -> None:
+        self.config, self.faces, self.run_dir, self.world = config, faces, run_dir, world
+        self.quiet = quiet or not world.leads
+        self.monitor, self.best_score = monitor if world.leads else None, math.inf
+        if config.batch_size % world.size:
+            raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
         self.encoder = load_encoder(kind, config.encoder_path or None, cached=config.encoder == "cached")
-        n_sources = len(faces.source_names)
-        c_dim = self.encoder.dim + (n_sources if n_sources > 1 else 0)
+        c_dim = condition_dim(self.encoder.dim, faces.source_names)
 
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        insert_first_stage(self.G, config, self.encoder, faces.source_names)
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.prepare(self.D)
+        if config.init:
+            load_weights(self.G, Path(config.init) / WEIGHTS_FILE)
+            load_weights(self.D, Path(config.init) / DISCRIMINATOR_FILE)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        self.objective = OBJECTIVES[config.objective]()
-        self.objective.check(self.D)
         adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
@@ -102,7 +121,7 @@ class Trainer:
             count=1 if config.encoder == "onehot" else config.wordings,
             live=config.encoder == "live",
             seed=config.seed,
-            progress=not quiet,
+            progress=not self.quiet,
         )
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(len(faces), config.batch_size, self.generator)
@@ -115,8 +134,8 @@ class Trainer:
 
     # -- one step ----------------------------------------------------------------------------------------------------
 
-    def next_batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Real images (N, 3, 64, 64) in [-1, 1], noise z, the right condition c and the wrong one."""
+    def next_batch(self) -> tuple[Batch, Tensor]:
+        """This process's share of the next batch: real images with their texts, and noise z (N, z_dim) for fakes."""
         config, rows = self.config, self.batches.next()
         known = self.faces.attributes[rows]
         stated = drop(known, config.drop_attributes, self.generator)
@@ -125,60 +144,74 @@ class Trainer:
         c = join_source(self.conditions.draw(stated, self.generator), sources, names)
         c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
+        rows, z, *texts = (self.world.rows(value) for value in (rows, z, c, c_wrong, stated))
         real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
+        real_images = F.adaptive_avg_pool2d(real_images, self.G.resolution)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
-        return real_images, z.to(self.device), c.to(self.device), c_wrong.to(self.device)
+        texts = [text.to(self.device) for text in texts]
+        return Batch(self.augment(real_images), *texts), z.to(self.device)
+
+    def augment(self, img: Tensor) -> Tensor:
+        """Images (N, 3, H, W) as the discriminator sees them."""
+        chance = self.config.at("augment", self.cur_nimg)
+        if chance == 0:
+            return img
+        draws = torch.rand(self.config.batch_size, DRAWS, generator=self.generator)
+        return augment(img, chance, self.world.rows(draws)[: len(img)])
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
         config, objective, G, D = self.config, self.objective, self.G, self.D
         stats: dict[str, Tensor] = {}
-        progress = self.cur_nimg / config.schedule_images
-        lr = cosine(config.lr, config.lr_end, progress)
-        gamma = cosine(config.gamma, config.gamma_end, progress)
+        gamma = config.at("gamma", self.cur_nimg)
         for optimizer in (self.opt_G, self.opt_D):
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = config.at("lr", self.cur_nimg)
+                group["betas"] = (config.beta1, config.at("beta2", self.cur_nimg))
         autocast = precision.autocast(config.precision, self.device)
 
         for remaining in reversed(range(objective.d_steps)):
             # Draw fakes for the captions of the real images; the last draw serves the generator's step too.
-            real_images, z, c, c_wrong = self.next_batch()
+            batch, z = self.next_batch()
             with autocast, torch.set_grad_enabled(remaining == 0):
-                fake_images = G(z, c)
+                fake_images = self.augment(G(z, batch.c))
             fake = fake_images.detach()
 
             # Step the discriminator.
             with autocast:
-                loss_D = objective.discriminator_loss(D, real_images, fake, c, c_wrong)
+                loss_D = objective.discriminator_loss(D, batch, fake)
             stats["loss_D"] = loss_D.detach()
             loss_D.backward()
             if objective.penalty_interval and self.d_step % objective.penalty_interval == 0:
-                penalty = objective.penalty(D, real_images, fake.float(), c, gamma=gamma)
+                penalty = objective.penalty(D, batch, fake.float(), gamma=gamma, generator=self.generator)
                 stats["penalty"] = penalty.detach()
                 (penalty * objective.penalty_interval).backward()
+            self.world.average_gradients(D)
             self.opt_D.step()
+            objective.after_discriminator_step(D)
             self.opt_D.zero_grad(set_to_none=True)
             self.d_step += 1
-            self.cur_nimg += len(real_images)
+            self.cur_nimg += config.batch_size
 
         # Step the generator, the discriminator's weights frozen.
         D.requires_grad_(False)
         with autocast:
-            loss_G = objective.generator_loss(D, real_images, fake_images, c, c_wrong)
-            if n := int(config.interpolate * len(c)):
-                # GAN-INT: no face has these captions, half-way between the right and the wrong one.
-                real, z, between, wrong = real_images[:n], z[:n], torch.lerp(c[:n], c_wrong[:n], 0.5), c_wrong[:n]
-                loss_int = objective.generator_loss(D, real, G(z, between), between, wrong)
+            loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
+            if n := int(config.interpolate * len(z)):
+                # GAN-INT: no face has these captions.
+                between = batch.halfway(n)
+                loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
                 loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
         loss_G.backward()
+        self.world.average_gradients(G)
         self.opt_G.step()
         self.opt_G.zero_grad(set_to_none=True)
         D.requires_grad_(True)
 
         # Average the generator.
-        decay = ema_decay(config.batch_size, self.cur_nimg, config.ema_images, config.ema_rampup)
+        half_life = config.at("ema_images", self.cur_nimg)
+        decay = ema_decay(config.batch_size, self.cur_nimg, half_life, config.ema_rampup)
         update_ema(self.G_ema, G, decay)
         return stats
 
@@ -199,7 +232,7 @@ class Trainer:
             while True:
                 minutes = (time.monotonic() - started) / 60
                 done = self.cur_nimg >= config.max_images or should_stop()
-                done = done or 0 < config.max_minutes <= minutes
+                done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
                 if self.cur_nimg - tick_nimg >= config.tick_images or done:
                     # Report, and save the state to go on from.
                     self.minutes = minutes_before + minutes
@@ -207,7 +240,8 @@ class Trainer:
                         speed = (self.cur_nimg - tick_nimg) / (time.monotonic() - tick_start)
                         self.report(progress, totals, speed)
                     self.check_weights()
-                    save_state(self.run_dir, self.state())
+                    if self.world.leads:
+                        save_state(self.run_dir, self.state())
                     totals, tick_start, tick_nimg = {}, time.monotonic(), self.cur_nimg
                 if done:
                     break
@@ -218,19 +252,29 @@ class Trainer:
                     totals.setdefault(name, []).append(value)
                 progress.update(self.cur_nimg - before)
 
-                # Show what the averaged generator draws.
-                due = before // config.snapshot_images != self.cur_nimg // config.snapshot_images
-                if due and self.cur_nimg < config.max_images:
+                # Show what the averaged generator draws, and score it.
+                if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
                     self.snapshot()
+                if self.monitor and (self.is_due(config.evaluate_images, before) or self.cur_nimg >= config.max_images):
+                    self.log(progress, self.evaluate(self.monitor))
             self.snapshot()
 
+    def is_due(self, interval: int, before: int) -> bool:
+        """Whether the step from ``before`` images on reached a multiple of ``interval``."""
+        return interval > 0 and before // interval != self.cur_nimg // interval
+
     def report(self, progress: Progress, totals: dict[str, list[Tensor]], speed: float) -> None:
-        """Append one line to ``stats.jsonl`` and show it; a mean that is no number ends the run."""
-        means = {name: torch.stack(values).float().mean().item() for name, values in totals.items()}
+        """Log the means of a tick; one that is no number ends the run."""
+        means = {name: self.world.mean(torch.stack(values).float().mean()).item() for name, values in totals.items()}
         for name, value in means.items():
             self.check_finite(name, value)
-        line = {"images": self.cur_nimg, "minutes": round(self.minutes, 3), "images_per_second": round(speed, 2)}
-        line |= means
+        self.log(progress, {"minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means})
+
+    def log(self, progress: Progress, statistics: dict[str, float]) -> None:
+        """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
+        if not self.world.leads:
+            return
+        line = {"images": self.cur_nimg, **statistics}
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.report(line)
@@ -249,24 +293,41 @@ class Trainer:
                 "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
             )
 
-    @torch.no_grad()
     def snapshot(self) -> None:
         """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
-        config = self.config
-        self.check_weights()
-        statistics = torch.Generator().manual_seed(config.seed)
-        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
-        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS])
-        c = join_source(c, torch.zeros(len(c), dtype=torch.int64), self.faces.source_names).repeat(GRID_ROWS, 1)
-        drawn = [
-            to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu()
-            for z, c in zip(self.grid_z.split(config.batch_size), c.split(config.batch_size), strict=True)
-        ]
-        grid = tile(torch.cat(drawn), per_row=len(GRID_CAPTIONS))
+        if not self.world.leads:
+            return
+        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS]).repeat(GRID_ROWS, 1)
+        names = self.faces.source_names
+        c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
+        grid = tile(self.draw(self.grid_z, c), per_row=len(GRID_CAPTIONS))
         save_png(self.run_dir / "samples" / f"{self.cur_nimg:08d}.png", grid, {})
-        save_release(
-            self.run_dir / "snapshot", self.G_ema, config, self.encoder, self.faces.source_names, self.cur_nimg
-        )
+        self.save_generator("snapshot")
+
+    def evaluate(self, monitor: Monitor) -> dict[str, float]:
+        """Score the averaged generator, every time with the same noise; the best one so far is kept in ``best/``."""
+        c = self.encoder.encode(captions_of(monitor.attributes))
+        c = join_source(c, monitor.sources, self.faces.source_names)
+        z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
+        scores = monitor.score(self.draw(z, c))
+        if scores["score"] < self.best_score:
+            self.best_score = scores["score"]
+            self.save_generator("best")
+        return scores
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, c: Tensor) -> Tensor:
+        """What the averaged generator draws of noise (N, z_dim) and conditions (N, c_dim): uint8 (N, 3, H, W)."""
+        self.check_weights()
+        statistics = torch.Generator().manual_seed(self.config.seed)
+        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
+        batches = zip(z.split(self.config.batch_size), c.split(self.config.batch_size), strict=True)
+        return torch.cat([to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu() for z, c in batches])
+
+    def save_generator(self, folder: str) -> None:
+        """Save the averaged generator, and the discriminator beside it, in the form of a release."""
+        names = self.faces.source_names
+        save_release(self.run_dir / folder, self.G_ema, self.D, self.config, self.encoder, names, self.cur_nimg)
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noise and conditions ``(z, c)`` of random training faces."""
@@ -294,6 +355,7 @@ class Trainer:
             "opt_D": self.opt_D.state_dict(),
             "generator": self.generator.get_state(),
             "order": self.batches.order,
+            "best_score": self.best_score,
         }
 
     def resume(self) -> None:
@@ -311,6 +373,7 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.batches.order = state["order"]
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
+        self.best_score = state["best_score"]
 
 
 @contextmanager
@@ -328,23 +391,33 @@ def catch_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def train(config: TrainingConfig, faces: FaceDataset, run_dir: Path, *, resume: bool = False) -> None:
+def train(
+    config: TrainingConfig,
+    faces: FaceDataset,
+    run_dir: Path,
+    *,
+    monitor: Monitor | None = None,
+    resume: bool = False,
+    world: World = ALONE,
+) -> None:
     """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
 
     Raises:
         InputError: A run is there already, cannot be resumed with these settings, or cannot be written.
         NonFiniteError: As in ``Trainer.train``.
+        WorkerLostError: Another process of the run has ended.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     check_folder(run_dir)
     if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
-    trainer = Trainer(config, faces, run_dir)
+    trainer = Trainer(config, faces, run_dir, monitor=monitor, world=world)
     if resume:
         trainer.resume()
-    write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+    if world.leads:
+        write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
     with catch_signals() as caught:
         trainer.train(should_stop=lambda: bool(caught))
-    if caught:
+    if caught and world.leads:
         print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

@@ -83,7 +83,7 @@ def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkey
 def test_dry_run_takes_every_option(capsys) -> None:
     values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
     values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
-    values |= {"encoder_path": "z", "precision": "bfloat16"}
+    values |= {"encoder_path": "z", "init": "w", "precision": "bfloat16", "stage1": "v"}
     for field in dataclasses.fields(TrainingConfig):
         if isinstance(field.default, (int, float)):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3
@@ -136,6 +136,7 @@ def test_data_that_are_not_there(capsys, tmp_path) -> None:
         (["--architecture", "baseline", "--generator", "{}", "--discriminator", "{}"], "batch normalisation"),
         (["--generator", '{"depth": 3}'], "'depth'"),
         (["--resume"], "no training state to resume from"),
+        (["--evaluate-images", "8"], "11 held-out faces are too few to score a generator with"),
     ],
 )
 def test_a_run_that_cannot_begin(capsys, tmp_path, faces_zip, arguments, message) -> None:
@@ -173,6 +174,20 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
     assert "lr: 0.0004 -> 0.1" in one_error(capsys.readouterr().err)
     assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
     assert "images 16 " in capsys.readouterr().out
+
+
+def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
+    monkeypatch.setattr("gan.training.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.evaluation.MIN_FACES", 11)
+    run = tmp_path / "run"
+    options = ["--max-images", "8", "--evaluate-images", "4"]
+    assert train_cgan.main([*SMALL, *options, "--data", str(faces_zip), "--run-dir", str(run)]) == 0
+    lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
+    scored = [line for line in lines if "score" in line]
+    assert [line["images"] for line in scored] == [4, 8]
+    assert {"hair", "eyes", "both", "frechet"} <= set(scored[0])
+    best = min(scored, key=lambda line: line["score"])
+    assert json.loads((run / "best" / "config.json").read_text())["images_seen"] == best["images"]
 
 
 def test_sigterm_saves_the_state_and_ends_well(tmp_path, faces_zip) -> None:

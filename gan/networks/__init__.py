@@ -5,21 +5,59 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from encoder.captions import SLOTS
 from encoder.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
 
 
+class TextToImageGenerator(nn.Module):
+    """A generator: noise ``z (N, z_dim)`` and conditions ``c (N, c_dim)`` to images in [-1, 1].
+
+    Attributes:
+        resolution: height and width of its images; the discriminator of its file takes the same.
+        first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
+        arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
+    """
+
+    resolution: int = 64
+    first_stage: str = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {}
+
+    def regularisation(self, c: Tensor) -> Tensor:
+        """A scalar of the network's own that is added to the generator's loss; 0 for most."""
+        return c.new_zeros(())
+
+
 class ImageTextDiscriminator(nn.Module):
-    """A discriminator that scores in two parts, so that the features of an image serve several texts."""
+    """A discriminator that scores in two parts, so that the features of an image serve several texts.
+
+    Attributes:
+        resolution: height and width of the images it takes.
+        feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
+        class_heads: for hair and for eyes, once an objective has asked for them.
+        arguments: of its architecture, as those of a generator.
+    """
+
+    resolution: int = 64
+    feature_dim: int = 0
+    class_heads: nn.ModuleList
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {}
 
     def features(self, img: Tensor) -> Tensor:
-        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
+        """Images ``(N, 3, resolution, resolution)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
         raise NotImplementedError
 
     def score(self, features: Tensor, c: Tensor) -> Tensor:
@@ -30,6 +68,16 @@ class ImageTextDiscriminator(nn.Module):
         """``score(features(img), c)``."""
         return self.score(self.features(img), c)
 
+    def add_class_heads(self) -> None:
+        """A linear classifier of hair and one of eyes on the features of an image."""
+        sizes = (len(SLOTS["hair"]), len(SLOTS["eyes"]))
+        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, size) for size in sizes)
+
+    def classify(self, features: Tensor) -> list[Tensor]:
+        """Features -> logits of hair ``(N, 12)`` and of eyes ``(N, 11)``, in the order of ``SLOTS``."""
+        flat = features.reshape(len(features), -1)
+        return [head(flat).float() for head in self.class_heads]
+
 
 def _network(role: str, architecture: str) -> Any:
     if architecture not in ARCHITECTURES:
@@ -37,30 +85,44 @@ def _network(role: str, architecture: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)
 
 
-def generator_arguments(architecture: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """``arguments`` and the architecture's defaults for the rest: a release stays whole when a default changes."""
-    parameters = inspect.signature(_network("Generator", architecture)).parameters
-    defaults = {
-        name: parameter.default for name, parameter in parameters.items() if parameter.default is not parameter.empty
-    }
-    return {**defaults, **arguments}
-
-
-def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
+def _build(role: str, architecture: str, sizes: dict[str, int], arguments: dict[str, Any]) -> Any:
     network = _network(role, architecture)
     try:
-        return network(**arguments)
+        built = network(**sizes, **arguments)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:
         raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
+    parameters = inspect.signature(network).parameters.items()
+    defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
+    built.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
+    return built
 
 
-def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> nn.Module:
+def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:
     """A new generator; ``arguments`` holds the architecture's own arguments. Unusable ones are an ``InputError``."""
-    network: nn.Module = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
+    network: TextToImageGenerator = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim}, arguments)
     return network
 
 
 def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
     """A new discriminator; as ``build_generator``."""
-    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim, **arguments})
+    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
     return network
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Give a network the weights of a safetensors file; one that is not whole or does not fit is an ``InputError``."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise InputError(f"{path}: {name} is not finite; restore the file")
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error

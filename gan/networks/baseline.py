@@ -7,11 +7,14 @@ The slide gives the 1x1 convolution that joins image and text no activation; wit
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.networks import ImageTextDiscriminator
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 
 TEXT_DIM = 256
 LEAK = 0.2
@@ -34,7 +37,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.zeros_(module.bias)
 
 
-class Generator(nn.Module):
+class Generator(TextToImageGenerator):
     """Text -> Dense(256, relu), joined with the noise -> 4x4x512 -> four transposed convolutions, kernel 5 -> tanh.
 
     Args:
@@ -69,21 +72,24 @@ class Discriminator(ImageTextDiscriminator):
 
     Args:
         c_dim: size of the condition ``c``.
+        norm: batch normalisation, as in the assignment; objectives with a gradient penalty need a network without.
+        widths: channels of the convolutions, each of which halves the picture on its way to 4x4.
     """
 
-    def __init__(self, c_dim: int) -> None:
+    def __init__(self, c_dim: int, norm: bool = True, widths: Sequence[int] = (64, 128, 256, 512)) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.Conv2d(3, 64, 5, stride=2, padding=2), nn.LeakyReLU(LEAK)]
-        for a, b in ((64, 128), (128, 256), (256, 512)):
-            layers += [nn.Conv2d(a, b, 5, stride=2, padding=2), batch_norm(b), nn.LeakyReLU(LEAK)]
+        self.resolution, self.feature_dim = 4 * 2 ** len(widths), widths[-1] * 4 * 4
+        layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 5, stride=2, padding=2), nn.LeakyReLU(LEAK)]
+        for a, b in itertools.pairwise(widths):
+            layers += [nn.Conv2d(a, b, 5, stride=2, padding=2), *([batch_norm(b)] if norm else []), nn.LeakyReLU(LEAK)]
         self.convolutions = nn.Sequential(*layers)
         self.embed = nn.Linear(c_dim, TEXT_DIM)
-        self.join = nn.Conv2d(512 + TEXT_DIM, 512, 1)
-        self.score_layer = nn.Linear(512 * 4 * 4, 1)
+        self.join = nn.Conv2d(widths[-1] + TEXT_DIM, widths[-1], 1)
+        self.score_layer = nn.Linear(self.feature_dim, 1)
         self.apply(initialise)
 
     def features(self, img: Tensor) -> Tensor:
-        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, 512, 4, 4)``, before any text."""
+        """Images ``(N, 3, resolution, resolution)`` in [-1, 1] -> ``(N, 512, 4, 4)``, before any text."""
         features: Tensor = self.convolutions(img)
         return features
 

@@ -9,7 +9,7 @@ from drawing import RGB, draw_face, write_source
 
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.classifier import AttributeClassifier, Reading
-from gan.dataset import FaceDataset, load_faces
+from gan.dataset import FaceDataset, Summary, load_faces
 
 COPIES = 5
 
@@ -26,6 +26,12 @@ def drawn_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def all_drawn_faces(drawn_source: Path) -> FaceDataset:
     return load_faces([drawn_source], split="all", progress=False)[0]
+
+
+@pytest.fixture(scope="session")
+def extra_data(real_data: Path) -> tuple[FaceDataset, Summary]:
+    """All faces of the Extra Data, and the account of them."""
+    return load_faces([real_data / "extra_data.zip"], split="all", progress=False)
 
 
 @pytest.fixture

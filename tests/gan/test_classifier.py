@@ -149,9 +149,11 @@ def test_command_line_reports_bad_input(arguments, tmp_path, capsys) -> None:
     assert not (tmp_path / "new").exists()
 
 
-def test_the_shipped_classifier_reads_real_faces(real_data) -> None:
-    heldout, _ = load_faces([real_data / "extra_data.zip"], split="heldout", progress=False)
+def test_the_shipped_classifier_reads_real_faces(extra_data) -> None:
+    heldout = extra_data[0].of("heldout")
     shares = accuracies(load_classifier().read(heldout.images), heldout.attributes)
-    assert shares == pytest.approx(read_config()["accuracy"]["extra"]["as they are"], abs=2e-3)
+    assert shares == pytest.approx(
+        read_config()["accuracy"]["extra"]["as they are"], abs=5e-3
+    )  # of other held-out faces
     assert shares["hair"] > 0.95
     assert shares["eyes"] > 0.9

@@ -24,7 +24,7 @@ def test_an_unknown_setting_is_an_error() -> None:
         ("batch_size", 0), ("z_dim", 0), ("wordings", 0), ("max_images", -1), ("tick_images", 0), ("lr", 0.0),
         ("lr", float("nan")), ("lr", float("inf")), ("gamma", -0.1), ("gamma", float("nan")), ("ema_images", 0),
         ("max_minutes", -1.0), ("drop_attributes", 1.0), ("drop_attributes", float("nan")), ("beta1", 1.0),
-        ("beta2", -0.1), ("lr", -1.0), ("threads", -1), ("seed", -1), ("seed", 2**64),
+        ("beta2", -0.1), ("lr", -1.0), ("threads", -1), ("evaluate_images", -1), ("seed", -1), ("seed", 2**64),
         ("encoder", "telepathy"), ("generator", [1]),
     ],
 )  # fmt: skip
@@ -41,6 +41,6 @@ def test_changes_name_what_was_changed() -> None:
 
 def test_runtime_settings_are_no_changes() -> None:
     runtime = {"data": ("c",), "device": "cuda", "threads": 2, "max_images": 7, "max_minutes": 8.0}
-    runtime |= {"tick_images": 9, "snapshot_images": 10}
+    runtime |= {"tick_images": 9, "snapshot_images": 10, "evaluate_images": 11}
     assert set(runtime) == set(RUNTIME_FIELDS)
     assert CONFIG.changes(dataclasses.replace(CONFIG, **runtime)) == []

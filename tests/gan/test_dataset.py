@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from drawing import draw_face, encode_image, write_source
-from PIL import Image
+from PIL import Image, ImageOps
 
 from encoder.captions import Attributes
 from encoder.errors import InputError
-from gan.dataset import decode_image, load_faces, split_of
+from gan.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
 
 PINK_GREEN = Attributes("pink", "green").indices
 BLUE_RED = Attributes("blue", "red").indices
@@ -194,7 +194,7 @@ def test_a_zip_that_is_cut_off(faces_zip: Path, tmp_path: Path) -> None:
     [
         ("2,pink hair green eyes\n", None, r": no usable face \(1 without image, 1 without tags\)"),
         ("1,long hair:9\n", None, r": no usable face \(1 without hair or eye colour\)"),
-        ("1,pink hair green eyes\n", b"?", r": no face in the split 'all' \(1 damaged \(1\.png\)\)"),
+        ("1,pink hair green eyes\n", b"?", r": no usable face \(1 damaged \(1\.png\)\)"),
         ("1 pink hair\n", None, r"tags\.csv, line 1: no comma"),
         (b"1,pi\xffnk hair green eyes\n", None, r"tags\.csv, line 1: not UTF-8"),
         ("", None, r"tags\.csv: the file holds no lines"),
@@ -218,7 +218,7 @@ def test_paths_that_are_no_source(tmp_path: Path) -> None:
         load_faces([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"several folders with a tags\.csv \(a, b\); give each"):
         load_faces([tmp_path])
-    with pytest.raises(InputError, match="a: no face in the split 'heldout'"):
+    with pytest.raises(InputError, match="extra: no face in the split 'heldout'"):
         load_faces([tmp_path / "a"], split="heldout")
 
 
@@ -289,30 +289,47 @@ def test_photographs_are_turned_upright() -> None:
 def test_split(faces_zip: Path) -> None:
     parts = {split: load_faces([faces_zip], split=split) for split in ("train", "heldout", "all")}  # type: ignore[arg-type]
     train, heldout, everything = ({*parts[split][0].ids} for split in ("train", "heldout", "all"))
-    assert not train & heldout
-    assert train | heldout == everything
-    assert len(everything) == 132
+    copies = everything - train - heldout
+    assert len(everything) == len(train) + len(heldout) + len(copies) == 132
     for _, summary in parts.values():
-        assert summary.sources[0].faces == {"train": len(train), "heldout": len(heldout)}
+        faces = summary.sources[0].faces
+        assert (faces["train"], faces["heldout"], faces["copy"]) == (len(train), len(heldout), len(copies))
+        assert f"{len(train)} training + {len(heldout)} held-out faces" in str(summary)
 
 
 def test_the_split_never_changes() -> None:
-    assert [i for i in range(51) if split_of(f"extra/{i}") == "heldout"] == [16, 18, 40, 47, 48, 50]
-    share = sum(split_of(f"anime/{i}") == "heldout" for i in range(16_000)) / 16_000
+    assert [i for i in range(51) if is_held_out(f"extra/{i}")] == [16, 18, 40, 47, 48, 50]
+    share = sum(is_held_out(f"anime/{i}") for i in range(16_000)) / 16_000
     assert share == pytest.approx(1 / 16, rel=0.1)
 
 
-def test_held_out_copies_of_training_faces_are_left_out(path: Path) -> None:
-    heldout = [i for i in range(200) if split_of(f"extra/{i}") == "heldout"][:3]
-    train = [i for i in range(200) if split_of(f"extra/{i}") == "train"][:2]
-    images = {f"images/{i}.png": draw_face("pink", "green", seed=i) for i in [*heldout, *train]}
-    images[f"images/{heldout[1]}.png"] = images[f"images/{train[0]}.png"]
-    write_source(path, "".join(f"{i},pink hair green eyes\n" for i in [*heldout, *train]), images)
-    data, summary = load_faces([path], split="heldout")
-    assert data.ids == (f"extra/{heldout[0]}", f"extra/{heldout[2]}")
-    assert summary.sources[0].left_out == "1 held out but copies of training faces"
-    assert summary.sources[0].faces == {"train": 2, "heldout": 2}
-    assert len(load_faces([path], split="train")[0]) == 2
+def test_one_held_out_face_stands_for_its_copies() -> None:
+    assert split_of_copies(["extra/1", "extra/2"]) == {"extra/1": "train", "extra/2": "train"}
+    expected = {"extra/1": "copy", "extra/16": "heldout", "extra/18": "copy"}
+    for ids in (["extra/1", "extra/16", "extra/18"], ["extra/18", "extra/16", "extra/1"]):
+        assert split_of_copies(ids) == expected
+
+
+def test_no_face_has_a_mirrored_copy_in_the_other_split(path: Path) -> None:
+    """16, 18 and 40 are held out by their ids; 3 is 16 mirrored and encoded anew, and 40 is 16 again."""
+    first = draw_face("pink", "green", seed=1)
+    faces = {1: "blue", 3: "pink", 16: "pink", 18: "red", 20: "green", 40: "pink"}
+    images = {f"images/{i}.png": draw_face(hair, "green", seed=i) for i, hair in faces.items()}
+    images |= {"images/16.png": first, "images/40.png": first}
+    images["images/3.jpg"] = images.pop("images/3.png") and encode_image(ImageOps.mirror(first), "JPEG")
+    write_source(path, "".join(f"{i},{hair} hair green eyes\n" for i, hair in faces.items()), images)
+    train, summary = load_faces([path], split="train")
+    assert train.ids == ("extra/1", "extra/20")
+    assert load_faces([path], split="heldout")[0].ids == ("extra/16", "extra/18")
+    assert load_faces([path], split="all")[0].splits == ("train", "copy", "heldout", "heldout", "train", "copy")
+    assert summary.sources[0].left_out == "2 copies of held-out faces"
+
+
+def test_a_face_in_two_sources_stays_in_the_split_of_each(tmp_path: Path) -> None:
+    image = {"16.png": draw_face("pink", "green")}
+    extra = write_source(tmp_path / "a", "16,pink hair green eyes\n", image)
+    data, _ = load_faces([extra, f"other={extra}"], split="all")
+    assert data.splits == tuple("heldout" if is_held_out(id) else "train" for id in ("extra/16", "other/16"))
 
 
 def test_indexing(faces_zip: Path) -> None:
@@ -328,6 +345,7 @@ def test_indexing(faces_zip: Path) -> None:
         assert torch.equal(part.attributes, data.attributes[expected])
         assert torch.equal(part.sources, data.sources[expected])
         assert part.source_names == data.source_names
+        assert part.splits == tuple(data.splits[i] for i in expected)
 
 
 def test_no_bar_without_a_terminal(faces_zip: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -336,15 +354,20 @@ def test_no_bar_without_a_terminal(faces_zip: Path, capsys: pytest.CaptureFixtur
     assert (captured.out, captured.err) == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("name", "source", "train", "heldout"),
-    [("extra_data.zip", "extra", 32_422, 2_031), ("AnimeDataset.zip", "anime", 11_660, 777)],
-)
-def test_real_data(real_data: Path, name: str, source: str, train: int, heldout: int) -> None:
-    data, summary = load_faces([real_data / name], split="heldout")
-    assert len(data) == heldout
-    assert summary.sources[0].faces == {"train": train, "heldout": heldout}
+def check_real(faces: FaceDataset, summary: Summary, counts: dict[str, int]) -> None:
+    assert summary.sources[0].faces == counts
     assert summary.sources[0].damaged == []
-    assert data.source_names == (source,)
-    assert data.attributes[:, :2].amax(0).tolist() == [12, 11]
-    assert (data.images.float().mean((1, 2, 3)) > 20).all()
+    assert faces.attributes[:, :2].amax(0).tolist() == [12, 11]
+    assert (faces.images.float().mean((1, 2, 3)) > 20).all()
+
+
+def test_extra_data_itself(extra_data: tuple[FaceDataset, Summary]) -> None:
+    faces, summary = extra_data
+    assert faces.source_names == ("extra",)
+    check_real(faces.of("heldout"), summary, {"train": 30_208, "heldout": 2_100, "copy": 2_281})
+
+
+def test_anime_dataset_itself(real_data: Path) -> None:
+    faces, summary = load_faces([real_data / "AnimeDataset.zip"], split="heldout")
+    assert faces.source_names == ("anime",)
+    check_real(faces, summary, {"train": 11_655, "heldout": 777, "copy": 5})

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from gan.ema import ema_decay, refresh_statistics, update_ema
+from gan.networks import build_generator
 
 
 def test_half_life_in_images() -> None:
@@ -68,3 +69,12 @@ def test_a_network_without_batch_normalisation_is_left_untouched() -> None:
     refresh_statistics(network, unused)
     assert next(unused, None) is not None
     assert not network.training
+
+
+def test_a_part_that_stays_in_evaluation_mode_keeps_its_statistics() -> None:
+    G_ema = build_generator("stackgan2", z_dim=4, c_dim=3, stage1={"widths": [4, 4, 4, 4]}, width=8).eval()
+    statistics = G_ema.stage1.start_norm.running_mean.fill_(0.5)
+    refresh_statistics(G_ema, [(torch.randn(2, 4), torch.randn(2, 3))])
+    assert statistics.tolist() == [0.5] * 4
+    assert G_ema.stage1.start_norm.momentum == 0.1
+    assert G_ema.join[1].running_mean.any()

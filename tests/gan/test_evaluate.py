@@ -153,6 +153,8 @@ def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
     assert scores["score"] == pytest.approx(scores["frechet"] / scores["both"])
     assert scores["score"] < monitor.score(good.roll(1, 0))["score"]  # right faces for the wrong captions
     assert scores["score"] < monitor.score(good[:1].expand(64, -1, -1, -1))["score"]
+    halves = good[:, :, ::2, ::2]  # the first stage of two draws 32x32
+    assert monitor.score(halves)["score"] < monitor.score(halves.roll(1, 0))["score"]
     with pytest.raises(InputError, match="too few"):
         Monitor(all_drawn_faces[:10], reader)
 

@@ -1,3 +1,4 @@
+import math
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,8 @@ from torch import nn
 
 import gan.networks
 from encoder.errors import InputError
-from gan.networks import ARCHITECTURES, build_discriminator, build_generator
+from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
+from gan.networks.stackgan1 import ConditioningAugmentation
 
 Z_DIM, C_DIM, N = 8, 25, 2
 
@@ -38,14 +40,33 @@ def noise(*shape: int, seed: int = 1) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_two_architectures_of_the_project_are_there() -> None:
-    assert {"baseline", "residual"} <= set(ARCHITECTURES)
+def pictures(D: ImageTextDiscriminator) -> torch.Tensor:
+    return noise(N, 3, D.resolution, D.resolution).tanh()
+
+
+def test_the_architectures_of_the_project_are_there() -> None:
+    assert {"baseline", "residual", "stackgan1", "stackgan2"} <= set(ARCHITECTURES)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_both_networks_of_an_architecture_agree_on_the_size_of_pictures_and_features(architecture) -> None:
+    G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM)
+    D = build_discriminator(architecture, c_dim=C_DIM)
+    assert G.resolution == D.resolution
+    assert D.features(pictures(D)).flatten(1).shape == (N, D.feature_dim)
+
+
+def test_a_generator_knows_all_its_arguments() -> None:
+    G = build_generator("residual", z_dim=Z_DIM, c_dim=C_DIM, widths=[8, 8, 8, 8], style_dim=8)
+    assert G.arguments == {"widths": [8, 8, 8, 8], "detail_width": 32, "style_dim": 8}
+    assert G.regularisation(noise(N, C_DIM)) == 0
 
 
 @torch.no_grad()
 def test_generator_draws_in_range(G) -> None:
     img = G(100 * noise(N, Z_DIM), noise(N, C_DIM, seed=2))
-    assert img.shape == (N, 3, 64, 64)
+    assert img.shape == (N, 3, G.resolution, G.resolution)
     assert img.dtype == torch.float32
     assert img.abs().max() <= 1
 
@@ -77,7 +98,7 @@ def test_generator_in_float64(architecture) -> None:
 
 @torch.no_grad()
 def test_discriminator_scores_in_two_parts(D) -> None:
-    img, c = noise(N, 3, 64, 64).tanh(), noise(N, C_DIM, seed=2)
+    img, c = pictures(D), noise(N, C_DIM, seed=2)
     score = D(img, c)
     assert score.shape == (N,)
     assert score.dtype == torch.float32
@@ -87,7 +108,7 @@ def test_discriminator_scores_in_two_parts(D) -> None:
 @torch.no_grad()
 def test_what_a_text_adds_to_the_score_depends_on_the_image(D) -> None:
     """A score that is a sum of a part of the image and a part of the text could not tell whether the two fit."""
-    img, c, c_wrong = noise(N, 3, 64, 64).tanh(), noise(1, C_DIM, seed=2), noise(1, C_DIM, seed=3)
+    img, c, c_wrong = pictures(D), noise(1, C_DIM, seed=2), noise(1, C_DIM, seed=3)
     features = D.features(img)
     difference = D.score(features, c.expand(N, -1)) - D.score(features, c_wrong.expand(N, -1))
     assert difference.abs().min() > 0
@@ -100,7 +121,7 @@ def test_scores_are_float32_under_bfloat16(architecture) -> None:
     """Losses take differences of scores, for which 8 bits are too few."""
     D = build_discriminator(architecture, c_dim=C_DIM).eval()
     with torch.autocast("cpu", torch.bfloat16):
-        assert D(noise(N, 3, 64, 64), noise(N, C_DIM)).dtype == torch.float32
+        assert D(pictures(D), noise(N, C_DIM)).dtype == torch.float32
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -112,6 +133,9 @@ def test_gradient_reaches_every_weight(architecture) -> None:
     D(G(noise(N, Z_DIM), c), c).square().sum().backward()
     for network in (G, D):
         for name, parameter in network.named_parameters():
+            if name.startswith("stage1."):
+                assert parameter.grad is None, name  # a first stage is frozen
+                continue
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
             # A bias ahead of batch normalisation rightly has no gradient.
@@ -215,3 +239,80 @@ def test_baseline_layers_have_the_assignments_constants() -> None:
     convolutions = [layer for layer in layers if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
     kernels = Counter((layer.kernel_size, layer.stride) for layer in convolutions)
     assert kernels == {((5, 5), (2, 2)): 8, ((1, 1), (1, 1)): 1}
+
+
+def test_baseline_discriminator_without_normalisation() -> None:
+    plain, normed = (build_discriminator("baseline", c_dim=25, norm=norm) for norm in (False, True))
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in plain.modules())
+    assert parameters(normed) - parameters(plain) == 2 * (128 + 256 + 512)
+
+
+# -- StackGAN --------------------------------------------------------------------------------------------------------
+
+SMALL1 = {"widths": [8, 8, 8, 4]}
+
+
+@torch.no_grad()
+def test_divergence_of_an_augmented_text() -> None:
+    text = ConditioningAugmentation(3, 2)
+    text.mu.weight.zero_()
+    c = noise(5, 3)
+    assert text.kl(c) == 0  # mu 0, sigma 1
+    text.mu.bias.copy_(torch.tensor([1.0, 0.0]))
+    assert text.kl(c).item() == pytest.approx(1 / 4)  # 1/2 of one number, the mean over two
+    text.log_variance.bias.copy_(torch.tensor([0.0, math.log(4)]))
+    assert text.kl(c).item() == pytest.approx((1 / 2 + (4 - 1 - math.log(4)) / 2) / 2)
+
+
+@torch.no_grad()
+def test_an_augmented_text_is_mu_plus_sigma_epsilon() -> None:
+    text = ConditioningAugmentation(1, 1)
+    text.mu.weight.fill_(3.0)
+    text.log_variance.weight.fill_(2 * math.log(2))  # sigma is 2 ** c
+    c, epsilon = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [-1.0]])
+    torch.testing.assert_close(text(c, epsilon), torch.tensor([[1.0], [3.0 - 2.0]]))
+
+
+@pytest.mark.parametrize("architecture", ["stackgan1", "stackgan2"])
+def test_stackgan_asks_its_texts_to_stay_near_the_normal(architecture) -> None:
+    G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM, kl_weight=3.0)
+    c = noise(N, C_DIM)
+    G.regularisation(c).backward()
+    assert G.regularisation(c).item() == pytest.approx(3 * G.text.kl(c).item())
+    assert G.text.mu.weight.grad.any()
+    assert G.to_rgb.weight.grad is None
+
+
+def test_stage_one_is_frozen_in_stage_two() -> None:
+    G = build_generator("stackgan2", z_dim=Z_DIM, c_dim=C_DIM, stage1=SMALL1)
+    before = {name: value.clone() for name, value in G.stage1.state_dict().items()}
+    G.train()
+    optimizer = torch.optim.SGD(G.parameters(), 0.1)
+    for _ in range(2):
+        G(noise(4, Z_DIM), noise(4, C_DIM)).sum().backward()
+        optimizer.step()
+    assert G.join.training
+    assert not G.stage1.training
+    for name, value in G.stage1.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@torch.no_grad()
+def test_stage_two_draws_from_stage_ones_picture_and_the_text() -> None:
+    G = trained_a_little(build_generator("stackgan2", z_dim=Z_DIM, c_dim=C_DIM, stage1=SMALL1)).eval()
+    z, c = noise(N, Z_DIM), noise(N, C_DIM, seed=2)
+    img = G(z, c)
+    seen: list[torch.Tensor] = []
+    G.stage1.register_forward_hook(lambda _, inputs, out: seen.extend([*inputs, out]))
+    G(z, c)
+    assert torch.equal(seen[0], z)
+    assert torch.equal(seen[1], c)
+    assert seen[2].shape == (N, 3, 32, 32)
+    with torch.no_grad():
+        G.stage1.to_rgb.bias += 1
+    assert not torch.allclose(G(z, c), img)
+
+
+def test_an_odd_noise_cannot_be_halved() -> None:
+    with pytest.raises(InputError, match=r"stackgan1: the generator cannot be built \(z_dim is 7, and it must be even"):
+        build_generator("stackgan1", z_dim=7, c_dim=C_DIM)

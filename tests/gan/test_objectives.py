@@ -5,20 +5,26 @@ import torch
 from torch import nn
 
 from encoder.errors import InputError
-from gan.networks import ARCHITECTURES, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES, Objective, squared_gradient
+from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
+from gan.objectives import OBJECTIVES, Batch, Objective, class_loss, squared_gradient
 
 LN3 = math.log(3)  # the sigmoid of it is 3/4, of its negative 1/4
 RIGHT, WRONG = 0, 1
 
 
-class KnownScores(nn.Module):
-    """Scores by (image, text); an image is filled with its number, 0 real and 1 fake; counts the feature passes."""
+class KnownScores(ImageTextDiscriminator):
+    """Scores by (image, text), with class heads; an image is filled with its number, 0 real and 1 fake.
+
+    Counts the feature passes.
+    """
+
+    feature_dim = 1
 
     def __init__(self, scores: list[list[float]]) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.tensor(scores))  # [image][text]
         self.seen: list[int] = []
+        self.add_class_heads()
 
     def features(self, img: torch.Tensor) -> torch.Tensor:
         self.seen.append(int(img[0].mean()))
@@ -28,11 +34,16 @@ class KnownScores(nn.Module):
         return self.table[features.long(), c[:, 0].long()]
 
 
-def inputs(n: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(real, fake, c, c_wrong) for ``KnownScores``."""
+def inputs(n: int = 2) -> tuple[Batch, torch.Tensor]:
+    """A batch and fakes for ``KnownScores``."""
     image = torch.ones(n, 3, 64, 64)
     text = torch.ones(n, 1)
-    return 0 * image, 1 * image, RIGHT * text, WRONG * text
+    return Batch(0 * image, RIGHT * text, WRONG * text, torch.zeros(n, 3, dtype=torch.int64)), 1 * image
+
+
+def batch_of(real: torch.Tensor, c: torch.Tensor) -> Batch:
+    """A batch whose wrong texts and labels do not matter."""
+    return Batch(real, c, c, torch.zeros(len(c), 3, dtype=torch.int64))
 
 
 SCORES = [[LN3, -LN3], [0.0, -LN3]]  # real: right text, wrong text; fake: right text, wrong text
@@ -44,6 +55,8 @@ SCORES = [[LN3, -LN3], [0.0, -LN3]]  # real: right text, wrong text; fake: right
         # sigmoids: real right 3/4, fake 1/2, real wrong 1/4
         ("gan-cls", -math.log(3 / 4) - (math.log(1 / 2) + math.log(3 / 4)) / 2, -math.log(1 / 2)),
         # e^(fake - real) = 1/3, e^(wrong - right) = 1/9; for G: e^(real - fake) = 3, e^(wrong - right) = 1/3
+        ("wgan", (0 - LN3) / 2 - LN3, 0),
+        ("wgan-gp", (0 - LN3) / 2 - LN3, 0),
         ("r3gan", math.log(4 / 3) + math.log(10 / 9) / 2, math.log(4) + math.log(4 / 3) / 2),
     ],
 )
@@ -51,6 +64,56 @@ def test_losses_by_hand(key, loss_D, loss_G) -> None:
     D = KnownScores(SCORES)
     assert OBJECTIVES[key]().discriminator_loss(D, *inputs()).item() == pytest.approx(loss_D, rel=1e-6)
     assert OBJECTIVES[key]().generator_loss(D, *inputs()).item() == pytest.approx(loss_G, rel=1e-6)
+
+
+def test_acgan_adds_the_classes_of_real_and_fake_to_gan_cls() -> None:
+    D = KnownScores(SCORES)
+    batch, fake = inputs()
+    for head in D.class_heads:
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+    D.class_heads[0].weight.data[0] = math.log(11)  # a fake's hair is the first colour, 11 times as likely as another
+    batch = batch._replace(labels=torch.tensor([[1, 5, 0], [1, 5, 2]]))
+    acgan, plain = OBJECTIVES["acgan"](), OBJECTIVES["gan-cls"]()
+    real, drawn = math.log(12) + math.log(11), math.log(2) + math.log(11)
+    classes = acgan.discriminator_loss(D, batch, fake) - plain.discriminator_loss(D, batch, fake)
+    assert classes.item() == pytest.approx(real + drawn, rel=1e-5)
+    classes = acgan.generator_loss(D, batch, fake) - plain.generator_loss(D, batch, fake)
+    assert classes.item() == pytest.approx(drawn, rel=1e-5)
+
+
+def test_acgan_ignores_what_the_text_leaves_open() -> None:
+    torch.manual_seed(0)
+    D = KnownScores(SCORES)
+    features = torch.tensor([1.0, 2.0, 3.0])
+    stated = class_loss(D, features, torch.tensor([[3, 0, 1], [0, 0, 2], [7, 2, 0]]))
+    hair, eyes = D.classify(features)
+    expected = -(hair[0].log_softmax(0)[2] + hair[2].log_softmax(0)[6]) / 2 - eyes[2].log_softmax(0)[1]
+    torch.testing.assert_close(stated, expected)
+    nothing = class_loss(D, features, torch.zeros(3, 3, dtype=torch.int64))
+    assert nothing == 0
+    nothing.backward()  # and no gradient that is not a number
+    assert not D.class_heads[0].weight.grad.any()
+
+
+def test_only_a_classifying_objective_builds_class_heads() -> None:
+    for key, objective in OBJECTIVES.items():
+        D = build_discriminator("residual", c_dim=3)
+        objective().prepare(D)
+        assert hasattr(D, "class_heads") == (key == "acgan")
+    hair, eyes = build_and_classify("baseline")
+    assert (hair.shape, eyes.shape) == ((2, 12), (2, 11))
+
+
+def build_and_classify(architecture: str) -> list[torch.Tensor]:
+    D = build_discriminator(architecture, c_dim=3)
+    OBJECTIVES["acgan"]().prepare(D)
+    return D.classify(D.features(torch.zeros(2, 3, 64, 64)))
+
+
+def test_acgan_refuses_features_of_an_unknown_size() -> None:
+    with pytest.raises(InputError, match=r"acgan puts class heads .* set feature_dim .* or choose another objective"):
+        OBJECTIVES["acgan"]().prepare(ImageTextDiscriminator())
 
 
 @pytest.mark.parametrize("key", OBJECTIVES)
@@ -85,6 +148,17 @@ def test_losses_stay_finite_at_extreme_scores(key) -> None:
         assert D.table.grad.isfinite().all()
 
 
+def test_halfway_texts_state_nothing() -> None:
+    batch = Batch(
+        torch.randn(3, 3, 64, 64), torch.zeros(3, 2), torch.tensor([[2.0, 4.0]]).repeat(3, 1), torch.ones(3, 3).long()
+    )
+    some = batch.halfway(2)
+    assert torch.equal(some.real, batch.real[:2])
+    assert some.c.tolist() == [[1, 2], [1, 2]]
+    assert some.c_wrong.tolist() == [[2, 4], [2, 4]]
+    assert some.labels.tolist() == [[0, 0, 0], [0, 0, 0]]
+
+
 # -- the penalty -----------------------------------------------------------------------------------------------------
 
 
@@ -106,10 +180,15 @@ class Quadratic(nn.Module):
         return c[:, 0] * img.square().sum(dim=(1, 2, 3)) / 2
 
 
+def penalty_of(key: str, D: nn.Module, batch: Batch, fake: torch.Tensor, *, gamma: float) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return OBJECTIVES[key]().penalty(D, batch, fake, gamma=gamma, generator=generator)
+
+
 def test_penalty_of_a_linear_discriminator() -> None:
     D = Linear()
     real, fake = torch.randn(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    penalty = OBJECTIVES["r3gan"]().penalty(D, real, fake, torch.zeros(8, 1), gamma=3.0)
+    penalty = penalty_of("r3gan", D, batch_of(real, torch.zeros(8, 1)), fake, gamma=3.0)
     square = 3 * 64 * 64 * 0.01**2
     assert penalty.item() == pytest.approx(3.0 / 2 * (square + square), rel=1e-5)
     penalty.backward()
@@ -119,7 +198,7 @@ def test_penalty_of_a_linear_discriminator() -> None:
 def test_penalty_of_a_quadratic_discriminator() -> None:
     real, fake = torch.randn(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     c = torch.arange(1.0, 9.0)[:, None]
-    penalty = OBJECTIVES["r3gan"]().penalty(Quadratic(), real, fake, c, gamma=0.5)
+    penalty = penalty_of("r3gan", Quadratic(), batch_of(real, c), fake, gamma=0.5)
     r1, r2 = ((c[:2, 0] ** 2 * images[:2].square().sum(dim=(1, 2, 3))).mean() for images in (real, fake))
     torch.testing.assert_close(penalty, 0.5 / 2 * (r1 + r2))  # of every fourth image, real and fake under one condition
 
@@ -132,14 +211,65 @@ def test_squared_gradient_is_per_image() -> None:
 
 def test_a_batch_below_four_still_has_a_penalty() -> None:
     images = torch.ones(1, 3, 64, 64)
-    assert OBJECTIVES["r3gan"]().penalty(Linear(), images, images, torch.zeros(1, 1), gamma=1.0) > 0
+    assert penalty_of("r3gan", Linear(), batch_of(images, torch.zeros(1, 1)), images, gamma=1.0) > 0
 
 
-def test_r3gan_refuses_batch_normalisation() -> None:
-    D = build_discriminator("baseline", c_dim=3)
-    with pytest.raises(InputError, match=r"r3gan .*batch normalisation"):
-        OBJECTIVES["r3gan"]().check(D)
-    OBJECTIVES["gan-cls"]().check(D)
+@pytest.mark.parametrize(("size", "penalty"), [(1.0, 0.0), (0.5, 2.5), (2.0, 10.0)])
+def test_wgan_gp_wants_a_slope_of_one(size, penalty) -> None:
+    D = Linear()
+    D.a.data *= size / D.a.data.norm()
+    real, fake = torch.randn(2, 8, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    value = penalty_of("wgan-gp", D, batch_of(real, torch.zeros(8, 1)), fake, gamma=10.0)
+    assert value.item() == pytest.approx(penalty, rel=1e-3, abs=1e-4)  # 10 (size - 1)^2
+
+
+def test_wgan_gp_looks_between_the_real_image_and_the_fake_of_its_text() -> None:
+    seen = []
+
+    class Watching(Quadratic):
+        def forward(self, img: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+            seen.append((img.detach(), c))
+            return super().forward(img, c)
+
+    real, fake, c = torch.zeros(64, 3, 64, 64), torch.ones(64, 3, 64, 64), torch.arange(64.0)[:, None]
+    penalty = penalty_of("wgan-gp", Watching(), batch_of(real, c), fake, gamma=10.0)
+    ((img, text),) = seen
+    assert torch.equal(text, c)
+    share = img.mean(dim=(1, 2, 3))
+    torch.testing.assert_close(img, share[:, None, None, None].expand_as(img))  # one place for a whole image
+    assert share.min() < 0.1
+    assert share.max() > 0.9
+    slope = c[:, 0] * share * math.sqrt(3 * 64 * 64)
+    torch.testing.assert_close(penalty, 10 * (slope - 1).square().mean())
+
+
+def test_wgan_gp_survives_a_flat_discriminator() -> None:
+    D = Linear()
+    nn.init.zeros_(D.a)
+    images = torch.ones(4, 3, 64, 64)
+    penalty = penalty_of("wgan-gp", D, batch_of(images, torch.zeros(4, 1)), images, gamma=10.0)
+    penalty.backward()
+    assert penalty.item() == pytest.approx(10, rel=1e-4)
+    assert D.a.grad.isfinite().all()
+
+
+def test_wgan_clips_every_weight_after_a_step() -> None:
+    D = build_discriminator("residual", c_dim=3)
+    with torch.no_grad():
+        D.stem.bias[:3] = torch.tensor([-1.0, 0.005, 1.0])
+    OBJECTIVES["wgan-gp"]().after_discriminator_step(D)
+    assert D.stem.bias.max() == 1  # no other objective clips
+    OBJECTIVES["wgan"]().after_discriminator_step(D)
+    assert all(parameter.abs().max() <= 0.01 for parameter in D.parameters())
+    torch.testing.assert_close(D.stem.bias[:3], torch.tensor([-0.01, 0.005, 0.01]))
+
+
+@pytest.mark.parametrize("key", ["r3gan", "wgan-gp"])
+def test_gradients_per_image_refuse_batch_normalisation(key) -> None:
+    with pytest.raises(InputError, match=rf'^{key} .*batch normalisation; build it without .*"norm": false'):
+        OBJECTIVES[key]().prepare(build_discriminator("baseline", c_dim=3))
+    OBJECTIVES[key]().prepare(build_discriminator("baseline", c_dim=3, norm=False))
+    OBJECTIVES["gan-cls"]().prepare(build_discriminator("baseline", c_dim=3))
 
 
 # -- every objective with every architecture -------------------------------------------------------------------------
@@ -147,7 +277,7 @@ def test_r3gan_refuses_batch_normalisation() -> None:
 
 def goes_with(objective: Objective, D: nn.Module) -> bool:
     try:
-        objective.check(D)
+        objective.prepare(D)
     except InputError:
         return False
     return True
@@ -167,14 +297,18 @@ def test_one_step_moves_every_network(key, architecture) -> None:
     objective = OBJECTIVES[key]()
     G, D = build_generator(architecture, z_dim=4, c_dim=3), build_discriminator(architecture, c_dim=3)
     if not goes_with(objective, D):
-        pytest.skip(f"{key} refuses {architecture}")
-    real, c, c_wrong = torch.randn(2, 3, 64, 64).tanh(), torch.randn(2, 3), torch.randn(2, 3)
-    fake = G(torch.randn(2, 4), c)
+        D = build_discriminator(architecture, c_dim=3, norm=False)
+        objective.prepare(D)
+    labels = torch.tensor([[1, 2, 0], [3, 4, 0]])
+    batch = Batch(torch.randn(2, 3, D.resolution, D.resolution).tanh(), torch.randn(2, 3), torch.randn(2, 3), labels)
+    fake = G(torch.randn(2, 4), batch.c)
 
     before = [parameter.detach().clone() for parameter in D.parameters()]
-    loss_D = objective.discriminator_loss(D, real, fake.detach(), c, c_wrong)
+    loss_D = objective.discriminator_loss(D, batch, fake.detach())
     if objective.penalty_interval:
-        loss_D = loss_D + objective.penalty(D, real, fake.detach(), c, gamma=1.0)
+        loss_D = loss_D + objective.penalty(
+            D, batch, fake.detach(), gamma=1.0, generator=torch.Generator().manual_seed(0)
+        )
     loss_D.backward()
     torch.optim.SGD(D.parameters(), 0.1).step()
     assert all(parameter.grad is None for parameter in G.parameters())
@@ -183,7 +317,7 @@ def test_one_step_moves_every_network(key, architecture) -> None:
     D.zero_grad()
     D.requires_grad_(False)
     before = [parameter.detach().clone() for parameter in G.parameters()]
-    loss_G = objective.generator_loss(D, real, fake, c, c_wrong)
+    loss_G = objective.generator_loss(D, batch, fake)
     loss_G.backward()
     torch.optim.SGD(G.parameters(), 0.1).step()
     assert all(parameter.grad is None for parameter in D.parameters())

@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import itertools
 import json
@@ -14,12 +15,14 @@ from torch import nn
 
 from encoder.errors import InputError
 from gan import training
-from gan.checkpoint import load_state
+from gan.checkpoint import load_state, save_state
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset, load_faces
+from gan.evaluation import Monitor
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
-from gan.training import Batches, NonFiniteError, Trainer, cosine, train
+from gan.training import Batches, NonFiniteError, Trainer, train
 
 SMALL = TrainingConfig(
     data=("faces.zip",),
@@ -73,7 +76,7 @@ def without_time(state: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in state.items() if key not in ("minutes", "config")}
 
 
-class NormedGenerator(nn.Module):
+class NormedGenerator(TextToImageGenerator):
     def __init__(self, z_dim: int, c_dim: int) -> None:
         super().__init__()
         self.dense = nn.Linear(z_dim + c_dim, 4 * 8 * 8)
@@ -84,7 +87,7 @@ class NormedGenerator(nn.Module):
         return self.to_rgb(self.norm(self.dense(torch.cat([z, c], 1)).reshape(-1, 4, 8, 8))).tanh()
 
 
-class NormedDiscriminator(nn.Module):
+class NormedDiscriminator(ImageTextDiscriminator):
     def __init__(self, c_dim: int) -> None:
         super().__init__()
         self.convolution = nn.Conv2d(3, 4, 8, stride=8)
@@ -106,12 +109,36 @@ def normed(monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     return small(objective="gan-cls", generator={}, discriminator={})
 
 
+STAGES = {
+    "stackgan1": {"generator": {"widths": [8, 8, 8, 4]}, "discriminator": {"widths": [4, 8, 8]}},
+    "stackgan2": {"generator": {"width": 8}, "discriminator": {"widths": [4, 4, 8, 8]}},
+}
+
+
+@pytest.fixture(scope="module")
+def stackgan1() -> TrainingConfig:
+    """The settings of a first stage."""
+    return small(architecture="stackgan1", objective="gan-cls", **STAGES["stackgan1"])
+
+
+@pytest.fixture(scope="module")
+def stackgan2(stackgan1, faces, tmp_path_factory) -> TrainingConfig:
+    """The settings of a second stage, on the snapshot of a short run of the first."""
+    trainer = Trainer(stackgan1, faces, tmp_path_factory.mktemp("stage1"), quiet=True)
+    trainer.step()
+    trainer.snapshot()
+    stage1 = str(trainer.run_dir / "snapshot")
+    return small(architecture="stackgan2", objective="gan-cls", stage1=stage1, **STAGES["stackgan2"])
+
+
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-def test_cosine() -> None:
-    assert [cosine(4.0, 1.0, t) for t in (0, 0.5, 1, 2)] == pytest.approx([4, 2.5, 1, 1])
-    assert cosine(4.0, 1.0, 1 / 3) == pytest.approx(1 + 3 * 0.75)
+@pytest.mark.parametrize("name", ["lr", "beta2", "gamma", "augment", "ema_images"])
+def test_schedules_are_half_a_cosine(name) -> None:
+    config = dataclasses.replace(SMALL, **{name: 0.4, f"{name}_end": 0.1}, schedule_images=60)
+    values = [config.at(name, cur_nimg) for cur_nimg in (0, 20, 30, 60, 99)]
+    assert values == pytest.approx([0.4, 0.1 + 0.3 * 0.75, 0.25, 0.1, 0.1])
 
 
 def test_batches_take_every_row_once_an_epoch() -> None:
@@ -129,12 +156,13 @@ def test_batches_larger_than_the_data() -> None:
 
 def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
     trainer = Trainer(small(batch_size=32, drop_attributes=0.0), faces, tmp_path, quiet=True)
-    real, z, c, c_wrong = trainer.next_batch()
+    (real, c, c_wrong, labels), z = trainer.next_batch()
     assert real.shape == (32, 3, 64, 64)
     assert (real.min(), real.max()) == (-1, 1)
     assert z.shape == (32, 4)
     assert c.shape == c_wrong.shape == (32, 132)
     assert (c.argmax(1) != c_wrong.argmax(1)).all()
+    assert torch.equal((labels[:, 0] - 1) * 11 + labels[:, 1] - 1, c.argmax(1))
     # The faces are one of each pair, in the order of the one-hot: the text of each image is its own.
     images = faces.images[c.argmax(1)].float() / 127.5 - 1
     torch.testing.assert_close(real, images)
@@ -144,7 +172,8 @@ def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:
     a, b, other = (Trainer(small(seed=seed), faces, tmp_path, quiet=True) for seed in (5, 5, 6))
     assert_same(without_time(a.state()), without_time(b.state()))
     assert not torch.equal(next(a.G.parameters()), next(other.G.parameters()))
-    assert all(torch.equal(x, y) for x, y in zip(a.next_batch(), b.next_batch(), strict=True))
+    for x, y in zip(*((*batch, z) for batch, z in (a.next_batch(), b.next_batch())), strict=True):
+        assert torch.equal(x, y)
 
 
 # -- one step --------------------------------------------------------------------------------------------------------
@@ -159,26 +188,30 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         d_steps = 2
         penalty_interval = 3
 
-        def discriminator_loss(self, D, real, fake, c, c_wrong):
+        def discriminator_loss(self, D, batch, fake):
             assert not fake.requires_grad
-            assert not real.requires_grad
+            assert not batch.real.requires_grad
             assert all(p.requires_grad and p.grad is None for p in D.parameters())
             calls.append("D")
-            return super().discriminator_loss(D, real, fake, c, c_wrong)
+            return super().discriminator_loss(D, batch, fake)
 
-        def penalty(self, D, real, fake, c, *, gamma):
+        def after_discriminator_step(self, D):
+            assert all(p.grad is not None for p in D.parameters())
+            calls.append("after")
+
+        def penalty(self, D, batch, fake, *, gamma, generator):
             assert fake.dtype == torch.float32
             assert not fake.requires_grad
             assert not torch.is_autocast_enabled("cpu")
             calls.append("penalty")
-            return super().penalty(D, real, fake, c, gamma=gamma)
+            return super().penalty(D, batch, fake, gamma=gamma, generator=generator)
 
-        def generator_loss(self, D, real, fake, c, c_wrong):
+        def generator_loss(self, D, batch, fake):
             assert fake.requires_grad
             assert not any(p.requires_grad for p in D.parameters())
             assert all(p.grad is None for p in D.parameters())
             calls.append("G")
-            return super().generator_loss(D, real, fake, c, c_wrong)
+            return super().generator_loss(D, batch, fake)
 
     monkeypatch.setitem(OBJECTIVES, "spy", Spy)
     return calls
@@ -190,14 +223,14 @@ def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, prec
     for _ in range(2):
         stats = trainer.step()
         assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
-    assert "".join(call[0] for call in spy) == "DpDG" + "DDpG"  # a penalty with every third discriminator step
+    assert "".join(call[0] for call in spy) == "DpaDaG" + "DaDpaG"  # a penalty with every third discriminator step
     assert (trainer.d_step, trainer.cur_nimg) == (4, 16)
     assert {"loss_D", "loss_G"} <= set(stats)
     assert not any(value.requires_grad for value in stats.values())
 
 
 def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_path) -> None:
-    trainer = Trainer(small(lr=1e-3, lr_end=1e-5), faces, tmp_path, quiet=True)
+    trainer = Trainer(small(lr=1e-3, lr_end=1e-5, beta2=0.8, beta2_end=0.9), faces, tmp_path, quiet=True)
     trainer.step()  # what lies behind a modulation of zero moves from the second step on
     for network in ("G", "D", "G_ema"):
         before = [p.detach().clone() for p in getattr(trainer, network).parameters()]
@@ -208,6 +241,7 @@ def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_pat
     trainer.step()
     for optimizer in (trainer.opt_G, trainer.opt_D):
         assert optimizer.param_groups[0]["lr"] == pytest.approx((1e-3 + 1e-5) / 2)
+        assert optimizer.param_groups[0]["betas"] == pytest.approx((0, 0.85))
     assert not any(p.requires_grad for p in trainer.G_ema.parameters())
 
 
@@ -255,11 +289,17 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     assert pipeline.draw(["pink hair green eyes", "blue hair red eyes"], [0, 1]).shape == (2, 3, 64, 64)
 
 
-@pytest.mark.parametrize("case", ["residual", "residual in bfloat16", "batch normalisation"])
+@pytest.mark.parametrize(
+    "case", ["residual", "residual in bfloat16", "batch normalisation", "acgan", "wgan-gp", "stackgan1", "stackgan2"]
+)
 def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, request) -> None:
     normed = case == "batch normalisation"
     precision = "bfloat16" if "bfloat16" in case else "float32"
     config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
+    if case in STAGES:
+        config = request.getfixturevalue(case)
+    if case in OBJECTIVES:
+        config = dataclasses.replace(config, objective=case)
     whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
     whole.run_dir.mkdir()
     whole.train()
@@ -272,11 +312,52 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     saved = load_state(first.run_dir)
     assert_same(without_time(second.state()), without_time(saved))
     second.train()
-    assert (second.cur_nimg, second.d_step) == (32, 8)
+    assert (second.cur_nimg, second.d_step) == (
+        (40, 10) if case == "wgan-gp" else (32, 8)
+    )  # whole steps of the generator
     assert_same(without_time(second.state()), without_time(whole.state()))
-    for name in ("snapshot/generator.safetensors", "samples/00000032.png"):
+    for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
         assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
     assert second.minutes > saved["minutes"]
+
+
+class ScriptedMonitor(Monitor):
+    """Gives the scores that it was told to."""
+
+    def __init__(self, *scores: float) -> None:
+        self.attributes = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 4, 0]])
+        self.sources = torch.zeros(3, dtype=torch.int64)
+        self.scores = list(scores)
+
+    def score(self, images: torch.Tensor) -> dict[str, float]:
+        assert images.shape == (3, 3, 64, 64)
+        assert images.dtype == torch.uint8
+        return {"frechet": 1.0, "score": self.scores.pop(0)}
+
+
+def test_the_best_generator_is_kept_across_a_resume(faces, tmp_path) -> None:
+    def best() -> int:
+        return json.loads((tmp_path / "best" / "config.json").read_text())["images_seen"]
+
+    train(small(evaluate_images=8, max_images=20), faces, tmp_path, monitor=ScriptedMonitor(3.0, 1.0, 2.0))
+    assert best() == 16
+    train(small(evaluate_images=8), faces, tmp_path, monitor=ScriptedMonitor(1.5, 1.25), resume=True)
+    assert best() == 16  # of the whole run, not of this process
+    train(small(evaluate_images=8, max_images=40), faces, tmp_path, monitor=ScriptedMonitor(0.5), resume=True)
+    assert best() == 40
+    assert TextToFace.from_pretrained(tmp_path / "best").draw(["pink hair green eyes"], [0]).shape == (1, 3, 64, 64)
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    scores = {line["images"]: line["score"] for line in lines if "score" in line}
+    assert scores == {8: 3.0, 16: 1.0, 20: 2.0, 24: 1.5, 32: 1.25, 40: 0.5}
+
+
+def test_scoring_changes_nothing_in_training(faces, tmp_path) -> None:
+    for name, monitor in (("with", ScriptedMonitor(1.0, 2.0)), ("without", None)):
+        (tmp_path / name).mkdir()
+        Trainer(small(evaluate_images=12, max_images=16), faces, tmp_path / name, monitor=monitor, quiet=True).train()
+    states = [without_time(load_state(tmp_path / name)) for name in ("with", "without")]
+    assert [state.pop("best_score") for state in states] == [1.0, math.inf]
+    assert_same(*states)
 
 
 def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
@@ -320,6 +401,74 @@ def test_unusable_places_are_told_before_training(faces, tmp_path) -> None:
         with pytest.raises(InputError, match=r"device is cuda, but .* --device cpu"):
             train(small(device="cuda"), faces, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+# -- two stages ------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1) -> None:
+    trainer = Trainer(stackgan1, faces, tmp_path, quiet=True)
+    batch, _ = trainer.next_batch()
+    face = faces.images[batch.c.argmax(1)[0]].float() / 127.5 - 1  # the faces are in the order of the one-hot
+    blocks = face.reshape(3, 32, 2, 32, 2).mean((2, 4))
+    torch.testing.assert_close(batch.real[0], blocks)
+    trainer.step()
+    trainer.snapshot()
+    with Image.open(next((tmp_path / "samples").iterdir())) as grid:
+        assert grid.size == (10 * 32, 2 * 32)
+    assert TextToFace.from_pretrained(tmp_path / "snapshot").draw(["red hair"], [0]).shape == (1, 3, 32, 32)
+
+
+def test_the_generators_own_term_is_in_its_loss(faces, tmp_path, stackgan1) -> None:
+    losses = []
+    for weight in (0.0, 2.0):
+        config = dataclasses.replace(stackgan1, generator={**stackgan1.generator, "kl_weight": weight})
+        trainer = Trainer(config, faces, tmp_path, quiet=True)
+        text = copy.deepcopy(trainer.G.text)
+        batch, _ = copy.deepcopy(trainer).next_batch()
+        losses.append(trainer.step()["loss_G"])
+    torch.testing.assert_close(losses[1] - losses[0], 2 * text.kl(batch.c).detach())
+
+
+def test_a_release_of_a_second_stage_holds_the_first_as_it_was(faces, tmp_path, stackgan2) -> None:
+    train(stackgan2, faces, tmp_path / "run")
+    first = TextToFace.from_pretrained(stackgan2.stage1).G.state_dict()
+    release = TextToFace.from_pretrained(tmp_path / "run" / "snapshot")
+    for name, value in release.G.stage1.state_dict().items():
+        assert torch.equal(value, first[name]), name
+    assert release.config.network["stage1"]["widths"] == [8, 8, 8, 4]
+    assert release.draw(["red hair blue eyes"], [0]).shape == (1, 3, 64, 64)
+    config = json.loads((tmp_path / "run" / "snapshot" / "config.json").read_text())
+    assert config["training"]["stage1"] == "snapshot"  # no path of this machine
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stage1": ""}, "stackgan2 refines what a trained stackgan1 draws; give the snapshot folder .* by --stage1"),
+        ({"stage1": "nowhere"}, "nowhere: no such model folder"),
+        ({"z_dim": 6}, "was trained with --z-dim 4; give this run the same"),
+        ({"architecture": "residual", "generator": {}, "discriminator": {}}, "residual has no first stage; leave"),
+        ({"encoder": "cached"}, "were trained with the text encoder onehot"),
+    ],
+)
+def test_an_unfit_first_stage_is_one_line(faces, tmp_path, stackgan2, changes, message) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        train(dataclasses.replace(stackgan2, **changes), faces, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_another_architecture_is_no_first_stage(faces, tmp_path, stackgan2) -> None:
+    Trainer(small(), faces, tmp_path, quiet=True).snapshot()
+    with pytest.raises(InputError, match="holds a residual, and stackgan2 refines a stackgan1"):
+        train(dataclasses.replace(stackgan2, stage1=str(tmp_path / "snapshot")), faces, tmp_path / "run")
+
+
+def test_a_first_stage_of_other_sources(faces_zip, tmp_path, stackgan1, stackgan2) -> None:
+    both, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    with pytest.raises(InputError, match="was trained on the sources extra, this run's are a, b; give the same"):
+        train(stackgan2, both, tmp_path / "run")
 
 
 # -- when it ends ----------------------------------------------------------------------------------------------------
@@ -412,7 +561,7 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
     faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
     trainer = Trainer(small(batch_size=64), faces, tmp_path, quiet=True)
     trainer.batches.order = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
-    _, _, c, c_wrong = trainer.next_batch()
+    (_, c, c_wrong, _), _ = trainer.next_batch()
     for condition in (c, c_wrong):
         assert condition[:32, -2:].tolist() == [[1, 0]] * 32
         assert condition[32:, -2:].tolist() == [[0, 1]] * 32
@@ -420,10 +569,65 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
 
 def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_path, monkeypatch) -> None:
     class Refusing(Objective):
-        def check(self, D: nn.Module) -> None:
+        def prepare(self, D: nn.Module) -> None:
             raise InputError("not with this discriminator")
 
     monkeypatch.setitem(OBJECTIVES, "refusing", Refusing)
     with pytest.raises(InputError, match="not with this discriminator"):
         train(small(objective="refusing"), faces, tmp_path / "run")
     assert not Path(tmp_path / "run").exists()
+
+
+def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
+    train(small(), faces, tmp_path / "first")
+    snapshot = tmp_path / "first" / "snapshot"
+    trainer = Trainer(small(init=str(snapshot), seed=1), faces, tmp_path / "second", quiet=True)
+    first = load_state(tmp_path / "first")
+    for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
+        for name, weight in getattr(trainer, network).state_dict().items():
+            assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
+
+
+@pytest.mark.parametrize("missing", ["generator.safetensors", "discriminator.safetensors"])
+def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, missing) -> None:
+    train(small(max_images=4), faces, tmp_path / "run")
+    (tmp_path / "run" / "snapshot" / missing).unlink()
+    with pytest.raises(InputError, match=rf"snapshot/{missing}: the weights cannot be read"):
+        Trainer(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second", quiet=True)
+
+
+def test_a_folder_of_another_shape_is_refused(faces, tmp_path) -> None:
+    train(small(max_images=4), faces, tmp_path / "run")
+    with pytest.raises(InputError, match="do not fit the network"):
+        Trainer(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second", quiet=True)
+
+
+def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_path, monkeypatch) -> None:
+    seen = []
+
+    def spy(img, chance, draws):
+        seen.append((chance, draws))
+        return img
+
+    monkeypatch.setattr(training, "augment", spy)
+    trainer = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
+    trainer.step()
+    assert [chance for chance, _ in seen] == [0.5, 0.5]  # once for the real images, once for the fakes
+    assert not torch.equal(seen[0][1], seen[1][1])
+    save_state(tmp_path, trainer.state())
+    trainer.step()
+    again = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
+    again.resume()
+    again.step()
+    assert torch.equal(seen[2][1], seen[4][1])
+    assert torch.equal(seen[3][1], seen[5][1])
+
+
+def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:
+    two = dataclasses.replace(faces, sources=torch.arange(len(faces)) % 2, source_names=("a", "b"))
+    trainer = Trainer(small(), two, tmp_path, quiet=True)
+    shown = []
+    monkeypatch.setattr(trainer.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64))
+    trainer.snapshot()
+    c = torch.cat(shown)
+    assert torch.equal(c[:, -2:], torch.eye(2).repeat_interleave(len(training.GRID_CAPTIONS), 0))

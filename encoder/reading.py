@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 UNSURE_BELOW = 0.6
 """A colour read with less than this probability is reported as unsure."""
 
+_BESIDE = 8
+"""A colour word that means another value than the one read is blamed only within so many letters of the noun."""
+
 _SPELLINGS = {"grey": "gray", "blond": "blonde"}
 """Other spellings of vocabulary colours, which are no reason for a warning."""
 
@@ -79,7 +82,7 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
 
     found = [word for word in words.colour.finditer(text.lower()) if not _WRITTEN[str(value)].search(word[0])]
     foreign = [word for word in found if value in words.colours[word[0]]]
-    foreign = foreign or [word for word in found if word[0] not in SLOTS[reading.slot]]
+    foreign = foreign or [word for word in found if word[0] not in SLOTS[reading.slot] and gap(word) <= _BESIDE]
     nearest = min(foreign, key=gap, default=None)
     if written and (nearest is None or min(map(gap, written)) <= gap(nearest)):
         return None

@@ -9,6 +9,7 @@ from encoder.reading import attributes, read, warnings_for
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
 SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"
 VERMILION = "'vermilion' is not one of the 12 hair colours; drawing purple"
+NO_EYES = "no eye colour of the vocabulary in 'a forest and gren eyes'; drawing blue"
 CRIMSON_EYES = "'crimson' is not one of the 11 eye colours; drawing red"
 
 
@@ -65,6 +66,7 @@ def test_nothing_recognised_is_one_line():
         ("vermilion hair, blue eyes", {"hair": "purple", "eyes": "blue"}, [VERMILION]),
         ("a redhead with reddish eyes", {"hair": "red", "eyes": "red"}, []),
         ("pinkhair, blue-eyed", {"hair": "pink", "eyes": "blue"}, []),
+        ("a forest and gren eyes", {"eyes": "blue"}, [NO_EYES]),
         ("gren eyes", {"eyes": "green"}, ["no eye colour of the vocabulary in 'gren eyes'; drawing green"]),
     ],
 )  # fmt: skip

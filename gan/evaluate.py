@@ -212,7 +212,7 @@ def judge_sets(
         ),
     }
 
-    sureness = asked_probability(reading, asked)[:n]
+    sureness = reading.probability(asked)[:n]
     captions = captions_of(torch.cat([asked, torch.zeros_like(asked[:, :1])], 1)[:n])
     copies = closeness.argsort()[: SHEET // 2]
     pairs = torch.stack([images[copies], nearest[copies]], 1).flatten(0, 1)
@@ -229,15 +229,6 @@ def judge_sets(
         sheet("Least like real faces", comparison.realism.argsort(stable=True)),
         Sheet("Closest to the training set, each beside its nearest training face", pairs, labels),
     ]
-
-
-def asked_probability(reading: Reading, asked: Tensor) -> Tensor:
-    """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
-    probability = torch.ones(len(asked))
-    for values, wanted in ((reading.hair_probabilities, asked[:, 0]), (reading.eyes_probabilities, asked[:, 1])):
-        shares = torch.cat([torch.ones(len(values), 1), values], 1)
-        probability *= shares.gather(1, wanted[:, None]).squeeze(1)
-    return probability
 
 
 def evaluate(args: argparse.Namespace) -> Results:

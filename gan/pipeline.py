@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from encoder import load_encoder
@@ -15,8 +14,9 @@ from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.float64 import FastFloat64
 from gan.grid import to_uint8
-from gan.networks import build_generator
+from gan.networks import build_generator, load_weights
 from gan.release import WEIGHTS_FILE, ReleaseConfig
+from gan.sources import join_source
 
 
 class TextToFace:
@@ -41,8 +41,10 @@ class TextToFace:
         name: str = "unnamed",
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
+        truncation: float = 1.0,
     ) -> None:
         self.config = config
+        self.truncation = truncation
         self.encoder = encoder
         self.name = name
         self.dtype = dtype
@@ -58,6 +60,7 @@ class TextToFace:
         encoder_path: str | Path | None = None,
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
+        truncation: float = 1.0,
     ) -> TextToFace:
         """Load a released folder.
 
@@ -67,6 +70,7 @@ class TextToFace:
             encoder_path: The sentence-transformer folder of the default encoder; the bundled one where it is ``None``.
             dtype: Any floating type. Pictures are the same everywhere in float64 only; float32 is faster.
             device: ``"cpu"`` or ``"cuda"``.
+            truncation: Scale of the noise: below 1 faces vary less and are more like the usual one.
 
         Raises:
             InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
@@ -83,10 +87,10 @@ class TextToFace:
                 f"(kind {encoder.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
             )
         G = _load_generator(model_dir, config)
-        return cls(G, config, encoder, name=model_dir.resolve().name, dtype=dtype, device=device)
+        return cls(G, config, encoder, name=model_dir.resolve().name, dtype=dtype, device=device, truncation=truncation)
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
-        """Standard normal noise ``z (N, z_dim)``, each row from its own seed alone.
+        """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone.
 
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
         instructions.
@@ -95,7 +99,7 @@ class TextToFace:
             torch.randn(self.config.z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
             for seed in seeds
         ]
-        return torch.stack(rows).to(self.device, self.dtype)
+        return (self.truncation * torch.stack(rows)).to(self.device, self.dtype)
 
     def conditions(self, texts: Sequence[str], *, style: str | None = None, progress: bool = False) -> torch.Tensor:
         """The generator's conditions ``c (N, c_dim)`` of N texts.
@@ -110,9 +114,7 @@ class TextToFace:
         """
         index = self.config.style_index(style)
         c = self.encoder.encode(texts, progress=progress)
-        if len(self.config.sources) > 1:
-            source = F.one_hot(torch.tensor(index), len(self.config.sources)).expand(len(c), -1)
-            c = torch.cat([c, source.to(c.dtype)], dim=1)
+        c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
     @torch.inference_mode()
@@ -167,25 +169,10 @@ class TextToFace:
 
 def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:
     """The generator with its weights in float32, as released."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = model_dir / WEIGHTS_FILE
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise InputError(f"{path}: {name} is not finite; restore the file")
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced below
             G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{model_dir}: the network of the config cannot be built ({error})") from error
-    try:
-        G.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error
+    load_weights(G, model_dir / WEIGHTS_FILE)
     return G

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, get_args
 
 from encoder.errors import InputError
 from encoder.precision import Precision
-from gan.config import Encoding, TrainingConfig
+from gan.config import PRESETS, Encoding, TrainingConfig
 
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
@@ -39,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--run-dir", type=Path, default=Path("runs/default"), help="where the run keeps its files")
     result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
     result.add_argument("--dry-run", action="store_true", help="print the configuration and stop")
+    result.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
     for field in dataclasses.fields(TrainingConfig):
         flag = "--" + field.name.replace("_", "-")
         options: dict[str, Any] = {"help": help_lines[field.name]}
@@ -67,7 +69,10 @@ def field_help() -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load the faces, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
-    arguments = vars(parser().parse_args(argv))
+    options = parser()
+    options.set_defaults(**PRESETS[options.parse_args(argv).preset])
+    arguments = vars(options.parse_args(argv))
+    del arguments["preset"]
     run_dir, resume, dry_run = (arguments.pop(name) for name in ("run_dir", "resume", "dry_run"))
     try:
         config = TrainingConfig(**{**arguments, "data": tuple(arguments["data"])})
@@ -76,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
             return 0
         return run(config, run_dir, resume=resume)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0":  # the processes of a parallel run all meet the same
+            print(f"error: {error}", file=sys.stderr)
         return 2
 
 
@@ -85,19 +91,25 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     from gan.classifier import load_classifier
     from gan.conditions import read_captions
     from gan.dataset import load_faces
+    from gan.distributed import WorkerLostError, World
     from gan.evaluation import Monitor
     from gan.training import NonFiniteError, train
 
-    everything, summary = load_faces(config.data, split="all", read_captions=read_captions)
-    print(summary, flush=True)
-    monitor = Monitor(everything.of("heldout"), load_classifier()) if config.evaluate_images else None
+    world = World.join(config.device)
+    everything, summary = load_faces(config.data, split="all", read_captions=read_captions, progress=world.leads)
+    monitor = None
+    if world.leads:
+        print(summary, flush=True)
+        monitor = Monitor(everything.of("heldout"), load_classifier()) if config.evaluate_images else None
     faces = everything.of("train")
     del everything  # half a gigabyte
     try:
-        train(config, faces, run_dir, monitor=monitor, resume=resume)
-    except NonFiniteError as error:
+        train(config, faces, run_dir, monitor=monitor, resume=resume, world=world)
+    except (NonFiniteError, WorkerLostError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    finally:
+        world.leave()
     return 0
 
 

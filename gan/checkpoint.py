@@ -8,13 +8,15 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import nn
 
 from encoder.atomic import write_atomically
 from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.config import TrainingConfig
-from gan.networks import TextToImageGenerator
-from gan.release import CONFIG_FILE, WEIGHTS_FILE
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.sources import condition_dim
 
 STATE_FILE = "state.pt"
 
@@ -37,29 +39,43 @@ def load_state(run_dir: Path) -> dict[str, Any]:
     return state
 
 
+def save_weights(network: nn.Module, path: Path, dtype: torch.dtype = torch.float32) -> None:
+    """Write a network's weights and statistics as safetensors, floating ones in ``dtype``."""
+    state = {
+        name: value.detach().to("cpu", dtype if value.is_floating_point() else None).contiguous()
+        for name, value in network.state_dict().items()
+    }
+    write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))
+
+
 def save_release(
     folder: Path,
     G: TextToImageGenerator,
+    D: ImageTextDiscriminator,
     config: TrainingConfig,
     encoder: TextEncoder,
     sources: tuple[str, ...],
     cur_nimg: int,
 ) -> None:
-    """Write a generator in the form that ``TextToFace.from_pretrained`` reads: weights first, then ``config.json``."""
+    """Write a generator in the form that ``TextToFace.from_pretrained`` reads: weights first, then ``config.json``.
+
+    The discriminator is kept in float16, which is enough to start another training from and to rank faces by.
+    """
     release = {
         "architecture": config.architecture,
         "z_dim": config.z_dim,
-        "c_dim": encoder.dim + (len(sources) if len(sources) > 1 else 0),
+        "c_dim": condition_dim(encoder.dim, sources),
         "conditioning": {"kind": encoder.kind, "dim": encoder.dim, "space": encoder.space},
         "sources": list(sources),
         "network": G.arguments,
+        "discriminator": D.arguments,
         "images_seen": cur_nimg,
         "training": json.loads(config.to_json()),
     }
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
-    release["training"]["stage1"] = Path(config.stage1).name
-    state = {name: value.detach().cpu().contiguous() for name, value in G.state_dict().items()}
-    write_atomically(folder / WEIGHTS_FILE, lambda path: path.write_bytes(save(state)))
+    release["training"] |= {name: Path(getattr(config, name)).name for name in ("init", "stage1")}
+    save_weights(G, folder / WEIGHTS_FILE)
+    save_weights(D, folder / DISCRIMINATOR_FILE, torch.float16)
     text = json.dumps(release, indent=2) + "\n"
     write_atomically(folder / CONFIG_FILE, lambda path: path.write_text(text, "utf-8"))

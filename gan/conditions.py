@@ -124,13 +124,6 @@ def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tenso
     return attributes * kept
 
 
-def join_source(c: Tensor, sources: Tensor, source_names: Sequence[str]) -> Tensor:
-    """``c (N, dim)`` and, where there are several sources, a place for each: the condition the networks take."""
-    if len(source_names) < 2:
-        return c
-    return torch.cat([c, torch.nn.functional.one_hot(sources, len(source_names)).to(c.dtype)], dim=1)
-
-
 def read_captions(texts: Sequence[str]) -> Tensor:
     """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
     from encoder import load_encoder

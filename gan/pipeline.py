@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from encoder import load_encoder
@@ -15,8 +14,9 @@ from encoder.base import TextEncoder
 from encoder.errors import InputError
 from gan.float64 import FastFloat64
 from gan.grid import to_uint8
-from gan.networks import build_generator
+from gan.networks import build_generator, load_weights
 from gan.release import WEIGHTS_FILE, ReleaseConfig
+from gan.sources import join_source
 
 
 class TextToFace:
@@ -110,9 +110,7 @@ class TextToFace:
         """
         index = self.config.style_index(style)
         c = self.encoder.encode(texts, progress=progress)
-        if len(self.config.sources) > 1:
-            source = F.one_hot(torch.tensor(index), len(self.config.sources)).expand(len(c), -1)
-            c = torch.cat([c, source.to(c.dtype)], dim=1)
+        c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
     @torch.inference_mode()
@@ -167,25 +165,10 @@ class TextToFace:
 
 def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:
     """The generator with its weights in float32, as released."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = model_dir / WEIGHTS_FILE
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise InputError(f"{path}: {name} is not finite; restore the file")
     try:
         with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced below
             G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
     except (TypeError, KeyError, ValueError) as error:
         raise InputError(f"{model_dir}: the network of the config cannot be built ({error})") from error
-    try:
-        G.load_state_dict(state)
-    except RuntimeError as error:
-        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error
+    load_weights(G, model_dir / WEIGHTS_FILE)
     return G

@@ -1,5 +1,7 @@
 """A released generator: a folder with ``config.json``, ``generator.safetensors`` and a model card.
 
+``discriminator.safetensors`` may lie there too: training can start from both, and candidates can be ranked by it.
+
 Importing this module costs nothing, so that a command line can check a folder before it imports PyTorch.
 """
 
@@ -11,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from encoder.errors import InputError
+from gan.sources import condition_dim
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 DEFAULT_MODEL = PRETRAINED / "residual-r3gan"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
+DISCRIMINATOR_FILE = "discriminator.safetensors"
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class ReleaseConfig:
         c_dim: Size of the generator's condition: the text's, and one place a source where there are several sources.
         conditioning: What the text's part of the condition is.
         sources: The data sets that the generator was trained on; with several, ``style`` chooses among them.
-        network: Arguments of the architecture.
+        network: Arguments of the architecture's generator.
+        discriminator: Arguments of the architecture's discriminator.
     """
 
     architecture: str
@@ -46,6 +51,7 @@ class ReleaseConfig:
     conditioning: Conditioning
     sources: tuple[str, ...]
     network: dict[str, Any] = field(default_factory=dict)
+    discriminator: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:
@@ -70,16 +76,16 @@ class ReleaseConfig:
                 conditioning=Conditioning(str(text["kind"]), int(text["dim"]), str(text["space"])),
                 sources=tuple(raw["sources"]),
                 network=dict(raw.get("network", {})),
+                discriminator=dict(raw.get("discriminator", {})),
             )
         except KeyError as error:
             raise InputError(f"{path}: the key {error} is missing; restore the file") from error
         except (OSError, ValueError, TypeError) as error:
             raise InputError(f"{path}: is not the config of a released model ({error}); restore the file") from error
-        styles = len(config.sources) if len(config.sources) > 1 else 0
-        if config.c_dim != config.conditioning.dim + styles:
+        if config.c_dim != condition_dim(config.conditioning.dim, config.sources):
             raise InputError(
                 f"{path}: c_dim is {config.c_dim}, but the text condition has {config.conditioning.dim} numbers and "
-                f"there are {styles} styles; restore the file"
+                f"there are {len(config.sources)} styles; restore the file"
             )
         return config
 

@@ -21,17 +21,20 @@ from encoder import load_encoder, precision
 from encoder.atomic import write_atomically
 from encoder.captions import Attributes
 from encoder.errors import InputError
+from gan.augment import DRAWS, augment
 from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
-from gan.conditions import Conditions, WrongAttributes, drop, join_source
+from gan.conditions import Conditions, WrongAttributes, drop
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
+from gan.distributed import ALONE, World
 from gan.ema import ema_decay, refresh_statistics, update_ema
 from gan.evaluation import Monitor, captions_of
 from gan.grid import check_folder, save_png, tile, to_uint8
-from gan.networks import build_discriminator, build_generator
+from gan.networks import build_discriminator, build_generator, load_weights
 from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
-from gan.release import CONFIG_FILE
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.sources import condition_dim, join_source
 from gan.stages import insert_first_stage
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
@@ -44,11 +47,6 @@ STATISTICS_BATCHES = 20
 
 class NonFiniteError(RuntimeError):
     """A loss or a weight is no longer a number; the last saved state is from before it."""
-
-
-def cosine(start: float, end: float, progress: float) -> float:
-    """From ``start`` at progress 0 along half a cosine to ``end`` at progress 1 and after it."""
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
 class Batches:
@@ -75,6 +73,7 @@ class Trainer:
         run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/``, ``best/`` and ``state.pt`` go.
         monitor: Scores the averaged generator every ``config.evaluate_images``.
         quiet: Do not show progress.
+        world: The processes that share the run.
     """
 
     def __init__(
@@ -85,17 +84,20 @@ class Trainer:
         *,
         monitor: Monitor | None = None,
         quiet: bool = False,
+        world: World = ALONE,
     ) -> None:
-        self.config, self.faces, self.run_dir, self.quiet = config, faces, run_dir, quiet
-        self.monitor, self.best_score = monitor, math.inf
+        self.config, self.faces, self.run_dir, self.world = config, faces, run_dir, world
+        self.quiet = quiet or not world.leads
+        self.monitor, self.best_score = monitor if world.leads else None, math.inf
+        if config.batch_size % world.size:
+            raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
         self.encoder = load_encoder(kind, config.encoder_path or None, cached=config.encoder == "cached")
-        n_sources = len(faces.source_names)
-        c_dim = self.encoder.dim + (n_sources if n_sources > 1 else 0)
+        c_dim = condition_dim(self.encoder.dim, faces.source_names)
 
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
@@ -103,6 +105,9 @@ class Trainer:
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
         self.objective = OBJECTIVES[config.objective]()
         self.objective.prepare(self.D)
+        if config.init:
+            load_weights(self.G, Path(config.init) / WEIGHTS_FILE)
+            load_weights(self.D, Path(config.init) / DISCRIMINATOR_FILE)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -116,7 +121,7 @@ class Trainer:
             count=1 if config.encoder == "onehot" else config.wordings,
             live=config.encoder == "live",
             seed=config.seed,
-            progress=not quiet,
+            progress=not self.quiet,
         )
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(len(faces), config.batch_size, self.generator)
@@ -130,7 +135,7 @@ class Trainer:
     # -- one step ----------------------------------------------------------------------------------------------------
 
     def next_batch(self) -> tuple[Batch, Tensor]:
-        """The next N real images with their texts, and the noise z (N, z_dim) of as many fakes."""
+        """This process's share of the next batch: real images with their texts, and noise z (N, z_dim) for fakes."""
         config, rows = self.config, self.batches.next()
         known = self.faces.attributes[rows]
         stated = drop(known, config.drop_attributes, self.generator)
@@ -139,29 +144,37 @@ class Trainer:
         c = join_source(self.conditions.draw(stated, self.generator), sources, names)
         c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
+        rows, z, *texts = (self.world.rows(value) for value in (rows, z, c, c_wrong, stated))
         real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
         real_images = F.adaptive_avg_pool2d(real_images, self.G.resolution)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
-        texts = (value.to(self.device) for value in (c, c_wrong, stated))
-        return Batch(real_images, *texts), z.to(self.device)
+        texts = [text.to(self.device) for text in texts]
+        return Batch(self.augment(real_images), *texts), z.to(self.device)
+
+    def augment(self, img: Tensor) -> Tensor:
+        """Images (N, 3, H, W) as the discriminator sees them."""
+        chance = self.config.at("augment", self.cur_nimg)
+        if chance == 0:
+            return img
+        draws = torch.rand(self.config.batch_size, DRAWS, generator=self.generator)
+        return augment(img, chance, self.world.rows(draws)[: len(img)])
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
         config, objective, G, D = self.config, self.objective, self.G, self.D
         stats: dict[str, Tensor] = {}
-        progress = self.cur_nimg / config.schedule_images
-        lr = cosine(config.lr, config.lr_end, progress)
-        gamma = cosine(config.gamma, config.gamma_end, progress)
+        gamma = config.at("gamma", self.cur_nimg)
         for optimizer in (self.opt_G, self.opt_D):
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = config.at("lr", self.cur_nimg)
+                group["betas"] = (config.beta1, config.at("beta2", self.cur_nimg))
         autocast = precision.autocast(config.precision, self.device)
 
         for remaining in reversed(range(objective.d_steps)):
             # Draw fakes for the captions of the real images; the last draw serves the generator's step too.
             batch, z = self.next_batch()
             with autocast, torch.set_grad_enabled(remaining == 0):
-                fake_images = G(z, batch.c)
+                fake_images = self.augment(G(z, batch.c))
             fake = fake_images.detach()
 
             # Step the discriminator.
@@ -173,11 +186,12 @@ class Trainer:
                 penalty = objective.penalty(D, batch, fake.float(), gamma=gamma, generator=self.generator)
                 stats["penalty"] = penalty.detach()
                 (penalty * objective.penalty_interval).backward()
+            self.world.average_gradients(D)
             self.opt_D.step()
             objective.after_discriminator_step(D)
             self.opt_D.zero_grad(set_to_none=True)
             self.d_step += 1
-            self.cur_nimg += len(z)
+            self.cur_nimg += config.batch_size
 
         # Step the generator, the discriminator's weights frozen.
         D.requires_grad_(False)
@@ -186,16 +200,18 @@ class Trainer:
             if n := int(config.interpolate * len(z)):
                 # GAN-INT: no face has these captions.
                 between = batch.halfway(n)
-                loss_int = objective.generator_loss(D, between, G(z[:n], between.c))
+                loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
                 loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
         loss_G.backward()
+        self.world.average_gradients(G)
         self.opt_G.step()
         self.opt_G.zero_grad(set_to_none=True)
         D.requires_grad_(True)
 
         # Average the generator.
-        decay = ema_decay(config.batch_size, self.cur_nimg, config.ema_images, config.ema_rampup)
+        half_life = config.at("ema_images", self.cur_nimg)
+        decay = ema_decay(config.batch_size, self.cur_nimg, half_life, config.ema_rampup)
         update_ema(self.G_ema, G, decay)
         return stats
 
@@ -216,7 +232,7 @@ class Trainer:
             while True:
                 minutes = (time.monotonic() - started) / 60
                 done = self.cur_nimg >= config.max_images or should_stop()
-                done = done or 0 < config.max_minutes <= minutes
+                done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
                 if self.cur_nimg - tick_nimg >= config.tick_images or done:
                     # Report, and save the state to go on from.
                     self.minutes = minutes_before + minutes
@@ -224,7 +240,8 @@ class Trainer:
                         speed = (self.cur_nimg - tick_nimg) / (time.monotonic() - tick_start)
                         self.report(progress, totals, speed)
                     self.check_weights()
-                    save_state(self.run_dir, self.state())
+                    if self.world.leads:
+                        save_state(self.run_dir, self.state())
                     totals, tick_start, tick_nimg = {}, time.monotonic(), self.cur_nimg
                 if done:
                     break
@@ -248,13 +265,15 @@ class Trainer:
 
     def report(self, progress: Progress, totals: dict[str, list[Tensor]], speed: float) -> None:
         """Log the means of a tick; one that is no number ends the run."""
-        means = {name: torch.stack(values).float().mean().item() for name, values in totals.items()}
+        means = {name: self.world.mean(torch.stack(values).float().mean()).item() for name, values in totals.items()}
         for name, value in means.items():
             self.check_finite(name, value)
         self.log(progress, {"minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means})
 
     def log(self, progress: Progress, statistics: dict[str, float]) -> None:
         """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
+        if not self.world.leads:
+            return
         line = {"images": self.cur_nimg, **statistics}
         with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
@@ -276,8 +295,11 @@ class Trainer:
 
     def snapshot(self) -> None:
         """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
-        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS])
-        c = join_source(c, torch.zeros(len(c), dtype=torch.int64), self.faces.source_names).repeat(GRID_ROWS, 1)
+        if not self.world.leads:
+            return
+        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS]).repeat(GRID_ROWS, 1)
+        names = self.faces.source_names
+        c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
         grid = tile(self.draw(self.grid_z, c), per_row=len(GRID_CAPTIONS))
         save_png(self.run_dir / "samples" / f"{self.cur_nimg:08d}.png", grid, {})
         self.save_generator("snapshot")
@@ -303,9 +325,9 @@ class Trainer:
         return torch.cat([to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu() for z, c in batches])
 
     def save_generator(self, folder: str) -> None:
-        """Save the averaged generator in the form of a release."""
+        """Save the averaged generator, and the discriminator beside it, in the form of a release."""
         names = self.faces.source_names
-        save_release(self.run_dir / folder, self.G_ema, self.config, self.encoder, names, self.cur_nimg)
+        save_release(self.run_dir / folder, self.G_ema, self.D, self.config, self.encoder, names, self.cur_nimg)
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noise and conditions ``(z, c)`` of random training faces."""
@@ -376,23 +398,26 @@ def train(
     *,
     monitor: Monitor | None = None,
     resume: bool = False,
+    world: World = ALONE,
 ) -> None:
     """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
 
     Raises:
         InputError: A run is there already, cannot be resumed with these settings, or cannot be written.
         NonFiniteError: As in ``Trainer.train``.
+        WorkerLostError: Another process of the run has ended.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
     check_folder(run_dir)
     if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
-    trainer = Trainer(config, faces, run_dir, monitor=monitor)
+    trainer = Trainer(config, faces, run_dir, monitor=monitor, world=world)
     if resume:
         trainer.resume()
-    write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+    if world.leads:
+        write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
     with catch_signals() as caught:
         trainer.train(should_stop=lambda: bool(caught))
-    if caught:
+    if caught and world.leads:
         print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

@@ -83,7 +83,7 @@ def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkey
 def test_dry_run_takes_every_option(capsys) -> None:
     values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
     values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
-    values |= {"encoder_path": "z", "precision": "bfloat16", "stage1": "w"}
+    values |= {"encoder_path": "z", "init": "w", "precision": "bfloat16", "stage1": "v"}
     for field in dataclasses.fields(TrainingConfig):
         if isinstance(field.default, (int, float)):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3

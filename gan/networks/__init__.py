@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -44,11 +45,16 @@ class ImageTextDiscriminator(nn.Module):
         resolution: height and width of the images it takes.
         feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
         class_heads: for hair and for eyes, once an objective has asked for them.
+        arguments: of its architecture, as those of a generator.
     """
 
     resolution: int = 64
     feature_dim: int = 0
     class_heads: nn.ModuleList
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arguments: dict[str, Any] = {}
 
     def features(self, img: Tensor) -> Tensor:
         """Images ``(N, 3, resolution, resolution)`` in [-1, 1] -> features, of any shape that starts with ``N``."""
@@ -79,24 +85,44 @@ def _network(role: str, architecture: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{architecture}"), role)
 
 
-def _build(role: str, architecture: str, arguments: dict[str, Any]) -> Any:
+def _build(role: str, architecture: str, sizes: dict[str, int], arguments: dict[str, Any]) -> Any:
     network = _network(role, architecture)
     try:
-        return network(**arguments)
+        built = network(**sizes, **arguments)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:
         raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
+    parameters = inspect.signature(network).parameters.items()
+    defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
+    built.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
+    return built
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:
     """A new generator; ``arguments`` holds the architecture's own arguments. Unusable ones are an ``InputError``."""
-    network: TextToImageGenerator = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim, **arguments})
-    parameters = inspect.signature(type(network)).parameters.items()
-    defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
-    network.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
+    network: TextToImageGenerator = _build("Generator", architecture, {"z_dim": z_dim, "c_dim": c_dim}, arguments)
     return network
 
 
 def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
     """A new discriminator; as ``build_generator``."""
-    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim, **arguments})
+    network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
     return network
+
+
+def load_weights(network: nn.Module, path: Path) -> None:
+    """Give a network the weights of a safetensors file; one that is not whole or does not fit is an ``InputError``."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
+    for name, value in state.items():
+        if not value.isfinite().all():
+            raise InputError(f"{path}: {name} is not finite; restore the file")
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error

@@ -102,7 +102,35 @@ def upsample(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class Generator(TextToImageGenerator):
+class StyledGenerator(TextToImageGenerator):
+    """How noise and condition enter: the noise alone lays out a 4x4 start, both together make the style ``w``.
+
+    The text speaks through the style alone: laid out by it too, every face of a prompt would have one pose.
+
+    Args:
+        z_dim: size of the noise ``z``, standard normal.
+        c_dim: size of the condition ``c``.
+        width: channels of the start.
+        style_dim: size of the style ``w``.
+    """
+
+    def __init__(self, z_dim: int, c_dim: int, width: int, style_dim: int) -> None:
+        super().__init__()
+        self.z_dim, self.c_dim = z_dim, c_dim
+        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
+        self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
+        self.start = linear(z_dim, width * 4 * 4)
+
+    def layout(self, z: Tensor) -> Tensor:
+        """``z (N, z_dim)`` -> ``(N, width, 4, 4)``."""
+        return self.start(z).view(len(z), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+
+    def style(self, z: Tensor, c: Tensor) -> Tensor:
+        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> ``w (N, style_dim)``."""
+        return activate(self.mapping(torch.cat([z, normalise(self.embed(c))], dim=1)))
+
+
+class Generator(StyledGenerator):
     """Noise -> 4x4 -> blocks up to 32x32, styled by noise and condition -> few, unmodulated channels at 64x64.
 
     A CPU's time at 64x64 goes into moving memory rather than into arithmetic, so most of the network works below that.
@@ -123,11 +151,7 @@ class Generator(TextToImageGenerator):
         detail_width: int = 32,
         style_dim: int = 256,
     ) -> None:
-        super().__init__()
-        self.z_dim, self.c_dim = z_dim, c_dim
-        self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
-        self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
-        self.start = linear(z_dim, widths[0] * 4 * 4)
+        super().__init__(z_dim, c_dim, widths[0], style_dim)
         self.blocks = nn.ModuleList(
             [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]
             + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
@@ -139,9 +163,7 @@ class Generator(TextToImageGenerator):
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
-        w = activate(self.mapping(torch.cat([z, normalise(self.embed(c))], dim=1)))
-        # The text speaks through the style alone: laid out by it too, every face of a prompt has one pose.
-        x = self.start(z).view(len(z), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+        x, w = self.layout(z), self.style(z, c)
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.to_detail(activate(self.modulate(x, w))))
@@ -165,33 +187,24 @@ class DiscriminatorBlock(nn.Module):
         return self.shortcut(self.pool(x)) + self.conv2(activate(h))
 
 
-class Discriminator(ImageTextDiscriminator):
-    """Image features once, then a score for any condition: ``linear(f) + <embed(c), f> / sqrt(dim)``.
+class ProjectionDiscriminator(ImageTextDiscriminator):
+    """How a score is made: ``linear(f) + <embed(c), f> / sqrt(feature_dim)`` (arXiv 1802.05637).
 
     Args:
         c_dim: size of the condition ``c``.
-        widths: channels of the 32x32 stem and of the four residual blocks (which end at 4x4).
+        width: channels of the image at 4x4.
         feature_dim: size of the image features ``f``.
     """
 
-    def __init__(self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256) -> None:
+    def __init__(self, c_dim: int, width: int, feature_dim: int) -> None:
         super().__init__()
         self.feature_dim = feature_dim
-        self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
-        initialise(self.stem)
-        last = len(widths) - 2
-        self.blocks = nn.ModuleList(
-            DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(itertools.pairwise(widths))
-        )
-        self.dense = linear(widths[-1] * 4 * 4, feature_dim)
+        self.dense = linear(width * 4 * 4, feature_dim)
         self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, feature_dim))
         self.score_layer = linear(feature_dim, 1)
 
-    def features(self, img: Tensor) -> Tensor:
-        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, feature_dim)``."""
-        x = self.stem(img)
-        for block in self.blocks:
-            x = block(x)
+    def flat_features(self, x: Tensor) -> Tensor:
+        """``(N, width, 4, 4)`` -> ``f (N, feature_dim)``."""
         return activate(self.dense(activate(x).flatten(1)))
 
     def score(self, features: Tensor, c: Tensor) -> Tensor:
@@ -201,3 +214,29 @@ class Discriminator(ImageTextDiscriminator):
             features = features.float()
             match = (normalise(self.embed(c.float())) * features).sum(dim=1) / math.sqrt(self.feature_dim)
             return self.score_layer(features).squeeze(1) + match
+
+
+class Discriminator(ProjectionDiscriminator):
+    """A stem at 32x32, residual blocks down to 4x4, and the projection.
+
+    Args:
+        c_dim: size of the condition ``c``.
+        widths: channels of the 32x32 stem and of the four residual blocks (which end at 4x4).
+        feature_dim: size of the image features ``f``.
+    """
+
+    def __init__(self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256) -> None:
+        super().__init__(c_dim, widths[-1], feature_dim)
+        self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
+        initialise(self.stem)
+        last = len(widths) - 2
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(itertools.pairwise(widths))
+        )
+
+    def features(self, img: Tensor) -> Tensor:
+        """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, feature_dim)``."""
+        x = self.stem(img)
+        for block in self.blocks:
+            x = block(x)
+        return self.flat_features(x)

@@ -9,11 +9,12 @@ from encoder.errors import InputError
 from encoder.onehot import OneHotEncoder
 from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
 from gan.config import TrainingConfig
-from gan.networks import build_generator
+from gan.networks import build_discriminator, build_generator, load_weights
 from gan.pipeline import TextToFace
-from gan.release import ReleaseConfig
+from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
 
 SMALL = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
+SMALL_D = {"widths": [8, 8, 8, 8, 8], "feature_dim": 8}
 STATE = {"cur_nimg": 64, "config": "{}", "minutes": 1.5, "G": {"weight": torch.arange(6.0).reshape(2, 3)}}
 
 
@@ -66,13 +67,21 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
     encoder = OneHotEncoder()
     torch.manual_seed(0)
     G = build_generator("residual", z_dim=4, c_dim=encoder.dim + 2, **SMALL).eval()
-    config = TrainingConfig(data=("/somewhere/private/a.zip", "b=/somewhere/private/b"), z_dim=4, generator=SMALL)
-    save_release(tmp_path / "model", G, config, encoder, ("a", "b"), cur_nimg=1234)
+    D = build_discriminator("residual", c_dim=encoder.dim + 2, **SMALL_D)
+    config = TrainingConfig(
+        data=("/somewhere/private/a.zip", "b=/somewhere/private/b"),
+        init="/somewhere/private/c",
+        z_dim=4,
+        generator=SMALL,
+        discriminator=SMALL_D,
+    )
+    save_release(tmp_path / "model", G, D, config, encoder, ("a", "b"), cur_nimg=1234)
 
     release = ReleaseConfig.read(tmp_path / "model")
     assert (release.architecture, release.z_dim, release.c_dim) == ("residual", 4, 134)
     assert release.sources == ("a", "b")
     assert release.network == SMALL
+    assert release.discriminator == SMALL_D
     text = (tmp_path / "model" / "config.json").read_text()
     assert json.loads(text)["images_seen"] == 1234
     assert "somewhere" not in text
@@ -84,9 +93,15 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
     expected = copy.deepcopy(G).double()(z, c)
     assert torch.equal(faces.draw_conditions(c, z), ((expected + 1) * 127.5).round().byte())
 
+    again = build_discriminator("residual", c_dim=encoder.dim + 2, **release.discriminator)
+    load_weights(again, tmp_path / "model" / DISCRIMINATOR_FILE)
+    for name, value in D.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value.half().float())
+
 
 def test_a_release_of_one_source_has_no_place_for_it(tmp_path) -> None:
     G = build_generator("residual", z_dim=4, c_dim=132, **SMALL)
     config = TrainingConfig(data=("a.zip",), z_dim=4, generator=SMALL)
-    save_release(tmp_path, G, config, OneHotEncoder(), ("a",), cur_nimg=1)
+    D = build_discriminator("residual", c_dim=132, **SMALL_D)
+    save_release(tmp_path, G, D, config, OneHotEncoder(), ("a",), cur_nimg=1)
     assert ReleaseConfig.read(tmp_path).c_dim == 132

@@ -10,7 +10,7 @@ import torch
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
 from encoder.errors import InputError
 from encoder.onehot import OneHotEncoder
-from gan.conditions import Conditions, WrongAttributes, drop, join_source, read_captions, wordings
+from gan.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
 INDICES = torch.tensor([attributes.indices for attributes in COMBINATIONS])  # (468, 3)
@@ -223,13 +223,6 @@ def test_drop_leaves_attributes_out_by_chance() -> None:
     assert 60 < both < 140  # independent: 100
     assert torch.equal(drop(attributes, 0.0, seeded()), attributes)
     assert (attributes == 2).all()
-
-
-def test_join_source() -> None:
-    c = torch.arange(6.0).reshape(2, 3)
-    sources = torch.tensor([1, 0])
-    assert torch.equal(join_source(c, sources, ("extra",)), c)
-    assert join_source(c, sources, ("anime", "extra")).tolist() == [[0, 1, 2, 0, 1], [3, 4, 5, 1, 0]]
 
 
 def test_read_captions_gives_what_the_head_reads(monkeypatch) -> None:

@@ -15,14 +15,14 @@ from torch import nn
 
 from encoder.errors import InputError
 from gan import training
-from gan.checkpoint import load_state
+from gan.checkpoint import load_state, save_state
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import Monitor
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
-from gan.training import Batches, NonFiniteError, Trainer, cosine, train
+from gan.training import Batches, NonFiniteError, Trainer, train
 
 SMALL = TrainingConfig(
     data=("faces.zip",),
@@ -134,9 +134,11 @@ def stackgan2(stackgan1, faces, tmp_path_factory) -> TrainingConfig:
 # -- parts -----------------------------------------------------------------------------------------------------------
 
 
-def test_cosine() -> None:
-    assert [cosine(4.0, 1.0, t) for t in (0, 0.5, 1, 2)] == pytest.approx([4, 2.5, 1, 1])
-    assert cosine(4.0, 1.0, 1 / 3) == pytest.approx(1 + 3 * 0.75)
+@pytest.mark.parametrize("name", ["lr", "beta2", "gamma", "augment", "ema_images"])
+def test_schedules_are_half_a_cosine(name) -> None:
+    config = dataclasses.replace(SMALL, **{name: 0.4, f"{name}_end": 0.1}, schedule_images=60)
+    values = [config.at(name, cur_nimg) for cur_nimg in (0, 20, 30, 60, 99)]
+    assert values == pytest.approx([0.4, 0.1 + 0.3 * 0.75, 0.25, 0.1, 0.1])
 
 
 def test_batches_take_every_row_once_an_epoch() -> None:
@@ -228,7 +230,7 @@ def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, prec
 
 
 def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_path) -> None:
-    trainer = Trainer(small(lr=1e-3, lr_end=1e-5), faces, tmp_path, quiet=True)
+    trainer = Trainer(small(lr=1e-3, lr_end=1e-5, beta2=0.8, beta2_end=0.9), faces, tmp_path, quiet=True)
     trainer.step()  # what lies behind a modulation of zero moves from the second step on
     for network in ("G", "D", "G_ema"):
         before = [p.detach().clone() for p in getattr(trainer, network).parameters()]
@@ -239,6 +241,7 @@ def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_pat
     trainer.step()
     for optimizer in (trainer.opt_G, trainer.opt_D):
         assert optimizer.param_groups[0]["lr"] == pytest.approx((1e-3 + 1e-5) / 2)
+        assert optimizer.param_groups[0]["betas"] == pytest.approx((0, 0.85))
     assert not any(p.requires_grad for p in trainer.G_ema.parameters())
 
 
@@ -573,3 +576,58 @@ def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_pat
     with pytest.raises(InputError, match="not with this discriminator"):
         train(small(objective="refusing"), faces, tmp_path / "run")
     assert not Path(tmp_path / "run").exists()
+
+
+def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
+    train(small(), faces, tmp_path / "first")
+    snapshot = tmp_path / "first" / "snapshot"
+    trainer = Trainer(small(init=str(snapshot), seed=1), faces, tmp_path / "second", quiet=True)
+    first = load_state(tmp_path / "first")
+    for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
+        for name, weight in getattr(trainer, network).state_dict().items():
+            assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
+
+
+@pytest.mark.parametrize("missing", ["generator.safetensors", "discriminator.safetensors"])
+def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, missing) -> None:
+    train(small(max_images=4), faces, tmp_path / "run")
+    (tmp_path / "run" / "snapshot" / missing).unlink()
+    with pytest.raises(InputError, match=rf"snapshot/{missing}: the weights cannot be read"):
+        Trainer(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second", quiet=True)
+
+
+def test_a_folder_of_another_shape_is_refused(faces, tmp_path) -> None:
+    train(small(max_images=4), faces, tmp_path / "run")
+    with pytest.raises(InputError, match="do not fit the network"):
+        Trainer(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second", quiet=True)
+
+
+def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_path, monkeypatch) -> None:
+    seen = []
+
+    def spy(img, chance, draws):
+        seen.append((chance, draws))
+        return img
+
+    monkeypatch.setattr(training, "augment", spy)
+    trainer = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
+    trainer.step()
+    assert [chance for chance, _ in seen] == [0.5, 0.5]  # once for the real images, once for the fakes
+    assert not torch.equal(seen[0][1], seen[1][1])
+    save_state(tmp_path, trainer.state())
+    trainer.step()
+    again = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
+    again.resume()
+    again.step()
+    assert torch.equal(seen[2][1], seen[4][1])
+    assert torch.equal(seen[3][1], seen[5][1])
+
+
+def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:
+    two = dataclasses.replace(faces, sources=torch.arange(len(faces)) % 2, source_names=("a", "b"))
+    trainer = Trainer(small(), two, tmp_path, quiet=True)
+    shown = []
+    monkeypatch.setattr(trainer.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64))
+    trainer.snapshot()
+    c = torch.cat(shown)
+    assert torch.equal(c[:, -2:], torch.eye(2).repeat_interleave(len(training.GRID_CAPTIONS), 0))

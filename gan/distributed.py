@@ -1,0 +1,99 @@
+"""Data-parallel training: ``torchrun --nproc_per_node=N train_cgan.py ...`` makes N processes share one run.
+
+Every process draws the same whole batch from the same random numbers and works on its own rows; before an optimizer
+steps, gradients are averaged. All processes so hold the same networks, and what they learn is what one process learns,
+up to the order of float additions. (Batch normalisation is the exception: each process uses its own rows' statistics.)
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from encoder.errors import InputError
+
+TIMEOUT = timedelta(minutes=30)
+"""How long a process waits for the others; the first one draws sample grids meanwhile."""
+
+
+class WorkerLostError(RuntimeError):
+    """Another process of the run has ended or no longer answers."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of a run; the first one (``rank`` 0) writes its files. Alone, every method is the identity."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def join(cls, device: str) -> World:
+        """The processes that ``torchrun`` started, connected by NCCL on GPUs and by gloo on CPUs; else this one alone.
+
+        Raises:
+            InputError: There are more processes on this machine than GPUs.
+        """
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return ALONE
+        if device == "cuda":
+            local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+            if local_rank >= gpus:
+                raise InputError(f"process {local_rank} has no GPU of its own; use --nproc_per_node={gpus}")
+            torch.cuda.set_device(local_rank)
+        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+        return cls(dist.get_rank(), size)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that reports and writes."""
+        return self.rank == 0
+
+    def rows(self, batch: Tensor) -> Tensor:
+        """This process's rows, every ``size``-th, so that the first half of a batch is the first half everywhere."""
+        return batch[self.rank :: self.size]
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replace every gradient by its mean over the processes."""
+        if self.size == 1:
+            return
+        parameters = [p for p in network.parameters() if p.requires_grad]
+        gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+        mean = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        for p, part in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
+            p.grad = part.view_as(p)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over the processes, element by element."""
+        if self.size == 1:
+            return values
+        values = values.clone()
+        try:
+            dist.all_reduce(values)
+        except RuntimeError as error:
+            raise WorkerLostError(
+                f"process {self.rank} lost another one of the run ({str(error).splitlines()[0]}); "
+                "start it again with --resume: it goes on from the last state on disk"
+            ) from error
+        return values / self.size
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is set in any process, so that all of them stop at the same step."""
+        if self.size == 1:
+            return flag
+        return bool(self.mean(torch.tensor(float(flag), device=device)) > 0)
+
+    def leave(self) -> None:
+        """Disconnect."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+
+ALONE = World()
+"""The one process of an ordinary run."""

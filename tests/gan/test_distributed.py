@@ -1,0 +1,121 @@
+"""Two processes of one run, started as a user does."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import train_cgan
+from encoder.errors import InputError
+from gan.checkpoint import load_state
+from gan.config import TrainingConfig
+from gan.dataset import load_faces
+from gan.distributed import ALONE, World
+from gan.training import Trainer
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = [
+    *("--encoder", "onehot", "--batch-size", "8", "--z-dim", "4", "--precision", "float32", "--threads", "1"),
+    *("--generator", json.dumps({"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8})),
+    *("--discriminator", json.dumps({"widths": [8, 8, 8, 8, 8], "feature_dim": 8})),
+    *("--tick-images", "16", "--schedule-images", "100", "--augment", "0.5", "--interpolate", "0.5"),
+]
+
+
+def arguments(faces_zip: Path, run: Path, *options: str) -> list[str]:
+    return [*OPTIONS, "--data", str(faces_zip), "--run-dir", str(run), *options]
+
+
+def torchrun(arguments: list[str]) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node=2",
+        "train_cgan.py",
+        *arguments,
+    ]
+
+
+def test_alone_nothing_changes() -> None:
+    values, layer = torch.arange(5), torch.nn.Linear(2, 1)
+    assert ALONE.leads
+    assert torch.equal(ALONE.rows(values), values)
+    assert ALONE.mean(values) is values
+    assert [ALONE.any(flag, torch.device("cpu")) for flag in (False, True)] == [False, True]
+    ALONE.average_gradients(layer)
+    assert layer.weight.grad is None
+
+
+def test_each_row_belongs_to_one_process() -> None:
+    batch = torch.arange(8)
+    shares = [World(rank, 2).rows(batch) for rank in range(2)]
+    assert sorted(torch.cat(shares).tolist()) == batch.tolist()
+    assert sorted(torch.cat([share[:2] for share in shares]).tolist()) == [0, 1, 2, 3]
+
+
+def test_two_processes_learn_what_one_does(faces_zip, tmp_path) -> None:
+    limit = ("--max-images", "72")  # nine steps, two penalties
+    assert train_cgan.main(arguments(faces_zip, tmp_path / "1", *limit)) == 0
+    command = torchrun(arguments(faces_zip, tmp_path / "2", *limit))
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    one, two = (load_state(tmp_path / name) for name in ("1", "2"))
+    assert two["cur_nimg"] == one["cur_nimg"] == 72
+    for network in ("G", "D", "G_ema"):
+        for name, weight in one[network].items():
+            if name != "score_layer.bias":  # it cancels in relativistic pairs: its gradient is rounding noise
+                assert torch.allclose(two[network][name], weight, rtol=1e-3, atol=1e-4), (network, name)
+    lines = [(tmp_path / name / "stats.jsonl").read_text().splitlines() for name in ("1", "2")]
+    assert len(lines[0]) == len(lines[1])  # one writer
+    for a, b in zip(*(map(json.loads, part) for part in lines), strict=True):
+        assert [a[key] for key in ("images", "loss_D", "loss_G")] == pytest.approx(
+            [b[key] for key in ("images", "loss_D", "loss_G")], rel=1e-3
+        )
+
+
+def test_a_dead_process_ends_the_run_with_a_message_and_it_resumes(faces_zip, tmp_path) -> None:
+    run = tmp_path / "run"
+    command = torchrun(arguments(faces_zip, run, "--max-images", "100000000"))
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 200
+    while not (run / "state.pt").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(worker(process.pid, rank=1), signal.SIGKILL)
+    output, _ = process.communicate(timeout=200)
+    assert process.returncode != 0
+    assert re.search(r"error: process 0 lost another one of the run .*--resume", output), output
+
+    images = load_state(run)["cur_nimg"]  # one process can go on where two were
+    assert train_cgan.main(arguments(faces_zip, run, "--resume", "--max-images", str(images + 16))) == 0
+    assert load_state(run)["cur_nimg"] == images + 16
+
+
+def worker(parent: int, rank: int) -> int:
+    """The process id of a worker of a torchrun process, by the rank in its environment."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                status = (folder / "status").read_text()
+                environment = (folder / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if f"PPid:\t{parent}\n" in status and f"RANK={rank}".encode() in environment:
+                return int(folder.name)
+    raise AssertionError(f"no worker {rank} of process {parent}")
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(faces_zip, tmp_path) -> None:
+    faces, _ = load_faces([faces_zip], progress=False)
+    config = TrainingConfig(data=("faces.zip",), encoder="onehot", batch_size=7)
+    with pytest.raises(InputError, match="batch_size is 7, which 2 processes cannot share evenly"):
+        Trainer(config, faces, tmp_path, world=World(0, 2))

@@ -281,6 +281,11 @@ class Stopwatch:
         self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
         self.last = now
 
+    @property
+    def total(self) -> float:
+        """Seconds of all parts."""
+        return sum(self.seconds.values())
+
 
 def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     """Do what the command line asks for, and time it."""
@@ -396,7 +401,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch.lap("report")
     print(results.summary())
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in watch.seconds.items())
-    print(f"{args.out / 'report.html'}: {sum(watch.seconds.values()):.0f} s ({parts})")
+    print(f"{args.out / 'report.html'}: {watch.total:.0f} s ({parts})")
     return 0
 
 

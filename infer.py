@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,8 @@ class Config:
     encoder_path: Path | None
     style: str | None
     device: str
+    truncation: float
+    best_of: int
     out: Path | None
     separate: Path | None
     steps: int | None
@@ -76,13 +79,19 @@ def parse(argv: Sequence[str] | None) -> Config:
         "--separate", type=Path, metavar="DIR", help="a file per face: ID.png, or ID-1.png ... with --num"
     )
     parser.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
+    parser.add_argument(
+        "--best-of", type=_between(1, 100), default=1, metavar="N", help="draw N faces for each and keep the best one"
+    )
+    parser.add_argument(
+        "--truncation", type=_positive, default=1.0, metavar="X", help="below 1: usual faces that vary less (default 1)"
+    )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
     parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another sentence-transformer folder")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args(argv)
 
-    if args.interpolate and (args.separate or args.num != 1):
-        parser.error("--interpolate draws one picture: give --out and --steps, not --separate or --num")
+    if args.interpolate and (args.separate or args.num != 1 or args.best_of != 1):
+        parser.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if args.steps and not args.interpolate:
         parser.error("--steps goes with --interpolate")
     if args.testing_file:
@@ -109,6 +118,8 @@ def parse(argv: Sequence[str] | None) -> Config:
         encoder_path=args.encoder_path,
         style=args.style,
         device=args.device,
+        truncation=args.truncation,
+        best_of=args.best_of,
         out=out,
         separate=args.separate,
         steps=(args.steps or 8) if args.interpolate else None,
@@ -135,28 +146,41 @@ def draw(config: Config) -> str:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
     started = time.perf_counter()
-    pipeline = TextToFace.from_pretrained(config.model, encoder_path=config.encoder_path, device=config.device)
+    pipeline = TextToFace.from_pretrained(
+        config.model, encoder_path=config.encoder_path, device=config.device, truncation=config.truncation
+    )
 
-    texts, seeds = [face.text for face in config.faces], [face.seed for face in config.faces]
+    texts, faces = [face.text for face in config.faces], config.faces
     c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
     if pipeline.config.conditioning.kind == "head":
         warn(texts, c)
 
+    if config.best_of > 1:
+        from tqdm import tqdm
+
+        from gan.selection import Selector
+
+        selector = Selector.from_pretrained(config.model, pipeline)
+        best = selector.best_seeds(texts, c, [face.seed for face in faces], config.best_of)
+        if len(faces) * config.best_of >= MANY:
+            best = tqdm(best, desc="candidates", total=len(faces), unit="face", disable=None)
+        faces = [replace(face, seed=seed) for face, seed in zip(faces, best, strict=True)]
+
     images = []
     if config.steps:
-        images.append(pipeline.interpolate(c, seed=seeds[0], steps=config.steps))
+        images.append(pipeline.interpolate(c, seed=faces[0].seed, steps=config.steps))
     else:
         done = 0
-        for batch in progress(pipeline.draw_many(c, seeds), len(texts)):
+        for batch in progress(pipeline.draw_many(c, [face.seed for face in faces]), len(texts)):
             if config.out:
                 images.append(batch)
             if config.separate:
-                for face, image in zip(config.faces[done : done + len(batch)], batch, strict=True):
-                    save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face]))
+                for face, image in zip(faces[done : done + len(batch)], batch, strict=True):
+                    save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face], config.style))
             done += len(batch)
     if config.out:
         per_row = config.steps or 5
-        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, config.faces))
+        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, faces, config.style))
     count = config.steps or len(texts)
     places = " and ".join(str(place) for place in (config.out, config.separate) if place)
     return f"{places}: {count} face{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
@@ -173,10 +197,15 @@ def warn(texts: Sequence[str], c: torch.Tensor) -> None:
             print(f"warning: {line}", file=sys.stderr)
 
 
-def metadata(pipeline: TextToFace, faces: Sequence[Face]) -> dict[str, str]:
+def metadata(pipeline: TextToFace, faces: Sequence[Face], style: str | None = None) -> dict[str, str]:
     """What a PNG says about its faces, so that each can be drawn again."""
     record = [{"text": face.text, "seed": face.seed} for face in faces]
-    return {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
+    result = {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
+    if style is not None:
+        result["Style"] = style
+    if pipeline.truncation != 1:
+        result["Truncation"] = str(pipeline.truncation)
+    return result
 
 
 def progress(batches: Iterable[torch.Tensor], total: int) -> Iterator[torch.Tensor]:
@@ -219,6 +248,13 @@ def _check_unique(ids: Iterable[str]) -> None:
         if id.lower() in seen:  # some file systems do not tell upper from lower case
             raise InputError(f"the id {id} comes twice, and --separate writes one file for each; give each its own id")
         seen.add(id.lower())
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:

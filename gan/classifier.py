@@ -62,6 +62,14 @@ class Reading:
         """The reading of the faces in a slice, at int64 positions or under a bool mask."""
         return Reading(*(getattr(self, field.name)[index] for field in fields(self)))
 
+    def probability(self, asked: Tensor) -> Tensor:
+        """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
+        probability = torch.ones(len(asked))
+        for values, wanted in ((self.hair_probabilities, asked[:, 0]), (self.eyes_probabilities, asked[:, 1])):
+            shares = torch.cat([torch.ones(len(values), 1), values], 1)
+            probability *= shares.gather(1, wanted[:, None]).squeeze(1)
+        return probability
+
 
 class AttributeClassifier(nn.Module):
     """A small residual network with BatchNorm (He et al. 2016), and one linear head for each colour."""

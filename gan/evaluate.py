@@ -234,7 +234,7 @@ def judge_sets(
         },
     }
 
-    sureness = asked_probability(reading, asked)[:n]
+    sureness = reading.probability(asked)[:n]
     captions = captions_of(torch.cat([asked, torch.zeros_like(asked[:, :1])], 1)[:n])
     copies = closeness.argsort()[: SHEET // 2]
     pairs = torch.stack([images[copies], nearest[copies]], 1).flatten(0, 1)
@@ -257,15 +257,6 @@ def blurred(images: Tensor) -> Tensor:
     """Uint8 images (N, 3, H, W) out of focus by ``BLUR`` pixels."""
     sigma = torch.tensor([BLUR])
     return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
-
-
-def asked_probability(reading: Reading, asked: Tensor) -> Tensor:
-    """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
-    probability = torch.ones(len(asked))
-    for values, wanted in ((reading.hair_probabilities, asked[:, 0]), (reading.eyes_probabilities, asked[:, 1])):
-        shares = torch.cat([torch.ones(len(values), 1), values], 1)
-        probability *= shares.gather(1, wanted[:, None]).squeeze(1)
-    return probability
 
 
 class Stopwatch:

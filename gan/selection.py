@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from gan.classifier import AttributeClassifier, Reading
-from gan.networks import ImageTextDiscriminator
+from encoder.captions import Attributes
+from encoder.reading import attributes
+from gan.classifier import AttributeClassifier, load_classifier
+from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
+from gan.pipeline import TextToFace
+from gan.release import DISCRIMINATOR_FILE
 
 
 def candidate_seeds(seed: int, count: int) -> list[int]:
@@ -18,40 +23,68 @@ def candidate_seeds(seed: int, count: int) -> list[int]:
     return [seed, *(int.from_bytes(digest[:8], "little") >> 1 for digest in digests)]
 
 
-def asked_probability(reading: Reading, asked: Tensor) -> Tensor:
-    """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
-    probability = torch.ones(len(asked))
-    for values, wanted in ((reading.hair_probabilities, asked[:, 0]), (reading.eyes_probabilities, asked[:, 1])):
-        shares = torch.cat([torch.ones(len(values), 1), values], 1)
-        probability *= shares.gather(1, wanted[:, None]).squeeze(1)
-    return probability
+class Selector:
+    """Draws several candidates of a face and keeps the best one.
 
-
-@torch.inference_mode()
-def merit(
-    images: Tensor, asked: Tensor, c: Tensor, classifier: AttributeClassifier, D: ImageTextDiscriminator | None
-) -> Tensor:
-    """How good faces are, in nats, higher is better: ``log p(asked | image)``, and ``D(image, c)`` where there is a D.
-
-    A discriminator's score is, up to a constant of its own, the log of how much likelier a face is among real ones.
+    How good a candidate is, in nats: ``log p(asked | image)`` by the classifier and, where the discriminator was
+    released beside the generator, its score ``D(image, c)``, which is, but for a constant, the log of how much more
+    often such a face is a real one.
 
     Args:
-        images: uint8 (N, 3, 64, 64).
-        asked: int64 (N, 2), hair and eyes as in ``Attributes.indices``.
-        c: The conditions that the faces were drawn for, (N, c_dim).
-        classifier: Reads the colours.
-        D: The discriminator of the generator's release.
-
-    Returns:
-        float32 (N,).
+        pipeline: Draws the candidates.
+        classifier: Reads their colours.
+        D: The generator's discriminator, if there is one.
     """
-    result = asked_probability(classifier.read(images), asked).clamp_min(1e-6).log()
-    if D is not None:
-        result = result + D(images.float() / 127.5 - 1, c.float())
-    return result
 
+    def __init__(
+        self, pipeline: TextToFace, classifier: AttributeClassifier, D: ImageTextDiscriminator | None = None
+    ) -> None:
+        self.pipeline, self.classifier = pipeline, classifier
+        self.D = D.eval().requires_grad_(False) if D is not None else None
 
-def best_of(merits: Tensor, count: int) -> Sequence[int]:
-    """The rows of the best of every ``count`` candidates that follow each other: N of N * ``count``."""
-    rows = merits.view(-1, count).argmax(1) + torch.arange(0, len(merits), count)
-    return [int(row) for row in rows]
+    @classmethod
+    def from_pretrained(cls, model_dir: Path, pipeline: TextToFace) -> Selector:
+        """The selector of a released folder, with the project's classifier; ``InputError`` for a damaged file."""
+        config, D = pipeline.config, None
+        if (model_dir / DISCRIMINATOR_FILE).is_file():
+            with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced
+                D = build_discriminator(config.architecture, c_dim=config.c_dim, **config.discriminator)
+            load_weights(D, model_dir / DISCRIMINATOR_FILE)
+        return cls(pipeline, load_classifier(), D)
+
+    def asked(self, texts: Sequence[str], c: Tensor) -> Tensor:
+        """The colours that texts ask for, as far as they are known: int64 (N, 2), as in ``Attributes.indices``."""
+        if self.pipeline.config.conditioning.kind == "head":
+            stated = [attributes(row[: self.pipeline.config.conditioning.dim]) for row in c]
+        else:
+            stated = [Attributes.from_caption(text) or Attributes() for text in texts]
+        return torch.tensor([each.indices[:2] for each in stated])
+
+    @torch.inference_mode()
+    def merit(self, images: Tensor, asked: Tensor, c: Tensor) -> Tensor:
+        """How good each of N faces is, in nats, higher is better: float32 (N,).
+
+        Args:
+            images: uint8 (N, 3, 64, 64).
+            asked: int64 (N, 2), as from ``asked``.
+            c: The conditions that they were drawn for, (N, c_dim).
+        """
+        merit = self.classifier.read(images).probability(asked).clamp_min(1e-6).log()
+        if self.D is not None:
+            merit = merit + self.D(images.float() / 127.5 - 1, c.float().cpu())
+        return merit
+
+    def best_seeds(self, texts: Sequence[str], c: Tensor, seeds: Sequence[int], count: int) -> Iterator[int]:
+        """The seed of the best of ``count`` faces of each text, one after the other.
+
+        Args:
+            texts: N texts.
+            c: Their conditions, (N, c_dim).
+            seeds: N seeds; the first candidate of each is the face that the seed gives by itself.
+            count: Candidates of each face, at least 1.
+        """
+        for wanted, row, seed in zip(self.asked(texts, c), c, seeds, strict=True):
+            candidates = candidate_seeds(seed, count)
+            conditions = row.expand(count, -1)
+            images = torch.cat(list(self.pipeline.draw_many(conditions, candidates)))
+            yield candidates[int(self.merit(images, wanted.expand(count, -1), conditions).argmax())]

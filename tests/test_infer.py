@@ -270,3 +270,43 @@ def test_run_cgan_names_a_missing_file(tmp_path) -> None:
     done = run_script("nowhere.txt", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "error: nowhere.txt: cannot be read (No such file or directory)\n"
+
+
+# -- choosing and truncating -----------------------------------------------------------------------------------------
+
+
+def test_best_of_draws_a_face_that_its_seed_draws_again(model) -> None:
+    text = ["--text", "pink hair green eyes"]
+    assert infer.main([*text, "--best-of", "4", "--num", "2", "--out", "best.png"]) == 0
+    chosen = faces_of("best.png")
+    assert [face["text"] for face in chosen] == [text[1]] * 2
+    for i, face in enumerate(chosen):
+        assert infer.main([*text, "--seed", str(face["seed"]), "--out", "again.png"]) == 0
+        assert np.array_equal(pixels("best.png")[:, 64 * i : 64 * (i + 1)], pixels("again.png")[:, :64])
+
+
+def test_best_of_one_changes_nothing(model) -> None:
+    for name, options in (("a.png", []), ("b.png", ["--best-of", "1", "--truncation", "1"])):
+        assert infer.main(["--text", "pink hair", "--out", name, *options]) == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+
+
+def test_truncated_faces_vary_less_and_say_so(model) -> None:
+    variation = {}
+    for truncation in ("1", "0.3"):
+        arguments = ["--text", "pink hair", "--num", "10", "--truncation", truncation, "--out", "faces.png"]
+        assert infer.main(arguments) == 0
+        faces = pixels("faces.png").reshape(2, 64, 5, 64, 3).swapaxes(1, 2).reshape(10, -1)
+        variation[truncation] = faces.std(axis=0).mean()
+        with Image.open("faces.png") as picture:
+            assert picture.info.get("Truncation") == (None if truncation == "1" else truncation)
+    assert variation["0.3"] < 0.6 * variation["1"]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
+def test_a_truncation_that_is_no_scale_is_refused(model, value, capsys) -> None:
+    with pytest.raises(SystemExit) as stop:
+        infer.main(["--text", "pink hair", "--truncation", value])
+    assert stop.value.code == 2
+    assert "--truncation" in capsys.readouterr().err
+    assert not Path("samples").exists()

@@ -1,8 +1,9 @@
-"""Speed of the command lines and of training: ``python -m gan.benchmark``. Run it on an otherwise idle machine.
+"""Speed of the command lines, of training and of the evaluation: ``python -m gan.benchmark``. Run it on an otherwise
+idle machine.
 
 Command lines are timed as whole processes against ``python -c "import torch"``, in turn, and their peak memory is what
 the operating system reports. Training is timed as steps of the loop's own code against the plain step: float32, three
-passes of the discriminator, nothing reused.
+passes of the discriminator, nothing reused. The evaluation is timed part by part, for 10,000 faces.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from gan.objectives import OBJECTIVES
 from gan.training import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_DATA = "../shared/data/extra_data.zip"
 IMPORT_TORCH = (sys.executable, "-c", "import torch")
 
 
@@ -182,6 +184,18 @@ def benchmark_training(seconds: float) -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
+    """Rows of a part and its seconds, and of all parts, for ``faces`` faces drawn by the default model."""
+    from gan.evaluate import Stopwatch, evaluate, parse
+    from gan.report import write_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Stopwatch()
+        write_report(evaluate(parse(["--data", data, "--faces", str(faces), "--out", folder]), watch), Path(folder))
+        watch.lap("report")
+    return [(part, f"{seconds:.0f}") for part, seconds in {**watch.seconds, "all": watch.total}.items()]
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
@@ -189,19 +203,24 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("what", nargs="?", choices=("commands", "training", "all"), default="all")
+    arguments.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
     arguments.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
     arguments.add_argument("--seconds", type=float, default=20.0, help="time for each training step (default 20)")
+    arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
+    arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
     options = arguments.parse_args()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    if options.what != "training":
-        header = ("command", "wall time", "of `import torch`", "peak memory")
-        print(table(header, benchmark_commands(options.runs)), end="\n\n")
-    if options.what != "commands":
-        header = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
-        print(table(header, benchmark_training(options.seconds)))
+    if options.what in ("commands", "all"):
+        columns = ("command", "wall time", "of `import torch`", "peak memory")
+        print(table(columns, benchmark_commands(options.runs)), end="\n\n")
+    if options.what in ("training", "all"):
+        columns = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
+        print(table(columns, benchmark_training(options.seconds)), end="\n\n")
+    if options.what in ("evaluation", "all"):
+        parts = benchmark_evaluation(options.data, options.faces)
+        print(table((f"evaluation of {options.faces:,} faces", "seconds"), parts))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from gan.checkpoint import STATE_FILE, load_state
 from gan.classifier import CLASSIFIER_DIR, load_classifier
 from gan.config import RUNTIME_FIELDS, TrainingConfig
 from gan.dataset import FaceDataset
-from gan.evaluate import draw, feature_spaces, load_real
-from gan.evaluation import MIN_FACES, Evaluator, Monitor, Scores, captions_of, judge_colours
+from gan.evaluate import draw, load_real, other_spaces
+from gan.evaluation import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
 from gan.grid import check_folder, save_png, tile
 from gan.metrics import Estimate
 from gan.pipeline import TextToFace
@@ -147,10 +147,9 @@ class Judge:
         self, training: FaceDataset, heldout: FaceDataset, classifier_dir: Path, device: str, seed: int
     ) -> None:
         self.heldout, self.device, self.seed = heldout, device, seed
-        self.asked = heldout.attributes[:, :2]
-        self.classifier = load_classifier(classifier_dir)
-        self.monitor = Monitor(heldout, self.classifier, seed=seed)
-        self.evaluator = Evaluator(self.asked, heldout, training, feature_spaces(self.classifier), seed)
+        classifier = load_classifier(classifier_dir)
+        self.monitor = Monitor(heldout, classifier, seed=seed)
+        self.evaluator = Evaluator(heldout.attributes[:, :2], heldout, training, classifier, other_spaces(), seed)
 
     def score_model(self, model_dir: Path, picture: Path) -> Scores:
         """Score a released generator, and write what it draws for the captions of the sample grids."""
@@ -159,15 +158,16 @@ class Judge:
         seeds = [seed for seed in range(FIGURE_SEEDS) for _ in captions]
         save_png(picture, tile(pipeline.draw(captions * FIGURE_SEEDS, seeds), len(captions)), {})
         images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
-        return self.score(images, images)
+        view = self.evaluator.view(images)
+        return self.score(view, view)
 
     def score_real(self) -> Scores:
         """What real faces get: the held-out ones for their colours, as many training faces for all else."""
-        return self.score(self.heldout.images, self.evaluator.twins.images)
+        return self.score(self.evaluator.real, self.evaluator.view(self.evaluator.twins.images))
 
-    def score(self, coloured: Tensor, compared: Tensor) -> Scores:
-        """Scores of uint8 images (N, 3, 64, 64): the colours are read in the first, the rest is of the second."""
-        colours = judge_colours(self.classifier.read(coloured), self.asked, self.seed)
+    def score(self, coloured: View, compared: View) -> Scores:
+        """The colours as they are read in the first faces, all else of the second."""
+        colours = judge_colours(coloured.reading, self.evaluator.asked, self.seed)
         return {"colours": colours, **self.evaluator.compare(compared).scores}
 
 

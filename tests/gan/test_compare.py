@@ -52,7 +52,7 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(evaluation, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
     monkeypatch.setattr(compare, "load_classifier", lambda path: reader)
-    monkeypatch.setattr(compare, "feature_spaces", lambda own: {"classifier": lambda images: own.read(images).features})
+    monkeypatch.setattr(compare, "other_spaces", lambda: {})
     monkeypatch.setattr(training, "GRID_ROWS", 1)
     monkeypatch.setattr(training, "STATISTICS_BATCHES", 2)
 

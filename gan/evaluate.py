@@ -29,6 +29,7 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
+from gan.conditions import read_captions
 from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import (
     MIN_FACES,
@@ -77,7 +78,7 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
     """The training faces of one source, and the held-out ones in a random order."""
-    faces, _ = load_faces([path], split="all")
+    faces, _ = load_faces([path], split="all", read_captions=read_captions)
     heldout = faces.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
     return faces.of("train"), heldout[order]

@@ -13,6 +13,7 @@ from drawing import draw_face, encode_image, write_pictures
 from encoder.captions import Attributes
 from encoder.errors import InputError
 from gan import evaluate, evaluation, pipeline
+from gan.benchmark import benchmark_evaluation
 from gan.dataset import decode_image
 from gan.evaluate import judge_sets, load_real, main, parse
 from gan.evaluation import Evaluator, Monitor, judge_wording, matching_faces
@@ -239,6 +240,17 @@ def test_a_model_is_judged(
     results = json.loads((tmp_path / "b" / "results.json").read_text())
     assert list(results["sets"]) == [SUBJECT]
     assert results["compared"] == 0
+
+
+def test_the_benchmark_times_every_part(
+    tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source
+) -> None:
+    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    monkeypatch.setattr(evaluate, "DEFAULT_MODEL", make_release())
+    rows = dict(benchmark_evaluation(str(drawn_source), faces=40))
+    parts = ["loading the models", "loading real faces", "drawing", "reading colours", "comparing sets", "wordings"]
+    assert list(rows) == [*parts, "report", "all"]
+    assert abs(sum(int(rows[part]) for part in [*parts, "report"]) - int(rows["all"])) <= len(rows)  # each is rounded
 
 
 def test_a_missing_face_is_told_in_one_line_and_nothing_is_written(all_drawn_faces, tmp_path, capsys) -> None:

@@ -69,8 +69,11 @@ def field_help() -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load the faces, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
+    from gan.objectives import OBJECTIVES
+
     options = parser()
-    options.set_defaults(**PRESETS[options.parse_args(argv).preset])
+    chosen = options.parse_args(argv)
+    options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
     arguments = vars(options.parse_args(argv))
     del arguments["preset"]
     run_dir, resume, dry_run = (arguments.pop(name) for name in ("run_dir", "resume", "dry_run"))

@@ -1,33 +1,39 @@
-"""Speed of the command lines and of training: ``python -m gan.benchmark``. Run it on an otherwise idle machine.
+"""Speed of the command lines, of training and of the evaluation: ``python -m gan.benchmark``. Run it on an otherwise
+idle machine.
 
 Command lines are timed as whole processes against ``python -c "import torch"``, in turn, and their peak memory is what
 the operating system reports. Training is timed as steps of the loop's own code against the plain step: float32, three
-passes of the discriminator, nothing reused.
+passes of the discriminator, nothing reused. The evaluation is timed part by part, for 10,000 faces.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from encoder.captions import SLOTS
+from encoder.errors import InputError
 from gan.config import TrainingConfig
 from gan.dataset import FaceDataset
+from gan.networks import ARCHITECTURES, build_generator
+from gan.objectives import OBJECTIVES
 from gan.training import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_DATA = "../shared/data/extra_data.zip"
 IMPORT_TORCH = (sys.executable, "-c", "import torch")
 
 
@@ -83,10 +89,27 @@ def random_faces(count: int) -> FaceDataset:
     return FaceDataset(images, attributes, sources, ("noise",), ids, ("train",) * count)
 
 
-def trainer(architecture: str, objective: str, folder: Path) -> Trainer:
+def trainer(architecture: str, objective: str, folder: Path, **settings: Any) -> Trainer:
     """A run of the loop on noise, with the one-hot condition (which needs no text encoder)."""
-    config = TrainingConfig(data=("noise",), encoder="onehot", architecture=architecture, objective=objective)
+    config = TrainingConfig(
+        data=("noise",), encoder="onehot", architecture=architecture, objective=objective, **settings
+    )
     return Trainer(config, random_faces(1024), folder, quiet=True)
+
+
+def every_trainer(folder: Path, **common: Any) -> Iterator[tuple[str, Trainer]]:
+    """A name and a run of every architecture and objective; D has no normalisation where the objective forbids it."""
+    for architecture, objective in itertools.product(ARCHITECTURES, OBJECTIVES):
+        settings = dict(common)
+        if first := build_generator(architecture, z_dim=2, c_dim=1).first_stage:
+            trainer(first, "gan-cls", folder / first, **common).save_generator("snapshot")
+            settings["stage1"] = str(folder / first / "snapshot")
+        try:
+            yield f"{architecture} + {objective}", trainer(architecture, objective, folder, **settings)
+        except InputError:
+            settings["discriminator"] = {"norm": False}
+            name = f"{architecture}, no normalisation in D + {objective}"
+            yield name, trainer(architecture, objective, folder, **settings)
 
 
 def plain_step(run: Trainer) -> Callable[[], object]:
@@ -112,8 +135,8 @@ def plain_step(run: Trainer) -> Callable[[], object]:
     return step
 
 
-def images_per_second(step: Callable[[], object], batch_size: int, seconds: float) -> float:
-    """Speed over at least ``seconds``, after two steps that do not count."""
+def images_per_second(step: Callable[[], object], images: int, seconds: float) -> float:
+    """Speed of a step of so many images over at least ``seconds``, after two steps that do not count."""
     step(), step()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
@@ -121,7 +144,7 @@ def images_per_second(step: Callable[[], object], batch_size: int, seconds: floa
         for _ in range(8):
             step()
         steps += 8
-    return steps * batch_size / (time.perf_counter() - started)
+    return steps * images / (time.perf_counter() - started)
 
 
 class _AllAsOne:
@@ -138,33 +161,39 @@ def gflop_per_image(run: Trainer) -> float:
     """Arithmetic of a step (multiplications and additions, 1e9) by image, over the eight steps of a lazy penalty."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    run.d_step = 0
+    run.d_step, before = 0, run.cur_nimg
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = _AllAsOne()  # type: ignore[assignment]
     with counter:
         for _ in range(8):
             run.step()
-    return float(counter.get_total_flops()) / (8 * run.config.batch_size) / 1e9
+    return float(counter.get_total_flops()) / (run.cur_nimg - before) / 1e9
 
 
 def benchmark_training(seconds: float) -> list[tuple[str, str, str, str]]:
     """Rows of what, images/s, speed against the plain step, GFLOP an image."""
     rows = []
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         plain = images_per_second(plain_step(trainer("baseline", "gan-cls", folder)), 64, seconds)
         rows.append(("baseline, plain float32 step", f"{plain:.0f}", "1.00", ""))
-        for architecture, objective in (("baseline", "gan-cls"), ("residual", "r3gan")):
-            run = trainer(architecture, objective, folder)
-            speed = images_per_second(run.step, run.config.batch_size, seconds)
-            row = (
-                f"{architecture} + {objective}",
-                f"{speed:.0f}",
-                f"{speed / plain:.2f}",
-                f"{gflop_per_image(run):.2f}",
-            )
-            rows.append(row)
+        for name, run in every_trainer(folder):
+            images = run.config.batch_size * run.objective.d_steps
+            speed = images_per_second(run.step, images, seconds)
+            rows.append((name, f"{speed:.0f}", f"{speed / plain:.2f}", f"{gflop_per_image(run):.2f}"))
     return rows
+
+
+def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
+    """Rows of a part and its seconds, and of all parts, for ``faces`` faces drawn by the default model."""
+    from gan.evaluate import Stopwatch, evaluate, parse
+    from gan.report import write_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        watch = Stopwatch()
+        write_report(evaluate(parse(["--data", data, "--faces", str(faces), "--out", folder]), watch), Path(folder))
+        watch.lap("report")
+    return [(part, f"{seconds:.0f}") for part, seconds in {**watch.seconds, "all": watch.total}.items()]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -174,19 +203,24 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("what", nargs="?", choices=("commands", "training", "all"), default="all")
+    arguments.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
     arguments.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
     arguments.add_argument("--seconds", type=float, default=20.0, help="time for each training step (default 20)")
+    arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
+    arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
     options = arguments.parse_args()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    if options.what != "training":
-        header = ("command", "wall time", "of `import torch`", "peak memory")
-        print(table(header, benchmark_commands(options.runs)), end="\n\n")
-    if options.what != "commands":
-        header = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
-        print(table(header, benchmark_training(options.seconds)))
+    if options.what in ("commands", "all"):
+        columns = ("command", "wall time", "of `import torch`", "peak memory")
+        print(table(columns, benchmark_commands(options.runs)), end="\n\n")
+    if options.what in ("training", "all"):
+        columns = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
+        print(table(columns, benchmark_training(options.seconds)), end="\n\n")
+    if options.what in ("evaluation", "all"):
+        parts = benchmark_evaluation(options.data, options.faces)
+        print(table((f"evaluation of {options.faces:,} faces", "seconds"), parts))
 
 
 if __name__ == "__main__":

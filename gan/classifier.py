@@ -97,7 +97,7 @@ class AttributeClassifier(nn.Module):
         return self.hair(features), self.eyes(features)
 
     @torch.inference_mode()
-    def read(self, images: Tensor | np.ndarray, batch_size: int = 256) -> Reading:
+    def read(self, images: Tensor | np.ndarray, batch_size: int = 64) -> Reading:
         """Read uint8 images (N, 3, 64, 64), N at least 1, in evaluation mode.
 
         Raises:

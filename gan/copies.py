@@ -22,6 +22,11 @@ def thumbnails(images: Tensor) -> Tensor:
     return torch.cat(small) / 127.5 - 1
 
 
+def mirrored(pixels: Tensor) -> Tensor:
+    """The thumbnails (N, 768) of the mirrored images."""
+    return pixels.view(-1, 3, SIZE, SIZE).flip(3).flatten(1)
+
+
 def copy_groups(images: Tensor) -> Tensor:
     """Which of N faces are copies of each other, mirrored ones and copies of copies included.
 
@@ -31,10 +36,11 @@ def copy_groups(images: Tensor) -> Tensor:
     Returns:
         int64 (N,), one number for each group: the position of its first face.
     """
-    pixels = thumbnails(images).view(-1, 3, SIZE, SIZE)
-    mirrored = pixels.flip(3)
+    pixels = thumbnails(images)
+    turned = mirrored(pixels)
     # A cheap bound first: where means over larger blocks of picture + mirrored picture differ, so do the pictures.
-    coarse = F.avg_pool2d((pixels + mirrored) / 2, 4)[..., : SIZE // 8].flatten(1)  # (N, 24)
+    both = ((pixels + turned) / 2).view(-1, 3, SIZE, SIZE)
+    coarse = F.avg_pool2d(both, 4)[..., : SIZE // 8].flatten(1)  # (N, 24)
     brightness, order = coarse.mean(1).sort(stable=True)
     coarse, limit = coarse[order], COPY_BELOW + 1e-3  # more than the rounding of the sums
     ends = torch.searchsorted(brightness, brightness + limit, right=True).tolist()
@@ -44,13 +50,10 @@ def copy_groups(images: Tensor) -> Tensor:
         near = torch.cdist(coarse[start:stop], coarse[start : ends[stop - 1]]) < limit * coarse.shape[1] ** 0.5
         for pair in near.triu(1).nonzero().split(4096):
             a, b = order[start + pair].unbind(1)
-            difference = torch.minimum(_squared(pixels[a] - pixels[b]), _squared(pixels[a] - mirrored[b]))
+            views = torch.stack([pixels[b], turned[b]])
+            difference = (pixels[a] - views).square().mean(2).amin(0)
             copies.append(torch.stack([a, b])[:, difference < COPY_BELOW**2])
     return _components(len(images), *torch.cat(copies, 1))
-
-
-def _squared(differences: Tensor) -> Tensor:
-    return differences.square().mean((1, 2, 3))
 
 
 def _components(n: int, a: Tensor, b: Tensor) -> Tensor:

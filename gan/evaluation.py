@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
-from gan.copies import thumbnails
+from gan.copies import mirrored, thumbnails
 from gan.dataset import IMAGE_SIZE, FaceDataset
 from gan.features import FeatureSpace
 from gan.metrics import (
@@ -25,7 +25,9 @@ from gan.metrics import (
     frechet_distance,
     half_sample_interval,
     kernel_distance,
+    kernel_matrices,
     principal_directions,
+    radii,
     realism,
 )
 
@@ -34,6 +36,8 @@ DIRECTIONS = 64
 MIN_FACES = 4 * DIRECTIONS
 """The fewest faces that are compared as a set."""
 NEIGHBOURS = 5
+CLASSIFIER = "classifier"
+"""The name of the classifier's features among the feature spaces."""
 COPY_QUANTILE = 0.01
 
 Scores = dict[str, dict[str, Estimate]]
@@ -57,6 +61,30 @@ def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, E
         "both": right.all(1)[known.all(1)],
     }
     return {name: bootstrap_mean(values, generator) for name, values in cases.items() if len(values)}
+
+
+def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+    """Shares as of ``judge_colours``, and what the wording changes.
+
+    Args:
+        reading: Of N faces drawn from some wordings.
+        canonical: Of the faces drawn from the canonical wordings in their place, with the same noise each.
+        asked: int64 (N, 2), all known.
+        seed: Of the bootstrap.
+
+    Returns:
+        ``hair``, ``eyes``, ``both``; ``canonical``: both, of the canonical wordings; ``difference``: ``both`` less
+        ``canonical``, its interval from the pairs of faces.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    right, canonical_right = (
+        ((faces.hair == asked[:, 0]) & (faces.eyes == asked[:, 1])).double() for faces in (reading, canonical)
+    )
+    return {
+        **judge_colours(reading, asked, seed),
+        "canonical": bootstrap_mean(canonical_right, generator),
+        "difference": bootstrap_mean(right - canonical_right, generator),
+    }
 
 
 def judge_each_colour(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, dict[str, Estimate]]:
@@ -114,6 +142,24 @@ def matching_faces(asked: Tensor, attributes: Tensor, generator: torch.Generator
     return torch.tensor(chosen)
 
 
+@dataclass(frozen=True, eq=False)
+class View:
+    """N faces as the networks see them.
+
+    Attributes:
+        reading: What the classifier reads.
+        features: float32 (N, F) by feature space.
+    """
+
+    reading: Reading
+    features: Mapping[str, Tensor]
+
+    def repeated(self, count: int) -> View:
+        """The first face, ``count`` times."""
+        rows = torch.zeros(count, dtype=torch.int64)
+        return View(self.reading[rows], {name: features[rows] for name, features in self.features.items()})
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A set of N faces beside N held-out real faces.
@@ -128,7 +174,7 @@ class Comparison:
 
 
 class Evaluator:
-    """Compares sets of N faces with N held-out real faces, in one feature space or several.
+    """Compares sets of N faces with N held-out real faces, in the classifier's features and in other spaces.
 
     What real faces get in place of generated ones, the floor of every distance, is what the ``twins`` get: as many
     training faces with the colours asked for.
@@ -137,7 +183,8 @@ class Evaluator:
         asked: int64 (N, 2), the colours that every set is asked for, in the order of its faces.
         heldout: At least N real faces; the first N are compared with.
         training: The faces that the generator was trained on.
-        spaces: Feature spaces by name.
+        classifier: Reads colours, and gives the first feature space.
+        spaces: Other feature spaces by name.
         seed: Of the choice of twins and of all intervals.
     """
 
@@ -146,47 +193,54 @@ class Evaluator:
         asked: Tensor,
         heldout: FaceDataset,
         training: FaceDataset,
+        classifier: AttributeClassifier,
         spaces: Mapping[str, FeatureSpace],
         seed: int = 0,
     ) -> None:
-        self.asked, self.spaces, self.seed = asked, spaces, seed
+        self.asked, self.classifier, self.spaces, self.seed = asked, classifier, spaces, seed
         self.heldout = heldout[: len(asked)]
         self.training = training
         self.twins = training[matching_faces(asked, training.attributes[:, :2], self._generator())]
-        self.real = {name: extract(self.heldout.images) for name, extract in self.spaces.items()}
-        self.directions = {name: principal_directions(real, DIRECTIONS) for name, real in self.real.items()}
-        self.training_pixels = thumbnails(torch.cat([training.images, training.images.flip(3)]))
-        self.copy_below = self.closeness(self.heldout.images)[0].quantile(COPY_QUANTILE)
+        self.real = self.view(self.heldout.images)
+        self.directions = {name: principal_directions(real, DIRECTIONS) for name, real in self.real.features.items()}
+        self.radii = {name: radii(real, NEIGHBOURS) for name, real in self.real.features.items()}
+        pixels = thumbnails(training.images)
+        self.training_pixels = torch.cat([pixels, mirrored(pixels)])
+        self.heldout_closeness, _ = self.closeness(self.heldout.images)
 
     def _generator(self) -> torch.Generator:
         return torch.Generator().manual_seed(self.seed)
 
-    def compare(self, images: Tensor) -> Comparison:
-        """Compare uint8 images (N, 3, 64, 64) with the held-out faces."""
-        features = {name: self._features(name, images) for name in self.spaces}
-        *_, last = self.spaces
-        return Comparison(
-            {name: self._compare_in(name, features[name]) for name in self.spaces},
-            realism(self.real[last], features[last], NEIGHBOURS),
-        )
+    def view(self, images: Tensor, reading: Reading | None = None) -> View:
+        """See uint8 images (N, 3, 64, 64), whose reading may be known."""
+        reading = reading or self.classifier.read(images)
+        others = {name: extract(images) for name, extract in self.spaces.items()}
+        return View(reading, {CLASSIFIER: reading.features, **others})
 
-    def _features(self, space: str, images: Tensor) -> Tensor:
-        if images.stride(0) == 0:  # one face, repeated without copies
-            return self.spaces[space](images[:1]).expand(len(images), -1)
-        return self.spaces[space](images)
+    def compare(self, view: View) -> Comparison:
+        """Compare N faces with the held-out ones."""
+        scores = {}
+        for name, fake in view.features.items():
+            distances = torch.cdist(self.real.features[name].double(), fake.double())
+            scores[name] = self._compare_in(name, fake, distances)
+        return Comparison(scores, realism(distances, self.radii[name]))
 
-    def _compare_in(self, space: str, fake: Tensor) -> dict[str, Estimate]:
-        real, directions, generator = self.real[space], self.directions[space], self._generator()
-        density, coverage = density_and_coverage(real, fake, NEIGHBOURS)
+    def _compare_in(self, space: str, fake: Tensor, distances: Tensor) -> dict[str, Estimate]:
+        real, directions, generator = self.real.features[space], self.directions[space], self._generator()
+        density, coverage = density_and_coverage(distances, self.radii[space], NEIGHBOURS)
         spread = diversity(fake, _pairs(self.asked))
         real_spread = diversity(real, _pairs(self.heldout.attributes))
         both = sorted(spread.keys() & real_spread.keys())
         spreads = torch.tensor([[spread[pair], real_spread[pair]] for pair in both])
+
+        n, m = distances.shape
+        main_real, main_fake = real.double() @ directions, fake.double() @ directions
+        xx, xy, yy = kernel_matrices(real, fake)
         return {
-            "frechet": half_sample_interval(
-                frechet_distance, real.double() @ directions, fake.double() @ directions, generator
+            "frechet": half_sample_interval(lambda i, j: frechet_distance(main_real[i], main_fake[j]), n, m, generator),
+            "kernel": half_sample_interval(
+                lambda i, j: kernel_distance(xx[i][:, i], xy[i][:, j], yy[j][:, j]), n, m, generator
             ),
-            "kernel": half_sample_interval(kernel_distance, real, fake, generator),
             "density": bootstrap_mean(density, generator),
             "coverage": bootstrap_mean(coverage, generator),
         } | ({"diversity": bootstrap_mean(spreads[:, 0], generator, over=spreads[:, 1])} if both else {})
@@ -207,7 +261,7 @@ class Evaluator:
         generator = self._generator()
         return {
             "closeness": bootstrap_mean(closeness, generator),
-            "copies": bootstrap_mean((closeness < self.copy_below).double(), generator),
+            "copies": bootstrap_mean((closeness < self.heldout_closeness.quantile(COPY_QUANTILE)).double(), generator),
         }
 
 

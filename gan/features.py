@@ -43,7 +43,7 @@ class EfficientNetLite:
         """Uint8 images (N, 3, H, W) to float32 features (N, 1280)."""
         features = []
         with tqdm(total=len(images), desc=self.name, unit="img", disable=self.hidden) as bar:
-            for batch in images.split(32):
+            for batch in images.split(4):  # what a processor's cache holds: twice as fast as 32
                 large = F.interpolate(to_signed(batch), size=224, mode="bicubic", align_corners=False).clamp(-1, 1)
                 features.append(self.model.extract_features(large).mean((2, 3)))
                 bar.update(len(batch))

@@ -43,19 +43,26 @@ def bootstrap_mean(
 
 
 def half_sample_interval(
-    distance: Callable[[Tensor, Tensor], float], x: Tensor, y: Tensor, generator: torch.Generator, rounds: int = 20
+    distance: Callable[[Tensor, Tensor], float], n: int, m: int, generator: torch.Generator, rounds: int = 20
 ) -> Estimate:
     """The distance between two sets, with a normal interval from its spread over random halves of both.
 
     The bootstrap without replacement (Politis and Romano 1994): at one half, the spread is the standard error of the
     whole. A resample with replacement would not do, for its duplicates raise every distance between sets.
+
+    Args:
+        distance: Of parts of both sets, int64 positions in each.
+        n: Size of the first set.
+        m: Size of the second set.
+        generator: The source of randomness.
+        rounds: Pairs of halves.
     """
 
-    def half(features: Tensor) -> Tensor:
-        return features[torch.randperm(len(features), generator=generator)[: len(features) // 2]]
+    def half(size: int) -> Tensor:
+        return torch.randperm(size, generator=generator)[: size // 2]
 
-    value = distance(x, y)
-    spread = torch.tensor([distance(half(x), half(y)) for _ in range(rounds)], dtype=torch.float64).std().item()
+    value = distance(torch.arange(n), torch.arange(m))
+    spread = torch.tensor([distance(half(n), half(m)) for _ in range(rounds)], dtype=torch.float64).std().item()
     return Estimate(value, value - 1.96 * spread, value + 1.96 * spread)
 
 
@@ -76,17 +83,22 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     return max(distance.item(), 0.0)
 
 
-def kernel_distance(x: Tensor, y: Tensor) -> float:
-    """Squared maximum mean discrepancy under the kernel ``(x.y / F + 1)^3``, unbiased: Binkowski et al. 2018."""
+def kernel_matrices(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The kernel ``(a.b / F + 1)^3`` within ``x (N, F)``, between it and ``y (M, F)``, and within ``y``: float64."""
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return ((a @ b.T).double() / a.shape[1] + 1) ** 3
 
-    def within(a: Tensor) -> Tensor:
-        k = kernel(a, a)
-        return (k.sum() - k.diagonal().sum()) / (len(a) * (len(a) - 1))
+    return kernel(x, x), kernel(x, y), kernel(y, y)
 
-    return (within(x) + within(y) - 2 * kernel(x, y).mean()).item()
+
+def kernel_distance(within_x: Tensor, between: Tensor, within_y: Tensor) -> float:
+    """Squared maximum mean discrepancy, unbiased, of ``kernel_matrices``: Binkowski et al. 2018."""
+
+    def mean_of_pairs(k: Tensor) -> Tensor:
+        return (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))
+
+    return (mean_of_pairs(within_x) + mean_of_pairs(within_y) - 2 * between.mean()).item()
 
 
 def principal_directions(features: Tensor, count: int) -> Tensor:
@@ -96,30 +108,35 @@ def principal_directions(features: Tensor, count: int) -> Tensor:
     return directions.flip(1)[:, :count]
 
 
-def density_and_coverage(real: Tensor, fake: Tensor, k: int = 5) -> tuple[Tensor, Tensor]:
-    """Density and coverage, face by face, after Naeem et al. 2020, with neighbourhoods of ``k`` real faces.
+def radii(real: Tensor, k: int = 5) -> Tensor:
+    """The neighbourhood of each real face: float64 (N,), the distance to its ``k``-th nearest other one in (N, F)."""
+    return torch.cdist(real.double(), real.double()).kthvalue(k + 1, dim=1).values
+
+
+def density_and_coverage(distances: Tensor, radius: Tensor, k: int = 5) -> tuple[Tensor, Tensor]:
+    """Density and coverage, face by face, after Naeem et al. 2020.
+
+    Args:
+        distances: (N, M), from each real face to each fake.
+        radius: (N,), the ``radii`` of the real faces with this ``k``.
+        k: Real faces in a neighbourhood.
 
     Returns:
-        (M,) of each fake: in how many real neighbourhoods it lies, over ``k``; the mean is the density, 1 where fakes
-        lie as densely as real ones. (N,) of each real face: 1 where some fake lies in its neighbourhood, else 0; the
-        mean is the coverage.
+        float64 (M,) of each fake: in how many real neighbourhoods it lies, over ``k``; the mean is the density, 1 where
+        fakes lie as densely as real ones. float64 (N,) of each real face: 1 where some fake lies in its neighbourhood,
+        else 0; the mean is the coverage.
     """
-    inside = torch.cdist(real.double(), fake.double()) <= _radii(real, k)[:, None]  # (N, M)
+    inside = distances <= radius[:, None]
     return inside.sum(0).double() / k, inside.any(1).double()
 
 
-def realism(real: Tensor, fake: Tensor, k: int = 5) -> Tensor:
+def realism(distances: Tensor, radius: Tensor) -> Tensor:
     """How deep each fake lies in the real neighbourhoods, after Kynkaanniemi et al. 2019, section 5: (M,).
 
-    The largest ratio of a real face's radius to the fake's distance from it; at least 1 inside of some neighbourhood.
+    The largest ratio of a real face's radius to the fake's distance from it, at least 1 inside of some neighbourhood;
+    arguments as in ``density_and_coverage``.
     """
-    distances = torch.cdist(real.double(), fake.double()).clamp_min(1e-12)
-    return (_radii(real, k)[:, None] / distances).amax(0)
-
-
-def _radii(real: Tensor, k: int) -> Tensor:
-    """The distance (N,) of every feature to its ``k``-th nearest neighbour in the set, itself left out."""
-    return torch.cdist(real.double(), real.double()).kthvalue(k + 1, dim=1).values
+    return (radius[:, None] / distances.clamp_min(1e-12)).amax(0)
 
 
 def diversity(features: Tensor, groups: Tensor) -> dict[int, float]:

@@ -75,6 +75,7 @@ class Objective:
         penalty_interval: the penalty is taken every so many discriminator steps, times as much; 0 is never.
         image_gradients: it takes gradients per image, so D must have no batch normalisation.
         classifies: it needs class heads on D's image features.
+        settings: of ``TrainingConfig``, as in its paper: what a run with it gets where nothing else is asked for.
     """
 
     name: ClassVar[str]
@@ -82,6 +83,7 @@ class Objective:
     penalty_interval: ClassVar[int] = 0
     image_gradients: ClassVar[bool] = False
     classifies: ClassVar[bool] = False
+    settings: ClassVar[dict[str, float]] = {}
 
     def prepare(self, D: ImageTextDiscriminator) -> None:
         """Once, before training: gives a new D the class heads if need be; ``InputError`` where D cannot serve."""
@@ -118,8 +120,12 @@ class GanCls(Objective):
     """The matching-aware GAN of the assignment (arXiv 1605.05396, algorithm 1).
 
     Targets: (real, right text) 1; (fake, right text) 0; (real, wrong text) 0, the two zeros sharing one weight.
-    The generator's loss is the non-saturating one.
+    The generator's loss is the non-saturating one. The optimizer is DCGAN's (arXiv 1511.06434), Adam(2e-4, 0.5, 0.999).
     """
+
+    settings: ClassVar[dict[str, float]] = {
+        "lr": 2e-4, "lr_end": 2e-4, "beta1": 0.5, "beta2": 0.999, "beta2_end": 0.999,
+    }  # fmt: skip
 
     def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
@@ -193,6 +199,9 @@ class WGan(Wasserstein):
     The paper's optimizer is RMSProp(5e-5), which Adam with beta1 0 is but for its bias correction.
     """
 
+    settings: ClassVar[dict[str, float]] = {
+        "lr": 5e-5, "lr_end": 5e-5, "beta1": 0.0, "beta2": 0.99, "beta2_end": 0.99,
+    }  # fmt: skip
     clip: ClassVar[float] = 0.01
 
     @torch.no_grad()
@@ -209,6 +218,9 @@ class WGanGp(Wasserstein):
     The paper's settings are Adam(1e-4, 0, 0.9) and a penalty of 10 (``gamma``).
     """
 
+    settings: ClassVar[dict[str, float]] = {
+        "lr": 1e-4, "lr_end": 1e-4, "beta1": 0.0, "beta2": 0.9, "beta2_end": 0.9, "gamma": 10.0, "gamma_end": 10.0,
+    }  # fmt: skip
     penalty_interval = 1
     image_gradients = True
 

@@ -37,7 +37,9 @@ METRICS = {
 }
 """Metric -> its name, and which way is good."""
 
-PERCENT = {"hair", "eyes", "both", "coverage", "copies"}
+PERCENT = {"hair", "eyes", "both", "canonical", "coverage", "copies"}
+LEFT_OUT = {"copies"}
+"""Metrics that the short table does without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,7 @@ class Results:
         sets: Scores by set of faces; the first is ``SUBJECT``.
         each_colour: Share read right, by slot and by colour asked for.
         confusion: By slot, counts of the colours read (columns) by those asked for (rows), in the order of ``SLOTS``.
-        wordings: Shares of hair, eyes and both as asked, by suite of wordings.
+        wordings: What ``gan.evaluation.judge_wording`` says, by suite of wordings.
         face_score: Faces that a cascade finds in 25, if it was asked.
         sheets: Pictures.
     """
@@ -93,27 +95,49 @@ class Results:
         return json.dumps(_plain(fields), indent=2) + "\n"
 
     def markdown(self) -> str:
-        """The table: a row for each metric, a column for each set of faces."""
+        """All tables and notes: a row for each metric, a column for each set of faces."""
         columns = list(self.sets)
         lines = [
-            "| | | " + " | ".join(columns) + " |",
+            "| | | " + " | ".join(map(self._title, columns)) + " |",
             "|---|---|" + "---|" * len(columns),
         ]
         for group, metric in self._rows():
             name, better = METRICS[metric]
-            cells = [format_estimate(metric, self.sets[column].get(group, {}).get(metric)) for column in columns]
-            lines.append(f"| {name}{_where(group)} | {better} | " + " | ".join(cells) + " |")
-        if self.wordings:
-            lines += ["", "| drawn from | hair | eyes | both |", "|---|---|---|---|"]
-            for suite, shares in self.wordings.items():
-                lines.append(f"| {suite} | " + " | ".join(format_estimate(m, e) for m, e in shares.items()) + " |")
-        return "\n".join([*lines, "", *self.notes(), ""])
+            lines.append(f"| {name}{_where(group)} | {better} | " + " | ".join(self._cells(group, metric)) + " |")
+        return "\n".join([*lines, *self._wordings(), "", *self.notes(), ""])
+
+    def summary(self) -> str:
+        """The tables at a glance, as of the README: distances in one feature space, the last."""
+        *_, last = (group for group, _ in self._rows() if group != "training set")
+        lines = ["| | " + " | ".join(map(self._title, self.sets)) + " |", "|---|" + "---|" * len(self.sets)]
+        for group, metric in self._rows():
+            if group in ("colours", "training set", last) and metric not in LEFT_OUT:
+                name = METRICS[metric][0] + _where(group)
+                lines.append(f"| {name} | " + " | ".join(self._cells(group, metric)) + " |")
+        return "\n".join([*lines, *self._wordings(), "", *self.notes(), ""])
+
+    def _title(self, column: str) -> str:
+        return self.subject if column == SUBJECT else column
+
+    def _cells(self, group: str, metric: str) -> list[str]:
+        """A metric of every set."""
+        return [format_estimate(metric, scores.get(group, {}).get(metric)) for scores in self.sets.values()]
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """The group and metric of every row: those of the subject, which has them all."""
         for group, scores in self.sets[SUBJECT].items():
             for metric in scores:
                 yield group, metric
+
+    def _wordings(self) -> list[str]:
+        """The lines of the table of wordings."""
+        if not self.wordings:
+            return []
+        lines = ["", "| drawn from | hair | eyes | both | both, canonical wording | difference, points |"]
+        lines.append("|---|---|---|---|---|---|")
+        for suite, shares in self.wordings.items():
+            lines.append(f"| {suite} | " + " | ".join(format_estimate(m, e) for m, e in shares.items()) + " |")
+        return lines
 
     def notes(self) -> list[str]:
         """What a reader of the table must know."""
@@ -139,8 +163,9 @@ class Results:
             notes.append("Too few faces, or no real ones, to compare sets.")
         if self.wordings:
             notes.append(
-                "The wordings ask for every colour alike, also for those that the data hardly have, as "
-                "gray eyes: compare with the canonical wordings below them."
+                "The wordings ask for the pairs of colours that the data have, each as often as another, in sentences "
+                "that the conditioning head was not trained on; the canonical wordings ask for the same with the same "
+                "noise, and the difference is of these pairs of faces."
             )
         if self.face_score is not None:
             notes.append(f"The cascade finds {self.face_score:.1f} faces in 25; 20 is the course's pass.")
@@ -177,8 +202,11 @@ def format_estimate(metric: str, estimate: Estimate | None) -> str:
     """An estimate with its interval, as it stands in tables; a dash where there is none."""
     if estimate is None:
         return "–"
-    scale = 100 if metric in PERCENT else 1000 if metric == "kernel" else 1
+    scale = 100 if metric in {*PERCENT, "difference"} else 1000 if metric == "kernel" else 1
     numbers = [scale * number for number in (estimate.value, estimate.low, estimate.high)]
+    if metric == "difference":  # percentage points
+        value, low, high = (f"{number:+.1f}" for number in numbers)
+        return f"{value} [{low}, {high}]"
     value, low, high = (f"{number:.1f}" if metric in PERCENT else f"{number:.3g}" for number in numbers)
     return f"{value}{' %' if metric in PERCENT else ''} [{low}, {high}]"
 

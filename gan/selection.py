@@ -12,6 +12,7 @@ from torch import Tensor
 from encoder.captions import Attributes
 from encoder.reading import attributes
 from gan.classifier import AttributeClassifier, load_classifier
+from gan.evaluation import enlarged
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE
@@ -65,11 +66,11 @@ class Selector:
         """How good each of N faces is, in nats, higher is better: float32 (N,).
 
         Args:
-            images: uint8 (N, 3, 64, 64).
+            images: uint8 (N, 3, H, W).
             asked: int64 (N, 2), as from ``asked``.
             c: The conditions that they were drawn for, (N, c_dim).
         """
-        merit = self.classifier.read(images).probability(asked).clamp_min(1e-6).log()
+        merit = self.classifier.read(enlarged(images)).probability(asked).clamp_min(1e-6).log()
         if self.D is not None:
             merit = merit + self.D(images.float() / 127.5 - 1, c.float().cpu())
         return merit

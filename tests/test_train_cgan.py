@@ -74,6 +74,16 @@ def test_a_new_objective_is_a_new_choice(monkeypatch, capsys) -> None:
     assert dry_run(capsys, "--objective", "novel").objective == "novel"
 
 
+def test_an_objective_comes_with_the_settings_of_its_paper(capsys) -> None:
+    fields = {field.name for field in dataclasses.fields(TrainingConfig)}
+    assert all(set(objective.settings) <= fields for objective in OBJECTIVES.values())
+    config = dry_run(capsys, "--objective", "wgan-gp", "--lr", "0.5")
+    assert (config.lr, config.lr_end, config.beta1, config.beta2_end, config.gamma) == (0.5, 1e-4, 0, 0.9, 10)
+    config = dry_run(capsys, "--objective", "gan-cls", "--architecture", "baseline", "--preset", "gpu")
+    assert (config.lr, config.beta1, config.batch_size) == (2e-4, 0.5, 256)
+    assert config.architecture == "baseline"
+
+
 def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert dry_run(capsys) == TrainingConfig(data=train_cgan.DEFAULT_DATA)

@@ -69,7 +69,8 @@ class ImageTextDiscriminator(nn.Module):
         return self.score(self.features(img), c)
 
     def add_class_heads(self) -> None:
-        """A linear classifier of hair and one of eyes on the features of an image."""
+        """A linear classifier of hair and one of eyes on the features of an image; an argument from now on."""
+        self.arguments["class_heads"] = True
         sizes = (len(SLOTS["hair"]), len(SLOTS["eyes"]))
         self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, size) for size in sizes)
 
@@ -103,9 +104,13 @@ def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: A
     return network
 
 
-def build_discriminator(architecture: str, *, c_dim: int, **arguments: Any) -> ImageTextDiscriminator:
-    """A new discriminator; as ``build_generator``."""
+def build_discriminator(
+    architecture: str, *, c_dim: int, class_heads: bool = False, **arguments: Any
+) -> ImageTextDiscriminator:
+    """A new discriminator, with class heads if need be; as ``build_generator``."""
     network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
+    if class_heads:
+        network.add_class_heads()
     return network
 
 

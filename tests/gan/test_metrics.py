@@ -14,7 +14,9 @@ from gan.metrics import (
     frechet_distance,
     half_sample_interval,
     kernel_distance,
+    kernel_matrices,
     principal_directions,
+    radii,
     realism,
 )
 
@@ -59,15 +61,15 @@ def test_frechet_distance_is_zero_within_a_set_and_needs_fewer_faces_than_featur
 def test_kernel_distance_worked_by_hand() -> None:
     x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
     # (ab + 1)^3: within x 1; within y 27; across 1, 1, 8, 27
-    assert kernel_distance(x, y) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
+    assert kernel_distance(*kernel_matrices(x, y)) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
 
 
 def test_kernel_distance_of_one_distribution_is_zero_on_average() -> None:
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(40, 2, 50, 4, generator=generator)
-    distances = torch.tensor([kernel_distance(x, y) for x, y in draws])
+    distances = torch.tensor([kernel_distance(*kernel_matrices(x, y)) for x, y in draws])
     assert distances.mean().abs() < 3 * distances.std() / math.sqrt(len(distances))
-    assert kernel_distance(draws[0, 0], draws[0, 1] + 1) > distances.max()
+    assert kernel_distance(*kernel_matrices(draws[0, 0], draws[0, 1] + 1)) > distances.max()
 
 
 def test_principal_directions_find_what_varies_most() -> None:
@@ -82,14 +84,16 @@ LINE = torch.tensor([[0.0], [1.0], [2.0], [10.0]])
 def test_density_and_coverage_worked_by_hand() -> None:
     fake = torch.tensor([[1.5], [100.0], [3.0]])
     # 1.5 is near 1 and 2; 100 near none; 3 near 2 and 10.
-    density, coverage = density_and_coverage(LINE, fake, k=1)
+    assert radii(LINE, k=1).tolist() == [1, 1, 1, 8]
+    density, coverage = density_and_coverage(torch.cdist(LINE, fake), radii(LINE, k=1), k=1)
     assert density.tolist() == [2, 0, 2]
     assert coverage.tolist() == [0, 1, 1, 1]
 
 
 def test_realism_worked_by_hand() -> None:
     # 100 is 90 from 10, whose radius is 8; 1.5 is 8.5 from it and 0.5 from 1, whose radius is 1.
-    assert realism(LINE, torch.tensor([[100.0], [1.5]]), k=1).tolist() == pytest.approx([8 / 90, 2])
+    distances = torch.cdist(LINE, torch.tensor([[100.0], [1.5]]))
+    assert realism(distances, radii(LINE, k=1)).tolist() == pytest.approx([8 / 90, 2])
 
 
 def test_diversity_is_the_mean_distance_within_a_group() -> None:
@@ -124,7 +128,9 @@ def test_bootstrap_of_a_ratio_of_means() -> None:
 def test_half_sample_interval_has_the_width_of_the_standard_error() -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(400, 1, generator=generator), torch.randn(400, 1, generator=generator) + 5
-    estimate = half_sample_interval(lambda a, b: (b.mean() - a.mean()).item(), x, y, generator, rounds=500)
+    estimate = half_sample_interval(
+        lambda i, j: (y[j].mean() - x[i].mean()).item(), len(x), len(y), generator, rounds=500
+    )
     assert estimate.value == pytest.approx((y.mean() - x.mean()).item())
     expected = 1.96 * math.sqrt(x.var().item() / 400 + y.var().item() / 400)
     assert estimate.high - estimate.value == pytest.approx(expected, rel=0.15)

@@ -22,6 +22,7 @@ from gan.evaluation import Monitor
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
+from gan.selection import Selector, candidate_seeds
 from gan.training import Batches, NonFiniteError, Trainer, train
 
 SMALL = TrainingConfig(
@@ -417,6 +418,19 @@ def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1)
     with Image.open(next((tmp_path / "samples").iterdir())) as grid:
         assert grid.size == (10 * 32, 2 * 32)
     assert TextToFace.from_pretrained(tmp_path / "snapshot").draw(["red hair"], [0]).shape == (1, 3, 32, 32)
+
+
+@pytest.mark.parametrize("case", ["acgan", "stackgan1", "stackgan2"])
+def test_the_released_discriminator_ranks_faces(faces, tmp_path, request, case) -> None:
+    config = request.getfixturevalue(case) if case in STAGES else small(objective=case)
+    trainer = Trainer(config, faces, tmp_path, quiet=True)
+    trainer.save_generator("snapshot")
+    pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
+    texts = ["red hair blue eyes"]
+    (seed,) = Selector.from_pretrained(tmp_path / "snapshot", pipeline).best_seeds(
+        texts, pipeline.conditions(texts), [0], count=2
+    )
+    assert seed in candidate_seeds(0, 2)
 
 
 def test_the_generators_own_term_is_in_its_loss(faces, tmp_path, stackgan1) -> None:

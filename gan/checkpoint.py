@@ -74,7 +74,7 @@ def save_release(
     }
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
-    release["training"] |= {name: Path(getattr(config, name)).name for name in ("init", "stage1")}
+    release["training"] |= {name: Path(getattr(config, name)).name for name in ("encoder_path", "init", "stage1")}
     save_weights(G, folder / WEIGHTS_FILE)
     save_weights(D, folder / DISCRIMINATOR_FILE, torch.float16)
     text = json.dumps(release, indent=2) + "\n"

@@ -318,7 +318,7 @@ def table(results: Mapping[str, Result]) -> str:
 
 def figure(pictures: Mapping[str, Path]) -> Tensor:
     """What each row draws, one below the other under the captions, named at the left: uint8 (3, H, W)."""
-    font = ImageFont.load_default(11)
+    font = ImageFont.load_default(10)
     grids = {name: Image.open(path).convert("RGB") for name, path in pictures.items()}
     left, top, gap = 120, 34, 6
     width, height = max(grid.width for grid in grids.values()), sum(grid.height + gap for grid in grids.values())

@@ -1,7 +1,7 @@
 """Training objectives, side by side. To add one, write a class here and decorate it with its key.
 
 An objective is two losses, both minimised, and at times a penalty. ``D.features`` runs once per image: the right and
-the wrong text share it. Images are ``(N, 3, 64, 64)`` in [-1, 1]; the fake of row ``i`` is drawn for ``c[i]``.
+the wrong text share it. Images are ``(N, 3, H, W)`` in [-1, 1]; the fake of row ``i`` is drawn for ``c[i]``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     """N real images and the texts they are shown under.
 
     Attributes:
-        real: The images, ``(N, 3, 64, 64)`` in [-1, 1].
+        real: The images, ``(N, 3, H, W)`` in [-1, 1], of the size that the discriminator takes.
         c: The condition of each, ``(N, c_dim)``.
         c_wrong: A condition that states another colour of hair, of eyes or of both, ``(N, c_dim)``.
         labels: What the right text states, int64 ``(N, 3)`` as in ``Attributes.indices``; 0 is unstated.

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import train_cgan
-from gan.config import TrainingConfig
-from gan.networks import ARCHITECTURES
+from gan.config import PRESETS, TrainingConfig
+from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parents[1]
@@ -221,3 +221,18 @@ def test_sigterm_saves_the_state_and_ends_well(tmp_path, faces_zip) -> None:
     assert stopped, err
     assert torch.load(run / "state.pt", weights_only=True)["cur_nimg"] == int(stopped[1])
     assert (run / "snapshot" / "generator.safetensors").is_file()
+
+
+def test_a_preset_sets_defaults_and_options_win(capsys) -> None:
+    config = dry_run(capsys, "--preset", "gpu", "--device", "cpu")
+    assert (config.architecture, config.batch_size, config.device) == ("grouped", 256, "cpu")
+    assert dry_run(capsys, "--preset", "cpu") == dry_run(capsys)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_can_be_built(preset) -> None:
+    config = TrainingConfig(data=("x",), **PRESETS[preset])
+    G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=4, **config.generator)
+    D = build_discriminator(config.architecture, c_dim=4, **config.discriminator)
+    OBJECTIVES[config.objective]().prepare(D)
+    assert max(sum(p.numel() for p in network.parameters()) for network in (G, D)) < 10e6

@@ -71,6 +71,7 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
     config = TrainingConfig(
         data=("/somewhere/private/a.zip", "b=/somewhere/private/b"),
         init="/somewhere/private/c",
+        encoder_path="/somewhere/private/d",
         z_dim=4,
         generator=SMALL,
         discriminator=SMALL_D,

@@ -224,7 +224,8 @@ class Trainer:
             NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
-        self.board = Board(self.run_dir / "tensorboard")
+        if self.world.leads:
+            self.board = Board(self.run_dir / "tensorboard")
         started, minutes_before = time.monotonic(), self.minutes
         with Progress(config.max_images, self.cur_nimg, quiet=self.quiet) as progress:
             totals: dict[str, list[Tensor]] = {}

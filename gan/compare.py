@@ -170,7 +170,6 @@ def configs_of(stages: Stages, folder: Path, args: argparse.Namespace) -> dict[P
         "seed": args.seed,
         "device": args.device,
         "threads": args.threads,
-        "schedule_images": images,
         "max_images": images,
         "snapshot_images": images,
     }

@@ -184,7 +184,8 @@ def benchmark_training(seconds: float, timed: Collection[str]) -> Iterator[tuple
     """Rows of what, images/s, speed against the plain step, GFLOP an image; those of the ``timed`` architectures."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        plain = images_per_second(plain_step(trainer("baseline", "gan-cls", folder)), 64, seconds)
+        reference = trainer("baseline", "gan-cls", folder)
+        plain = images_per_second(plain_step(reference), reference.config.batch_size, seconds)
         yield "baseline, plain float32 step", f"{plain:.0f}", "1.00", ""
         for name, settings in combinations(folder):
             gflop = gflop_per_image(trainer(**settings, folder=folder, batch_size=8))
@@ -237,7 +238,8 @@ def main() -> None:
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))
     if options.what in ("training", "all"):
         rows = benchmark_training(options.seconds, options.architectures)
-        print_table(("training step, batch 64", "images/s", "of the plain step", "GFLOP an image"), rows)
+        batch = f"training step, batch {TrainingConfig.batch_size}"
+        print_table((batch, "images/s", "of the plain step", "GFLOP an image"), rows)
     if options.what in ("evaluation", "all"):
         parts = benchmark_evaluation(options.data, options.faces)
         print_table((f"evaluation of {options.faces:,} faces", "seconds"), parts)

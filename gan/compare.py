@@ -283,10 +283,9 @@ def write_comparison(results: Mapping[str, Result], out: Path) -> None:
 
 
 def table(results: Mapping[str, Result]) -> str:
-    """The scores as a Markdown table, quick ones at equal wall time, and what broke down."""
-    columns = [
-        (group, metric) for group, scores in results[REAL].scores.items() for metric in COLUMNS if metric in scores
-    ]
+    """The scores as a Markdown table, distances in the last feature space; quick ones at equal wall time; failures."""
+    colours, *spaces = results[REAL].scores.items()
+    columns = [(group, metric) for group, scores in (colours, *spaces[-1:]) for metric in COLUMNS if metric in scores]
     shortest = min((result.minutes for result in results.values() if result.course), default=0.0)
     header = ["", "images", "minutes", "images/s"]
     header += [COLUMNS[metric] + ("" if group == "colours" else f", {group}") for group, metric in columns]

@@ -209,6 +209,20 @@ def test_equal_time_is_that_of_the_shortest_row() -> None:
     assert slow.endswith("| 11.0 % (11 min) | 110 |")
 
 
+def test_distances_are_those_of_the_last_feature_space() -> None:
+    scores = {
+        "colours": {"both": Estimate(0.5, 0.4, 0.6)},
+        "classifier": {"frechet": Estimate(1, 0, 2)},
+        "another network": {"frechet": Estimate(30, 29, 31)},
+    }
+    header, _, real, *_ = compare.table(
+        {"real faces": compare.Result({"scored faces": 2000}, scores=scores)}
+    ).splitlines()
+    assert "Fréchet distance, another network" in header
+    assert "classifier" not in header
+    assert "| 30 [29, 31] |" in real
+
+
 # -- the rows of the project -----------------------------------------------------------------------------------------
 
 

@@ -29,7 +29,7 @@ from encoder.captions import SLOTS
 from encoder.errors import InputError
 from gan.config import PRESETS, TrainingConfig
 from gan.dataset import FaceDataset
-from gan.networks import ARCHITECTURES, build_generator
+from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.objectives import OBJECTIVES, Objective
 from gan.training import Trainer
 
@@ -103,18 +103,18 @@ def combinations(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
     D has no normalisation where the objective forbids it; a first stage is made, untrained, where one is needed.
     """
-    for architecture, objective in itertools.product(ARCHITECTURES, OBJECTIVES):
-        name = f"{architecture} + {objective}"
-        settings: dict[str, Any] = {"architecture": architecture, "objective": objective}
+    for architecture in ARCHITECTURES:
+        common: dict[str, Any] = {"architecture": architecture}
         if first := build_generator(architecture, z_dim=2, c_dim=1).first_stage:
             trainer(first, "gan-cls", folder / first).save_generator("snapshot")
-            settings["stage1"] = str(folder / first / "snapshot")
-        try:
-            trainer(**settings, folder=folder)
-        except InputError:
-            name = f"{architecture}, no normalisation in D + {objective}"
-            settings |= {"discriminator": {"norm": False}}
-        yield name, settings
+            common["stage1"] = str(folder / first / "snapshot")
+        for objective in OBJECTIVES:
+            name, settings = architecture, {**common, "objective": objective}
+            try:
+                OBJECTIVES[objective]().prepare(build_discriminator(architecture, c_dim=1))
+            except InputError:
+                name, settings["discriminator"] = f"{architecture}, no normalisation in D", {"norm": False}
+            yield f"{name} + {objective}", settings
 
 
 def plain_step(run: Trainer) -> Callable[[], object]:
@@ -146,14 +146,14 @@ def steps_of_a_round(objective: Objective) -> int:
     return interval // math.gcd(interval, objective.d_steps)
 
 
-def images_per_second(step: Callable[[], object], images: int, seconds: float, steps_of_a_round: int = 1) -> float:
-    """Speed of a step of so many images over whole rounds of at least ``seconds``, after a step that does not count."""
+def images_per_second(step: Callable[[], object], images: int, seconds: float, at_once: int = 1) -> float:
+    """Speed of a step of so many images over at least ``seconds``, ``at_once`` steps a time, after one not counted."""
     step()
     started, steps = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:
-        for _ in range(steps_of_a_round):
+        for _ in range(at_once):
             step()
-        steps += steps_of_a_round
+        steps += at_once
     return steps * images / (time.perf_counter() - started)
 
 

@@ -68,15 +68,10 @@ WORDINGS = (
 
 def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | None, what: str) -> Tensor:
     """One face of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar."""
-    c = pipeline.conditions(texts, style=style, progress=True)
-
-    def draw_batch(rows: range) -> Tensor:
-        return pipeline.draw_conditions(c[rows.start : rows.stop], pipeline.noise([seed + row for row in rows]))
-
-    batches = [range(len(texts))[start : start + 32] for start in range(0, len(texts), 32)]
+    c, z = pipeline.conditions(texts, style=style, progress=True), pipeline.noise(range(seed, seed + len(texts)))
     images = []
     with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
-        for batch in side_by_side(draw_batch, batches):
+        for batch in side_by_side(pipeline.draw_conditions, c.split(32), z.split(32)):
             images.append(enlarged(batch))
             bar.update(len(batch))
     return torch.cat(images)

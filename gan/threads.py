@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
-Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
     """``map``, each of PyTorch's threads on items of its own: within a network they would wait for each other often.
 
     Results come in the order of the items, and are those of one thread. What PyTorch sets by thread, as
@@ -20,10 +19,10 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     """
     threads = torch.get_num_threads()
     if threads == 1:
-        yield from map(function, items)
+        yield from map(function, *items)
         return
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, items)
+            yield from pool.map(function, *items)
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last

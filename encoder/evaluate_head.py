@@ -10,7 +10,7 @@ import argparse
 import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,60 +24,33 @@ from encoder.grammar import Caption, Grammar
 from encoder.reading import read
 
 
-def _held_out(rng: random.Random, **changes: Any) -> Grammar:
-    """Held-out forms with plain colours, without likenesses, but for ``changes``."""
-    return replace(Grammar(rng, forms=grammar.HELD_OUT, plain=1.0, likenesses=0.0), **changes)
-
-
-def _forms(rng: random.Random) -> Caption:
-    return _held_out(rng).caption()
-
-
-def _swapped(rng: random.Random) -> Caption:
+def _swapped(source: Grammar) -> Caption:
     """Two colours that both slots know, either way round: the same words, so that only their binding tells."""
-    hair, eyes = rng.sample(sorted(set(SLOTS["hair"]) & set(SLOTS["eyes"])), 2)
-    source = _held_out(rng)
-    return source.fill(rng.choice(source.forms.both), COLOUR_SLOTS, colours={"hair": hair, "eyes": eyes})
+    hair, eyes = source.rng.sample(sorted(set(SLOTS["hair"]) & set(SLOTS["eyes"])), 2)
+    return source.fill(source.rng.choice(source.forms.both), COLOUR_SLOTS, colours={"hair": hair, "eyes": eyes})
 
 
-def _distractors(rng: random.Random) -> Caption:
-    form = rng.choice(forms.HELD_OUT_DISTRACTED)
-    return _held_out(rng, words=lexicon.HELD_OUT).fill(form, COLOUR_SLOTS)
+def _distractors(source: Grammar) -> Caption:
+    return source.fill(source.rng.choice(forms.HELD_OUT_DISTRACTED), COLOUR_SLOTS)
 
 
-def _nouns(rng: random.Random) -> Caption:
-    return _held_out(rng, nouns=lexicon.HELD_OUT, common_nouns=0.0).caption()
+def _single(source: Grammar) -> Caption:
+    return source.caption((source.rng.choice(COLOUR_SLOTS),))
 
 
-def _synonyms(rng: random.Random) -> Caption:
-    return _held_out(rng, plain=0.0).caption()
-
-
-def _unseen_synonym(rng: random.Random) -> Caption:
-    return _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours).caption((rng.choice(COLOUR_SLOTS),))
-
-
-def _unseen_synonyms(rng: random.Random) -> Caption:
-    return _held_out(rng, plain=0.0, colours=lexicon.HELD_OUT.colours).caption()
-
-
-def _single(rng: random.Random) -> Caption:
-    return _held_out(rng).caption((rng.choice(COLOUR_SLOTS),))
-
-
-def _length(rng: random.Random) -> Caption:
+def _length(source: Grammar) -> Caption:
     """Captions that state a length and captions that do not."""
-    return _held_out(rng).caption(length=rng.choice((0.0, 1.0)))
+    return source.caption(length=source.rng.choice((0.0, 1.0)))
 
 
-def _typos(rng: random.Random) -> Caption:
-    caption = _forms(rng)
+def _typos(source: Grammar) -> Caption:
+    caption, rng = source.caption(), source.rng
     text = grammar.with_odd_punctuation(grammar.with_typos(caption.text, rng, 0.2), rng)
     return Caption(text, caption.mixtures)
 
 
-def _nothing(rng: random.Random) -> Caption:
-    return _held_out(rng, words=lexicon.HELD_OUT).caption(())
+def _nothing(source: Grammar) -> Caption:
+    return source.caption(())
 
 
 @dataclass(frozen=True)
@@ -88,16 +61,19 @@ class Suite:
         draw: Draws a caption of the kind.
         target: The share that is to be understood, where one was set.
         slots: The attributes that must be read correctly, all of them.
+        words: Arguments of the grammar that it draws from, besides held-out forms, plain colours and no likenesses.
     """
 
-    draw: Callable[[random.Random], Caption]
+    draw: Callable[[Grammar], Caption] = Grammar.caption
     target: float | None = None
     slots: tuple[str, ...] = COLOUR_SLOTS
+    words: dict[str, Any] = field(default_factory=dict)
 
     def captions(self, size: int, seed: int = 1) -> list[Caption]:
         """``size`` captions; the same for the same seed."""
-        rng = random.Random(seed)
-        return [self.draw(rng) for _ in range(size)]
+        held_out: dict[str, Any] = {"forms": grammar.HELD_OUT, "plain": 1.0, "likenesses": 0.0}
+        source = Grammar(random.Random(seed), **held_out | self.words)
+        return [self.draw(source) for _ in range(size)]
 
     def understood(self, caption: Caption, c: torch.Tensor) -> bool:
         """Whether ``c`` (25,) reads as ``caption`` says; a colour between two values may be read as either."""
@@ -109,18 +85,20 @@ class Suite:
         return list(map(self.understood, captions, encoder.encode([caption.text for caption in captions])))
 
 
+UNSEEN: dict[str, Any] = {"plain": 0.0, "colours": lexicon.HELD_OUT.colours}
+
 SUITES = {
-    "held-out sentence forms, plain colours": Suite(_forms, 0.99),
+    "held-out sentence forms, plain colours": Suite(target=0.99),
     "colours swapped between hair and eyes": Suite(_swapped, 0.99),
-    "distractor colours": Suite(_distractors, 0.95),
-    "held-out nouns": Suite(_nouns, 0.90),
-    "colour synonyms in held-out forms": Suite(_synonyms, 0.90),
+    "distractor colours": Suite(_distractors, 0.95, words={"words": lexicon.HELD_OUT}),
+    "held-out nouns": Suite(target=0.90, words={"nouns": lexicon.HELD_OUT, "common_nouns": 0.0}),
+    "colour synonyms in held-out forms": Suite(target=0.90, words={"plain": 0.0}),
     "single attributes": Suite(_single, 0.97),
     "typing errors, odd case and punctuation": Suite(_typos, 0.85),
     "hair length too": Suite(_length, slots=tuple(SLOTS)),
-    "no attribute": Suite(_nothing),
-    "colour words never seen, one attribute": Suite(_unseen_synonym),
-    "colour words never seen, both attributes": Suite(_unseen_synonyms),
+    "no attribute": Suite(_nothing, words={"words": lexicon.HELD_OUT}),
+    "colour words never seen, one attribute": Suite(_single, words=UNSEEN),
+    "colour words never seen, both attributes": Suite(words=UNSEEN),
 }
 """The kinds of captions that a head is measured on."""
 
@@ -137,7 +115,7 @@ def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> No
         misread += [caption.text for caption, right in zip(captions, results, strict=True) if not right][:failures]
 
     captions = grammar.canonical()
-    results = Suite(_forms, slots=tuple(SLOTS)).results(encoder, captions)
+    results = Suite(slots=tuple(SLOTS)).results(encoder, captions)
     print(f"| canonical captions ({len(captions)}) | {100 * sum(results) / len(captions):.1f} % | 100 % |")
     targets = torch.stack([caption.target for caption in captions])
     error = (encoder.encode([caption.text for caption in captions]) - targets).abs().max()

@@ -70,15 +70,15 @@ class HeadEncoder:
         files = [self._folder / TUNED, self._folder / DENSE / "config.json", self._folder / DENSE / "model.safetensors"]
         return digest(self.kind, self._base.fingerprint, files_digest(files))
 
-    @torch.no_grad()
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The conditions (N, 25) of N texts; see ``TextEncoder.encode``."""
-        c = torch.empty(len(texts), self.dim)
-        texts = [normalise(text) for text in texts]
-        for rows, states, _ in self._model.batches(texts, batch_size=batch_size, progress=progress):
-            logits = torch.nn.functional.linear(states[:, 0], self._weight, self._bias)
-            c[rows] = torch.sigmoid(logits).float()
-        return c
+
+        def posterior(states: torch.Tensor, _mask: torch.Tensor) -> torch.Tensor:
+            return torch.sigmoid(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
+
+        return self._model.read(
+            [normalise(text) for text in texts], posterior, batch_size=batch_size, progress=progress
+        )
 
 
 def _base_folder(index: Path) -> Path:

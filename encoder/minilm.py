@@ -9,7 +9,7 @@ pooling: Reimers and Gurevych 2019 (arXiv 1908.10084).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from encoder.base import files_digest
 from encoder.errors import InputError
+from encoder.threads import side_by_side
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -154,27 +155,48 @@ class MiniLM:
         """
         return self._states(self.token_ids(texts))
 
-    def batches(
-        self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False
-    ) -> Iterator[tuple[list[int], torch.Tensor, torch.Tensor]]:
-        """The last token states of many texts; texts of like length run together, so that little padding is computed.
+    def read(
+        self,
+        texts: Sequence[str],
+        readout: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        *,
+        batch_size: int = 64,
+        progress: bool = False,
+    ) -> torch.Tensor:
+        """A vector for each of many texts; texts of like length run together, so that little padding is computed.
 
-        Yields:
-            The positions in ``texts`` of the n texts of a batch, their states (n, T, ``dim``) and their mask (n, T).
+        Args:
+            texts: N texts.
+            readout: The last token states (n, T, ``dim``) and the mask (n, T) of n texts to their vectors (n, D).
+            batch_size: How many texts run through the network together, at most.
+            progress: Whether to show a progress bar.
+
+        Returns:
+            (N, D) in the order of ``texts``.
         """
         from tqdm import tqdm
 
         ids = self.token_ids(texts)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
-        start = 0
+        batches, start = [], 0
+        while start < len(order):
+            n = max(1, min(batch_size, _BATCH_TOKENS // len(ids[order[start]])))
+            batches.append(order[start : start + n])
+            start += n
+
+        @torch.no_grad()
+        def vectors_of(rows: list[int]) -> torch.Tensor:
+            return readout(*self._states([ids[i] for i in rows]))
+
+        if not batches:
+            return readout(torch.empty(0, 1, self.dim, dtype=self.dtype), torch.empty(0, 1, dtype=torch.bool))
+        vectors = []
         hidden = None if progress else True  # None: only where there is no terminal
         with tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=hidden) as bar:
-            while start < len(order):
-                n = max(1, min(batch_size, _BATCH_TOKENS // len(ids[order[start]])))
-                rows = order[start : start + n]
-                yield rows, *self._states([ids[i] for i in rows])
-                start += n
-                bar.update(len(rows))
+            for found in side_by_side(vectors_of, batches):
+                vectors.append(found)
+                bar.update(len(found))
+        return torch.cat(vectors)[torch.tensor(order).argsort()]
 
     def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The sentence embeddings: the mean of the token states, scaled to unit norm.
@@ -182,12 +204,12 @@ class MiniLM:
         Returns:
             (N, ``dim``) in ``dtype``, in the order of ``texts``; what ``SentenceTransformer.encode`` gives.
         """
-        pooled = torch.empty(len(texts), self.dim, dtype=self.dtype)
-        for rows, states, mask in self.batches(texts, batch_size=batch_size, progress=progress):
+
+        def mean_pooling(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             weights = mask.unsqueeze(-1).to(states.dtype)
-            mean = (states * weights).sum(1) / weights.sum(1)
-            pooled[rows] = F.normalize(mean, dim=1)
-        return pooled
+            return F.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
+
+        return self.read(texts, mean_pooling, batch_size=batch_size, progress=progress)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

@@ -26,9 +26,9 @@ from encoder.atomic import write_atomically
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS
 from encoder.errors import InputError
 from encoder.precision import autocast
+from encoder.threads import side_by_side
 from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
 from gan.grid import to_uint8
-from gan.threads import side_by_side
 
 CLASSIFIER_DIR = Path(__file__).resolve().parent.parent / "pretrained" / "classifier"
 CONFIG_FILE = "config.json"

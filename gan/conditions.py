@@ -17,9 +17,8 @@ SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
 
 
-def wordings(attributes: Attributes, count: int, rng: random.Random) -> list[str]:
+def wordings(attributes: Attributes, count: int, grammar: Grammar) -> list[str]:
     """``count`` texts that state exactly ``attributes``: the canonical one, then the grammar's."""
-    grammar = Grammar(rng)
     colours = {slot: value for slot in ("hair", "eyes") if (value := getattr(attributes, slot))}
     forms = grammar.forms.both if len(colours) == 2 else getattr(grammar.forms, next(iter(colours), "empty"))
     stated = {slot: {value: 1.0} if (value := getattr(attributes, slot)) else {} for slot in SLOTS}
@@ -28,7 +27,7 @@ def wordings(attributes: Attributes, count: int, rng: random.Random) -> list[str
     for _ in range(20 * count):  # not every form has room for every attribute
         if len(texts) == count:
             break
-        caption = grammar.fill(rng.choice(forms), list(colours), length=length, framed=0.4, colours=colours)
+        caption = grammar.fill(grammar.rng.choice(forms), list(colours), length=length, framed=0.4, colours=colours)
         if caption.mixtures == stated:
             texts.append(caption.text)
     return texts + texts[:1] * (count - len(texts))
@@ -49,9 +48,9 @@ class Conditions:
         self, encoder: TextEncoder, *, count: int = 1, live: bool = False, seed: int = 0, progress: bool = False
     ) -> None:
         self.encoder, self.count = encoder, count
-        rng = random.Random(seed)
+        grammar = Grammar(random.Random(seed))
         combinations = list(canonical_captions().values())  # in the order of SHAPE: the last slot runs fastest
-        self.texts = [text for combination in combinations for text in wordings(combination, count, rng)]
+        self.texts = [text for combination in combinations for text in wordings(combination, count, grammar)]
         vectors = encoder.encode(self.texts, progress=progress)
         if encoder.kind == "head":
             # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.

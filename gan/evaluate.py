@@ -19,6 +19,7 @@ from tqdm import tqdm
 from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from encoder.grammar import Caption
+from encoder.threads import side_by_side
 from gan.classifier import (
     CLASSIFIER_DIR,
     AttributeClassifier,
@@ -51,7 +52,6 @@ from gan.pictures import read_folder, read_grid
 from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
 from gan.report import SUBJECT, Results, Sheet, write_report
-from gan.threads import side_by_side
 
 BLUR = 0.8  # pixels, of the blurred real faces
 SHEET = 24  # faces of a picture in the report

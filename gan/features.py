@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
+from encoder.threads import side_by_side
 from gan.classifier import channels_last, to_signed
-from gan.threads import side_by_side
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) to float32 features (N, F)."""

@@ -95,13 +95,19 @@ def test_float64_embeddings_do_not_depend_on_the_threads() -> None:
     assert torch.equal(*results)
 
 
-def test_batches_cover_every_text_once_and_stay_small(folder: Path) -> None:
+def test_every_text_is_read_once_in_its_place_and_batches_stay_small(folder: Path) -> None:
     model = MiniLM.load(folder)
     texts = ["pink hair", "word " * 50] * 200
-    batches = list(model.batches(texts, batch_size=1000))
-    assert sorted(row for rows, _, _ in batches for row in rows) == list(range(400))
-    assert max(mask.numel() for _, _, mask in batches) <= 2048  # rows times tokens: what bounds the memory
-    assert max(states.shape[1] for _, states, _ in batches) == MAX_LENGTH
+    shapes = []
+
+    def count_tokens(_states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        shapes.append(mask.shape)
+        return mask.sum(1, keepdim=True)
+
+    lengths = model.read(texts, count_tokens, batch_size=1000)
+    assert lengths.squeeze(1).tolist() == [len(ids) for ids in model.token_ids(texts)]
+    assert max(shape.numel() for shape in shapes) <= 2048  # rows times tokens: what bounds the memory
+    assert max(tokens for _, tokens in shapes) == MAX_LENGTH
 
 
 def test_long_text_is_cut_and_no_text_is_no_rows(folder: Path) -> None:

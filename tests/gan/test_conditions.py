@@ -9,6 +9,7 @@ import torch
 
 from encoder.captions import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
 from encoder.errors import InputError
+from encoder.grammar import Grammar
 from encoder.onehot import OneHotEncoder
 from gan.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
 
@@ -67,7 +68,7 @@ def names(text: str, attributes: Attributes) -> bool:
 
 
 def test_wordings_begin_with_the_canonical_one_and_name_the_colours() -> None:
-    texts = wordings(Attributes("pink", "green"), 8, random.Random(0))
+    texts = wordings(Attributes("pink", "green"), 8, Grammar(random.Random(0)))
     assert len(texts) == 8
     assert texts[0] == "pink hair green eyes"
     assert len(set(texts)) > 4
@@ -76,7 +77,7 @@ def test_wordings_begin_with_the_canonical_one_and_name_the_colours() -> None:
 
 @pytest.mark.parametrize("attributes", [Attributes(), Attributes(hair="red"), Attributes("red", length="long")])
 def test_wordings_of_partial_combinations(attributes) -> None:
-    texts = wordings(attributes, 5, random.Random(0))
+    texts = wordings(attributes, 5, Grammar(random.Random(0)))
     assert len(texts) == 5
     assert texts[0] == attributes.caption
     assert sum(names(text, attributes) for text in texts) >= 4

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from gan.threads import side_by_side
+from encoder.threads import side_by_side
 
 
 @pytest.fixture
@@ -27,6 +27,10 @@ def test_two_items_are_worked_on_at_once_by_one_thread_each(two_threads) -> None
 
     assert list(side_by_side(meet, range(4))) == [1, 1, 1, 1]
     assert torch.get_num_threads() == 2
+
+
+def test_fewer_items_than_threads_have_all_threads(two_threads) -> None:
+    assert list(side_by_side(lambda _: torch.get_num_threads(), [0])) == [2]
 
 
 def test_an_error_ends_it_and_the_threads_are_given_back(two_threads) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -14,15 +15,16 @@ Result = TypeVar("Result")
 def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
     """``map``, each of PyTorch's threads on items of its own: within a network they would wait for each other often.
 
-    Results come in the order of the items, and are those of one thread. What PyTorch sets by thread, as
-    ``torch.inference_mode``, ``function`` must set itself.
+    Results come in the order of the items, and are those of one thread; items fewer than threads are worked on by all
+    threads together. What PyTorch sets by thread, as ``torch.inference_mode``, ``function`` must set itself.
     """
     threads = torch.get_num_threads()
-    if threads == 1:
-        yield from map(function, *items)
+    calls = list(zip(*items, strict=True))
+    if len(calls) < threads or threads == 1:
+        yield from itertools.starmap(function, calls)
         return
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield from pool.map(function, *items)
+            yield from pool.map(lambda call: function(*call), calls)
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last

@@ -65,15 +65,23 @@ class World:
             return
         parameters = [p for p in network.parameters() if p.requires_grad]
         gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-        mean = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
-        for p, part in zip(parameters, mean.split([p.numel() for p in parameters]), strict=True):
-            p.grad = part.view_as(p)
+        flat = torch.empty(sum(p.numel() for p in parameters), device=parameters[0].device)
+        # In the layout of the weights: convolutions' are channels_last, and any other makes every copy, and Adam, slow.
+        views = [
+            part.as_strided(p.shape, p.stride())
+            for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True)
+        ]
+        torch._foreach_copy_(views, gradients)
+        self._add(flat).div_(self.size)
+        for p, view in zip(parameters, views, strict=True):
+            p.grad = view
 
     def mean(self, values: Tensor) -> Tensor:
         """The mean over the processes, element by element."""
-        if self.size == 1:
-            return values
-        values = values.clone()
+        return self._add(values.clone()) / self.size if self.size > 1 else values
+
+    def _add(self, values: Tensor) -> Tensor:
+        """``values``, which become their sum over the processes."""
         try:
             dist.all_reduce(values)
         except RuntimeError as error:
@@ -81,7 +89,7 @@ class World:
                 f"process {self.rank} lost another one of the run ({str(error).splitlines()[0]}); "
                 "start it again with --resume: it goes on from the last state on disk"
             ) from error
-        return values / self.size
+        return values
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether the flag is set in any process, so that all of them stop at the same step."""

@@ -180,19 +180,19 @@ def gflop_per_image(run: Trainer) -> float:
     return float(counter.get_total_flops()) / (run.cur_nimg - before) / 1e9
 
 
-def benchmark_training(seconds: float, timed: Collection[str]) -> Iterator[tuple[str, str, str, str]]:
+def benchmark_training(seconds: float, timed: Collection[str], batch_size: int) -> Iterator[tuple[str, str, str, str]]:
     """Rows of what, images/s, speed against the plain step, GFLOP an image; those of the ``timed`` architectures."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        reference = trainer("baseline", "gan-cls", folder)
-        plain = images_per_second(plain_step(reference), reference.config.batch_size, seconds)
+        reference = trainer("baseline", "gan-cls", folder, batch_size=batch_size)
+        plain = images_per_second(plain_step(reference), batch_size, seconds)
         yield "baseline, plain float32 step", f"{plain:.0f}", "1.00", ""
         for name, settings in combinations(folder):
             gflop = gflop_per_image(trainer(**settings, folder=folder, batch_size=8))
             speed = ("–", "–")
             if settings["architecture"] in timed:
-                run = trainer(**settings, folder=folder)
-                images = run.config.batch_size * run.objective.d_steps
+                run = trainer(**settings, folder=folder, batch_size=batch_size)
+                images = batch_size * run.objective.d_steps
                 rate = images_per_second(run.step, images, seconds, steps_of_a_round(run.objective))
                 speed = (f"{rate:.0f}", f"{rate / plain:.2f}")
             yield name, *speed, f"{gflop:.2f}"
@@ -230,6 +230,7 @@ def main() -> None:
         default=[name for name in ARCHITECTURES if name != PRESETS["gpu"]["architecture"]],
         help="which ones to time training with (default: all but the GPU's); the arithmetic is counted for all",
     )
+    arguments.add_argument("--batch-size", type=int, default=TrainingConfig.batch_size, help="of a training step")
     arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
     arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
     options = arguments.parse_args()
@@ -237,9 +238,10 @@ def main() -> None:
     if options.what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))
     if options.what in ("training", "all"):
-        rows = benchmark_training(options.seconds, options.architectures)
-        batch = f"training step, batch {TrainingConfig.batch_size}"
-        print_table((batch, "images/s", "of the plain step", "GFLOP an image"), rows)
+        rows = benchmark_training(options.seconds, options.architectures, options.batch_size)
+        print_table(
+            (f"training step, batch {options.batch_size}", "images/s", "of the plain step", "GFLOP an image"), rows
+        )
     if options.what in ("evaluation", "all"):
         parts = benchmark_evaluation(options.data, options.faces)
         print_table((f"evaluation of {options.faces:,} faces", "seconds"), parts)

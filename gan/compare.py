@@ -168,6 +168,7 @@ def configs_of(stages: Stages, folder: Path, args: argparse.Namespace) -> dict[P
     common = {
         "data": (args.data,),
         "seed": args.seed,
+        "batch_size": args.batch_size,
         "device": args.device,
         "threads": args.threads,
         "max_images": images,
@@ -337,6 +338,7 @@ def parse(argv: Sequence[str] | None, rows: Mapping[str, Stages]) -> argparse.Na
     parser = argparse.ArgumentParser(prog="python -m gan.compare", description="Train and score every objective alike.")
     parser.add_argument("--data", required=True, metavar="PATH", help="faces of one source")
     parser.add_argument("--images", type=int, default=100_000, metavar="N", help="images of a row (default 100,000)")
+    parser.add_argument("--batch-size", type=int, default=TrainingConfig.batch_size, metavar="N", help="of every row")
     parser.add_argument(
         "--rows", nargs="+", choices=tuple(rows), default=tuple(rows), metavar="ROW", help=f"among {', '.join(rows)}"
     )

@@ -103,7 +103,7 @@ class TrainingConfig:
     generator: dict[str, Any] = dataclasses.field(default_factory=dict)
     discriminator: dict[str, Any] = dataclasses.field(default_factory=dict)
     z_dim: int = 64
-    batch_size: int = 16
+    batch_size: int = 8
     lr: float = 4e-4
     lr_end: float = 5e-5
     beta1: float = 0.0

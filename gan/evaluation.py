@@ -25,7 +25,6 @@ from gan.metrics import (
     frechet_distance,
     half_sample_interval,
     kernel_distance,
-    kernel_matrices,
     principal_directions,
     radii,
     realism,
@@ -235,12 +234,9 @@ class Evaluator:
 
         n, m = distances.shape
         main_real, main_fake = real.double() @ directions, fake.double() @ directions
-        xx, xy, yy = kernel_matrices(real, fake)
         return {
             "frechet": half_sample_interval(lambda i, j: frechet_distance(main_real[i], main_fake[j]), n, m, generator),
-            "kernel": half_sample_interval(
-                lambda i, j: kernel_distance(xx[i][:, i], xy[i][:, j], yy[j][:, j]), n, m, generator
-            ),
+            "kernel": half_sample_interval(kernel_distance(real, fake), n, m, generator),
             "density": bootstrap_mean(density, generator),
             "coverage": bootstrap_mean(coverage, generator),
         } | ({"diversity": bootstrap_mean(spreads[:, 0], generator, over=spreads[:, 1])} if both else {})

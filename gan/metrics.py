@@ -83,22 +83,33 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
     return max(distance.item(), 0.0)
 
 
-def kernel_matrices(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The kernel ``(a.b / F + 1)^3`` within ``x (N, F)``, between it and ``y (M, F)``, and within ``y``: float64."""
+def kernel_distance(x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], float]:
+    """Squared maximum mean discrepancy, unbiased, with the kernel ``(a.b / F + 1)^3``: Binkowski et al. 2018.
+
+    Args:
+        x: (N, F).
+        y: (M, F).
+
+    Returns:
+        The distance between parts of both sets, by their int64 positions, each once: what ``half_sample_interval`` asks
+        for. The kernels are worked out here, once, so that a part costs a product of a matrix and a vector.
+    """
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return ((a @ b.T).double() / a.shape[1] + 1) ** 3
+        k = (a @ b.T).double() / a.shape[1] + 1
+        return k * k * k
 
-    return kernel(x, x), kernel(x, y), kernel(y, y)
+    def mean_of_pairs(k: Tensor, inside: Tensor) -> Tensor:
+        n = inside.sum()
+        return (inside @ k @ inside - inside @ k.diagonal()) / (n * (n - 1))
 
+    def distance(i: Tensor, j: Tensor) -> float:
+        in_x, in_y = (torch.zeros(len(k)).double().index_fill_(0, rows, 1) for k, rows in ((xx, i), (yy, j)))
+        between = in_x @ xy @ in_y / (len(i) * len(j))
+        return (mean_of_pairs(xx, in_x) + mean_of_pairs(yy, in_y) - 2 * between).item()
 
-def kernel_distance(within_x: Tensor, between: Tensor, within_y: Tensor) -> float:
-    """Squared maximum mean discrepancy, unbiased, of ``kernel_matrices``: Binkowski et al. 2018."""
-
-    def mean_of_pairs(k: Tensor) -> Tensor:
-        return (k.sum() - k.diagonal().sum()) / (len(k) * (len(k) - 1))
-
-    return (mean_of_pairs(within_x) + mean_of_pairs(within_y) - 2 * between.mean()).item()
+    xx, xy, yy = kernel(x, x), kernel(x, y), kernel(y, y)
+    return distance
 
 
 def principal_directions(features: Tensor, count: int) -> Tensor:
@@ -168,9 +179,15 @@ def closeness_to_training(faces: Tensor, training: Tensor, neighbours: int = 50)
         (N,) the ratio, 0 for a copy and nearly 1 for a face that is near to none in particular; int64 (N,) the
         nearest training face.
     """
-    ratios, nearest = [], []
+    training, ratios, nearest = training.float(), [], []
+    lengths = training.square().sum(
+        1
+    )  # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b; torch.cdist copies the training set each time
     for chunk in faces.float().split(256):
-        distances, found = torch.cdist(chunk, training.float()).topk(min(neighbours, len(training)), largest=False)
+        # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b: torch.cdist would copy the training set for every chunk.
+        squared = torch.addmm(lengths, chunk, training.T, alpha=-2).add_(chunk.square().sum(1, keepdim=True))
+        closest, found = squared.topk(min(neighbours, len(training)), largest=False)
+        distances = closest.clamp_min(0).sqrt()
         ratios.append(distances[:, 0] / distances.mean(1).clamp_min(1e-12))
         nearest.append(found[:, 0])
     return torch.cat(ratios), torch.cat(nearest)

@@ -21,11 +21,11 @@ def test_rows_come_one_by_one_and_only_some_are_timed(monkeypatch) -> None:
     monkeypatch.setattr(benchmark, "ARCHITECTURES", ("residual",))
     monkeypatch.setattr(benchmark, "OBJECTIVES", {"gan-cls": OBJECTIVES["gan-cls"]})
     monkeypatch.setattr(benchmark, "images_per_second", lambda *_: 7.0)
-    plain, row = benchmark_training(0.0, timed=())
+    plain, row = benchmark_training(0.0, timed=(), batch_size=2)
     assert plain[:3] == ("baseline, plain float32 step", "7", "1.00")
     assert row[:3] == ("residual + gan-cls", "–", "–")
     assert float(row[3]) > 0
-    _, row = benchmark_training(0.0, timed=("residual",))
+    _, row = benchmark_training(0.0, timed=("residual",), batch_size=2)
     assert row[1:3] == ("7", "1.00")
 
 

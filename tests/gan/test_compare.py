@@ -240,3 +240,9 @@ def test_every_row_can_be_trained(name, tmp_path) -> None:
         D = build_discriminator(config.architecture, c_dim=4, **config.discriminator)
         OBJECTIVES[config.objective]().prepare(D)
     assert sum(config.max_images for config in runs.values()) == 100_000
+
+
+def test_every_row_has_the_batch_that_is_asked_for(tmp_path) -> None:
+    args = compare.parse(["--data", "faces.zip", "--batch-size", "6", "--out", str(tmp_path)], ROWS)
+    for name, stages in ROWS.items():
+        assert {config.batch_size for config in compare.configs_of(stages, Path(name), args).values()} == {6}

@@ -14,7 +14,6 @@ from gan.metrics import (
     frechet_distance,
     half_sample_interval,
     kernel_distance,
-    kernel_matrices,
     principal_directions,
     radii,
     realism,
@@ -58,18 +57,28 @@ def test_frechet_distance_is_zero_within_a_set_and_needs_fewer_faces_than_featur
     assert frechet_distance(x, x + 1) == pytest.approx(12, rel=1e-5)
 
 
+def whole_kernel_distance(x: torch.Tensor, y: torch.Tensor) -> float:
+    return kernel_distance(x, y)(torch.arange(len(x)), torch.arange(len(y)))
+
+
 def test_kernel_distance_worked_by_hand() -> None:
     x, y = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [2.0]])
     # (ab + 1)^3: within x 1; within y 27; across 1, 1, 8, 27
-    assert kernel_distance(*kernel_matrices(x, y)) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
+    assert whole_kernel_distance(x, y) == pytest.approx(1 + 27 - 2 * (1 + 1 + 8 + 27) / 4)
 
 
 def test_kernel_distance_of_one_distribution_is_zero_on_average() -> None:
     generator = torch.Generator().manual_seed(0)
     draws = torch.randn(40, 2, 50, 4, generator=generator)
-    distances = torch.tensor([kernel_distance(*kernel_matrices(x, y)) for x, y in draws])
+    distances = torch.tensor([whole_kernel_distance(x, y) for x, y in draws])
     assert distances.mean().abs() < 3 * distances.std() / math.sqrt(len(distances))
-    assert kernel_distance(*kernel_matrices(draws[0, 0], draws[0, 1] + 1)) > distances.max()
+    assert whole_kernel_distance(draws[0, 0], draws[0, 1] + 1) > distances.max()
+
+
+def test_kernel_distance_of_parts_is_that_of_the_parts_alone() -> None:
+    x, y = torch.randn(2, 30, 5, generator=torch.Generator().manual_seed(0)).unbind()
+    i, j = torch.tensor([3, 1, 29, 7]), torch.tensor([0, 28, 4])
+    assert kernel_distance(x, y)(i, j) == pytest.approx(whole_kernel_distance(x[i], y[j]), rel=1e-5)
 
 
 def test_principal_directions_find_what_varies_most() -> None:

@@ -113,7 +113,7 @@ class TrainingConfig:
     gamma_end: float = 0.5
     augment: float = 0.0
     augment_end: float = 0.0
-    schedule_images: int = 600_000
+    schedule_images: int = 200_000
     ema_images: int = 10_000
     ema_images_end: int = 10_000
     ema_rampup: float = 0.05
@@ -121,10 +121,10 @@ class TrainingConfig:
     seed: int = 0
     device: str = "cpu"
     threads: int = 0
-    max_images: int = 600_000
+    max_images: int = 200_000
     max_minutes: float = 0.0
     tick_images: int = 6_400
-    snapshot_images: int = 60_000
+    snapshot_images: int = 20_000
     evaluate_images: int = 0
 
     def __post_init__(self) -> None:

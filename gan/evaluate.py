@@ -294,8 +294,8 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
         channels_last(pipeline.G)
         name = pipeline.name
         attributes = heldout.attributes if heldout is not None else all_pairs()
-        if heldout is not None and len(pipeline.config.sources) > 1:
-            style = heldout.source_names[0]
+        if heldout is not None and heldout.source_names[0] in pipeline.config.sources:
+            style = heldout.source_names[0]  # else the model's default
         attributes = attributes[torch.arange(args.faces) % len(attributes)]
         images, asked = draw(pipeline, captions_of(attributes), args.seed, style, "faces"), attributes[:, :2]
     else:

@@ -242,6 +242,25 @@ def test_a_model_is_judged(
     assert results["compared"] == 0
 
 
+@pytest.mark.parametrize(("name", "style"), [("extra", "extra"), ("mine", None)])
+def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
+    name, style, tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
+) -> None:
+    styles = []
+
+    def draw(pipeline, texts, seed, style, what):
+        styles.append(style)
+        return unspied(pipeline, texts, seed, style, what)
+
+    unspied = evaluate.draw
+    monkeypatch.setattr(evaluate, "draw", draw)
+    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    model = make_release(c_dim=27, sources=["anime", "extra"])
+    arguments = ["--model", str(model), "--classifier", str(classifier_folder), "--faces", "40"]
+    assert main([*arguments, "--data", f"{name}={drawn_source}", "--out", str(tmp_path / "out")]) == 0
+    assert set(styles) == {style}
+
+
 def test_the_benchmark_times_every_part(
     tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source
 ) -> None:

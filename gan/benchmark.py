@@ -234,6 +234,8 @@ def main() -> None:
     arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
     arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
     options = arguments.parse_args()
+    if options.batch_size < 1:
+        arguments.error("--batch-size must be at least 1")
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if options.what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))

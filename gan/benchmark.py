@@ -241,9 +241,8 @@ def main() -> None:
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))
     if options.what in ("training", "all"):
         rows = benchmark_training(options.seconds, options.architectures, options.batch_size)
-        print_table(
-            (f"training step, batch {options.batch_size}", "images/s", "of the plain step", "GFLOP an image"), rows
-        )
+        batch = f"training step, batch {options.batch_size}"
+        print_table((batch, "images/s", "of the plain step", "GFLOP an image"), rows)
     if options.what in ("evaluation", "all"):
         parts = benchmark_evaluation(options.data, options.faces)
         print_table((f"evaluation of {options.faces:,} faces", "seconds"), parts)

@@ -180,9 +180,7 @@ def closeness_to_training(faces: Tensor, training: Tensor, neighbours: int = 50)
         nearest training face.
     """
     training, ratios, nearest = training.float(), [], []
-    lengths = training.square().sum(
-        1
-    )  # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b; torch.cdist copies the training set each time
+    lengths = training.square().sum(1)
     for chunk in faces.float().split(256):
         # |a - b|^2 = |a|^2 + |b|^2 - 2 a.b: torch.cdist would copy the training set for every chunk.
         squared = torch.addmm(lengths, chunk, training.T, alpha=-2).add_(chunk.square().sum(1, keepdim=True))

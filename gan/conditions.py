@@ -16,6 +16,8 @@ from encoder.grammar import Grammar
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
 
+EYES = list(SLOTS).index("eyes")
+
 
 def wordings(attributes: Attributes, count: int, grammar: Grammar) -> list[str]:
     """``count`` texts that state exactly ``attributes``: the canonical one, then the grammar's."""
@@ -73,15 +75,18 @@ class Conditions:
 
 
 class WrongAttributes:
-    """Draws attributes that contradict a face: another hair colour, another eye colour or both, a third each.
+    """Draws attributes that contradict a face: another hair colour, another eye colour or both, equally often.
 
     Captions repeat, so another row of the batch may well say the same thing; here the text is wrong by construction.
 
     Args:
         attributes: int64 (N, 3), those of the training set; wrong values are values that occur in it.
+        eyes: The chance that the eyes alone are wrong, before the subsets have equal chances: they are the smallest of
+            what a text states, and the last to be learnt.
     """
 
-    def __init__(self, attributes: Tensor) -> None:
+    def __init__(self, attributes: Tensor, *, eyes: float = 0.0) -> None:
+        self.eyes = eyes
         self.present = [column[column > 0].unique() for column in attributes.unbind(1)]
         if all(len(values) < 2 for values in self.present):
             raise InputError("all faces have the same caption: there is no wrong text to learn from; add other faces")
@@ -106,6 +111,9 @@ class WrongAttributes:
         allowed |= ~allowed.any(1, keepdim=True)
         chosen = subsets[torch.multinomial(allowed.float(), 1, generator=generator).squeeze(1)]
         chosen &= changeable
+        if self.eyes:
+            alone = changeable[:, EYES] & (torch.rand(len(known), generator=generator) < self.eyes)
+            chosen[alone] = torch.arange(len(SHAPE)) == EYES
         wrong = stated.clone()
         for slot, values in enumerate(self.present):
             if len(values) < 2:

@@ -54,6 +54,7 @@ class TrainingConfig:
         encoder_path: With ``pooled``, any sentence-transformer folder; empty is the bundled one.
         wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
         drop_attributes: The chance that a known colour is left out of the caption.
+        wrong_eyes: The chance that a wrong text errs in the eyes alone; the others err in hair, eyes or both alike.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
@@ -95,6 +96,7 @@ class TrainingConfig:
     encoder_path: str = ""
     wordings: int = 8
     drop_attributes: float = 0.1
+    wrong_eyes: float = 0.0
     interpolate: float = 0.0
     architecture: str = "residual"
     stage1: str = ""
@@ -135,7 +137,8 @@ class TrainingConfig:
             self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
         for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup", "threads", "evaluate_images"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
-        for name in ("drop_attributes", "interpolate", "beta1", "beta2", "beta2_end", "augment", "augment_end"):
+        chances = ("drop_attributes", "wrong_eyes", "interpolate", "augment", "augment_end")
+        for name in (*chances, "beta1", "beta2", "beta2_end"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
         for name, values in (("encoder", get_args(Encoding)), ("precision", get_args(Precision))):

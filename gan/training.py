@@ -115,7 +115,7 @@ class Trainer:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
 
-        self.wrong = WrongAttributes(faces.attributes)
+        self.wrong = WrongAttributes(faces.attributes, eyes=config.wrong_eyes)
         self.conditions = Conditions(
             self.encoder,
             count=1 if config.encoder == "onehot" else config.wordings,

@@ -156,6 +156,17 @@ def test_hair_eyes_or_both_are_wrong_a_third_each() -> None:
     assert all(2850 < count < 3150 for count in counts.values())  # 3000, three standard deviations of 45 each way
 
 
+def test_the_eyes_alone_can_be_wrong_more_often() -> None:
+    known = faces(9000)
+    known[:1000, 1] = 0  # of these only the hair can be wrong
+    wrong = WrongAttributes(known, eyes=0.4).draw(known, known, seeded())
+    assert all(row == (True, False, False) for row in (tuple(row) for row in (wrong != known)[:1000].tolist()))
+    counts = Counter(tuple(row) for row in (wrong != known)[1000:].tolist())
+    assert set(counts) == {(True, False, False), (False, True, False), (True, True, False)}
+    assert 4670 < counts[False, True, False] < 4930  # of 8000, 0.4 + 0.6 / 3 of them: 4800, three deviations of 44
+    assert all(1470 < counts[row] < 1730 for row in ((True, False, False), (True, True, False)))  # 0.6 / 3: 1600
+
+
 def test_wrong_values_occur_in_the_faces_each_as_often() -> None:
     known = faces(9000)
     wrong = WrongAttributes(known).draw(known, known, seeded())

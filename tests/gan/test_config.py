@@ -25,7 +25,7 @@ def test_an_unknown_setting_is_an_error() -> None:
         ("lr", float("nan")), ("lr", float("inf")), ("gamma", -0.1), ("gamma", float("nan")), ("ema_images", 0),
         ("max_minutes", -1.0), ("drop_attributes", 1.0), ("drop_attributes", float("nan")), ("beta1", 1.0),
         ("beta2", -0.1), ("lr", -1.0), ("threads", -1), ("evaluate_images", -1), ("seed", -1), ("seed", 2**64),
-        ("encoder", "telepathy"), ("generator", [1]),
+        ("encoder", "telepathy"), ("generator", [1]), ("wrong_eyes", 1.0),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named(name, value) -> None:

@@ -105,9 +105,6 @@ class Trainer:
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
         self.objective = OBJECTIVES[config.objective]()
         self.objective.prepare(self.D)
-        if config.init:
-            load_weights(self.G, Path(config.init) / WEIGHTS_FILE)
-            load_weights(self.D, Path(config.init) / DISCRIMINATOR_FILE)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -359,6 +356,11 @@ class Trainer:
             "best_score": self.best_score,
         }
 
+    def start_from(self, release: Path) -> None:
+        """Take the weights of a released folder; ``InputError`` where one of them is missing or does not fit."""
+        for network, file in ((self.G, WEIGHTS_FILE), (self.G_ema, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
+            load_weights(network, release / file)
+
     def resume(self) -> None:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
         state = load_state(self.run_dir)
@@ -416,6 +418,8 @@ def train(
     trainer = Trainer(config, faces, run_dir, monitor=monitor, world=world)
     if resume:
         trainer.resume()
+    elif config.init:
+        trainer.start_from(Path(config.init))
     if world.leads:
         write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
     with catch_signals() as caught:

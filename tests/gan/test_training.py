@@ -610,11 +610,24 @@ def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_pat
 def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
     train(small(), faces, tmp_path / "first")
     snapshot = tmp_path / "first" / "snapshot"
-    trainer = Trainer(small(init=str(snapshot), seed=1), faces, tmp_path / "second", quiet=True)
+    trainer = Trainer(small(seed=1), faces, tmp_path / "second", quiet=True)
+    trainer.start_from(snapshot)
     first = load_state(tmp_path / "first")
     for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
         for name, weight in getattr(trainer, network).state_dict().items():
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
+
+
+def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:
+    train(small(), faces, tmp_path / "first")
+    config = small(init=str(tmp_path / "first" / "snapshot"), seed=1, max_images=8)
+    train(config, faces, tmp_path / "second")
+    train(small(seed=1, max_images=8), faces, tmp_path / "new")
+    weights = [load_state(tmp_path / name)["G"]["start.weight"] for name in ("first", "second", "new")]
+    assert (weights[0] - weights[1]).abs().max() < (weights[2] - weights[1]).abs().max() / 10
+    (tmp_path / "first").rename(tmp_path / "elsewhere")
+    train(dataclasses.replace(config, max_images=16), faces, tmp_path / "second", resume=True)
+    assert load_state(tmp_path / "second")["cur_nimg"] == 16
 
 
 @pytest.mark.parametrize("missing", ["generator.safetensors", "discriminator.safetensors"])
@@ -622,13 +635,13 @@ def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, miss
     train(small(max_images=4), faces, tmp_path / "run")
     (tmp_path / "run" / "snapshot" / missing).unlink()
     with pytest.raises(InputError, match=rf"snapshot/{missing}: the weights cannot be read"):
-        Trainer(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second", quiet=True)
+        train(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second")
 
 
 def test_a_folder_of_another_shape_is_refused(faces, tmp_path) -> None:
     train(small(max_images=4), faces, tmp_path / "run")
     with pytest.raises(InputError, match="do not fit the network"):
-        Trainer(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second", quiet=True)
+        train(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second")
 
 
 def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_path, monkeypatch) -> None:

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 
 from encoder.base import files_digest
 from encoder.errors import InputError
-from encoder.threads import side_by_side
+from encoder.threads import join_side_by_side
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -190,13 +190,9 @@ class MiniLM:
 
         if not batches:
             return readout(torch.empty(0, 1, self.dim, dtype=self.dtype), torch.empty(0, 1, dtype=torch.bool))
-        vectors = []
         hidden = None if progress else True  # None: only where there is no terminal
-        with tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=hidden) as bar:
-            for found in side_by_side(vectors_of, batches):
-                vectors.append(found)
-                bar.update(len(found))
-        return torch.cat(vectors)[torch.tensor(order).argsort()]
+        bar = tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=hidden)
+        return join_side_by_side(vectors_of, batches, bar=bar)[torch.tensor(order).argsort()]
 
     def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The sentence embeddings: the mean of the token states, scaled to unit norm.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Result = TypeVar("Result")
 
@@ -28,3 +31,13 @@ def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iter
             yield from pool.map(lambda call: function(*call), calls)
     finally:
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
+
+
+def join_side_by_side(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: tqdm[Any]) -> torch.Tensor:
+    """The results of ``side_by_side``, each (n, ...), joined to (N, ...); the progress ``bar`` counts their rows."""
+    parts = []
+    with bar:
+        for part in side_by_side(function, *items):
+            parts.append(part)
+            bar.update(len(part))
+    return torch.cat(parts)

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from encoder.captions import SLOTS, Attributes
 from encoder.errors import InputError
 from encoder.grammar import Caption
-from encoder.threads import side_by_side
+from encoder.threads import join_side_by_side
 from gan.classifier import (
     CLASSIFIER_DIR,
     AttributeClassifier,
@@ -69,12 +69,8 @@ WORDINGS = (
 def draw(pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | None, what: str) -> Tensor:
     """One face of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar."""
     c, z = pipeline.conditions(texts, style=style, progress=True), pipeline.noise(range(seed, seed + len(texts)))
-    images = []
-    with tqdm(total=len(texts), desc=what, unit="img", disable=None) as bar:
-        for batch in side_by_side(pipeline.draw_conditions, c.split(32), z.split(32)):
-            images.append(enlarged(batch))
-            bar.update(len(batch))
-    return torch.cat(images)
+    bar = tqdm(total=len(texts), desc=what, unit="img", disable=None)
+    return enlarged(join_side_by_side(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
 
 
 def load_real(path: str, seed: int) -> tuple[FaceDataset, FaceDataset]:

@@ -134,8 +134,6 @@ class Generator(StyledGenerator):
     """Noise -> 4x4 -> blocks up to 32x32, styled by noise and condition -> few, unmodulated channels at 64x64.
 
     A CPU's time at 64x64 goes into moving memory rather than into arithmetic, so most of the network works below that.
-    What interpolation cannot draw, lines of a single pixel, comes by a sub-pixel convolution (arXiv 1609.05158)
-    that starts at zero: no checkerboard is there to be unlearnt.
 
     Args:
         z_dim: size of the noise ``z``, standard normal.
@@ -161,7 +159,6 @@ class Generator(StyledGenerator):
         self.modulate = Modulation(style_dim, widths[-1])
         self.to_detail = conv(widths[-1], detail_width, 3)
         self.detail = conv(detail_width, detail_width // 2, 3)
-        self.fine = conv(widths[-1], 4 * (detail_width // 2), 1, gain=0, bias=False)
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
@@ -169,9 +166,9 @@ class Generator(StyledGenerator):
         x, w = self.layout(z), self.style(z, c)
         for block in self.blocks:
             x = block(x, w)
-        x = activate(self.modulate(x, w))
-        smooth, fine = upsample(activate(self.to_detail(x))), F.pixel_shuffle(self.fine(x), 2)
-        return torch.tanh(self.to_rgb(activate(self.detail(smooth) + fine)))
+        x = activate(self.to_detail(activate(self.modulate(x, w))))
+        x = activate(self.detail(upsample(x)))
+        return torch.tanh(self.to_rgb(x))
 
 
 class DiscriminatorBlock(nn.Module):

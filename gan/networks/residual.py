@@ -159,6 +159,7 @@ class Generator(StyledGenerator):
         self.modulate = Modulation(style_dim, widths[-1])
         self.to_detail = conv(widths[-1], detail_width, 3)
         self.detail = conv(detail_width, detail_width // 2, 3)
+        self.shortcut = conv(widths[-1], detail_width // 2, 1, gain=0, bias=False)
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
@@ -166,9 +167,9 @@ class Generator(StyledGenerator):
         x, w = self.layout(z), self.style(z, c)
         for block in self.blocks:
             x = block(x, w)
-        x = activate(self.to_detail(activate(self.modulate(x, w))))
-        x = activate(self.detail(upsample(x)))
-        return torch.tanh(self.to_rgb(x))
+        x = activate(self.modulate(x, w))
+        detail = self.detail(upsample(activate(self.to_detail(x))))
+        return torch.tanh(self.to_rgb(activate(detail + upsample(self.shortcut(x)))))
 
 
 class DiscriminatorBlock(nn.Module):

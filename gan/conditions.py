@@ -105,15 +105,15 @@ class WrongAttributes:
         changeable = torch.stack(
             [(column > 0) & (len(values) > 1) for column, values in zip(known.unbind(1), self.present, strict=True)], 1
         )
-        # Every non-empty subset of the changeable slots is as likely as another; there are 7 of three slots.
+        # After the eyes' own chance, every non-empty subset of the changeable slots is as likely; there are 7 of three.
         subsets = torch.cartesian_prod(*[torch.tensor([False, True])] * known.shape[1])[1:]  # (7, 3)
         allowed = (~subsets[None] | changeable[:, None]).all(2)  # (N, 7)
         allowed |= ~allowed.any(1, keepdim=True)
-        chosen = subsets[torch.multinomial(allowed.float(), 1, generator=generator).squeeze(1)]
+        eyes_alone = (subsets == (torch.arange(known.shape[1]) == EYES)).all(1)  # (7,)
+        share = self.eyes * changeable[:, EYES, None]  # (N, 1)
+        weights = (1 - share) * allowed + share * allowed.sum(1, keepdim=True) * eyes_alone
+        chosen = subsets[torch.multinomial(weights, 1, generator=generator).squeeze(1)]
         chosen &= changeable
-        if self.eyes:
-            alone = changeable[:, EYES] & (torch.rand(len(known), generator=generator) < self.eyes)
-            chosen[alone] = torch.arange(len(SHAPE)) == EYES
         wrong = stated.clone()
         for slot, values in enumerate(self.present):
             if len(values) < 2:

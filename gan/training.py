@@ -358,8 +358,9 @@ class Trainer:
 
     def start_from(self, release: Path) -> None:
         """Take the weights of a released folder; ``InputError`` where one of them is missing or does not fit."""
-        for network, file in ((self.G, WEIGHTS_FILE), (self.G_ema, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
-            load_weights(network, release / file)
+        load_weights(self.G, release / WEIGHTS_FILE)
+        load_weights(self.D, release / DISCRIMINATOR_FILE)
+        self.G_ema.load_state_dict(self.G.state_dict())
 
     def resume(self) -> None:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""

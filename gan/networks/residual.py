@@ -160,6 +160,7 @@ class Generator(StyledGenerator):
         self.to_detail = conv(widths[-1], detail_width, 3)
         self.detail = conv(detail_width, detail_width // 2, 3)
         self.shortcut = conv(widths[-1], detail_width // 2, 1, gain=0, bias=False)
+        self.subpixel = conv(widths[-1], 4 * (detail_width // 2), 1, gain=0, bias=False)
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
@@ -168,8 +169,9 @@ class Generator(StyledGenerator):
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.modulate(x, w))
-        detail = self.detail(upsample(activate(self.to_detail(x))))
-        return torch.tanh(self.to_rgb(activate(detail + upsample(self.shortcut(x)))))
+        detail = self.detail(upsample(activate(self.to_detail(x)))) + upsample(self.shortcut(x))
+        detail = detail + F.pixel_shuffle(self.subpixel(x), 2)
+        return torch.tanh(self.to_rgb(activate(detail)))
 
 
 class DiscriminatorBlock(nn.Module):
@@ -220,16 +222,29 @@ class ProjectionDiscriminator(ImageTextDiscriminator):
 class Discriminator(ProjectionDiscriminator):
     """A stem at 32x32, residual blocks down to 4x4, and the projection.
 
+    The stem sees the image linearly and, by few channels at 64x64, its fine lines: without these it lets a generator's
+    checkerboard of single pixels pass.
+
     Args:
         c_dim: size of the condition ``c``.
         widths: channels of the 32x32 stem and of the four residual blocks (which end at 4x4).
         feature_dim: size of the image features ``f``.
+        fine_width: channels at 64x64.
     """
 
-    def __init__(self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256) -> None:
+    def __init__(
+        self,
+        c_dim: int,
+        widths: Sequence[int] = (32, 48, 96, 192, 256),
+        feature_dim: int = 256,
+        fine_width: int = 16,
+    ) -> None:
         super().__init__(c_dim, widths[-1], feature_dim)
         self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
         initialise(self.stem)
+        down = nn.Conv2d(fine_width, widths[0], 4, stride=2, padding=1, bias=False)
+        nn.init.zeros_(down.weight)
+        self.fine = nn.Sequential(conv(3, fine_width, 3), nn.LeakyReLU(LEAK), down)
         last = len(widths) - 2
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(itertools.pairwise(widths))
@@ -237,7 +252,7 @@ class Discriminator(ProjectionDiscriminator):
 
     def features(self, img: Tensor) -> Tensor:
         """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, feature_dim)``."""
-        x = self.stem(img)
+        x = self.stem(img) + self.fine(img)
         for block in self.blocks:
             x = block(x)
         return self.flat_features(x)

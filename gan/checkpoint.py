@@ -55,7 +55,7 @@ def save_release(
     config: TrainingConfig,
     encoder: TextEncoder,
     sources: tuple[str, ...],
-    cur_nimg: int,
+    images_seen: int,
 ) -> None:
     """Write a generator in the form that ``TextToFace.from_pretrained`` reads: weights first, then ``config.json``.
 
@@ -69,7 +69,7 @@ def save_release(
         "sources": list(sources),
         "network": G.arguments,
         "discriminator": D.arguments,
-        "images_seen": cur_nimg,
+        "images_seen": images_seen,
         "training": json.loads(config.to_json()),
     }
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.

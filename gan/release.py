@@ -33,7 +33,7 @@ class Conditioning:
 
 @dataclass(frozen=True)
 class ReleaseConfig:
-    """The part of ``config.json`` that drawing needs; other keys there are notes for people.
+    """The part of ``config.json`` that drawing and ``--init`` need; other keys there are notes for people.
 
     Attributes:
         architecture: A file of ``gan.networks``.
@@ -43,6 +43,7 @@ class ReleaseConfig:
         sources: The data sets that the generator was trained on; with several, ``style`` chooses among them.
         network: Arguments of the architecture's generator.
         discriminator: Arguments of the architecture's discriminator.
+        images_seen: Real images that training has shown, with those of the release that it started from.
     """
 
     architecture: str
@@ -52,6 +53,7 @@ class ReleaseConfig:
     sources: tuple[str, ...]
     network: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
+    images_seen: int = 0
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:
@@ -77,6 +79,7 @@ class ReleaseConfig:
                 sources=tuple(raw["sources"]),
                 network=dict(raw.get("network", {})),
                 discriminator=dict(raw.get("discriminator", {})),
+                images_seen=int(raw.get("images_seen", 0)),
             )
         except KeyError as error:
             raise InputError(f"{path}: the key {error} is missing; restore the file") from error

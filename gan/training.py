@@ -33,7 +33,7 @@ from gan.grid import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
-from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import condition_dim, join_source
 from gan.stages import insert_first_stage
 
@@ -123,6 +123,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(len(faces), config.batch_size, self.generator)
         self.cur_nimg = 0
+        self.images_before = 0  # of the release that the run starts from
         self.d_step = 0
         self.minutes = 0.0
 
@@ -324,8 +325,8 @@ class Trainer:
 
     def save_generator(self, folder: str) -> None:
         """Save the averaged generator, and the discriminator beside it, in the form of a release."""
-        names = self.faces.source_names
-        save_release(self.run_dir / folder, self.G_ema, self.D, self.config, self.encoder, names, self.cur_nimg)
+        names, images_seen = self.faces.source_names, self.images_before + self.cur_nimg
+        save_release(self.run_dir / folder, self.G_ema, self.D, self.config, self.encoder, names, images_seen)
 
     def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noise and conditions ``(z, c)`` of random training faces."""
@@ -344,6 +345,7 @@ class Trainer:
             "faces": len(self.faces),
             "space": self.encoder.space,
             "cur_nimg": self.cur_nimg,
+            "images_before": self.images_before,
             "d_step": self.d_step,
             "minutes": self.minutes,
             "G": self.G.state_dict(),
@@ -357,10 +359,11 @@ class Trainer:
         }
 
     def start_from(self, release: Path) -> None:
-        """Take the weights of a released folder; ``InputError`` where one of them is missing or does not fit."""
+        """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
         load_weights(self.G, release / WEIGHTS_FILE)
         load_weights(self.D, release / DISCRIMINATOR_FILE)
         self.G_ema.load_state_dict(self.G.state_dict())
+        self.images_before = ReleaseConfig.read(release).images_seen
 
     def resume(self) -> None:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
@@ -377,7 +380,7 @@ class Trainer:
         self.generator.set_state(state["generator"])
         self.batches.order = state["order"]
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
-        self.best_score = state["best_score"]
+        self.best_score, self.images_before = state["best_score"], state["images_before"]
 
 
 @contextmanager

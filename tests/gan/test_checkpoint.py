@@ -14,7 +14,7 @@ from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
 
 SMALL = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
-SMALL_D = {"widths": [8, 8, 8, 8, 8], "feature_dim": 8}
+SMALL_D = {"widths": [8, 8, 8, 8, 8], "feature_dim": 8, "fine_width": 4}
 STATE = {"cur_nimg": 64, "config": "{}", "minutes": 1.5, "G": {"weight": torch.arange(6.0).reshape(2, 3)}}
 
 
@@ -76,7 +76,7 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
         generator=SMALL,
         discriminator=SMALL_D,
     )
-    save_release(tmp_path / "model", G, D, config, encoder, ("a", "b"), cur_nimg=1234)
+    save_release(tmp_path / "model", G, D, config, encoder, ("a", "b"), images_seen=1234)
 
     release = ReleaseConfig.read(tmp_path / "model")
     assert (release.architecture, release.z_dim, release.c_dim) == ("residual", 4, 134)
@@ -104,5 +104,5 @@ def test_a_release_of_one_source_has_no_place_for_it(tmp_path) -> None:
     G = build_generator("residual", z_dim=4, c_dim=132, **SMALL)
     config = TrainingConfig(data=("a.zip",), z_dim=4, generator=SMALL)
     D = build_discriminator("residual", c_dim=132, **SMALL_D)
-    save_release(tmp_path, G, D, config, OneHotEncoder(), ("a",), cur_nimg=1)
+    save_release(tmp_path, G, D, config, OneHotEncoder(), ("a",), images_seen=1)
     assert ReleaseConfig.read(tmp_path).c_dim == 132

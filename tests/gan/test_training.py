@@ -628,6 +628,10 @@ def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(face
     (tmp_path / "first").rename(tmp_path / "elsewhere")
     train(dataclasses.replace(config, max_images=16), faces, tmp_path / "second", resume=True)
     assert load_state(tmp_path / "second")["cur_nimg"] == 16
+    seen = [
+        json.loads((tmp_path / name / "snapshot/config.json").read_text())["images_seen"] for name in ("second", "new")
+    ]
+    assert seen == [load_state(tmp_path / "elsewhere")["cur_nimg"] + 16, 8]
 
 
 @pytest.mark.parametrize("missing", ["generator.safetensors", "discriminator.safetensors"])

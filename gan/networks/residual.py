@@ -160,7 +160,6 @@ class Generator(StyledGenerator):
         self.to_detail = conv(widths[-1], detail_width, 3)
         self.detail = conv(detail_width, detail_width // 2, 3)
         self.shortcut = conv(widths[-1], detail_width // 2, 1, gain=0, bias=False)
-        self.subpixel = conv(widths[-1], 4 * (detail_width // 2), 1, gain=0, bias=False)
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
@@ -169,9 +168,8 @@ class Generator(StyledGenerator):
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.modulate(x, w))
-        detail = self.detail(upsample(activate(self.to_detail(x)))) + upsample(self.shortcut(x))
-        detail = detail + F.pixel_shuffle(self.subpixel(x), 2)
-        return torch.tanh(self.to_rgb(activate(detail)))
+        detail = self.detail(upsample(activate(self.to_detail(x))))
+        return torch.tanh(self.to_rgb(activate(detail + upsample(self.shortcut(x)))))
 
 
 class DiscriminatorBlock(nn.Module):
@@ -222,8 +220,7 @@ class ProjectionDiscriminator(ImageTextDiscriminator):
 class Discriminator(ProjectionDiscriminator):
     """A stem at 32x32, residual blocks down to 4x4, and the projection.
 
-    The stem sees the image linearly and, by few channels at 64x64, its fine lines: without these it lets a generator's
-    checkerboard of single pixels pass.
+    The stem sees the image linearly and, by few channels at 64x64, its fine lines.
 
     Args:
         c_dim: size of the condition ``c``.

@@ -240,7 +240,7 @@ class Discriminator(ProjectionDiscriminator):
         self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
         initialise(self.stem)
         down = nn.Conv2d(fine_width, widths[0], 4, stride=2, padding=1, bias=False)
-        nn.init.zeros_(down.weight)
+        initialise(down, gain=0.25)
         self.fine = nn.Sequential(conv(3, fine_width, 3), nn.LeakyReLU(LEAK), down)
         last = len(widths) - 2
         self.blocks = nn.ModuleList(

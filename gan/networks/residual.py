@@ -220,7 +220,7 @@ class ProjectionDiscriminator(ImageTextDiscriminator):
 class Discriminator(ProjectionDiscriminator):
     """A stem at 32x32, residual blocks down to 4x4, and the projection.
 
-    The stem sees the image linearly and, by few channels at 64x64, its fine lines.
+    Beside the stem, which takes the image in linearly, a few channels look at its fine lines at 64x64.
 
     Args:
         c_dim: size of the condition ``c``.
@@ -239,13 +239,13 @@ class Discriminator(ProjectionDiscriminator):
         super().__init__(c_dim, widths[-1], feature_dim)
         self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)
         initialise(self.stem)
-        down = nn.Conv2d(fine_width, widths[0], 4, stride=2, padding=1, bias=False)
-        initialise(down, gain=0.25)
-        self.fine = nn.Sequential(conv(3, fine_width, 3), nn.LeakyReLU(LEAK), down)
         last = len(widths) - 2
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(a, b, pool=i < last) for i, (a, b) in enumerate(itertools.pairwise(widths))
         )
+        down = nn.Conv2d(fine_width, widths[0], 4, stride=2, padding=1, bias=False)
+        initialise(down, gain=0.25)
+        self.fine = nn.Sequential(conv(3, fine_width, 3), nn.LeakyReLU(LEAK), down)
 
     def features(self, img: Tensor) -> Tensor:
         """Images ``(N, 3, 64, 64)`` in [-1, 1] -> ``(N, feature_dim)``."""

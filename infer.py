@@ -50,6 +50,7 @@ class Config:
     style: str | None
     device: str
     truncation: float
+    guidance: float | None
     best_of: int
     out: Path | None
     separate: Path | None
@@ -85,6 +86,12 @@ def parse(argv: Sequence[str] | None) -> Config:
     parser.add_argument(
         "--truncation", type=_positive, default=1.0, metavar="X", help="below 1: usual faces that vary less (default 1)"
     )
+    parser.add_argument(
+        "--guidance",
+        type=_positive,
+        metavar="X",
+        help="how strongly to ask for what the text states: above 1, purer colours (default: the one of its config)",
+    )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
     parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another sentence-transformer folder")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -107,7 +114,9 @@ def parse(argv: Sequence[str] | None) -> Config:
     if args.separate:
         check_folder(args.separate)
         _check_unique(name for name, _ in lines)
-    ReleaseConfig.read(args.model).style_index(args.style)
+    release = ReleaseConfig.read(args.model)
+    release.style_index(args.style)
+    release.check_guidance(release.guidance if args.guidance is None else args.guidance)
     if args.interpolate:
         faces = [Face(name, text, args.seed) for name, text in lines]
     else:
@@ -119,6 +128,7 @@ def parse(argv: Sequence[str] | None) -> Config:
         style=args.style,
         device=args.device,
         truncation=args.truncation,
+        guidance=args.guidance,
         best_of=args.best_of,
         out=out,
         separate=args.separate,
@@ -147,7 +157,11 @@ def draw(config: Config) -> str:
         raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
     started = time.perf_counter()
     pipeline = TextToFace.from_pretrained(
-        config.model, encoder_path=config.encoder_path, device=config.device, truncation=config.truncation
+        config.model,
+        encoder_path=config.encoder_path,
+        device=config.device,
+        truncation=config.truncation,
+        guidance=config.guidance,
     )
 
     texts, faces = [face.text for face in config.faces], config.faces
@@ -205,6 +219,8 @@ def metadata(pipeline: TextToFace, faces: Sequence[Face], style: str | None = No
         result["Style"] = style
     if pipeline.truncation != 1:
         result["Truncation"] = str(pipeline.truncation)
+    if pipeline.guidance != pipeline.config.guidance:
+        result["Guidance"] = str(pipeline.guidance)
     return result
 
 

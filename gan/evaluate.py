@@ -6,6 +6,7 @@ Every number stands beside what real faces get in the same run, and beside contr
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -96,7 +97,7 @@ def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
-    return TextToFace(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype)
+    return TextToFace(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype, guidance=pipeline.guidance)
 
 
 def judge_wordings(
@@ -280,7 +281,9 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     """Do what the command line asks for, and time it."""
     classifier = load_classifier(args.classifier)
     ceiling = {name: views["as they are"] for name, views in read_config(args.classifier)["accuracy"].items()}
-    pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32) if args.model else None
+    pipeline = (
+        TextToFace.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance) if args.model else None
+    )
     watch.lap("loading the models")
     training, heldout = load_real(args.data, args.seed) if args.data else (None, None)
     watch.lap("loading real faces")
@@ -288,7 +291,7 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
 
     if pipeline is not None:
         channels_last(pipeline.G)
-        name = pipeline.name
+        name = pipeline.name if args.guidance is None else f"{pipeline.name}, guidance {args.guidance:g}"
         attributes = heldout.attributes if heldout is not None else all_pairs()
         if heldout is not None and heldout.source_names[0] in pipeline.config.sources:
             style = heldout.source_names[0]  # else the model's default
@@ -353,6 +356,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--images", type=Path, metavar="DIR", help="a folder of faces: ID.png for every line of --captions"
     )
     what.add_argument("--grid", type=Path, metavar="PNG", help="a picture of 64x64 faces, row by row, as of --captions")
+    parser.add_argument(
+        "--guidance", type=float, metavar="X", help="of the model's faces (default: what its config says)"
+    )
     parser.add_argument("--captions", type=Path, metavar="FILE", help='the lines "id,text" of --images or --grid')
     parser.add_argument("--data", metavar="PATH", help="real faces of one source: without them, colours are all")
     parser.add_argument("--faces", type=int, default=10_000, metavar="N", help="faces to draw (default 10,000)")
@@ -369,6 +375,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         args.model = args.model or DEFAULT_MODEL
         if args.captions:
             parser.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
+    if args.guidance is not None and not (args.model and 0 < args.guidance < math.inf):
+        parser.error("--guidance is a number above 0, and goes with a model")
     if args.faces < 1:
         parser.error("--faces must be at least 1")
     if args.seed < 0:

@@ -11,12 +11,33 @@ from torch import nn
 
 from encoder import load_encoder
 from encoder.base import TextEncoder
+from encoder.captions import SLOTS
 from encoder.errors import InputError
 from gan.float64 import FastFloat64
 from gan.grid import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import WEIGHTS_FILE, ReleaseConfig
 from gan.sources import join_source
+
+
+def guide(c: torch.Tensor, scale: float) -> torch.Tensor:
+    """Ask more strongly for what a text states, the guidance of diffusion models taken to the condition.
+
+    As classifier-free guidance moves a prediction away from the one without a text (Ho & Salimans 2022, equation 6),
+    this moves each attribute away from "any of its values", the mean of its slot:
+    ``mean + scale * (c - mean)``. An unstated attribute, a slot of zeros, stays unstated.
+
+    Args:
+        c: Conditions whose first numbers are those of the conditioning head, (N, c_dim); what follows is kept.
+        scale: 1 changes nothing; above it, hair and eyes have the purer colour.
+
+    Returns:
+        (N, c_dim). A new tensor, with numbers outside [0, 1] where ``scale`` is above 1.
+    """
+    sizes = [len(values) for values in SLOTS.values()]
+    *slots, style = c.split([*sizes, c.shape[1] - sum(sizes)], dim=1)
+    means = [slot.mean(1, keepdim=True) for slot in slots]
+    return torch.cat([*(mean + scale * (slot - mean) for slot, mean in zip(slots, means, strict=True)), style], dim=1)
 
 
 class TextToFace:
@@ -42,9 +63,12 @@ class TextToFace:
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
         truncation: float = 1.0,
+        guidance: float | None = None,
     ) -> None:
         self.config = config
         self.truncation = truncation
+        self.guidance = config.guidance if guidance is None else guidance
+        config.check_guidance(self.guidance)
         self.encoder = encoder
         self.name = name
         self.dtype = dtype
@@ -61,6 +85,7 @@ class TextToFace:
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
         truncation: float = 1.0,
+        guidance: float | None = None,
     ) -> TextToFace:
         """Load a released folder.
 
@@ -71,9 +96,11 @@ class TextToFace:
             dtype: Any floating type. Pictures are the same everywhere in float64 only; float32 is faster.
             device: ``"cpu"`` or ``"cuda"``.
             truncation: Scale of the noise: below 1 faces vary less and are more like the usual one.
+            guidance: How strongly to ask for what a text states (``guide``); what the config says where it is ``None``.
 
         Raises:
-            InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
+            InputError: A missing, truncated or foreign file, an encoder other than the generator was trained with, or
+                a guidance other than 1 for a generator without the conditioning head.
         """
         model_dir = Path(model_dir)
         config = ReleaseConfig.read(model_dir)
@@ -87,7 +114,8 @@ class TextToFace:
                 f"(kind {encoder.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
             )
         G = _load_generator(model_dir, config)
-        return cls(G, config, encoder, name=model_dir.resolve().name, dtype=dtype, device=device, truncation=truncation)
+        name = model_dir.resolve().name
+        return cls(G, config, encoder, name=name, dtype=dtype, device=device, truncation=truncation, guidance=guidance)
 
     def noise(self, seeds: Sequence[int]) -> torch.Tensor:
         """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone.
@@ -119,8 +147,10 @@ class TextToFace:
 
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)`` and ``z (N, z_dim)``."""
+        """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
+        if self.guidance != 1:
+            c = guide(c, self.guidance)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             return to_uint8(self.G(z, c)).cpu()
 

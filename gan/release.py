@@ -8,6 +8,7 @@ Importing this module costs nothing, so that a command line can check a folder b
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ class ReleaseConfig:
         network: Arguments of the architecture's generator.
         discriminator: Arguments of the architecture's discriminator.
         images_seen: Real images that training has shown, with those of the release that it started from.
+        guidance: How strongly to ask for what a text states, as in ``gan.pipeline.guide``; training writes none, 1.
     """
 
     architecture: str
@@ -54,6 +56,7 @@ class ReleaseConfig:
     network: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
     images_seen: int = 0
+    guidance: float = 1.0
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:
@@ -80,6 +83,7 @@ class ReleaseConfig:
                 network=dict(raw.get("network", {})),
                 discriminator=dict(raw.get("discriminator", {})),
                 images_seen=int(raw.get("images_seen", 0)),
+                guidance=float(raw.get("guidance", 1)),
             )
         except KeyError as error:
             raise InputError(f"{path}: the key {error} is missing; restore the file") from error
@@ -90,7 +94,18 @@ class ReleaseConfig:
                 f"{path}: c_dim is {config.c_dim}, but the text condition has {config.conditioning.dim} numbers and "
                 f"there are {len(config.sources)} styles; restore the file"
             )
+        if not 0 < config.guidance < math.inf:
+            raise InputError(f"{path}: guidance is {config.guidance}, which is not a number above 0; mend it")
+        config.check_guidance(config.guidance)
         return config
+
+    def check_guidance(self, guidance: float) -> None:
+        """``InputError`` for a guidance other than 1 where the text's condition does not consist of attributes."""
+        if guidance != 1 and self.conditioning.kind != "head":
+            raise InputError(
+                f"guidance {guidance:g}: only a generator with the conditioning head can be guided, and this one has "
+                f"the text encoder {self.conditioning.kind!r}; leave it at 1"
+            )
 
     def style_index(self, style: str | None) -> int:
         """The place of ``style`` among the sources, 0 where it is ``None``; an unknown one is an ``InputError``."""

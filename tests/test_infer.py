@@ -303,6 +303,21 @@ def test_truncated_faces_vary_less_and_say_so(model) -> None:
     assert variation["0.3"] < 0.6 * variation["1"]
 
 
+def test_guided_faces_are_others_and_say_so(model) -> None:
+    for guidance in ("1", "2"):
+        assert infer.main(["--text", "pink hair", "--guidance", guidance, "--out", f"{guidance}.png"]) == 0
+        with Image.open(f"{guidance}.png") as picture:
+            assert picture.info.get("Guidance") == (None if guidance == "1" else "2.0")
+    assert not np.array_equal(pixels("1.png"), pixels("2.png"))
+
+
+def test_a_model_that_cannot_be_guided_is_refused_before_anything_is_written(model, make_release, capsys) -> None:
+    pooled = make_release(name="pooled", conditioning={"kind": "pooled", "dim": 25, "space": "attributes-tiny"})
+    assert infer.main(["--text", "pink hair", "--model", str(pooled), "--guidance", "2", "--out", "a.png"]) == 2
+    assert "leave it at 1" in capsys.readouterr().err
+    assert not Path("a.png").exists()
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
 def test_a_truncation_that_is_no_scale_is_refused(model, value, capsys) -> None:
     with pytest.raises(SystemExit) as stop:

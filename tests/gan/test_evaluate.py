@@ -281,7 +281,16 @@ def test_a_missing_face_is_told_in_one_line_and_nothing_is_written(all_drawn_fac
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("arguments", [["--images", "x"], ["--model", "x", "--captions", "y"], ["--faces", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--images", "x"],
+        ["--model", "x", "--captions", "y"],
+        ["--faces", "0"],
+        ["--guidance", "0"],
+        ["--guidance", "nan"],
+    ],
+)
 def test_contradictions_are_refused(arguments, capsys) -> None:
     with pytest.raises(SystemExit) as caught:
         parse(arguments)

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from encoder.errors import InputError
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToFace, guide
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
@@ -190,3 +190,42 @@ def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
     (folder / "config.json").write_text(json.dumps({**config, "sources": ["extra", "anime"]}))
     with pytest.raises(InputError, match="c_dim is 25, but the text condition has 25 numbers and there are 2 styles"):
         TextToFace.from_pretrained(folder)
+
+
+def test_guidance_moves_a_stated_slot_away_from_its_mean_and_keeps_the_rest() -> None:
+    c = torch.zeros(1, 27)
+    c[0, 4] = 1  # hair
+    c[0, 12:14] = 0.5  # eyes between two colours
+    c[0, 26] = 1  # style
+    guided = guide(c, 1.5)
+    assert guided[0, 4].item() == pytest.approx(1 / 12 + 1.5 * 11 / 12)
+    assert guided[0, 0].item() == pytest.approx(1 / 12 - 1.5 / 12)
+    assert guided[0, 12].item() == guided[0, 13].item() == pytest.approx(1 / 11 + 1.5 * (0.5 - 1 / 11))
+    assert guided[0, :12].sum().item() == pytest.approx(1)
+    assert guided[0, 23:].tolist() == [0, 0, 0, 1]
+    assert torch.equal(guide(c, 1), c)
+
+
+def test_the_config_says_how_strongly_to_guide(make_release, tiny_encoder, pipeline) -> None:
+    release = make_release("guided", guidance=1.5)
+    plain = pipeline.draw(TEXTS, SEEDS)
+    guided = TextToFace.from_pretrained(release).draw(TEXTS, SEEDS)
+    assert not torch.equal(guided, plain)
+    assert torch.equal(TextToFace.from_pretrained(release, guidance=1).draw(TEXTS, SEEDS), plain)
+    by_hand = TextToFace.from_pretrained(make_release("by hand"), guidance=1.5).draw(TEXTS, SEEDS)
+    assert torch.equal(by_hand, guided)
+
+
+@pytest.mark.parametrize("guidance", [0, -1, float("nan"), float("inf")])
+def test_a_config_with_a_guidance_that_is_no_scale_is_refused(make_release, tiny_encoder, guidance) -> None:
+    with pytest.raises(InputError, match=r"config\.json: guidance is .* not a number above 0"):
+        TextToFace.from_pretrained(make_release("guided", guidance=guidance))
+
+
+def test_only_attributes_can_be_guided(make_release, tiny_encoder) -> None:
+    release = make_release(
+        "pooled", conditioning={"kind": "pooled", "dim": tiny_encoder.dim, "space": tiny_encoder.space}
+    )
+    assert TextToFace.from_pretrained(release).guidance == 1
+    with pytest.raises(InputError, match="only a generator with the conditioning head can be guided"):
+        TextToFace.from_pretrained(release, guidance=1.5)

@@ -90,7 +90,7 @@ def parse(argv: Sequence[str] | None) -> Config:
         "--guidance",
         type=_positive,
         metavar="X",
-        help="how strongly to ask for what the text states: above 1, purer colours (default: the one of its config)",
+        help="how strongly to ask for what the text states: above 1, purer colours (default: the model's own)",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
     parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another sentence-transformer folder")
@@ -116,7 +116,7 @@ def parse(argv: Sequence[str] | None) -> Config:
         _check_unique(name for name, _ in lines)
     release = ReleaseConfig.read(args.model)
     release.style_index(args.style)
-    release.check_guidance(release.guidance if args.guidance is None else args.guidance)
+    release.guidance_scale(args.guidance)
     if args.interpolate:
         faces = [Face(name, text, args.seed) for name, text in lines]
     else:

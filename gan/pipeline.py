@@ -67,8 +67,7 @@ class TextToFace:
     ) -> None:
         self.config = config
         self.truncation = truncation
-        self.guidance = config.guidance if guidance is None else guidance
-        config.check_guidance(self.guidance)
+        self.guidance = config.guidance_scale(guidance)
         self.encoder = encoder
         self.name = name
         self.dtype = dtype

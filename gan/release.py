@@ -96,16 +96,18 @@ class ReleaseConfig:
             )
         if not 0 < config.guidance < math.inf:
             raise InputError(f"{path}: guidance is {config.guidance}, which is not a number above 0; mend it")
-        config.check_guidance(config.guidance)
+        config.guidance_scale(None)
         return config
 
-    def check_guidance(self, guidance: float) -> None:
-        """``InputError`` for a guidance other than 1 where the text's condition does not consist of attributes."""
+    def guidance_scale(self, guidance: float | None) -> float:
+        """``guidance``, the config's where it is ``None``; ``InputError`` for one that this generator cannot take."""
+        guidance = self.guidance if guidance is None else guidance
         if guidance != 1 and self.conditioning.kind != "head":
             raise InputError(
                 f"guidance {guidance:g}: only a generator with the conditioning head can be guided, and this one has "
                 f"the text encoder {self.conditioning.kind!r}; leave it at 1"
             )
+        return guidance
 
     def style_index(self, style: str | None) -> int:
         """The place of ``style`` among the sources, 0 where it is ``None``; an unknown one is an ``InputError``."""

@@ -39,7 +39,7 @@ def translate(img: Tensor, by: Tensor) -> Tensor:
     What comes in from outside repeats the image's edge.
     """
     n, channels, height, width = img.shape
-    far = (by * TRANSLATE * torch.tensor([height, width], device=img.device)).round().long()  # (N, 2) pixels
+    far = torch.stack([by[:, 0] * height, by[:, 1] * width], dim=1).mul(TRANSLATE).round().long()  # (N, 2) pixels
     rows = (torch.arange(height, device=img.device) - far[:, :1]).clamp(0, height - 1)  # (N, H), where each comes from
     columns = (torch.arange(width, device=img.device) - far[:, 1:]).clamp(0, width - 1)  # (N, W)
     img = img.gather(2, rows[:, None, :, None].expand(n, channels, height, width))

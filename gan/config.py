@@ -71,6 +71,7 @@ class TrainingConfig:
         beta2_end: Adam's second decay after ``schedule_images``, on a cosine.
         gamma: Weight of the objective's penalty at the start.
         gamma_end: Weight after ``schedule_images``, on a cosine.
+        mirror: The chance that a real face is shown mirrored; 0.5 doubles the faces, 0 leaves them as they are.
         augment: The chance at the start that an image is moved before the discriminator sees it, and that it is cut.
         augment_end: The chance after ``schedule_images``, on a cosine.
         schedule_images: Length of the schedules.
@@ -113,6 +114,7 @@ class TrainingConfig:
     beta2_end: float = 0.99
     gamma: float = 2.0
     gamma_end: float = 0.5
+    mirror: float = 0.0
     augment: float = 0.0
     augment_end: float = 0.0
     schedule_images: int = 200_000
@@ -135,9 +137,18 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "ema_images", "ema_images_end"):
             self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
-        for name in ("lr_end", "gamma", "gamma_end", "max_minutes", "ema_rampup", "threads", "evaluate_images"):
+        for name in (
+            "lr_end",
+            "gamma",
+            "gamma_end",
+            "hair_chroma",
+            "max_minutes",
+            "ema_rampup",
+            "threads",
+            "evaluate_images",
+        ):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
-        chances = ("drop_attributes", "wrong_eyes", "interpolate", "augment", "augment_end")
+        chances = ("drop_attributes", "wrong_eyes", "interpolate", "mirror", "augment", "augment_end")
         for name in (*chances, "beta1", "beta2", "beta2_end"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")

@@ -94,6 +94,8 @@ class Trainer:
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every batch has the same shapes
+        self.images = faces.images.to(self.device)
 
         kind = "onehot" if config.encoder == "onehot" else config.conditioning
         self.encoder = load_encoder(kind, config.encoder_path or None, cached=config.encoder == "cached")
@@ -109,8 +111,9 @@ class Trainer:
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
         adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
-        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam, foreach=True)
-        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam, foreach=True)
+        adam["fused" if self.device.type == "cuda" else "foreach"] = True
+        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
+        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
 
         self.wrong = WrongAttributes(faces.attributes, eyes=config.wrong_eyes)
         self.conditions = Conditions(
@@ -142,12 +145,18 @@ class Trainer:
         c = join_source(self.conditions.draw(stated, self.generator), sources, names)
         c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
-        rows, z, *texts = (self.world.rows(value) for value in (rows, z, c, c_wrong, stated))
-        real_images = self.faces.images[rows].to(self.device).float().div_(127.5).sub_(1)
+        mirrored = torch.rand(len(rows), 1, 1, 1, generator=self.generator) < config.mirror
+        values = (rows, mirrored, z, c, c_wrong, stated)
+        rows, mirrored, z, *texts = (self.to_device(self.world.rows(value)) for value in values)
+        real_images = self.images[rows].float().div_(127.5).sub_(1)
+        real_images = torch.where(mirrored, real_images.flip(3), real_images)
         real_images = F.adaptive_avg_pool2d(real_images, self.G.resolution)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
-        texts = [text.to(self.device) for text in texts]
-        return Batch(self.augment(real_images), *texts), z.to(self.device)
+        return Batch(self.augment(real_images), *texts), z
+
+    def to_device(self, value: Tensor) -> Tensor:
+        """A small tensor on the device, without waiting for what the device is still busy with."""
+        return value.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else value
 
     def augment(self, img: Tensor) -> Tensor:
         """Images (N, 3, H, W) as the discriminator sees them."""

@@ -169,6 +169,15 @@ def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
     torch.testing.assert_close(real, images)
 
 
+def test_the_chance_of_a_mirrored_face(faces, tmp_path) -> None:
+    trainer = Trainer(small(batch_size=132, drop_attributes=0.0, mirror=0.25), faces, tmp_path, quiet=True)
+    (real, c, _, _), _ = trainer.next_batch()
+    images = faces.images[c.argmax(1)].float() / 127.5 - 1
+    as_it_was, mirrored = ((real == each).flatten(1).all(1) for each in (images, images.flip(3)))
+    assert (as_it_was ^ mirrored).all()
+    assert 0.1 < mirrored.float().mean() < 0.4
+
+
 def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:
     a, b, other = (Trainer(small(seed=seed), faces, tmp_path, quiet=True) for seed in (5, 5, 6))
     assert_same(without_time(a.state()), without_time(b.state()))

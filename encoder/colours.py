@@ -41,14 +41,15 @@ _PROTOTYPES = {
 _NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "yellow"}}
 """For the colours that a slot lacks, the one that is drawn."""
 
+_COLOURLESS = {"white", "gray", "black"}
+_WEIGHTS = (0.6, 1, 1)  # of the lightness and the chroma in a distance
 _PLAIN = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
 _PURE = 0.8  # a share that is taken for the whole
 _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
 
 
-def _oklab(colours: list[str]) -> np.ndarray:
-    """The OKLab coordinates of N colours, "#rrggbb": (N, 3), the lightness at 0.6 of its weight."""
-    rgb = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255
+def oklab(rgb: np.ndarray) -> np.ndarray:
+    """The OKLab coordinates ``(..., 3)`` of sRGB colours ``(..., 3)`` in [0, 1]: lightness, and the chroma's two."""
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     to_lms = [
         [0.4122214708, 0.5363325363, 0.0514459929],
@@ -60,7 +61,23 @@ def _oklab(colours: list[str]) -> np.ndarray:
         [1.9779984951, -2.4285922050, 0.4505937099],
         [0.0259040371, 0.7827717662, -0.8086757660],
     ]
-    return np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab) * (0.6, 1, 1)
+    return np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab)
+
+
+def _oklab(colours: list[str]) -> np.ndarray:
+    """The OKLab coordinates of N colours, "#rrggbb": (N, 3)."""
+    return oklab(np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255)
+
+
+def hues(slot: str) -> np.ndarray:
+    """The direction of each value of a slot in OKLab's plane of chroma: unit vectors (V, 2); 0 for white to black."""
+    directions = np.zeros((len(SLOTS[slot]), 2))
+    for hue, tones in _PROTOTYPES.items():
+        if hue not in _COLOURLESS and _value(slot, hue) == hue:
+            chroma = _oklab(tones.split())[:, 1:]
+            mean = (chroma / np.linalg.norm(chroma, axis=1, keepdims=True)).mean(0)
+            directions[SLOTS[slot].index(hue)] = mean / np.linalg.norm(mean)
+    return directions
 
 
 def _value(slot: str, hue: str) -> str:
@@ -74,7 +91,7 @@ def mixtures(slot: str, colours: list[str]) -> list[dict[str, float]]:
     """
     tones = [(_value(slot, hue), tone) for hue, tones in _PROTOTYPES.items() for tone in tones.split()]
     values = SLOTS[slot]
-    lab, tone_lab = _oklab(colours), _oklab([tone for _, tone in tones])
+    lab, tone_lab = (_oklab(each) * _WEIGHTS for each in (colours, [tone for _, tone in tones]))
     distances = np.linalg.norm(lab[:, None] - tone_lab, axis=2)  # (N, tones)
     owner = np.array([values.index(value) for value, _ in tones])
     by_value = np.stack([distances[:, owner == i].min(1) for i in range(len(values))], 1) + 1e-3  # (N, values)

@@ -55,6 +55,8 @@ class TrainingConfig:
         wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
         drop_attributes: The chance that a known colour is left out of the caption.
         wrong_eyes: The chance that a wrong text errs in the eyes alone; the others err in hair, eyes or both alike.
+        hair_chroma: Leave a hair colour out of a face's caption where the hair, measured, has less chroma of that hue
+            (see ``gan.hair``); 0 believes every caption.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
@@ -98,6 +100,7 @@ class TrainingConfig:
     wordings: int = 8
     drop_attributes: float = 0.1
     wrong_eyes: float = 0.0
+    hair_chroma: float = 0.0
     interpolate: float = 0.0
     architecture: str = "residual"
     stage1: str = ""

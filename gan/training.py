@@ -30,6 +30,7 @@ from gan.distributed import ALONE, World
 from gan.ema import ema_decay, refresh_statistics, update_ema
 from gan.evaluation import Monitor, captions_of
 from gan.grid import check_folder, save_png, tile, to_uint8
+from gan.hair import without_loose_captions
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.objectives import OBJECTIVES, Batch
 from gan.progress import Board, Progress
@@ -86,6 +87,7 @@ class Trainer:
         quiet: bool = False,
         world: World = ALONE,
     ) -> None:
+        faces = without_loose_captions(faces, config.hair_chroma)
         self.config, self.faces, self.run_dir, self.world = config, faces, run_dir, world
         self.quiet = quiet or not world.leads
         self.monitor, self.best_score = monitor if world.leads else None, math.inf

@@ -9,8 +9,20 @@ from encoder.captions import COLOUR_SLOTS, SLOTS
 
 def test_oklab_of_known_colours():
     # https://bottosson.github.io/posts/oklab: white is (1, 0, 0); red's coordinates are those of CSS Color 4.
-    lab = colours._oklab(["#ffffff", "#000000", "#ff0000"]) / (0.6, 1, 1)
+    lab = colours.oklab(np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0]]))
     np.testing.assert_allclose(lab, [[1, 0, 0], [0, 0, 0], [0.62796, 0.22486, 0.12585]], atol=1e-4)
+
+
+@pytest.mark.parametrize("slot", COLOUR_SLOTS)
+def test_hues_of_a_slot(slot: str):
+    hues = dict(zip(SLOTS[slot], colours.hues(slot), strict=True))
+    for value, pure in (("red", (1, 0, 0)), ("green", (0, 0.7, 0)), ("blue", (0, 0, 1)), ("aqua", (0, 0.8, 0.8))):
+        chroma = colours.oklab(np.array(pure))[1:]
+        nearest = max(hues, key=lambda other: hues[other] @ chroma)
+        assert nearest == value
+        assert np.linalg.norm(hues[value]) == pytest.approx(1)
+    for value in {"white", "gray", "black"} & hues.keys():
+        assert not hues[value].any()
 
 
 @pytest.mark.parametrize(

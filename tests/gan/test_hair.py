@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import math
+
+import torch
+
+from encoder.captions import HAIR_COLOURS
+from gan.dataset import FaceDataset
+from gan.hair import chroma_as_stated, without_loose_captions
+
+LEAST = 0.025
+
+
+def test_drawn_hair_has_the_colour_that_is_stated(drawn_faces: FaceDataset):
+    chroma = chroma_as_stated(drawn_faces.images, drawn_faces.attributes[:, 0])
+    assert chroma.dtype == torch.float32
+    for value, colour in enumerate(HAIR_COLOURS, 1):
+        own = chroma[drawn_faces.attributes[:, 0] == value]
+        assert (own == math.inf).all() if colour in ("white", "gray", "black") else (own > LEAST).all(), colour
+
+
+def test_gray_hair_has_little_chroma_of_any_hue(drawn_faces: FaceDataset):
+    gray = drawn_faces[drawn_faces.attributes[:, 0] == 1 + HAIR_COLOURS.index("gray")]
+    for value, colour in enumerate(HAIR_COLOURS, 1):
+        chroma = chroma_as_stated(gray.images, torch.full((len(gray),), value))
+        assert colour in ("white", "gray", "black") or (chroma.abs() < 1e-4).all(), colour
+    assert (chroma_as_stated(gray.images, torch.zeros(len(gray), dtype=torch.int64)) == math.inf).all()
+
+
+def test_a_loose_caption_loses_its_hair_colour_alone(drawn_faces: FaceDataset):
+    attributes = drawn_faces.attributes
+    truth = attributes.clone()
+    gray, green = (1 + HAIR_COLOURS.index(colour) for colour in ("gray", "green"))
+    attributes[truth[:, 0] == gray, 0] = green  # as the data call olive hair
+    attributes[0, 1] = 0
+    attributes[0, 0] = 1 + HAIR_COLOURS.index("blue")  # an orange head of which nothing else is known
+    kept = without_loose_captions(drawn_faces, LEAST)
+    assert kept.ids == drawn_faces.ids[1:]
+    expected = truth[1:].clone()
+    expected[truth[1:, 0] == gray, 0] = 0
+    assert torch.equal(kept.attributes, expected)
+    assert attributes[0, 0] == 1 + HAIR_COLOURS.index("blue")  # what was given is as it was
+    assert without_loose_captions(drawn_faces, 0) is drawn_faces

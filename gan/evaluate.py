@@ -43,6 +43,7 @@ from gan.evaluation import (
     enlarged,
     judge_colours,
     judge_each_colour,
+    judge_hue,
     judge_wording,
 )
 from gan.features import EfficientNetLite, FeatureSpace
@@ -196,10 +197,14 @@ def judge_sets(
     heldout, twins = evaluator.heldout, evaluator.twins
     known = heldout.attributes[:, :2]
 
+    def colours(faces: Tensor, reading: Reading, wanted: Tensor) -> dict[str, Estimate]:
+        """As they are read and measured in faces that were to have those wanted."""
+        return judge_colours(reading, wanted, seed) | judge_hue(faces, wanted, seed)
+
     def drawn(view: View, faces: Tensor) -> Scores:
-        """Of N faces drawn for the colours asked for, and of these faces' closeness to the training set."""
+        """Of N faces drawn for the colours asked for, all of them as given or all like the first."""
         return {
-            "colours": judge_colours(view.reading, asked[:n], seed),
+            "colours": colours(faces.expand(n, -1, -1, -1), view.reading, asked[:n]),
             **evaluator.compare(view).scores,
             "training set": evaluator.memorisation(evaluator.closeness(faces)[0]),
         }
@@ -208,13 +213,13 @@ def judge_sets(
     closeness, nearest = evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {
-            "colours": judge_colours(reading, asked, seed),
+            "colours": colours(images, reading, asked),
             **comparison.scores,
             "training set": evaluator.memorisation(closeness),
         },
         # Colours and closeness of held-out faces; distances of as many training faces from them.
         "real faces": {
-            "colours": judge_colours(evaluator.real.reading, known, seed),
+            "colours": colours(heldout.images, evaluator.real.reading, known),
             **evaluator.compare(evaluator.view(twins.images)).scores,
             "training set": evaluator.memorisation(evaluator.heldout_closeness),
         },
@@ -224,10 +229,10 @@ def judge_sets(
     permuted = asked[torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))]
     blurred_heldout = blurred(heldout.images)
     sets |= {
-        "captions permuted": {"colours": judge_colours(reading, permuted, seed)},
+        "captions permuted": {"colours": colours(images, reading, permuted)},
         "one face repeated": drawn(evaluator.view(images[:1]).repeated(n), images[:1]),
         f"real faces, blurred by {BLUR} px": {
-            "colours": judge_colours(evaluator.classifier.read(blurred_heldout), known, seed),
+            "colours": colours(blurred_heldout, evaluator.classifier.read(blurred_heldout), known),
             **evaluator.compare(evaluator.view(blurred(twins.images))).scores,
             "training set": evaluator.memorisation(evaluator.closeness(blurred_heldout)[0]),
         },
@@ -316,7 +321,8 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
         watch.lap("comparing sets")
     else:
         n = 0
-        sets, sheets = {SUBJECT: {"colours": judge_colours(reading, asked, args.seed)}}, []
+        colours = judge_colours(reading, asked, args.seed) | judge_hue(images, asked, args.seed)
+        sets, sheets = {SUBJECT: {"colours": colours}}, []
 
     wordings = {}
     if pipeline is not None and pipeline.encoder.kind == "head":

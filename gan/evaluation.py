@@ -15,6 +15,7 @@ from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
 from gan.copies import mirrored, thumbnails
 from gan.dataset import IMAGE_SIZE, FaceDataset
 from gan.features import FeatureSpace
+from gan.hair import LEAST_CHROMA, chroma_as_stated
 from gan.metrics import (
     Estimate,
     bootstrap_mean,
@@ -60,6 +61,24 @@ def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, E
         "both": right.all(1)[known.all(1)],
     }
     return {name: bootstrap_mean(values, generator) for name, values in cases.items() if len(values)}
+
+
+def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+    """The share of N faces whose hair, measured, has the hue that was asked for (``gan.hair``), as ``hue``.
+
+    No classifier is asked, which would have learnt from the data to call olive hair green. White, gray and black have
+    no hue and do not count.
+
+    Args:
+        images: uint8 (N, 3, 64, 64).
+        asked: int64 (N, 2), as in ``judge_colours``.
+        seed: Of the bootstrap.
+    """
+    chroma = chroma_as_stated(images, asked[:, 0])
+    coloured = chroma[chroma.isfinite()]
+    if not len(coloured):
+        return {}
+    return {"hue": bootstrap_mean(coloured >= LEAST_CHROMA, torch.Generator().manual_seed(seed))}
 
 
 def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:

@@ -17,6 +17,8 @@ from gan.dataset import FaceDataset
 
 ROWS, COLUMNS = slice(3, 14), slice(18, 46)
 """Where hair is, above the forehead, in 64x64 faces that are cropped as those of the assignment are."""
+LEAST_CHROMA = 0.03
+"""Where ``chroma_as_stated`` is less, a person would rather call the hair gray, olive or black."""
 CHUNK = 4096  # faces measured at a time
 
 

@@ -27,6 +27,7 @@ METRICS = {
     "hair": ("hair colour as asked", "more is better"),
     "eyes": ("eye colour as asked", "more is better"),
     "both": ("both as asked", "more is better"),
+    "hue": ("hair of the hue asked for, measured", "more is better"),
     "frechet": ("Fréchet distance", "less is better"),
     "kernel": ("kernel distance × 1000", "less is better"),
     "density": ("density", "more is better"),
@@ -37,7 +38,7 @@ METRICS = {
 }
 """Metric -> its name, and which way is good."""
 
-PERCENT = {"hair", "eyes", "both", "canonical", "coverage", "copies"}
+PERCENT = {"hair", "eyes", "both", "hue", "canonical", "coverage", "copies"}
 LEFT_OUT = {"copies"}
 """Metrics that the short table does without."""
 

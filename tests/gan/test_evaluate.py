@@ -10,13 +10,13 @@ import pytest
 import torch
 from drawing import draw_face, encode_image, write_pictures
 
-from encoder.captions import Attributes
+from encoder.captions import HAIR_COLOURS, Attributes
 from encoder.errors import InputError
 from gan import evaluate, evaluation, pipeline
 from gan.benchmark import benchmark_evaluation
 from gan.dataset import decode_image
 from gan.evaluate import judge_sets, load_real, main, parse
-from gan.evaluation import Evaluator, Monitor, judge_wording, matching_faces
+from gan.evaluation import Evaluator, Monitor, judge_hue, judge_wording, matching_faces
 from gan.report import SUBJECT
 
 N = 32
@@ -81,10 +81,18 @@ def value(judged):
 
 
 @pytest.mark.parametrize("good", [SUBJECT, "real faces"])
-@pytest.mark.parametrize("metric", ["hair", "eyes", "both"])
+@pytest.mark.parametrize("metric", ["hair", "eyes", "both", "hue"])
 @pytest.mark.parametrize("control", ["captions permuted", "one face", "untrained"])
 def test_colours_are_as_asked_in_good_faces_alone(value, good, metric, control) -> None:
     assert value(good, "colours", metric) > value(control, "colours", metric) + 0.2
+
+
+def test_the_hue_of_hair_that_has_none(value) -> None:
+    asked = torch.tensor([[1 + HAIR_COLOURS.index(colour), 1] for colour in ("green", "green", "blue", "gray")])
+    drawn = torch.stack([pixels(hair, "red", 0) for hair in ("green", "gray", "brown", "red")])
+    assert judge_hue(drawn, asked)["hue"].value == pytest.approx(1 / 3)  # gray does not count
+    assert judge_hue(drawn[3:], asked[3:]) == {}
+    assert value(SUBJECT, "colours", "hue") == 1
 
 
 @pytest.mark.parametrize("good", [SUBJECT, "real faces"])

@@ -6,9 +6,7 @@ import torch
 
 from encoder.captions import HAIR_COLOURS
 from gan.dataset import FaceDataset
-from gan.hair import chroma_as_stated, without_loose_captions
-
-LEAST = 0.025
+from gan.hair import LEAST_CHROMA, chroma_as_stated, without_loose_captions
 
 
 def test_drawn_hair_has_the_colour_that_is_stated(drawn_faces: FaceDataset):
@@ -16,7 +14,7 @@ def test_drawn_hair_has_the_colour_that_is_stated(drawn_faces: FaceDataset):
     assert chroma.dtype == torch.float32
     for value, colour in enumerate(HAIR_COLOURS, 1):
         own = chroma[drawn_faces.attributes[:, 0] == value]
-        assert (own == math.inf).all() if colour in ("white", "gray", "black") else (own > LEAST).all(), colour
+        assert (own == math.inf).all() if colour in ("white", "gray", "black") else (own > LEAST_CHROMA).all(), colour
 
 
 def test_gray_hair_has_little_chroma_of_any_hue(drawn_faces: FaceDataset):
@@ -34,7 +32,7 @@ def test_a_loose_caption_loses_its_hair_colour_alone(drawn_faces: FaceDataset):
     attributes[truth[:, 0] == gray, 0] = green  # as the data call olive hair
     attributes[0, 1] = 0
     attributes[0, 0] = 1 + HAIR_COLOURS.index("blue")  # an orange head of which nothing else is known
-    kept = without_loose_captions(drawn_faces, LEAST)
+    kept = without_loose_captions(drawn_faces, LEAST_CHROMA)
     assert kept.ids == drawn_faces.ids[1:]
     expected = truth[1:].clone()
     expected[truth[1:, 0] == gray, 0] = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 import signal
@@ -394,6 +395,28 @@ class Trainer:
         self.best_score, self.images_before = state["best_score"], state["images_before"]
 
 
+def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
+    """A run from a release has its networks: what ``config`` leaves open of their arguments is the release's.
+
+    A resumed run takes it from its own ``config.json``, for the release may be gone.
+    """
+    if resume:
+        path = run_dir / CONFIG_FILE
+        saved = TrainingConfig.from_json(path.read_text("utf-8")) if path.is_file() else config
+        generator, discriminator = saved.generator, saved.discriminator
+    else:
+        release = ReleaseConfig.read(Path(config.init))
+        generator, discriminator = release.network, release.discriminator
+        if release.architecture != config.architecture:
+            raise InputError(
+                f"{config.init}: holds the architecture {release.architecture}, and this run is to train "
+                f"{config.architecture}; give --architecture {release.architecture}, or leave --init out"
+            )
+    return dataclasses.replace(
+        config, generator=generator | config.generator, discriminator=discriminator | config.discriminator
+    )
+
+
 @contextmanager
 def catch_signals() -> Iterator[list[int]]:
     """Yields a list that grows by each SIGINT and SIGTERM, which end nothing by themselves within this context."""
@@ -430,6 +453,8 @@ def train(
     check_folder(run_dir)
     if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    if config.init:
+        config = shaped_like_its_start(config, run_dir, resume=resume)
     trainer = Trainer(config, faces, run_dir, monitor=monitor, world=world)
     if resume:
         trainer.resume()

@@ -629,7 +629,7 @@ def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
 
 def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:
     train(small(), faces, tmp_path / "first")
-    config = small(init=str(tmp_path / "first" / "snapshot"), seed=1, max_images=8)
+    config = small(init=str(tmp_path / "first" / "snapshot"), seed=1, max_images=8, generator={}, discriminator={})
     train(config, faces, tmp_path / "second")
     train(small(seed=1, max_images=8), faces, tmp_path / "new")
     weights = [load_state(tmp_path / name)["G"]["start.weight"] for name in ("first", "second", "new")]
@@ -643,11 +643,17 @@ def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(face
     assert seen == [load_state(tmp_path / "elsewhere")["cur_nimg"] + 16, 8]
 
 
-@pytest.mark.parametrize("missing", ["generator.safetensors", "discriminator.safetensors"])
-def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, missing) -> None:
+@pytest.mark.parametrize(
+    ("missing", "message"),
+    [
+        ("generator.safetensors", "snapshot: generator.safetensors is missing, so this is not a released model"),
+        ("discriminator.safetensors", "snapshot/discriminator.safetensors: the weights cannot be read"),
+    ],
+)
+def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, missing, message) -> None:
     train(small(max_images=4), faces, tmp_path / "run")
     (tmp_path / "run" / "snapshot" / missing).unlink()
-    with pytest.raises(InputError, match=rf"snapshot/{missing}: the weights cannot be read"):
+    with pytest.raises(InputError, match=message):
         train(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second")
 
 
@@ -655,6 +661,22 @@ def test_a_folder_of_another_shape_is_refused(faces, tmp_path) -> None:
     train(small(max_images=4), faces, tmp_path / "run")
     with pytest.raises(InputError, match="do not fit the network"):
         train(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second")
+
+
+def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, tmp_path) -> None:
+    train(small(max_images=4), faces, tmp_path / "run")
+    release = str(tmp_path / "run" / "snapshot")
+    train(small(init=release, max_images=4, generator={}, discriminator={}), faces, tmp_path / "second")
+    saved = TrainingConfig.from_json((tmp_path / "second" / "config.json").read_text())
+    assert saved.generator == SMALL.generator
+    assert saved.discriminator == SMALL.discriminator | {"fine_width": 16}  # all of them, defaults included
+    with pytest.raises(InputError, match="do not fit the network"):
+        train(small(init=release, generator={"detail_width": 6}), faces, tmp_path / "third")
+    with pytest.raises(InputError, match=r"generator: .* -> .*keep them"):
+        changed = small(init=release, max_images=8, generator={"detail_width": 6}, discriminator={})
+        train(changed, faces, tmp_path / "second", resume=True)
+    with pytest.raises(InputError, match="give --architecture residual, or leave --init out"):
+        train(small(init=release, architecture="baseline", generator={}, discriminator={}), faces, tmp_path / "third")
 
 
 def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_path, monkeypatch) -> None:

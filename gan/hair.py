@@ -42,14 +42,14 @@ def chroma_as_stated(images: Tensor, hair: Tensor) -> Tensor:
     return torch.from_numpy(np.where(directions.any(1), chroma, math.inf)).float()
 
 
-def without_loose_captions(faces: FaceDataset, least: float) -> FaceDataset:
-    """The faces, their hair colour unknown where ``chroma_as_stated`` is below ``least``.
+def without_loose_captions(faces: FaceDataset, least: float) -> tuple[FaceDataset, int]:
+    """The faces, their hair colour unknown where ``chroma_as_stated`` is below ``least``; and how often that was.
 
     Those of which nothing else is known are left out. With ``least`` 0 every caption is believed.
     """
     if not least:
-        return faces
+        return faces, 0
     loose = chroma_as_stated(faces.images, faces.attributes[:, 0]) < least
     attributes = faces.attributes.clone()
     attributes[loose, 0] = 0
-    return dataclasses.replace(faces, attributes=attributes)[attributes.any(1)]
+    return dataclasses.replace(faces, attributes=attributes)[attributes.any(1)], int(loose.sum())

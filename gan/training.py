@@ -88,9 +88,11 @@ class Trainer:
         quiet: bool = False,
         world: World = ALONE,
     ) -> None:
-        faces = without_loose_captions(faces, config.hair_chroma)
+        faces, loose = without_loose_captions(faces, config.hair_chroma)
         self.config, self.faces, self.run_dir, self.world = config, faces, run_dir, world
         self.quiet = quiet or not world.leads
+        if loose and not self.quiet:
+            print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
         self.monitor, self.best_score = monitor if world.leads else None, math.inf
         if config.batch_size % world.size:
             raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")

@@ -32,10 +32,11 @@ def test_a_loose_caption_loses_its_hair_colour_alone(drawn_faces: FaceDataset):
     attributes[truth[:, 0] == gray, 0] = green  # as the data call olive hair
     attributes[0, 1] = 0
     attributes[0, 0] = 1 + HAIR_COLOURS.index("blue")  # an orange head of which nothing else is known
-    kept = without_loose_captions(drawn_faces, LEAST_CHROMA)
+    kept, count = without_loose_captions(drawn_faces, LEAST_CHROMA)
+    assert count == (truth[:, 0] == gray).sum() + 1
     assert kept.ids == drawn_faces.ids[1:]
     expected = truth[1:].clone()
     expected[truth[1:, 0] == gray, 0] = 0
     assert torch.equal(kept.attributes, expected)
     assert attributes[0, 0] == 1 + HAIR_COLOURS.index("blue")  # what was given is as it was
-    assert without_loose_captions(drawn_faces, 0) is drawn_faces
+    assert without_loose_captions(drawn_faces, 0) == (drawn_faces, 0)

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from encoder.captions import HAIR_COLOURS
 from encoder.errors import InputError
 from gan import training
 from gan.checkpoint import load_state, save_state
@@ -176,6 +177,19 @@ def test_the_chance_of_a_mirrored_face(faces, tmp_path) -> None:
     as_it_was, mirrored = ((real == each).flatten(1).all(1) for each in (images, images.flip(3)))
     assert (as_it_was ^ mirrored).all()
     assert 0.1 < mirrored.float().mean() < 0.4
+
+
+def test_hair_that_lacks_its_colour_is_left_out_of_the_captions(drawn_faces, tmp_path, capsys) -> None:
+    hair = drawn_faces.attributes[:, 0]
+    gray, blue = (1 + HAIR_COLOURS.index(colour) for colour in ("gray", "blue"))
+    loose = hair == gray
+    hair[loose] = blue
+    trainer = Trainer(small(hair_chroma=0.03), drawn_faces, tmp_path)
+    assert torch.equal(trainer.faces.attributes[:, 0] == 0, loose)
+    assert f"hair colour left out of {loose.sum()} captions" in capsys.readouterr().out
+    trusting = Trainer(small(), drawn_faces, tmp_path)
+    assert (trusting.faces.attributes[:, 0] > 0).all()
+    assert "left out" not in capsys.readouterr().out
 
 
 def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:

@@ -202,7 +202,7 @@ def judge_sets(
         return judge_colours(reading, wanted, seed) | judge_hue(faces, wanted, seed)
 
     def drawn(view: View, faces: Tensor) -> Scores:
-        """Of N faces drawn for the colours asked for, all of them as given or all like the first."""
+        """Of N faces, or one that stands for N, drawn for the colours asked for; and of their closeness to training."""
         return {
             "colours": colours(faces.expand(n, -1, -1, -1), view.reading, asked[:n]),
             **evaluator.compare(view).scores,

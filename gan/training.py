@@ -400,11 +400,10 @@ class Trainer:
 def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
     """A run from a release has its networks: what ``config`` leaves open of their arguments is the release's.
 
-    A resumed run takes it from its own ``config.json``, for the release may be gone.
+    A resumed run takes it from its own state, for the release may be gone.
     """
     if resume:
-        path = run_dir / CONFIG_FILE
-        saved = TrainingConfig.from_json(path.read_text("utf-8")) if path.is_file() else config
+        saved = TrainingConfig.from_json(load_state(run_dir)["config"])
         generator, discriminator = saved.generator, saved.discriminator
     else:
         release = ReleaseConfig.read(Path(config.init))

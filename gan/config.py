@@ -140,16 +140,10 @@ class TrainingConfig:
             self._require(name, getattr(self, name) >= 1, "at least 1")
         for name in ("lr", "ema_images", "ema_images_end"):
             self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
-        for name in (
-            "lr_end",
-            "gamma",
-            "gamma_end",
-            "hair_chroma",
-            "max_minutes",
-            "ema_rampup",
-            "threads",
-            "evaluate_images",
-        ):
+        amounts = (
+            "lr_end", "gamma", "gamma_end", "hair_chroma", "max_minutes", "ema_rampup", "threads", "evaluate_images",
+        )  # fmt: skip
+        for name in amounts:
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         chances = ("drop_attributes", "wrong_eyes", "interpolate", "mirror", "augment", "augment_end")
         for name in (*chances, "beta1", "beta2", "beta2_end"):

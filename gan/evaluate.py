@@ -177,6 +177,11 @@ def face_score(images: Tensor, cascade: Path) -> float:
     return found / len(grids)
 
 
+def colours(images: Tensor, reading: Reading, asked: Tensor, seed: int) -> dict[str, Estimate]:
+    """What the classifier reads and what is measured; arguments as in ``judge_colours`` and ``judge_hue``."""
+    return judge_colours(reading, asked, seed) | judge_hue(images, asked, seed)
+
+
 def judge_sets(
     images: Tensor,
     asked: Tensor,
@@ -197,14 +202,10 @@ def judge_sets(
     heldout, twins = evaluator.heldout, evaluator.twins
     known = heldout.attributes[:, :2]
 
-    def colours(faces: Tensor, reading: Reading, wanted: Tensor) -> dict[str, Estimate]:
-        """As they are read and measured in faces that were to have those wanted."""
-        return judge_colours(reading, wanted, seed) | judge_hue(faces, wanted, seed)
-
     def drawn(view: View, faces: Tensor) -> Scores:
         """Of N faces, or one that stands for N, drawn for the colours asked for; and of their closeness to training."""
         return {
-            "colours": colours(faces.expand(n, -1, -1, -1), view.reading, asked[:n]),
+            "colours": colours(faces.expand(n, -1, -1, -1), view.reading, asked[:n], seed),
             **evaluator.compare(view).scores,
             "training set": evaluator.memorisation(evaluator.closeness(faces)[0]),
         }
@@ -213,13 +214,13 @@ def judge_sets(
     closeness, nearest = evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {
-            "colours": colours(images, reading, asked),
+            "colours": colours(images, reading, asked, seed),
             **comparison.scores,
             "training set": evaluator.memorisation(closeness),
         },
         # Colours and closeness of held-out faces; distances of as many training faces from them.
         "real faces": {
-            "colours": colours(heldout.images, evaluator.real.reading, known),
+            "colours": colours(heldout.images, evaluator.real.reading, known, seed),
             **evaluator.compare(evaluator.view(twins.images)).scores,
             "training set": evaluator.memorisation(evaluator.heldout_closeness),
         },
@@ -229,10 +230,10 @@ def judge_sets(
     permuted = asked[torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))]
     blurred_heldout = blurred(heldout.images)
     sets |= {
-        "captions permuted": {"colours": colours(images, reading, permuted)},
+        "captions permuted": {"colours": colours(images, reading, permuted, seed)},
         "one face repeated": drawn(evaluator.view(images[:1]).repeated(n), images[:1]),
         f"real faces, blurred by {BLUR} px": {
-            "colours": colours(blurred_heldout, evaluator.classifier.read(blurred_heldout), known),
+            "colours": colours(blurred_heldout, evaluator.classifier.read(blurred_heldout), known, seed),
             **evaluator.compare(evaluator.view(blurred(twins.images))).scores,
             "training set": evaluator.memorisation(evaluator.closeness(blurred_heldout)[0]),
         },
@@ -321,8 +322,7 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
         watch.lap("comparing sets")
     else:
         n = 0
-        colours = judge_colours(reading, asked, args.seed) | judge_hue(images, asked, args.seed)
-        sets, sheets = {SUBJECT: {"colours": colours}}, []
+        sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, args.seed)}}, []
 
     wordings = {}
     if pipeline is not None and pipeline.encoder.kind == "head":

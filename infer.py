@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoder.captions import Attributes, check_text
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import Attributes, check_text
+from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from gan.grid import check_folder, check_png_path, save_png, tile
 from gan.release import DEFAULT_MODEL, ReleaseConfig
@@ -204,7 +204,7 @@ def warn(texts: Sequence[str], c: torch.Tensor) -> None:
     """Print on stderr, once each, what the writer of a text should know about how it was read from ``c (N, 25...)``."""
     unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
     if unusual:
-        from encoder.reading import read, warnings_for
+        from encoder.attributes.reading import read, warnings_for
 
         lines = (line for text, row in unusual.items() for line in warnings_for(text, read(row)))
         for line in dict.fromkeys(lines):

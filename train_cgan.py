@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any, get_args
 
-from encoder.errors import InputError
-from encoder.precision import Precision
+from encoder.common.errors import InputError
+from encoder.common.precision import Precision
 from gan.config import PRESETS, Encoding, TrainingConfig
 
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
     from encoder.base import TextEncoder
@@ -43,7 +43,7 @@ def load_encoder(
         InputError: An unknown kind, or a model folder that is missing or broken.
     """
     if kind == "onehot":
-        from encoder.onehot import OneHotEncoder
+        from encoder.attributes.onehot import OneHotEncoder
 
         if path is not None:
             raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
@@ -66,7 +66,7 @@ def load_encoder(
 def load_source(kind: str, path: str | Path | None = None) -> TextEncoder:
     """The encoder whose vectors are cached for a kind: the head, or the raw sentence embedding of ``"pooled"``."""
     if kind == "head":
-        from encoder.head import HeadEncoder
+        from encoder.attributes.head import HeadEncoder
 
         return HeadEncoder.load(path or HEAD_DIR)
     if kind == "pooled":

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +36,7 @@ class TextEncoder(Protocol):
         """What the numbers mean. A generator accepts the conditions of the space that it was trained in."""
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """Encode texts, each in its normalised form (``encoder.captions.normalise``).
+        """Encode texts, each in its normalised form (``encoder.attributes.vocabulary.normalise``).
 
         The vector of a text depends neither on the batch that it was encoded in nor on the number of threads.
 

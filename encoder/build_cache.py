@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from encoder import SHIPPED_CACHE_DIR, cache_name, load_source
-from encoder.atomic import write_atomically
+from encoder.attributes.vocabulary import canonical_captions
 from encoder.cache import EmbeddingCache
-from encoder.captions import canonical_captions
-from encoder.errors import InputError
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 
 CACHED_KINDS = ("head", "pooled")
 

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from encoder.attributes.vocabulary import normalise
 from encoder.base import TextEncoder, digest
-from encoder.captions import normalise
 
 logger = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """How well the conditioning head understands captions it was not trained on: ``python -m encoder.evaluate_head``.
 
-Every suite is drawn from held-out sentence forms (``encoder.grammar.HELD_OUT``). A caption is understood when the hair
+Every suite is drawn from held-out sentence forms (``grammar.HELD_OUT``). A caption is understood when the hair
 colour and the eye colour are both read correctly, an unstated one as unstated.
 """
 
@@ -16,12 +16,13 @@ from typing import Any
 
 import torch
 
-from encoder import HEAD_DIR, forms, grammar, lexicon
+from encoder import HEAD_DIR
+from encoder.attributes.reading import read
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import TextEncoder
-from encoder.captions import COLOUR_SLOTS, SLOTS
-from encoder.errors import InputError
-from encoder.grammar import Caption, Grammar
-from encoder.reading import read
+from encoder.common.errors import InputError
+from encoder.language import forms, grammar, lexicon
+from encoder.language.grammar import Caption, Grammar
 
 
 def _swapped(source: Grammar) -> Caption:
@@ -133,7 +134,7 @@ def main() -> None:
         "--failures", type=int, default=0, metavar="N", help="show up to N misread captions of each suite"
     )
     args = parser.parse_args()
-    from encoder.head import HeadEncoder
+    from encoder.attributes.head import HeadEncoder
 
     print_table(HeadEncoder.load(args.head), args.size, args.failures)
 

@@ -9,8 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS, SLOTS, Attributes, check_text, normalise
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import (
+    EYE_COLOURS,
+    HAIR_COLOURS,
+    HAIR_LENGTHS,
+    SLOTS,
+    Attributes,
+    check_text,
+    normalise,
+)
+from encoder.common.errors import InputError
 
 _ID = re.compile(r"\w[\w .-]*")  # ids become file names
 _HEADER_IDS = {"id", "img_id", "image_id", "testing_text_id"}

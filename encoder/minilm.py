@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 
 from encoder.base import files_digest
-from encoder.errors import InputError
-from encoder.threads import join_side_by_side
+from encoder.common.errors import InputError
+from encoder.common.threads import join_side_by_side
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from encoder.attributes.vocabulary import canonical_captions, normalise
 from encoder.base import TextEncoder, digest, files_digest
-from encoder.captions import canonical_captions, normalise
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
 
 if TYPE_CHECKING:

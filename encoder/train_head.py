@@ -1,7 +1,7 @@
 """Trains the conditioning head from nothing: ``python -m encoder.train_head``.
 
 The upper layers of the bundled sentence-transformer are fine-tuned, with a linear map on the state of the first token,
-to tell what a caption of ``encoder.grammar`` states: binary cross-entropy on the 25 values of ``c``. The embeddings and
+to tell what a caption of the grammar states: binary cross-entropy on the 25 values of ``c``. The embeddings and
 the lower layers stay as published, which keeps words that training never saw near those that it did.
 """
 
@@ -23,12 +23,13 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from encoder import ENCODER_DIR, HEAD_DIR, grammar
-from encoder.captions import normalise
-from encoder.errors import InputError
-from encoder.head import DENSE, DIM, INDEX, TUNED
+from encoder import ENCODER_DIR, HEAD_DIR
+from encoder.attributes.head import DENSE, DIM, INDEX, TUNED
+from encoder.attributes.vocabulary import normalise
+from encoder.common.errors import InputError
+from encoder.common.precision import autocast
+from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
-from encoder.precision import autocast
 
 _TOKENIZER_FILES = (
     "config_sentence_transformers.json", "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
@@ -223,8 +224,8 @@ def main() -> None:
         "--frozen", type=int, default=HeadConfig.frozen, help="lowest layers left as published (default: %(default)s)"
     )
     args = parser.parse_args()
+    from encoder.attributes.head import HeadEncoder
     from encoder.evaluate_head import print_table
-    from encoder.head import HeadEncoder
 
     config = HeadConfig(steps=args.steps, seed=args.seed, frozen=args.frozen)
     start = time.time()

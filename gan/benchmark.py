@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from encoder.captions import SLOTS
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import SLOTS
+from encoder.common.errors import InputError
 from gan.config import PRESETS, TrainingConfig
 from gan.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
-from encoder.atomic import write_atomically
 from encoder.base import TextEncoder
-from encoder.errors import InputError
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 from gan.config import TrainingConfig
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE

@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from encoder.atomic import write_atomically
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS
-from encoder.errors import InputError
-from encoder.precision import autocast
-from encoder.threads import side_by_side
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from encoder.common.precision import autocast
+from encoder.common.threads import side_by_side
 from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
 from gan.grid import to_uint8
 

@@ -21,8 +21,8 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from encoder.atomic import write_atomically
-from encoder.errors import InputError
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 from gan.checkpoint import STATE_FILE, load_state
 from gan.classifier import CLASSIFIER_DIR, load_classifier
 from gan.config import RUNTIME_FIELDS, TrainingConfig

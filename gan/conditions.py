@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from encoder.attributes.vocabulary import SLOTS, Attributes, canonical_captions
 from encoder.base import TextEncoder
-from encoder.captions import SLOTS, Attributes, canonical_captions
-from encoder.errors import InputError
-from encoder.grammar import Grammar
+from encoder.common.errors import InputError
+from encoder.language.grammar import Grammar
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
@@ -56,7 +56,7 @@ class Conditions:
         vectors = encoder.encode(self.texts, progress=progress)
         if encoder.kind == "head":
             # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.
-            from encoder.reading import attributes
+            from encoder.attributes.reading import attributes
 
             misread = torch.tensor([attributes(c) != combinations[i // count] for i, c in enumerate(vectors)])
             canonical = torch.arange(len(vectors)) // count * count
@@ -134,7 +134,7 @@ def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tenso
 def read_captions(texts: Sequence[str]) -> Tensor:
     """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
     from encoder import load_encoder
-    from encoder.reading import attributes
+    from encoder.attributes.reading import attributes
 
     vectors = load_encoder("head").encode(texts, progress=True)
     return torch.tensor([attributes(c).indices for c in vectors])

@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from encoder.errors import InputError
-from encoder.precision import Precision
+from encoder.common.errors import InputError
+from encoder.common.precision import Precision
 
 Encoding = Literal["cached", "live", "onehot"]
 

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
-from encoder.captions import SLOTS, Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.common.errors import InputError
 from encoder.files import TagRow, decode_lines, read_tags
 from gan.copies import copy_groups
 

@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 TIMEOUT = timedelta(minutes=30)
 """How long a process waits for the others; the first one draws sample grids meanwhile."""

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from encoder.captions import SLOTS, Attributes
-from encoder.errors import InputError
-from encoder.grammar import Caption
-from encoder.threads import join_side_by_side
+from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.common.errors import InputError
+from encoder.common.threads import join_side_by_side
+from encoder.language.grammar import Caption
 from gan.classifier import (
     CLASSIFIER_DIR,
     AttributeClassifier,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from encoder.captions import SLOTS, Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.common.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
 from gan.copies import mirrored, thumbnails
 from gan.dataset import IMAGE_SIZE, FaceDataset

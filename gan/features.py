@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from encoder.threads import join_side_by_side
+from encoder.common.threads import join_side_by_side
 from gan.classifier import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]

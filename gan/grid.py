@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoder.atomic import write_atomically
-from encoder.errors import InputError
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
     import torch

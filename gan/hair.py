@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encoder.colours import hues, oklab
+from encoder.language.colours import hues, oklab
 from gan.dataset import FaceDataset
 
 ROWS, COLUMNS = slice(3, 14), slice(18, 46)

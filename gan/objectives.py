@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.networks import ImageTextDiscriminator
 
 OBJECTIVES: dict[str, type[Objective]] = {}

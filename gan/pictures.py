@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from encoder.captions import Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import Attributes
+from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from gan.conditions import read_captions
 from gan.dataset import IMAGE_SIZE, decode_image

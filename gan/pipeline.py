@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from encoder import load_encoder
+from encoder.attributes.vocabulary import SLOTS
 from encoder.base import TextEncoder
-from encoder.captions import SLOTS
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.float64 import FastFloat64
 from gan.grid import to_uint8
 from gan.networks import build_generator, load_weights

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.sources import condition_dim
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"

@@ -15,8 +15,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from encoder.atomic import write_atomically
-from encoder.captions import SLOTS
+from encoder.attributes.vocabulary import SLOTS
+from encoder.common.atomic import write_atomically
 from gan.evaluation import DIRECTIONS, Scores
 from gan.metrics import Estimate
 

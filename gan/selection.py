@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from encoder.captions import Attributes
-from encoder.reading import attributes
+from encoder.attributes.reading import attributes
+from encoder.attributes.vocabulary import Attributes
 from gan.classifier import AttributeClassifier, load_classifier, to_signed
 from gan.evaluation import enlarged
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from encoder.base import TextEncoder
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.config import TrainingConfig
 from gan.networks import TextToImageGenerator
 from gan.pipeline import TextToFace

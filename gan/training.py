@@ -18,10 +18,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder import load_encoder, precision
-from encoder.atomic import write_atomically
-from encoder.captions import Attributes
-from encoder.errors import InputError
+from encoder import load_encoder
+from encoder.attributes.vocabulary import Attributes
+from encoder.common import precision
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 from gan.augment import DRAWS, augment
 from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
 from gan.conditions import Conditions, WrongAttributes, drop

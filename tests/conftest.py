@@ -9,7 +9,7 @@ from drawing import draw_face, write_source
 from tiny import HashEncoder, TinyGenerator, write_release
 from torch import nn
 
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 

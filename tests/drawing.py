@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from encoder.captions import Attributes
+from encoder.attributes.vocabulary import Attributes
 from gan.dataset import FaceDataset
 from gan.grid import save_png
 

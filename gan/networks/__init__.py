@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from encoder.captions import COLOUR_SLOTS, SLOTS
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
+from encoder.common.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""

@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from encoder.atomic import write_atomically
-from encoder.errors import InputError
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 
 
 def test_writes_and_replaces(tmp_path) -> None:

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from encoder.captions import MAX_TEXT, SLOTS, Attributes, canonical_captions, check_text, normalise
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import MAX_TEXT, SLOTS, Attributes, canonical_captions, check_text, normalise
+from encoder.common.errors import InputError
 
 
 def test_canonical_captions_are_all_combinations_and_are_read_back() -> None:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from encoder import colours, lexicon
-from encoder.captions import COLOUR_SLOTS, SLOTS
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
+from encoder.language import colours, lexicon
 
 
 def test_oklab_of_known_colours():

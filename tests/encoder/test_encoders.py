@@ -12,8 +12,8 @@ from tiny_bert import WIDTH, edit_json, make_tiny_bert
 
 import encoder as package
 from encoder import ENCODER_DIR, KINDS, ROOT, cache_name, load_encoder
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, canonical_captions
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, canonical_captions
+from encoder.common.errors import InputError
 
 TEXTS = ["pink hair green eyes", "a girl whose locks are the colour of the sky", "  RED hair ", "red hair", "x"]
 
@@ -158,7 +158,7 @@ def test_importing_is_light() -> None:
     """The path of a cached text imports torch and little else; the package itself not even torch."""
     code = """
 import sys
-import encoder, encoder.captions, encoder.files, encoder.errors
+import encoder, encoder.attributes.vocabulary, encoder.files, encoder.common.errors
 assert "torch" not in sys.modules
 encoder.load_encoder("pooled").encode(["pink hair green eyes"])
 heavy = {"transformers", "sentence_transformers", "tokenizers", "huggingface_hub", "pandas", "scipy", "sklearn"}

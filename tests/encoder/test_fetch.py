@@ -7,7 +7,7 @@ import pytest
 from tiny_bert import make_tiny_bert
 
 from encoder import build_cache, fetch
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from encoder.pooled import load_sentence_encoder
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
+from encoder.common.errors import InputError
 from encoder.files import TagRow, TextLine, decode_lines, read_lines, read_tags, read_testing_file
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"

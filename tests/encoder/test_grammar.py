@@ -6,9 +6,9 @@ import re
 import pytest
 import torch
 
-from encoder import forms, grammar, lexicon
-from encoder.captions import COLOUR_SLOTS, SLOTS, canonical_captions
-from encoder.grammar import Grammar
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
+from encoder.language import forms, grammar, lexicon
+from encoder.language.grammar import Grammar
 
 STATED = [("hair", "eyes"), ("hair",), ("eyes",), ()]
 

@@ -9,12 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoder import ENCODER_DIR, HEAD_DIR, grammar
-from encoder.captions import HAIR_COLOURS
-from encoder.errors import InputError
+from encoder import ENCODER_DIR, HEAD_DIR
+from encoder.attributes.head import DENSE, INDEX, SPACE, TUNED, HeadEncoder
+from encoder.attributes.reading import attributes
+from encoder.attributes.vocabulary import HAIR_COLOURS
+from encoder.common.errors import InputError
 from encoder.evaluate_head import SUITES, Suite
-from encoder.head import DENSE, INDEX, SPACE, TUNED, HeadEncoder
-from encoder.reading import attributes
+from encoder.language import grammar
 from encoder.train_head import HeadConfig, save, train, training_captions
 
 TEXTS = [

@@ -11,7 +11,7 @@ import torch
 from tiny_bert import HEADS, MAX_LENGTH, WIDTH, edit_json, make_tiny_bert, write_json
 
 from encoder import ENCODER_DIR
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
 
 TEXTS = [

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from encoder.precision import BFLOAT16_INSTRUCTIONS, autocast, has_bfloat16
+from encoder.common.precision import BFLOAT16_INSTRUCTIONS, autocast, has_bfloat16
 
 
 @pytest.mark.parametrize("instructions", [[], *[[name] for name in BFLOAT16_INSTRUCTIONS]])
@@ -14,7 +14,7 @@ def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, instructions) 
 
 @pytest.mark.parametrize("fast", [False, True])
 def test_an_explicit_precision_is_kept(monkeypatch, fast) -> None:
-    monkeypatch.setattr("encoder.precision.has_bfloat16", lambda _device: fast)
+    monkeypatch.setattr("encoder.common.precision.has_bfloat16", lambda _device: fast)
     x = torch.ones(2, 2)
     with autocast("bfloat16"):
         assert (x @ x).dtype == torch.bfloat16

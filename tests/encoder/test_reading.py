@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from encoder.captions import SLOTS, Attributes
-from encoder.reading import attributes, read, warnings_for
+from encoder.attributes.reading import attributes, read, warnings_for
+from encoder.attributes.vocabulary import SLOTS, Attributes
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
 SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"

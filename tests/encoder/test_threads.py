@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from encoder.threads import side_by_side
+from encoder.common.threads import side_by_side
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from drawing import RGB, draw_face, write_source
 
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.classifier import AttributeClassifier, Reading
 from gan.dataset import FaceDataset, Summary, load_faces
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from encoder.errors import InputError
-from encoder.onehot import OneHotEncoder
+from encoder.attributes.onehot import OneHotEncoder
+from encoder.common.errors import InputError
 from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
 from gan.config import TrainingConfig
 from gan.networks import build_discriminator, build_generator, load_weights

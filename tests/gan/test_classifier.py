@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.classifier import (
     AttributeClassifier,
     accuracies,

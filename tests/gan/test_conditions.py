@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
-from encoder.errors import InputError
-from encoder.grammar import Grammar
-from encoder.onehot import OneHotEncoder
+from encoder.attributes.onehot import OneHotEncoder
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
+from encoder.common.errors import InputError
+from encoder.language.grammar import Grammar
 from gan.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]

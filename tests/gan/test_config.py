@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.config import RUNTIME_FIELDS, TrainingConfig
 
 CONFIG = TrainingConfig(data=("a.zip", "b"), generator={"widths": [8, 8]})

@@ -9,8 +9,8 @@ import torch
 from drawing import draw_face, encode_image, write_source
 from PIL import Image, ImageOps
 
-from encoder.captions import Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import Attributes
+from encoder.common.errors import InputError
 from gan.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
 
 PINK_GREEN = Attributes("pink", "green").indices

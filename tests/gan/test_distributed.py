@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import train_cgan
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.checkpoint import load_state
 from gan.config import TrainingConfig
 from gan.dataset import load_faces

@@ -10,8 +10,8 @@ import pytest
 import torch
 from drawing import draw_face, encode_image, write_pictures
 
-from encoder.captions import HAIR_COLOURS, Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
+from encoder.common.errors import InputError
 from gan import evaluate, evaluation, pipeline
 from gan.benchmark import benchmark_evaluation
 from gan.dataset import decode_image

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.grid import check_png_path, save_png, tile, to_uint8
 
 

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from encoder.captions import HAIR_COLOURS
+from encoder.attributes.vocabulary import HAIR_COLOURS
 from gan.dataset import FaceDataset
 from gan.hair import LEAST_CHROMA, chroma_as_stated, without_loose_captions
 

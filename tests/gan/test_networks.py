@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import gan.networks
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
 from gan.networks.stackgan1 import ConditioningAugmentation
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
 from gan.objectives import OBJECTIVES, Batch, Objective, class_loss, squared_gradient
 

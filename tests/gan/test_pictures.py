@@ -4,7 +4,7 @@ import pytest
 import torch
 from drawing import write_pictures
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.grid import save_png, tile
 from gan.pictures import colours_asked, read_folder, read_grid
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from gan.pipeline import TextToFace, guide
 
 pytestmark = pytest.mark.usefixtures("tiny_network")

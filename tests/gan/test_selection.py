@@ -6,8 +6,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 import gan.selection
-from encoder.captions import SLOTS, Attributes
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.common.errors import InputError
 from gan.classifier import AttributeClassifier, Reading
 from gan.pipeline import TextToFace
 from gan.selection import Selector, candidate_seeds

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from encoder.captions import HAIR_COLOURS
-from encoder.errors import InputError
+from encoder.attributes.vocabulary import HAIR_COLOURS
+from encoder.common.errors import InputError
 from gan import training
 from gan.checkpoint import load_state, save_state
 from gan.config import TrainingConfig
@@ -413,7 +413,7 @@ def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
 
 def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> None:
     train(small(max_images=4), faces, tmp_path)
-    monkeypatch.setattr("encoder.onehot.OneHotEncoder.space", "onehot-other")
+    monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", "onehot-other")
     with pytest.raises(InputError, match=r"text encoder: onehot-\w+ -> onehot-other"):
         train(small(), faces, tmp_path, resume=True)
 

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 HAIR_COLOURS = (
     "orange", "white", "aqua", "gray", "green", "red", "purple", "pink", "blue", "black", "brown", "blonde",

@@ -1,6 +1,6 @@
 """What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
 
-``colours.txt`` lists the names, "teal #029386"; ``encoder.lexicon`` says what it says by hand, and takes the rest from
+``colours.txt`` lists the names, "teal #029386"; ``lexicon.py`` says what it says by hand, and takes the rest from
 here. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
 since people name a colour by its hue first.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from encoder.captions import SLOTS, SPELLINGS
+from encoder.attributes.vocabulary import SLOTS, SPELLINGS
 
 NAMES = Path(__file__).with_name("colours.txt")
 

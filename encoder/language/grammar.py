@@ -1,6 +1,6 @@
 """Captions by grammar: many wordings of an attribute combination, with the attributes they state.
 
-Sentence forms (``encoder.forms``) are filled with words (``encoder.lexicon``). Both come in two halves: one trains the
+Sentence forms (``forms.py``) are filled with words (``lexicon.py``). Both come in two halves: one trains the
 conditioning head, the other, held out, measures it.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from encoder import forms, lexicon
-from encoder.captions import COLOUR_SLOTS, SLOTS, canonical_captions
-from encoder.lexicon import Lexicon, Mixture
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
+from encoder.language import forms, lexicon
+from encoder.language.lexicon import Lexicon, Mixture
 
 PLAIN: dict[str, dict[str, Mixture]] = {
     slot: {value: {value: 1.0} for value in SLOTS[slot]} | {"grey": {"gray": 1.0}} for slot in COLOUR_SLOTS
@@ -149,7 +149,7 @@ class Grammar:
         """A caption of one form. A slot that the form names but ``slots`` does not gets words that state nothing.
 
         Args:
-            form: A line in the notation of ``encoder.forms``.
+            form: A line in the notation of ``encoder.language.forms``.
             slots: The slots to state.
             length: As in ``caption``.
             framed: As in ``caption``.
@@ -432,7 +432,7 @@ def with_odd_punctuation(text: str, rng: random.Random) -> str:
 
 
 def canonical() -> list[Caption]:
-    """Every canonical caption (``encoder.captions``) with what it states; the one that states nothing is among them."""
+    """Every canonical caption with what it states; the one that states nothing is among them."""
     return [
         Caption(text, {slot: {value: 1.0} if (value := getattr(stated, slot)) else {} for slot in SLOTS})
         for text, stated in canonical_captions().items()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import torch
 
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from encoder.base import digest
-from encoder.captions import EYE_COLOURS, HAIR_COLOURS, Attributes
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 
 class OneHotEncoder:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from encoder.captions import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
 
 if TYPE_CHECKING:
     import torch
@@ -111,7 +111,9 @@ class _Words:
 
 @cache
 def _words(slot: str) -> _Words:
-    from encoder import lexicon  # at need: most texts use the colours of the vocabulary, and need no other word
+    from encoder.language import (
+        lexicon,  # at need: most texts use the colours of the vocabulary, and need no other word
+    )
 
     halves = (lexicon.TRAIN, lexicon.HELD_OUT)
     colours = halves[0].colours[slot] | halves[1].colours[slot] | {value: {value: 1.0} for value in SLOTS[slot]}

@@ -2,7 +2,7 @@
 
 ``TRAIN`` is what the conditioning head is trained on; ``HELD_OUT`` shares no word with it and is what the head is
 measured on. Colours are listed under the value that is drawn for them; those that lie between two values are mixtures.
-American and British spellings are both here. ``encoder.colours`` adds many more colours by their looks; a sixth of
+American and British spellings are both here. ``colours.py`` adds many more colours by their looks; a sixth of
 those is never trained on, to tell how well a word is read that nobody has listed. The choices that could have gone
 another way:
 
@@ -20,8 +20,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from encoder import colours
-from encoder.captions import SLOTS
+from encoder.attributes.vocabulary import SLOTS
+from encoder.language import colours
 
 Mixture = dict[str, float]
 """Values of one slot and their shares, which add up to 1."""

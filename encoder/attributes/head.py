@@ -17,9 +17,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from encoder.attributes.vocabulary import SLOTS, normalise
 from encoder.base import digest, files_digest
-from encoder.captions import SLOTS, normalise
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
 
 INDEX, TUNED, DENSE = "model.safetensors.index.json", "tuned.safetensors", "2_Dense"
@@ -31,7 +31,7 @@ SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
 class HeadEncoder:
     """Reads attributes from texts; a ``TextEncoder``.
 
-    A condition ``c`` holds, slot after slot in the order of ``encoder.captions.SLOTS``, the probability that the text
+    A condition ``c`` holds, slot after slot in the order of ``SLOTS``, the probability that the text
     states each value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both.
 
     The arithmetic is float64, rounded to float32 at the end, so that a vector is the same in any batch.

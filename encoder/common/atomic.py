@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from encoder.errors import InputError
+from encoder.common.errors import InputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from encoder.attributes.vocabulary import Attributes, check_text
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
-from gan.grid import check_folder, check_png_path, save_png, tile
+from gan.images import check_folder, check_png_path, save_png, tile
 from gan.release import DEFAULT_MODEL, ReleaseConfig
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def draw(config: Config) -> str:
     if config.best_of > 1:
         from tqdm import tqdm
 
-        from gan.selection import Selector
+        from gan.faces.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
         best = selector.best_seeds(texts, c, [face.seed for face in faces], config.best_of)

@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from encoder.common.errors import InputError
 from encoder.common.precision import Precision
-from gan.config import PRESETS, Encoding, TrainingConfig
+from gan.training.config import PRESETS, Encoding, TrainingConfig
 
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
@@ -20,7 +20,7 @@ DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 def parser() -> argparse.ArgumentParser:
     """The command line: one option for each field of ``TrainingConfig``, and where the run goes."""
     from gan.networks import ARCHITECTURES
-    from gan.objectives import OBJECTIVES
+    from gan.training.objectives import OBJECTIVES
 
     choices: dict[str, tuple[str, ...]] = {
         "encoder": get_args(Encoding),
@@ -69,7 +69,7 @@ def field_help() -> dict[str, str]:
 
 def main(argv: list[str] | None = None) -> int:
     """Parse, load the faces, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
-    from gan.objectives import OBJECTIVES
+    from gan.training.objectives import OBJECTIVES
 
     options = parser()
     chosen = options.parse_args(argv)
@@ -92,11 +92,11 @@ def main(argv: list[str] | None = None) -> int:
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     """Load the faces and train; returns the exit status."""
     from gan.classifier import load_classifier
-    from gan.conditions import read_captions
-    from gan.dataset import load_faces
-    from gan.distributed import WorkerLostError, World
-    from gan.evaluation import Monitor
-    from gan.training import NonFiniteError, train
+    from gan.data.dataset import load_faces
+    from gan.evaluation.sets import Monitor
+    from gan.faces.conditions import read_captions
+    from gan.training.distributed import WorkerLostError, World
+    from gan.training.loop import NonFiniteError, train
 
     world = World.join(config.device)
     everything, summary = load_faces(config.data, split="all", read_captions=read_captions, progress=world.leads)

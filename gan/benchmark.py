@@ -27,11 +27,11 @@ from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import SLOTS
 from encoder.common.errors import InputError
-from gan.config import PRESETS, TrainingConfig
-from gan.dataset import FaceDataset
+from gan.data.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES, Objective
-from gan.training import Trainer
+from gan.training.config import PRESETS, TrainingConfig
+from gan.training.loop import Trainer
+from gan.training.objectives import OBJECTIVES, Objective
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DATA = "../shared/data/extra_data.zip"
@@ -201,7 +201,7 @@ def benchmark_training(seconds: float, timed: Collection[str], batch_size: int) 
 def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
     """Rows of a part and its seconds, and of all parts, for ``faces`` faces drawn by the default model."""
     from gan.evaluate import Stopwatch, evaluate, parse
-    from gan.report import write_report
+    from gan.evaluation.report import write_report
 
     with tempfile.TemporaryDirectory() as folder:
         watch = Stopwatch()

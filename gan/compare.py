@@ -23,18 +23,18 @@ from torch import Tensor
 
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.checkpoint import STATE_FILE, load_state
 from gan.classifier import CLASSIFIER_DIR, load_classifier
-from gan.config import RUNTIME_FIELDS, TrainingConfig
-from gan.dataset import FaceDataset
+from gan.data.dataset import FaceDataset
 from gan.evaluate import draw, load_real, other_spaces
-from gan.evaluation import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
-from gan.grid import check_folder, save_png, tile
-from gan.metrics import Estimate
-from gan.objectives import OBJECTIVES
+from gan.evaluation.metrics import Estimate
+from gan.evaluation.report import format_estimate
+from gan.evaluation.sets import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
+from gan.images import check_folder, save_png, tile
 from gan.pipeline import TextToFace
-from gan.report import format_estimate
-from gan.training import GRID_CAPTIONS, NonFiniteError, train
+from gan.training.config import RUNTIME_FIELDS, TrainingConfig
+from gan.training.loop import GRID_CAPTIONS, NonFiniteError, train
+from gan.training.objectives import OBJECTIVES
+from gan.training.state import STATE_FILE, load_state
 
 Stages = Sequence[Mapping[str, Any]]
 """What a run sets differently from ``TrainingConfig`` and from its objective's own settings; of two runs with half of

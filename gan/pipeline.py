@@ -13,8 +13,8 @@ from encoder import load_encoder
 from encoder.attributes.vocabulary import SLOTS
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
-from gan.float64 import FastFloat64
-from gan.grid import to_uint8
+from gan.exact_conv import FastFloat64
+from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import WEIGHTS_FILE, ReleaseConfig
 from gan.sources import join_source

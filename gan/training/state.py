@@ -13,10 +13,10 @@ from torch import nn
 from encoder.base import TextEncoder
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.config import TrainingConfig
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
 from gan.sources import condition_dim
+from gan.training.config import TrainingConfig
 
 STATE_FILE = "state.pt"
 

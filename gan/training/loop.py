@@ -23,22 +23,22 @@ from encoder.attributes.vocabulary import Attributes
 from encoder.common import precision
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.augment import DRAWS, augment
-from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
-from gan.conditions import Conditions, WrongAttributes, drop
-from gan.config import TrainingConfig
-from gan.dataset import FaceDataset
-from gan.distributed import ALONE, World
-from gan.ema import ema_decay, refresh_statistics, update_ema
-from gan.evaluation import Monitor, captions_of
-from gan.grid import check_folder, save_png, tile, to_uint8
-from gan.hair import without_loose_captions
+from gan.data.dataset import FaceDataset
+from gan.evaluation.sets import Monitor, captions_of
+from gan.faces.conditions import Conditions, WrongAttributes, drop
+from gan.faces.hue import without_loose_captions
+from gan.images import check_folder, save_png, tile, to_uint8
 from gan.networks import build_discriminator, build_generator, load_weights
-from gan.objectives import OBJECTIVES, Batch
-from gan.progress import Board, Progress
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import condition_dim, join_source
-from gan.stages import insert_first_stage
+from gan.training.augment import DRAWS, augment
+from gan.training.config import TrainingConfig
+from gan.training.distributed import ALONE, World
+from gan.training.ema import ema_decay, refresh_statistics, update_ema
+from gan.training.objectives import OBJECTIVES, Batch
+from gan.training.progress import Board, Progress
+from gan.training.stages import insert_first_stage
+from gan.training.state import STATE_FILE, load_state, save_release, save_state
 
 GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
     ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),

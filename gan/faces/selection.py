@@ -12,7 +12,7 @@ from torch import Tensor
 from encoder.attributes.reading import attributes
 from encoder.attributes.vocabulary import Attributes
 from gan.classifier import AttributeClassifier, load_classifier, to_signed
-from gan.evaluation import enlarged
+from gan.evaluation.sets import enlarged
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE

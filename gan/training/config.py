@@ -47,7 +47,7 @@ class TrainingConfig:
     """All that a run depends on. Times are counted in images shown to the discriminator.
 
     Attributes:
-        data: Folders or zips of captioned faces (see ``gan.dataset.load_faces``).
+        data: Folders or zips of captioned faces (see ``gan.data.dataset.load_faces``).
         encoder: ``cached`` looks vectors up on disk, ``live`` encodes in the loop (the same vectors), ``onehot`` is
             the assignment's own condition.
         conditioning: With ``cached`` and ``live``, what the condition is: ``head`` or ``pooled``.
@@ -56,11 +56,11 @@ class TrainingConfig:
         drop_attributes: The chance that a known colour is left out of the caption.
         wrong_eyes: The chance that a wrong text errs in the eyes alone; the others err in hair, eyes or both alike.
         hair_chroma: Leave a hair colour out of a face's caption where the hair, measured, has less chroma of that hue
-            (see ``gan.hair``); 0 believes every caption.
+            (see ``gan.faces.hue``); 0 believes every caption.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
-        objective: A key of ``gan.objectives.OBJECTIVES``.
+        objective: A key of ``gan.training.objectives.OBJECTIVES``.
         init: A released folder whose weights training starts from; empty is new weights.
         generator: Arguments of the architecture's generator.
         discriminator: Arguments of the architecture's discriminator.

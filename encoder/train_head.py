@@ -8,11 +8,8 @@ the lower layers stay as published, which keeps words that training never saw ne
 from __future__ import annotations
 
 import argparse
-import json
 import math
-import os
 import random
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -21,25 +18,16 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
 
 from encoder import ENCODER_DIR, HEAD_DIR
-from encoder.attributes.head import DENSE, DIM, INDEX, TUNED
+from encoder.attributes.head import DIM
 from encoder.attributes.vocabulary import normalise
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
-
-_TOKENIZER_FILES = (
-    "config_sentence_transformers.json", "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
-    "tokenizer_config.json", "vocab.txt",
-)  # fmt: skip
-
-_TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
-_POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
-_DENSE = "sentence_transformers.base.modules.dense.Dense"
-_SIGMOID = "torch.nn.modules.activation.Sigmoid"
+from encoder.tuned import SIGMOID, Tuned
+from encoder.tuned import save as save_tuned
 
 
 @dataclass(frozen=True)
@@ -90,22 +78,7 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
         yield grammar.Caption(normalise(text), caption.mixtures)
 
 
-@dataclass(frozen=True)
-class Head:
-    """What training makes.
-
-    Attributes:
-        layers: The fine-tuned tensors of the BERT by their names in its file, float16.
-        weight: Of the linear map, (25, width of the token states), float32.
-        bias: Likewise, (25,).
-    """
-
-    layers: dict[str, torch.Tensor]
-    weight: torch.Tensor
-    bias: torch.Tensor
-
-
-def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
+def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     """Train a head on the sentence-transformer in the folder ``base``; the same on every run with as many threads."""
     from tqdm import tqdm
 
@@ -151,7 +124,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Head:
         bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
 
     halves = {name: tensor.detach().half() for name, tensor in layers.items()}
-    return Head(halves, linear.weight.detach(), linear.bias.detach())
+    return Tuned(halves, linear.weight.detach(), linear.bias.detach())
 
 
 def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
@@ -169,47 +142,9 @@ def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tens
             yield *pad([ids[i] for i in rows]), torch.stack([pool[i].target for i in rows])
 
 
-def save(head: Head, folder: Path, base: Path = ENCODER_DIR) -> None:
-    """Write a head in the format of sentence-transformers; the layers that are those of ``base`` stay in its file.
-
-    The folder is replaced as a whole, but for its card.
-    """
-    new = folder.with_name(folder.name + ".new")
-    shutil.rmtree(new, ignore_errors=True)
-    (new / "1_Pooling").mkdir(parents=True)
-    (new / DENSE).mkdir()
-    for name in _TOKENIZER_FILES:
-        shutil.copy(base / name, new / name)
-
-    dim, width = head.weight.shape
-    modules = [
-        {"idx": 0, "name": "0", "path": "", "type": _TRANSFORMER},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": _POOLING},
-        {"idx": 2, "name": "2", "path": DENSE, "type": _DENSE},
-    ]
-    dense = {"in_features": width, "out_features": dim, "bias": True, "activation_function": _SIGMOID}
-    _write_json(new / "modules.json", modules)
-    _write_json(new / "config.json", json.loads((base / "config.json").read_text()) | {"dtype": "float32"})
-    _write_json(new / "1_Pooling" / "config.json", {"embedding_dimension": width, "pooling_mode": "cls"})
-    _write_json(new / DENSE / "config.json", dense)
-    save_file({"linear.weight": head.weight, "linear.bias": head.bias}, new / DENSE / "model.safetensors")
-    save_file(head.layers, new / TUNED, metadata={"format": "pt"})
-
-    base_weights = base / "model.safetensors"
-    to_base = os.path.relpath(base_weights.resolve(), folder.resolve())
-    weight_map = {name: to_base for name in load_file(base_weights) if not name.startswith("pooler.")}
-    weight_map |= {name: TUNED for name in head.layers}
-    _write_json(new / INDEX, {"metadata": {}, "weight_map": weight_map})
-
-    if (folder / "README.md").exists():
-        shutil.copy(folder / "README.md", new / "README.md")
-    if folder.exists():
-        shutil.rmtree(folder)
-    os.replace(new, folder)
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+def save(head: Tuned, folder: Path, base: Path = ENCODER_DIR) -> None:
+    """Write a head in the format of sentence-transformers; see ``encoder.tuned.save``."""
+    save_tuned(head, folder, activation=SIGMOID, base=base)
 
 
 def main() -> None:

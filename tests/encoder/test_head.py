@@ -10,13 +10,14 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from encoder import ENCODER_DIR, HEAD_DIR
-from encoder.attributes.head import DENSE, INDEX, SPACE, TUNED, HeadEncoder
+from encoder.attributes.head import SPACE, HeadEncoder
 from encoder.attributes.reading import attributes
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.evaluate_head import SUITES, Suite
 from encoder.language import grammar
 from encoder.train_head import HeadConfig, save, train, training_captions
+from encoder.tuned import DENSE, INDEX, TUNED
 
 TEXTS = [
     "pink hair green eyes",

@@ -1,0 +1,56 @@
+"""A text encoder that was fitted to the images of a data set.
+
+``encoder.align`` fine-tunes the upper layers of the bundled MiniLM, with a linear map on the state of the first token,
+so that a text is near to the images that it describes: in other data than faces, the vector of a text then says what
+can be seen. ``SentenceTransformer(folder)`` gives the unit vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from encoder.common.errors import InputError
+from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, TunedEncoder, read_json
+
+
+class AlignedEncoder(TunedEncoder):
+    """Vectors of a folder that ``encoder.align`` wrote; a ``TextEncoder``.
+
+    A condition ``c`` is the unit vector of the text times sqrt(D), so that its D numbers have mean square 1, whatever
+    D is: a network then starts from inputs of the size that its initial weights are made for.
+    """
+
+    kind = "aligned"
+    noun = "an aligned encoder"
+
+    @property
+    def dim(self) -> int:
+        """The size D of a condition: 128 by default of the fit."""
+        return len(self._weight)
+
+    @property
+    def space(self) -> str:
+        """That of this model alone."""
+        return f"aligned-{self.fingerprint[:12]}"
+
+    @classmethod
+    def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:
+        dim = shapes.get("linear.bias", (0,))[0]
+        if shapes != {"linear.weight": (dim, width), "linear.bias": (dim,)}:
+            raise InputError(f"{folder / DENSE_WEIGHTS}: not the linear map of {cls.noun}; restore it")
+        config, modules = read_json(folder / DENSE_CONFIG), read_json(folder / MODULES)
+        try:
+            activation, last = config["activation_function"], modules[-1]["type"].rsplit(".", 1)[-1]
+        except (LookupError, TypeError, AttributeError) as error:
+            raise InputError(f"{folder}: {DENSE_CONFIG} or {MODULES} is broken; restore them") from error
+        if (activation, last) != (IDENTITY, "Normalize"):
+            raise InputError(f"{folder}: not {cls.noun}, whose last module is Normalize; give one of encoder.align")
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        """The conditions (N, D) of N texts, each of norm sqrt(D); see ``TextEncoder.encode``."""
+        return self._encode(texts, lambda x: F.normalize(x, dim=1) * math.sqrt(self.dim), batch_size, progress)

@@ -325,7 +325,7 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
         sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, args.seed)}}, []
 
     wordings = {}
-    if pipeline is not None and pipeline.encoder.kind == "head":
+    if pipeline is not None and pipeline.encoder.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
         wordings = judge_wordings(pipeline, classifier, pairs, args.seed, style)

@@ -4,76 +4,49 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import json
 import math
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from encoder import load_encoder
-from encoder.attributes.vocabulary import Attributes
 from encoder.common import precision
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.data.dataset import FaceDataset
-from gan.evaluation.sets import Monitor, captions_of
-from gan.faces.conditions import Conditions, WrongAttributes, drop
-from gan.faces.hue import without_loose_captions
-from gan.images import check_folder, save_png, tile, to_uint8
+from gan.data.dataset import ImageDataset
+from gan.images import check_folder
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
-from gan.sources import condition_dim, join_source
-from gan.training.augment import DRAWS, augment
+from gan.sources import condition_dim
+from gan.training.batches import Batches
+from gan.training.conditioning import build_conditioner
 from gan.training.config import TrainingConfig
 from gan.training.distributed import ALONE, World
-from gan.training.ema import ema_decay, refresh_statistics, update_ema
+from gan.training.ema import ema_decay, update_ema
+from gan.training.log import Log
 from gan.training.objectives import OBJECTIVES, Batch
-from gan.training.progress import Board, Progress
+from gan.training.previews import Monitor, Previews
+from gan.training.signals import catch_signals
 from gan.training.stages import insert_first_stage
-from gan.training.state import STATE_FILE, load_state, save_release, save_state
-
-GRID_CAPTIONS = [Attributes(hair=hair, eyes=eyes) for hair, eyes in [
-    ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
-    ("black", "brown"), ("blonde", "blue"), ("red", "yellow"), ("white", "purple"), ("brown", "aqua"),
-]]  # fmt: skip
-GRID_ROWS = 10
-STATISTICS_BATCHES = 20
+from gan.training.state import STATE_FILE, load_state, save_state
 
 
 class NonFiniteError(RuntimeError):
     """A loss or a weight is no longer a number; the last saved state is from before it."""
 
 
-class Batches:
-    """Endless batches of row numbers: every epoch a new order, none left out between epochs. Resumable."""
-
-    def __init__(self, size: int, batch_size: int, generator: torch.Generator) -> None:
-        self.size, self.batch_size, self.generator = size, batch_size, generator
-        self.order = torch.empty(0, dtype=torch.int64)
-
-    def next(self) -> Tensor:
-        """int64 (batch_size,)."""
-        while len(self.order) < self.batch_size:
-            self.order = torch.cat([self.order, torch.randperm(self.size, generator=self.generator)])
-        rows, self.order = self.order[: self.batch_size], self.order[self.batch_size :]
-        return rows
-
-
 class Trainer:
     """One run: the networks, their optimizers and everything random, so that a resume is exact.
 
     Args:
-        config: The settings; ``config.data`` has been loaded as ``faces`` already.
-        faces: The training faces.
+        config: The settings; ``config.data`` has been loaded as ``data`` already.
+        data: The training images; faces, with their attributes, where ``config.conditioning`` is by attributes.
         run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/``, ``best/`` and ``state.pt`` go.
+        prompts: What sample grids are drawn for, where the captions do not say.
         monitor: Scores the averaged generator every ``config.evaluate_images``.
         quiet: Do not show progress.
         world: The processes that share the run.
@@ -82,37 +55,35 @@ class Trainer:
     def __init__(
         self,
         config: TrainingConfig,
-        faces: FaceDataset,
+        data: ImageDataset,
         run_dir: Path,
         *,
+        prompts: Sequence[str] = (),
         monitor: Monitor | None = None,
         quiet: bool = False,
         world: World = ALONE,
     ) -> None:
-        faces, loose = without_loose_captions(faces, config.hair_chroma)
-        self.config, self.faces, self.run_dir, self.world = config, faces, run_dir, world
+        self.config, self.run_dir, self.world = config, run_dir, world
         self.quiet = quiet or not world.leads
-        if loose and not self.quiet:
-            print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
-        self.monitor, self.best_score = monitor if world.leads else None, math.inf
         if config.batch_size % world.size:
             raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every batch has the same shapes
-        self.images = faces.images.to(self.device)
 
-        kind = "onehot" if config.encoder == "onehot" else config.conditioning
-        self.encoder = load_encoder(kind, config.encoder_path or None, cached=config.encoder == "cached")
-        c_dim = condition_dim(self.encoder.dim, faces.source_names)
+        # Texts to conditions.
+        self.data, conditioner = build_conditioner(config, data, run_dir, prompts=prompts, quiet=self.quiet)
+        self.encoder = conditioner.encoder
+        c_dim = condition_dim(self.encoder.dim, data.source_names)
 
+        # The two players, the average of one, and their optimizers.
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
-        insert_first_stage(self.G, config, self.encoder, faces.source_names)
+        insert_first_stage(self.G, config, self.encoder, data.source_names)
         self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
         self.objective = OBJECTIVES[config.objective]()
-        self.objective.prepare(self.D)
+        self.objective.prepare(self.D, conditioner.class_sizes)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
@@ -121,56 +92,14 @@ class Trainer:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
 
-        self.wrong = WrongAttributes(faces.attributes, eyes=config.wrong_eyes)
-        self.conditions = Conditions(
-            self.encoder,
-            count=1 if config.encoder == "onehot" else config.wordings,
-            live=config.encoder == "live",
-            seed=config.seed,
-            progress=not self.quiet,
-        )
+        # Everything random, and how far the run is.
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
-        self.batches = Batches(len(faces), config.batch_size, self.generator)
+        self.batches = Batches(config, self.data, conditioner, self.generator, self.device, world)
+        self.previews = Previews(config, self.batches, run_dir, monitor if world.leads else None)
         self.cur_nimg = 0
         self.images_before = 0  # of the release that the run starts from
         self.d_step = 0
         self.minutes = 0.0
-
-        fixed = torch.Generator().manual_seed(config.seed)
-        self.grid_z = torch.randn(GRID_ROWS * len(GRID_CAPTIONS), config.z_dim, generator=fixed)
-
-    # -- one step ----------------------------------------------------------------------------------------------------
-
-    def next_batch(self) -> tuple[Batch, Tensor]:
-        """This process's share of the next batch: real images with their texts, and noise z (N, z_dim) for fakes."""
-        config, rows = self.config, self.batches.next()
-        known = self.faces.attributes[rows]
-        stated = drop(known, config.drop_attributes, self.generator)
-        wrong = self.wrong.draw(known, stated, self.generator)
-        sources, names = self.faces.sources[rows], self.faces.source_names
-        c = join_source(self.conditions.draw(stated, self.generator), sources, names)
-        c_wrong = join_source(self.conditions.draw(wrong, self.generator), sources, names)
-        z = torch.randn(len(rows), config.z_dim, generator=self.generator)
-        mirrored = torch.rand(len(rows), 1, 1, 1, generator=self.generator) < config.mirror
-        values = (rows, mirrored, z, c, c_wrong, stated)
-        rows, mirrored, z, *texts = (self.to_device(self.world.rows(value)) for value in values)
-        real_images = self.images[rows].float().div_(127.5).sub_(1)
-        real_images = torch.where(mirrored, real_images.flip(3), real_images)
-        real_images = F.adaptive_avg_pool2d(real_images, self.G.resolution)
-        real_images = real_images.contiguous(memory_format=torch.channels_last)
-        return Batch(self.augment(real_images), *texts), z
-
-    def to_device(self, value: Tensor) -> Tensor:
-        """A small tensor on the device, without waiting for what the device is still busy with."""
-        return value.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else value
-
-    def augment(self, img: Tensor) -> Tensor:
-        """Images (N, 3, H, W) as the discriminator sees them."""
-        chance = self.config.at("augment", self.cur_nimg)
-        if chance == 0:
-            return img
-        draws = torch.rand(self.config.batch_size, DRAWS, generator=self.generator)
-        return augment(img, chance, self.world.rows(draws)[: len(img)])
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
@@ -211,7 +140,7 @@ class Trainer:
         with autocast:
             loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
             if n := int(config.interpolate * len(z)):
-                # GAN-INT: no face has these captions.
+                # GAN-INT: no image has these captions.
                 between = batch.halfway(n)
                 loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
                 loss_G = loss_G + config.interpolate * loss_int
@@ -228,7 +157,14 @@ class Trainer:
         update_ema(self.G_ema, G, decay)
         return stats
 
-    # -- the run -----------------------------------------------------------------------------------------------------
+    def next_batch(self) -> tuple[Batch, Tensor]:
+        """This process's share of the next batch, the real images as the discriminator sees them, and noise."""
+        batch, z = self.batches.next(self.G.resolution)
+        return batch._replace(real=self.augment(batch.real)), z
+
+    def augment(self, img: Tensor) -> Tensor:
+        """Images (N, 3, H, W) as the discriminator sees them."""
+        return self.batches.augment(img, self.cur_nimg)
 
     def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Train until the limits of the config are met or ``should_stop`` says so, and save the state at the end.
@@ -237,119 +173,66 @@ class Trainer:
             NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
-        if self.world.leads:
-            self.board = Board(self.run_dir / "tensorboard")
         started, minutes_before = time.monotonic(), self.minutes
-        with Progress(config.max_images, self.cur_nimg, quiet=self.quiet) as progress:
-            totals: dict[str, list[Tensor]] = {}
-            tick_start, tick_nimg = time.monotonic(), self.cur_nimg
+        with Log(self.run_dir, config.max_images, self.cur_nimg, quiet=self.quiet, leads=self.world.leads) as log:
             while True:
                 minutes = (time.monotonic() - started) / 60
                 done = self.cur_nimg >= config.max_images or should_stop()
                 done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
-                if self.cur_nimg - tick_nimg >= config.tick_images or done:
+                if self.cur_nimg - log.tick_nimg >= config.tick_images or done:
                     # Report, and save the state to go on from.
                     self.minutes = minutes_before + minutes
-                    if totals:
-                        speed = (self.cur_nimg - tick_nimg) / (time.monotonic() - tick_start)
-                        self.report(progress, totals, speed)
+                    means = {name: self.world.mean(value).item() for name, value in log.means().items()}
+                    self.check_finite(means)
+                    log.tick(self.cur_nimg, self.minutes, means)
                     self.check_weights()
                     if self.world.leads:
                         save_state(self.run_dir, self.state())
-                    totals, tick_start, tick_nimg = {}, time.monotonic(), self.cur_nimg
                 if done:
                     break
 
                 # Train one step.
                 before = self.cur_nimg
-                for name, value in self.step().items():
-                    totals.setdefault(name, []).append(value)
-                progress.update(self.cur_nimg - before)
+                log.add(self.step(), self.cur_nimg)
 
                 # Show what the averaged generator draws, and score it.
                 if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
                     self.snapshot()
-                if self.monitor and (self.is_due(config.evaluate_images, before) or self.cur_nimg >= config.max_images):
-                    self.log(progress, self.evaluate(self.monitor))
+                last = self.cur_nimg >= config.max_images
+                if self.previews.monitor and (self.is_due(config.evaluate_images, before) or last):
+                    self.check_weights()
+                    log.write(self.cur_nimg, self.previews.evaluate(self.G_ema, self.D, self.images_seen))
             self.snapshot()
 
     def is_due(self, interval: int, before: int) -> bool:
         """Whether the step from ``before`` images on reached a multiple of ``interval``."""
         return interval > 0 and before // interval != self.cur_nimg // interval
 
-    def report(self, progress: Progress, totals: dict[str, list[Tensor]], speed: float) -> None:
-        """Log the means of a tick; one that is no number ends the run."""
-        means = {name: self.world.mean(torch.stack(values).float().mean()).item() for name, values in totals.items()}
-        for name, value in means.items():
-            self.check_finite(name, value)
-        self.log(progress, {"minutes": round(self.minutes, 3), "images_per_second": round(speed, 2), **means})
+    @property
+    def images_seen(self) -> int:
+        """Real images that training has shown, with those of the release that it started from."""
+        return self.images_before + self.cur_nimg
 
-    def log(self, progress: Progress, statistics: dict[str, float]) -> None:
-        """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
-        if not self.world.leads:
-            return
-        line = {"images": self.cur_nimg, **statistics}
-        with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-        progress.report(line)
-        self.board.add(line)
+    def snapshot(self) -> None:
+        """Write a sample grid and the averaged generator."""
+        if self.world.leads:
+            self.check_weights()
+            self.previews.snapshot(self.G_ema, self.D, self.cur_nimg, self.images_seen)
 
     def check_weights(self) -> None:
         """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
-        for name, network in (("G", self.G), ("D", self.D), ("G_ema", self.G_ema)):
-            self.check_finite(f"the norm of {name}'s weights", nn.utils.get_total_norm(network.parameters()).item())
+        networks = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
+        norms = {name: nn.utils.get_total_norm(network.parameters()).item() for name, network in networks.items()}
+        self.check_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()})
 
-    def check_finite(self, name: str, value: float) -> None:
-        """Raises ``NonFiniteError`` where ``value``, called ``name``, is no number."""
-        if not math.isfinite(value):
-            raise NonFiniteError(
-                f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
-                "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
-            )
-
-    def snapshot(self) -> None:
-        """Draw the fixed noise under the fixed captions, a column each, and save the averaged generator."""
-        if not self.world.leads:
-            return
-        c = self.encoder.encode([attributes.caption for attributes in GRID_CAPTIONS]).repeat(GRID_ROWS, 1)
-        names = self.faces.source_names
-        c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
-        grid = tile(self.draw(self.grid_z, c), per_row=len(GRID_CAPTIONS))
-        save_png(self.run_dir / "samples" / f"{self.cur_nimg:08d}.png", grid, {})
-        self.save_generator("snapshot")
-
-    def evaluate(self, monitor: Monitor) -> dict[str, float]:
-        """Score the averaged generator, every time with the same noise; the best one so far is kept in ``best/``."""
-        c = self.encoder.encode(captions_of(monitor.attributes))
-        c = join_source(c, monitor.sources, self.faces.source_names)
-        z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
-        scores = monitor.score(self.draw(z, c))
-        if scores["score"] < self.best_score:
-            self.best_score = scores["score"]
-            self.save_generator("best")
-        return scores
-
-    @torch.no_grad()
-    def draw(self, z: Tensor, c: Tensor) -> Tensor:
-        """What the averaged generator draws of noise (N, z_dim) and conditions (N, c_dim): uint8 (N, 3, H, W)."""
-        self.check_weights()
-        statistics = torch.Generator().manual_seed(self.config.seed)
-        refresh_statistics(self.G_ema, (self.random_inputs(statistics) for _ in range(STATISTICS_BATCHES)))
-        batches = zip(z.split(self.config.batch_size), c.split(self.config.batch_size), strict=True)
-        return torch.cat([to_uint8(self.G_ema(z.to(self.device), c.to(self.device)).float()).cpu() for z, c in batches])
-
-    def save_generator(self, folder: str) -> None:
-        """Save the averaged generator, and the discriminator beside it, in the form of a release."""
-        names, images_seen = self.faces.source_names, self.images_before + self.cur_nimg
-        save_release(self.run_dir / folder, self.G_ema, self.D, self.config, self.encoder, names, images_seen)
-
-    def random_inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Noise and conditions ``(z, c)`` of random training faces."""
-        rows = torch.randint(len(self.faces), (self.config.batch_size,), generator=generator)
-        c = self.conditions.draw(self.faces.attributes[rows], generator)
-        c = join_source(c, self.faces.sources[rows], self.faces.source_names)
-        z = torch.randn(len(rows), self.config.z_dim, generator=generator)
-        return z.to(self.device), c.to(self.device)
+    def check_finite(self, values: dict[str, float]) -> None:
+        """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
+                    "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
+                )
 
     # -- the state ---------------------------------------------------------------------------------------------------
 
@@ -357,7 +240,7 @@ class Trainer:
         """Everything that the next step depends on."""
         return {
             "config": self.config.to_json(),
-            "faces": len(self.faces),
+            "images": len(self.data),
             "space": self.encoder.space,
             "cur_nimg": self.cur_nimg,
             "images_before": self.images_before,
@@ -369,8 +252,8 @@ class Trainer:
             "opt_G": self.opt_G.state_dict(),
             "opt_D": self.opt_D.state_dict(),
             "generator": self.generator.get_state(),
-            "order": self.batches.order,
-            "best_score": self.best_score,
+            "order": self.batches.order.rest,
+            "best_score": self.previews.best_score,
         }
 
     def start_from(self, release: Path) -> None:
@@ -384,8 +267,8 @@ class Trainer:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
         state = load_state(self.run_dir)
         changes = TrainingConfig.from_json(state["config"]).changes(self.config)
-        if state["faces"] != len(self.faces):
-            changes.append(f"training faces: {state['faces']} -> {len(self.faces)}")
+        if state["images"] != len(self.data):
+            changes.append(f"training images: {state['images']} -> {len(self.data)}")
         if state["space"] != self.encoder.space:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:
@@ -393,9 +276,9 @@ class Trainer:
         for name in ("G", "D", "G_ema", "opt_G", "opt_D"):
             getattr(self, name).load_state_dict(state[name])
         self.generator.set_state(state["generator"])
-        self.batches.order = state["order"]
+        self.batches.order.rest = state["order"]
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
-        self.best_score, self.images_before = state["best_score"], state["images_before"]
+        self.previews.best_score, self.images_before = state["best_score"], state["images_before"]
 
 
 def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
@@ -419,26 +302,12 @@ def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool
     )
 
 
-@contextmanager
-def catch_signals() -> Iterator[list[int]]:
-    """Yields a list that grows by each SIGINT and SIGTERM, which end nothing by themselves within this context."""
-    caught: list[int] = []
-    previous = {
-        number: signal.signal(number, lambda number, _frame: caught.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
 def train(
     config: TrainingConfig,
-    faces: FaceDataset,
+    data: ImageDataset,
     run_dir: Path,
     *,
+    prompts: Sequence[str] = (),
     monitor: Monitor | None = None,
     resume: bool = False,
     world: World = ALONE,
@@ -457,7 +326,7 @@ def train(
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
     if config.init:
         config = shaped_like_its_start(config, run_dir, resume=resume)
-    trainer = Trainer(config, faces, run_dir, monitor=monitor, world=world)
+    trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
     if resume:
         trainer.resume()
     elif config.init:

@@ -44,6 +44,20 @@ _NAMED = 5  # examples the summary names
 
 
 @dataclass(frozen=True, eq=False)
+class ImageDataset:  # STUB
+    images: torch.Tensor
+    captions: tuple[tuple[str, ...], ...]
+    sources: torch.Tensor
+    source_names: tuple[str, ...]
+    ids: tuple[str, ...]
+    splits: tuple[str, ...]
+    groups: tuple[str | None, ...] = ()
+
+    def __len__(self):
+        return len(self.ids)
+
+
+@dataclass(frozen=True, eq=False)
 class FaceDataset:
     """N labelled faces, held in memory.
 

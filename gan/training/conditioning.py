@@ -9,12 +9,14 @@ from pathlib import Path
 import torch
 
 from encoder import load_encoder, load_source
+from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder, statistics_of
 from gan.data.dataset import ImageDataset
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig
 
+SETTLED = ("attributes", "pooled", "aligned")
 SAMPLE = 512  # images whose captions are looked at
 CAPTIONS_OF_GRID = 10
 
@@ -61,7 +63,12 @@ def build_conditioner(
         run_dir: Of the run, where a text encoder that is fitted to the images is kept.
         prompts: Captions of images that are not trained on, for sample grids.
         quiet: Say nothing.
+
+    Raises:
+        InputError: ``conditioning`` is not settled, or there is nothing to tell texts apart by.
     """
+    if config.conditioning not in SETTLED:
+        raise InputError(f"conditioning is {config.conditioning}; settle it by choose, to one of {', '.join(SETTLED)}")
     if config.conditioning == "attributes":
         return _by_attributes(config, data, quiet)
     return data, _by_captions(config, data, run_dir, prompts, quiet)

@@ -53,7 +53,7 @@ library_name: sentence-transformers
 
 @dataclass(frozen=True)
 class AlignConfig:
-    """Settings of the fit; the defaults were chosen by the retrieval of unseen emoji after a few minutes.
+    """Settings of the fit; the defaults were chosen by the retrieval of emoji, held out and unseen, after two minutes.
 
     Attributes:
         dim: Numbers of a text's vector.
@@ -502,7 +502,7 @@ def card(record: dict[str, Any], scores: dict[str, Retrieval], credit: str = "")
     """The README of an aligned encoder: what it was made of and how it was judged."""
     data, config = ", ".join(record["data"]), record["config"]
     length = f"{record['images']:,} images, {record['steps']:,} steps of {config['batch_size']}, seed {config['seed']}"
-    judged = "It was not judged: no images were held out."
+    judged = "It was not judged on held-out images."
     if scores:
         judged = f"{table(scores)}\n\nEach line has an image network of its own, trained for as long as the others."
     paragraphs = [
@@ -544,15 +544,15 @@ def main() -> None:
 
     tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
     record = {
-        "data": [path.name for path in args.data],
+        "data": [path.resolve().name for path in args.data],
         "config": asdict(config),
         "images": len(training.captions),
         "steps": fitted.steps,
     }
     write_encoder(tuned, args.out, record, ENCODER_DIR)
+    _write_card(args.out, card(record, {}, args.credit))  # an earlier one would tell of other weights
     print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {args.out}")
 
-    scores: dict[str, Retrieval] = {}
     if len(heldout.captions) > 1:
         texts, numbers = _number(heldout.captions)
         fits = {}
@@ -565,8 +565,11 @@ def main() -> None:
         fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(args.out).encode(texts, progress=True), dim=1)
         scores = judge(fits, heldout.images[:], numbers)
         print(table(scores))
-    text = card(record, scores, args.credit)
-    write_atomically(args.out / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+        _write_card(args.out, card(record, scores, args.credit))
+
+
+def _write_card(folder: Path, text: str) -> None:
+    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _parser() -> argparse.ArgumentParser:

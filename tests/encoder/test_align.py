@@ -289,7 +289,7 @@ def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_card_without_held_out_images_says_so():
+def test_a_card_without_scores_says_so():
     record = {"data": ["a.zip"], "config": asdict(AlignConfig()), "images": 3, "steps": 1}
     assert "not judged" in card(record, {})
     assert "\n\n\n" not in card(record, {})

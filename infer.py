@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from encoder.attributes.vocabulary import Attributes, check_text
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
-from gan.grid import check_folder, check_png_path, save_png, tile
+from encoder.text import check_text
+from gan.images import check_folder, check_png_path, save_png, tile
 from gan.release import DEFAULT_MODEL, ReleaseConfig
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def parse(argv: Sequence[str] | None) -> Config:
         _check_unique(name for name, _ in lines)
     release = ReleaseConfig.read(args.model)
     release.style_index(args.style)
-    release.guidance_scale(args.guidance)
     if args.interpolate:
         faces = [Face(name, text, args.seed) for name, text in lines]
     else:
@@ -166,13 +165,13 @@ def draw(config: Config) -> str:
 
     texts, faces = [face.text for face in config.faces], config.faces
     c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
-    if pipeline.config.conditioning.kind == "head":
-        warn(texts, c)
+    for remark in pipeline.remarks(texts, c):
+        print(f"warning: {remark}", file=sys.stderr)
 
     if config.best_of > 1:
         from tqdm import tqdm
 
-        from gan.selection import Selector
+        from gan.faces.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
         best = selector.best_seeds(texts, c, [face.seed for face in faces], config.best_of)
@@ -198,17 +197,6 @@ def draw(config: Config) -> str:
     count = config.steps or len(texts)
     places = " and ".join(str(place) for place in (config.out, config.separate) if place)
     return f"{places}: {count} face{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
-
-
-def warn(texts: Sequence[str], c: torch.Tensor) -> None:
-    """Print on stderr, once each, what the writer of a text should know about how it was read from ``c (N, 25...)``."""
-    unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
-    if unusual:
-        from encoder.attributes.reading import read, warnings_for
-
-        lines = (line for text, row in unusual.items() for line in warnings_for(text, read(row)))
-        for line in dict.fromkeys(lines):
-            print(f"warning: {line}", file=sys.stderr)
 
 
 def metadata(pipeline: TextToFace, faces: Sequence[Face], style: str | None = None) -> dict[str, str]:

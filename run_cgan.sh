@@ -12,7 +12,7 @@ if [ ! -e "$file" ] && [ -e "$root/$file" ]; then
     file=$root/$file
 fi
 
-. "$root/.ci/python.sh"
+. "$root/environment.sh"
 use_python
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 # everything is in pretrained/
 exec "$python" "$root/infer.py" --testing-file="$file" --out="$root/samples/cgan.png"

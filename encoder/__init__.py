@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
+    import torch
+
     from encoder.base import TextEncoder
 
 # Nothing here imports torch: ``import encoder`` is free, and every function imports what it needs.
@@ -23,21 +25,28 @@ SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"
 USER_CACHE_DIR = ROOT / ".cache" / "embeddings"
 """Vectors of all other texts; the environment variable TEXT2FACE_CACHE names another place."""
 
-KINDS = ("head", "pooled", "onehot")
+KINDS = ("head", "pooled", "aligned", "onehot")
 
 
 def load_encoder(
-    kind: str = "head", path: str | Path | None = None, cached: bool = True, cache_dir: str | Path | None = None
+    kind: str = "head",
+    path: str | Path | None = None,
+    cached: bool = True,
+    cache_dir: str | Path | None = None,
+    statistics: torch.Tensor | None = None,
 ) -> TextEncoder:
     """The encoder of a kind: texts in, conditions ``c`` out.
 
     Args:
-        kind: ``"head"``: what a text says of each attribute; ``"pooled"``: the standardised sentence embedding;
+        kind: ``"head"``: what a text says of each attribute of a face; ``"pooled"``: the standardised sentence
+            embedding; ``"aligned"``: that of an encoder fitted to images (``encoder.align``), standardised too;
             ``"onehot"``: the pair of colours of a canonical caption.
-        path: For ``"head"``, a folder of a trained head; for ``"pooled"``, a sentence-transformers folder. The shipped
-            ones by default.
+        path: For ``"head"`` and ``"aligned"``, such a folder; for ``"pooled"``, a sentence-transformers folder. The
+            shipped ones by default, of which there is none of ``"aligned"``.
         cached: Whether vectors are looked up, and kept, on disk; they are the same either way.
         cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``.cache/embeddings`` beside the code.
+        statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
+            of the captions of the data; by default those of the canonical captions of faces.
 
     Raises:
         InputError: An unknown kind, or a model folder that is missing or broken.
@@ -49,22 +58,29 @@ def load_encoder(
             raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
         return OneHotEncoder()
 
-    encoder = load_source(kind, path)
-    if cached:
-        from encoder.cache import CachedEncoder, EmbeddingCache
+    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir)
+    if kind == "head":
+        return encoder
+    from encoder.pooled import StandardisedEncoder
 
-        user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
-        shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
-        encoder = CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
-    if kind == "pooled":
-        from encoder.pooled import PooledEncoder
-
-        encoder = PooledEncoder(encoder)
-    return encoder
+    return StandardisedEncoder(kind, encoder, statistics, Path(path) if kind == "aligned" and path else None)
 
 
-def load_source(kind: str, path: str | Path | None = None) -> TextEncoder:
-    """The encoder whose vectors are cached for a kind: the head, or the raw sentence embedding of ``"pooled"``."""
+def load_source(
+    kind: str, path: str | Path | None = None, *, cached: bool = False, cache_dir: str | Path | None = None
+) -> TextEncoder:
+    """The encoder whose vectors are cached for a kind: the head, or what ``"pooled"`` and ``"aligned"`` standardise."""
+    encoder = _open(kind, path)
+    if not cached:
+        return encoder
+    from encoder.cache import CachedEncoder, EmbeddingCache
+
+    user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
+    shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
+    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
+
+
+def _open(kind: str, path: str | Path | None) -> TextEncoder:
     if kind == "head":
         from encoder.attributes.head import HeadEncoder
 
@@ -73,6 +89,12 @@ def load_source(kind: str, path: str | Path | None = None) -> TextEncoder:
         from encoder.pooled import load_sentence_encoder
 
         return load_sentence_encoder(path or ENCODER_DIR)
+    if kind == "aligned":
+        from encoder.aligned import AlignedEncoder
+
+        if path is None:
+            raise InputError("an aligned text encoder is a folder that python -m encoder.align wrote; give it")
+        return AlignedEncoder.load(path)
     raise InputError(f"{kind!r} is not a kind of encoder; choose one of: {', '.join(KINDS)}")
 
 

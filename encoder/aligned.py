@@ -14,11 +14,12 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
+from encoder.base import FreeConditions
 from encoder.common.errors import InputError
 from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, TunedEncoder, read_json
 
 
-class AlignedEncoder(TunedEncoder):
+class AlignedEncoder(FreeConditions, TunedEncoder):
     """Vectors of a folder that ``encoder.align`` wrote; a ``TextEncoder``.
 
     A condition ``c`` is the unit vector of the text times sqrt(D), so that its D numbers have mean square 1, whatever

@@ -21,7 +21,7 @@ class TextEncoder(Protocol):
 
     @property
     def kind(self) -> str:
-        """``"head"``, ``"pooled"`` or ``"onehot"``."""
+        """``"head"``, ``"pooled"``, ``"aligned"`` or ``"onehot"``."""
 
     @property
     def dim(self) -> int:
@@ -51,6 +51,48 @@ class TextEncoder(Protocol):
         Raises:
             InputError: A text that this encoder cannot encode, or a broken model file.
         """
+
+    @property
+    def class_sizes(self) -> tuple[int, ...]:
+        """The number of values of each class that its vectors state; none where they state no classes."""
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """The conditions that ask for nothing in particular in the place of ``c (N, dim)``: (N, ``dim``)."""
+
+    def labels(self, c: torch.Tensor) -> torch.Tensor | None:
+        """What ``c (N, dim)`` states, int64 (N, S): 0 is unstated; ``None`` where a vector states no classes."""
+
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """What the writer of N texts, read as ``c (N, dim)``, should know: a line each, mostly none."""
+
+
+class FreeConditions:
+    """The part of a ``TextEncoder`` that says what its vectors mean, where they mean a text as a whole.
+
+    They are standardised, so that zero is the mean of all captions.
+    """
+
+    class_sizes: tuple[int, ...] = ()
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """The mean caption: zeros."""
+        return c.new_zeros(c.shape)
+
+    def labels(self, c: torch.Tensor) -> None:
+        """None: there are no classes."""
+        return None
+
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """A line for each text in another script than Latin, which the encoder was not trained to read."""
+        foreign = [text for text in dict.fromkeys(texts) if _mostly_foreign(text)]
+        return [
+            f"{text[:60]!r}: the text encoder was trained on English, and may not understand it" for text in foreign
+        ]
+
+
+def _mostly_foreign(text: str) -> bool:
+    letters = [character for character in text if character.isalpha()]
+    return 2 * sum(character > "\u024f" for character in letters) > len(letters)  # the end of extended Latin
 
 
 def digest(*parts: str | bytes) -> str:

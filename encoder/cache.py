@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from encoder.attributes.vocabulary import normalise
 from encoder.base import TextEncoder, digest
+from encoder.text import normalise
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +171,23 @@ class CachedEncoder:
     def space(self) -> str:
         """The encoder's."""
         return self._encoder.space
+
+    @property
+    def class_sizes(self) -> tuple[int, ...]:
+        """The encoder's."""
+        return self._encoder.class_sizes
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """The encoder's."""
+        return self._encoder.null(c)
+
+    def labels(self, c: torch.Tensor) -> torch.Tensor | None:
+        """The encoder's."""
+        return self._encoder.labels(c)
+
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """The encoder's."""
+        return self._encoder.remarks(texts, c)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """See ``TextEncoder.encode``; the progress bar counts the misses."""

@@ -9,16 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from encoder.attributes.vocabulary import (
-    EYE_COLOURS,
-    HAIR_COLOURS,
-    HAIR_LENGTHS,
-    SLOTS,
-    Attributes,
-    check_text,
-    normalise,
-)
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS, SLOTS, Attributes
 from encoder.common.errors import InputError
+from encoder.text import check_text, normalise
 
 _ID = re.compile(r"\w[\w .-]*")  # ids become file names
 _HEADER_IDS = {"id", "img_id", "image_id", "testing_text_id"}

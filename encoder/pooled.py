@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
-from encoder.attributes.vocabulary import canonical_captions, normalise
-from encoder.base import TextEncoder, digest, files_digest
+from encoder import tuned
+from encoder.attributes.vocabulary import canonical_captions
+from encoder.base import FreeConditions, TextEncoder, digest, files_digest
+from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
+from encoder.text import normalise
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 # one that encoding its text again would give. The price is twice the time of float32, once for each text.
 
 
-class MiniLMSentenceEncoder:
+class MiniLMSentenceEncoder(FreeConditions):
     """The unit-norm sentence embeddings of a BERT-family folder, run by ``encoder.minilm``."""
 
     kind = "sentence"
@@ -47,7 +52,7 @@ class MiniLMSentenceEncoder:
         return self._model.pooled([normalise(text) for text in texts], batch_size=batch_size, progress=progress).float()
 
 
-class LibrarySentenceEncoder:
+class LibrarySentenceEncoder(FreeConditions):
     """The sentence embeddings of any sentence-transformers folder, run by that library; it never asks a network.
 
     Raises:
@@ -101,46 +106,70 @@ class LibrarySentenceEncoder:
             raise InputError(f"{self._folder}: sentence-transformers cannot load it ({reason})") from error
 
 
-class PooledEncoder:
-    """Sentence embeddings, each number standardised by its mean and deviation over the 468 canonical captions.
+class StandardisedEncoder(FreeConditions):
+    """Another encoder's vectors, each number standardised by its mean and deviation over the captions of the data.
 
-    Raw embeddings of captions are nearly one vector (cosine 0.99 between two captions with their colours swapped); what
-    tells captions apart is what remains when their mean is taken off. The statistics are those of the very embeddings
-    that ``sentences`` gives, so they need no file of their own.
+    Raw embeddings of captions are nearly one vector (cosine 0.99 between two captions of faces with their colours
+    swapped); what tells captions apart is what remains when their mean is taken off.
+
+    Args:
+        kind: ``"pooled"`` or ``"aligned"``.
+        texts: Gives the raw vectors.
+        statistics: Mean and standard deviation, float64 (2, dim); by default those over the 468 canonical captions of
+            faces.
+        folder: Of an aligned encoder.
     """
 
-    kind = "pooled"
+    def __init__(
+        self, kind: str, texts: TextEncoder, statistics: torch.Tensor | None = None, folder: Path | None = None
+    ):
+        self._kind, self._texts, self._given, self._folder = kind, texts, statistics, folder
 
-    def __init__(self, sentences: TextEncoder):
-        self._sentences = sentences
+    @property
+    def kind(self) -> str:
+        """As given."""
+        return self._kind
 
     @property
     def dim(self) -> int:
-        """The size of the embedding: 384 for the bundled model."""
-        return len(self._statistics[0])
+        """The size of the raw vectors: 384 for the sentence embedding of the bundled model."""
+        return self.statistics.shape[1]
 
     @property
     def fingerprint(self) -> str:
-        """Digest of the embedding's and of the captions that the statistics are taken over."""
-        return digest(self.kind, self._sentences.fingerprint, *canonical_captions())
+        """Digest of the raw vectors' and of what they are standardised by."""
+        if self._given is None:
+            return digest(self.kind, self._texts.fingerprint, *canonical_captions())
+        return digest(self.kind, self._texts.fingerprint, self._given.numpy().tobytes())
 
     @property
     def space(self) -> str:
-        """That of this model alone."""
-        return f"pooled-{self.fingerprint[:12]}"
+        """That of this model and these statistics alone."""
+        return f"{self.kind}-{self.fingerprint[:12]}"
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """See ``TextEncoder.encode``."""
-        mean, std = self._statistics
-        raw = self._sentences.encode(texts, batch_size=batch_size, progress=progress).double()
+        mean, std = self.statistics
+        raw = self._texts.encode(texts, batch_size=batch_size, progress=progress).double()
         return ((raw - mean) / std).float()
 
+    def save(self, folder: Path) -> None:
+        """Write what ``load_encoder`` needs to make this encoder again, the bundled one aside."""
+        if self._folder is not None:
+            tuned.copy(self._folder, folder)
+        save_statistics(folder / STATISTICS_FILE, self.statistics)
+
     @cached_property
-    def _statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and standard deviation (D,), float64."""
-        vectors = self._sentences.encode(list(canonical_captions())).double()
-        # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
-        return vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)
+    def statistics(self) -> torch.Tensor:
+        """Mean and standard deviation, float64 (2, dim)."""
+        return statistics_of(self._texts.encode(list(canonical_captions()))) if self._given is None else self._given
+
+
+def statistics_of(vectors: torch.Tensor) -> torch.Tensor:
+    """Mean and standard deviation of vectors (N, dim): float64 (2, dim)."""
+    vectors = vectors.double()
+    # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
+    return torch.stack([vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)])
 
 
 def load_sentence_encoder(folder: str | Path) -> TextEncoder:
@@ -151,3 +180,24 @@ def load_sentence_encoder(folder: str | Path) -> TextEncoder:
         return MiniLMSentenceEncoder(MiniLM.load(folder, torch.float64))
     except UnsupportedModelError:
         return LibrarySentenceEncoder(folder)
+
+
+STATISTICS_FILE = "statistics.safetensors"
+"""In the folder of a generator's text encoder: what its vectors are standardised by."""
+
+
+def save_statistics(path: Path, statistics: torch.Tensor) -> None:
+    """Write what a generator's text vectors are standardised by, float64 (2, dim)."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(save({"statistics": statistics})))
+
+
+def load_statistics(path: Path) -> torch.Tensor:
+    """The inverse of ``save_statistics``; ``InputError`` where the file is broken."""
+    try:
+        statistics = load_file(path)["statistics"].double()
+    except (OSError, SafetensorError, KeyError) as error:
+        raise InputError(f"{path}: not the statistics of a text encoder ({error}); restore the file") from error
+    sound = statistics.dim() == 2 and len(statistics) == 2 and statistics.isfinite().all() and (statistics[1] > 0).all()
+    if not sound:
+        raise InputError(f"{path}: not the means and deviations of a text encoder; restore the file")
+    return statistics

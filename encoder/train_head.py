@@ -21,11 +21,11 @@ import torch.nn.functional as F
 
 from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.attributes.head import DIM
-from encoder.attributes.vocabulary import normalise
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
+from encoder.text import normalise
 from encoder.tuned import SIGMOID, Tuned
 from encoder.tuned import save as save_tuned
 

@@ -21,11 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from encoder import ENCODER_DIR
-from encoder.attributes.vocabulary import normalise
 from encoder.base import digest, files_digest
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
+from encoder.text import normalise
 
 INDEX, TUNED, DENSE = "model.safetensors.index.json", "tuned.safetensors", "2_Dense"
 MODULES, DENSE_CONFIG, DENSE_WEIGHTS = "modules.json", f"{DENSE}/config.json", f"{DENSE}/model.safetensors"

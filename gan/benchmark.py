@@ -27,11 +27,11 @@ from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import SLOTS
 from encoder.common.errors import InputError
-from gan.config import PRESETS, TrainingConfig
-from gan.dataset import FaceDataset
+from gan.data.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES, Objective
-from gan.training import Trainer
+from gan.training.config import PRESETS, TrainingConfig
+from gan.training.loop import Trainer
+from gan.training.objectives import OBJECTIVES, Objective
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_DATA = "../shared/data/extra_data.zip"
@@ -93,7 +93,12 @@ def random_faces(count: int) -> FaceDataset:
 def trainer(architecture: str, objective: str, folder: Path, **settings: Any) -> Trainer:
     """A run of the loop on noise, with the one-hot condition (which needs no text encoder)."""
     config = TrainingConfig(
-        data=("noise",), encoder="onehot", architecture=architecture, objective=objective, **settings
+        data=("noise",),
+        encoder="onehot",
+        conditioning="attributes",
+        architecture=architecture,
+        objective=objective,
+        **settings,
     )
     return Trainer(config, random_faces(1024), folder, quiet=True)
 
@@ -106,12 +111,12 @@ def combinations(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for architecture in ARCHITECTURES:
         common: dict[str, Any] = {"architecture": architecture}
         if first := build_generator(architecture, z_dim=2, c_dim=1).first_stage:
-            trainer(first, "gan-cls", folder / first).save_generator("snapshot")
+            trainer(first, "gan-cls", folder / first).snapshot()
             common["stage1"] = str(folder / first / "snapshot")
         for objective in OBJECTIVES:
             name, settings = architecture, {**common, "objective": objective}
             try:
-                OBJECTIVES[objective]().prepare(build_discriminator(architecture, c_dim=1))
+                OBJECTIVES[objective]().prepare(build_discriminator(architecture, c_dim=1), (2,))
             except InputError:
                 name, settings["discriminator"] = f"{architecture}, no normalisation in D", {"norm": False}
             yield f"{name} + {objective}", settings
@@ -201,7 +206,7 @@ def benchmark_training(seconds: float, timed: Collection[str], batch_size: int) 
 def benchmark_evaluation(data: str, faces: int) -> list[tuple[str, str]]:
     """Rows of a part and its seconds, and of all parts, for ``faces`` faces drawn by the default model."""
     from gan.evaluate import Stopwatch, evaluate, parse
-    from gan.report import write_report
+    from gan.evaluation.report import write_report
 
     with tempfile.TemporaryDirectory() as folder:
         watch = Stopwatch()

@@ -27,8 +27,8 @@ from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.common.threads import side_by_side
-from gan.dataset import IMAGE_SIZE, FaceDataset, load_faces
-from gan.grid import to_uint8
+from gan.data.dataset import IMAGE_SIZE, FaceDataset, load_faces
+from gan.images import to_uint8
 
 CLASSIFIER_DIR = Path(__file__).resolve().parent.parent / "pretrained" / "classifier"
 CONFIG_FILE = "config.json"

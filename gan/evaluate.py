@@ -31,9 +31,12 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
-from gan.conditions import read_captions
-from gan.dataset import FaceDataset, load_faces
-from gan.evaluation import (
+from gan.data.dataset import FaceDataset, load_faces
+from gan.evaluation.features import EfficientNetLite, FeatureSpace
+from gan.evaluation.metrics import Estimate
+from gan.evaluation.pictures import read_folder, read_grid
+from gan.evaluation.report import SUBJECT, Results, Sheet, write_report
+from gan.evaluation.sets import (
     MIN_FACES,
     Evaluator,
     Scores,
@@ -46,14 +49,11 @@ from gan.evaluation import (
     judge_hue,
     judge_wording,
 )
-from gan.features import EfficientNetLite, FeatureSpace
-from gan.grid import check_folder, tile, to_uint8
-from gan.metrics import Estimate
+from gan.faces.conditions import read_captions
+from gan.images import check_folder, tile, to_uint8
 from gan.networks import build_generator
-from gan.pictures import read_folder, read_grid
 from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
-from gan.report import SUBJECT, Results, Sheet, write_report
 
 BLUR = 0.8  # pixels, of the blurred real faces
 SHEET = 24  # faces of a picture in the report
@@ -325,7 +325,7 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
         sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, args.seed)}}, []
 
     wordings = {}
-    if pipeline is not None and pipeline.encoder.kind == "head":
+    if pipeline is not None and pipeline.encoder.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
         wordings = judge_wordings(pipeline, classifier, pairs, args.seed, style)

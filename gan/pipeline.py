@@ -10,34 +10,30 @@ import torch
 from torch import nn
 
 from encoder import load_encoder
-from encoder.attributes.vocabulary import SLOTS
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
-from gan.float64 import FastFloat64
-from gan.grid import to_uint8
+from gan.exact_conv import FastFloat64
+from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
-from gan.release import WEIGHTS_FILE, ReleaseConfig
+from gan.release import ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import join_source
 
 
-def guide(c: torch.Tensor, scale: float) -> torch.Tensor:
+def guide(c: torch.Tensor, null: torch.Tensor, scale: float) -> torch.Tensor:
     """Ask more strongly for what a text states, the guidance of diffusion models taken to the condition.
 
     As classifier-free guidance moves a prediction away from the one without a text (Ho & Salimans 2022, equation 6),
-    this moves each attribute away from "any of its values", the mean of its slot:
-    ``mean + scale * (c - mean)``. An unstated attribute, a slot of zeros, stays unstated.
+    this moves a condition away from the one that asks for nothing in particular: ``null + scale * (c - null)``.
 
     Args:
-        c: Conditions whose first numbers are those of the conditioning head, (N, c_dim); what follows is kept.
-        scale: 1 changes nothing; above it, hair and eyes have the purer colour.
+        c: Conditions, (N, dim).
+        null: As ``TextEncoder.null`` gives it, (N, dim).
+        scale: 1 changes nothing; above it, a face's hair and eyes have the purer colour.
 
     Returns:
-        (N, c_dim). A new tensor, with numbers outside [0, 1] where ``scale`` is above 1.
+        (N, dim).
     """
-    sizes = [len(values) for values in SLOTS.values()]
-    *slots, style = c.split([*sizes, c.shape[1] - sum(sizes)], dim=1)
-    means = [slot.mean(1, keepdim=True) for slot in slots]
-    return torch.cat([*(mean + scale * (slot - mean) for slot, mean in zip(slots, means, strict=True)), style], dim=1)
+    return null + scale * (c - null)
 
 
 class TextToFace:
@@ -67,7 +63,7 @@ class TextToFace:
     ) -> None:
         self.config = config
         self.truncation = truncation
-        self.guidance = config.guidance_scale(guidance)
+        self.guidance = config.guidance if guidance is None else guidance
         self.encoder = encoder
         self.name = name
         self.dtype = dtype
@@ -98,14 +94,13 @@ class TextToFace:
             guidance: How strongly to ask for what a text states (``guide``); what the config says where it is ``None``.
 
         Raises:
-            InputError: A missing, truncated or foreign file, an encoder other than the generator was trained with, or
-                a guidance other than 1 for a generator without the conditioning head.
+            InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
         """
         model_dir = Path(model_dir)
         config = ReleaseConfig.read(model_dir)
         conditioning = config.conditioning
         if encoder is None:
-            encoder = load_encoder(conditioning.kind, path=encoder_path)
+            encoder = _load_encoder(conditioning.kind, model_dir / ENCODER_FOLDER, encoder_path)
         if (encoder.dim, encoder.space) != (conditioning.dim, conditioning.space):
             raise InputError(
                 f"{model_dir}: these weights were trained with the text encoder {conditioning.space} "
@@ -144,12 +139,17 @@ class TextToFace:
         c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """What the writer of N texts, whose conditions are ``c (N, c_dim)``, should know: one line each."""
+        return self.encoder.remarks(texts, c[:, : self.encoder.dim])
+
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
         if self.guidance != 1:
-            c = guide(c, self.guidance)
+            text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
+            c = torch.cat([guide(text, self.encoder.null(text), self.guidance), style], dim=1)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             return to_uint8(self.G(z, c)).cpu()
 
@@ -194,6 +194,17 @@ class TextToFace:
         a, b = c
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
+
+
+def _load_encoder(kind: str, own: Path, path: str | Path | None) -> TextEncoder:
+    """The text encoder of a kind, with what the released generator has of its own of it in the folder ``own``."""
+    if not own.is_dir():
+        return load_encoder(kind, path=path)
+    from encoder.pooled import STATISTICS_FILE, load_statistics
+
+    return load_encoder(
+        kind, path or (own if kind == "aligned" else None), statistics=load_statistics(own / STATISTICS_FILE)
+    )
 
 
 def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:

@@ -21,6 +21,8 @@ DEFAULT_MODEL = PRETRAINED / "residual-r3gan"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
+ENCODER_FOLDER = "encoder"
+"""What a generator has of its own of its text encoder."""
 
 
 @dataclass(frozen=True)
@@ -96,18 +98,7 @@ class ReleaseConfig:
             )
         if not 0 < config.guidance < math.inf:
             raise InputError(f"{path}: guidance is {config.guidance}, which is not a number above 0; mend it")
-        config.guidance_scale(None)
         return config
-
-    def guidance_scale(self, guidance: float | None) -> float:
-        """``guidance``, the config's where it is ``None``; ``InputError`` for one that this generator cannot take."""
-        guidance = self.guidance if guidance is None else guidance
-        if guidance != 1 and self.conditioning.kind != "head":
-            raise InputError(
-                f"guidance {guidance:g}: only a generator with the conditioning head can be guided, and this one has "
-                f"the text encoder {self.conditioning.kind!r}; leave it at 1"
-            )
-        return guidance
 
     def style_index(self, style: str | None) -> int:
         """The place of ``style`` among the sources, 0 where it is ``None``; an unknown one is an ``InputError``."""

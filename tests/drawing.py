@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import Attributes
-from gan.dataset import FaceDataset
-from gan.grid import save_png
+from gan.data.dataset import FaceDataset
+from gan.images import save_png
 
 RGB = {
     "orange": (255, 140, 0), "white": (225, 225, 235), "aqua": (0, 220, 220), "gray": (128, 128, 128),

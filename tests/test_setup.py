@@ -1,4 +1,4 @@
-"""The choice of a Python in ``.ci/python.sh``, on a project folder that holds nothing else."""
+"""The choice of a Python in ``environment.sh``, on a project folder that holds nothing else."""
 
 import os
 import shutil
@@ -14,8 +14,7 @@ HERE = Path(sys.executable).parent  # of the Python of these tests, which has th
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    (tmp_path / ".ci").mkdir()
-    shutil.copy(ROOT / ".ci" / "python.sh", tmp_path / ".ci")
+    shutil.copy(ROOT / "environment.sh", tmp_path)
     (tmp_path / "requirements.txt").write_text("a-package-that-nobody-has-published==1.0\n")
     return tmp_path
 
@@ -28,7 +27,7 @@ def script(path: Path, *lines: str) -> None:
 
 def choose(project: Path, *first_on_path: Path) -> subprocess.CompletedProcess[str]:
     """What ``use_python`` chooses with these folders before those of the system."""
-    command = 'set -euo pipefail; root=$PWD; . .ci/python.sh; use_python; echo "$python"'
+    command = 'set -euo pipefail; root=$PWD; . environment.sh; use_python; echo "$python"'
     path = os.pathsep.join(map(str, [*first_on_path, "/usr/bin", "/bin"]))
     return subprocess.run(
         ["bash", "-c", command],

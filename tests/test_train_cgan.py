@@ -13,9 +13,9 @@ import pytest
 import torch
 
 import train_cgan
-from gan.config import PRESETS, TrainingConfig
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES
+from gan.training.config import PRESETS, TrainingConfig
+from gan.training.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parents[1]
 FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
@@ -163,7 +163,7 @@ def test_a_broken_run_is_status_1(capsys, tmp_path, faces_zip, monkeypatch) -> N
         trainer.cur_nimg += 4
         return nan
 
-    monkeypatch.setattr("gan.training.Trainer.step", step)
+    monkeypatch.setattr("gan.training.loop.Trainer.step", step)
     assert train_cgan.main([*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]) == 1
     assert "loss_D is nan after 8 images" in one_error(capsys.readouterr().err)
 
@@ -172,7 +172,7 @@ def test_a_broken_run_is_status_1(capsys, tmp_path, faces_zip, monkeypatch) -> N
 
 
 def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.loop.GRID_ROWS", 1)
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]
     assert train_cgan.main([*arguments, "--max-images", "8"]) == 0
     out = capsys.readouterr().out
@@ -187,8 +187,8 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
 
 
 def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.GRID_ROWS", 1)
-    monkeypatch.setattr("gan.evaluation.MIN_FACES", 11)
+    monkeypatch.setattr("gan.training.loop.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.evaluation.sets.MIN_FACES", 11)
     run = tmp_path / "run"
     options = ["--max-images", "8", "--evaluate-images", "4"]
     assert train_cgan.main([*SMALL, *options, "--data", str(faces_zip), "--run-dir", str(run)]) == 0

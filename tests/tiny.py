@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+from encoder.attributes.slots import SlotConditions
+
 Z_DIM, TEXT_DIM = 8, 25
 
 
@@ -31,7 +33,7 @@ class TinyGenerator(nn.Module):
         return torch.tanh(4 * self.to_rgb(F.interpolate(x, scale_factor=4.0)))
 
 
-class HashEncoder:
+class HashEncoder(SlotConditions):
     """Every text its own vector in [0, 1], made of the text's digest."""
 
     kind, dim, fingerprint, space = "head", TEXT_DIM, "0f", "attributes-tiny"

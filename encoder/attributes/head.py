@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 
+from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import SLOTS
 from encoder.base import digest
 from encoder.common.errors import InputError
@@ -24,11 +25,11 @@ SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
 """What the numbers of ``c`` mean, which does not depend on the weights of a head: a generator goes with any of them."""
 
 
-class HeadEncoder(TunedEncoder):
+class HeadEncoder(SlotConditions, TunedEncoder):
     """Reads attributes from texts; a ``TextEncoder``.
 
-    A condition ``c`` holds, slot after slot in the order of ``SLOTS``, the probability that the text
-    states each value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both.
+    A condition ``c`` holds, slot after slot in the order of ``SLOTS``, the probability that the text states each
+    value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both.
     """
 
     kind = "head"

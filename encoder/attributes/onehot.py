@@ -18,6 +18,7 @@ class OneHotEncoder:
     dim = len(HAIR_COLOURS) * len(EYE_COLOURS)
     fingerprint = digest(kind, *HAIR_COLOURS, *EYE_COLOURS)
     space = f"onehot-{fingerprint[:12]}"
+    class_sizes = (len(HAIR_COLOURS), len(EYE_COLOURS))
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """One row a caption, float32 (N, 132): zero where a colour is unstated; a hair length changes nothing.
@@ -37,3 +38,17 @@ class OneHotEncoder:
             if hair and eyes:
                 row[(hair - 1) * len(EYE_COLOURS) + eyes - 1] = 1
         return c
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """Nothing stated: zeros."""
+        return c.new_zeros(c.shape)
+
+    def labels(self, c: torch.Tensor) -> torch.Tensor:
+        """Hair, eyes and length of N rows, int64 (N, 3), as in ``Attributes.indices``; a length is never known."""
+        pair, stated = c.argmax(1), c.any(1)
+        hair, eyes = pair // len(EYE_COLOURS) + 1, pair % len(EYE_COLOURS) + 1
+        return torch.stack([hair, eyes, torch.zeros_like(hair)], 1) * stated[:, None]
+
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """None: a text that is not a canonical caption was refused."""
+        return []

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from encoder.common.errors import InputError
+from encoder.text import normalise
 
 HAIR_COLOURS = (
     "orange", "white", "aqua", "gray", "green", "red", "purple", "pink", "blue", "black", "brown", "blonde",
@@ -22,9 +21,6 @@ COLOUR_SLOTS = ("hair", "eyes")
 
 SPELLINGS = {"grey": "gray", "blond": "blonde"}
 """Other spellings of the colours."""
-
-MAX_TEXT = 2000
-"""The longest text that is taken, in characters; the encoder reads about the first 1,000."""
 
 
 @dataclass(frozen=True)
@@ -75,28 +71,3 @@ def canonical_captions() -> dict[str, Attributes]:
     """Every canonical caption with what it states: each value of each slot, or none, with all others (468)."""
     choices = itertools.product(*((None, *values) for values in SLOTS.values()))
     return {attributes.caption: attributes for attributes in (Attributes(*choice) for choice in choices)}
-
-
-def normalise(text: str) -> str:
-    """The form in which a text is encoded and cached: NFKC, single spaces, lower case (the encoder is uncased)."""
-    return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
-
-
-def check_text(text: str, where: str) -> str:
-    """A text from outside, without the space around it, if it can be drawn from.
-
-    Args:
-        text: What a person wrote.
-        where: Where it stands, for the message: ``"testing_tags.txt, line 3"`` or ``"--text"``.
-
-    Raises:
-        InputError: It is empty, longer than ``MAX_TEXT`` characters, or not valid Unicode.
-    """
-    text = text.strip()
-    if not text:
-        raise InputError(f"{where}: the text is empty; describe the face, as in 'pink hair green eyes'")
-    if len(text) > MAX_TEXT:
-        raise InputError(f"{where}: the text has {len(text):,} characters; shorten it to {MAX_TEXT:,} or fewer")
-    if any("\ud800" <= character <= "\udfff" or character == "\0" for character in text):
-        raise InputError(f"{where}: the text is not valid Unicode; give it in UTF-8")
-    return text

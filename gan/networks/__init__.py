@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.common.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
@@ -44,7 +44,7 @@ class ImageTextDiscriminator(nn.Module):
     Attributes:
         resolution: height and width of the images it takes.
         feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
-        class_heads: for hair and for eyes, once an objective has asked for them.
+        class_heads: one for each class slot, once an objective has asked for them.
         arguments: of its architecture, as those of a generator.
     """
 
@@ -68,13 +68,13 @@ class ImageTextDiscriminator(nn.Module):
         """``score(features(img), c)``."""
         return self.score(self.features(img), c)
 
-    def add_class_heads(self) -> None:
-        """A linear classifier of hair and one of eyes on the features of an image; an argument from now on."""
-        self.arguments["class_heads"] = True
-        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, len(SLOTS[slot])) for slot in COLOUR_SLOTS)
+    def add_class_heads(self, sizes: Sequence[int]) -> None:
+        """A linear classifier of each class slot on the features of an image; an argument from now on."""
+        self.arguments["class_heads"] = list(sizes)
+        self.class_heads = nn.ModuleList(nn.Linear(self.feature_dim, size) for size in sizes)
 
     def classify(self, features: Tensor) -> list[Tensor]:
-        """Features -> logits of hair ``(N, 12)`` and of eyes ``(N, 11)``, in the order of ``SLOTS``."""
+        """Features -> logits ``(N, size)`` of each class slot."""
         flat = features.reshape(len(features), -1)
         return [head(flat).float() for head in self.class_heads]
 
@@ -104,12 +104,12 @@ def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: A
 
 
 def build_discriminator(
-    architecture: str, *, c_dim: int, class_heads: bool = False, **arguments: Any
+    architecture: str, *, c_dim: int, class_heads: Sequence[int] = (), **arguments: Any
 ) -> ImageTextDiscriminator:
     """A new discriminator, with class heads if need be; as ``build_generator``."""
     network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
     if class_heads:
-        network.add_class_heads()
+        network.add_class_heads(class_heads)
     return network
 
 

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from encoder.attributes.vocabulary import MAX_TEXT, SLOTS, Attributes, canonical_captions, check_text, normalise
+from encoder.attributes.vocabulary import SLOTS, Attributes, canonical_captions
 from encoder.common.errors import InputError
+from encoder.text import MAX_TEXT, check_text, normalise
 
 
 def test_canonical_captions_are_all_combinations_and_are_read_back() -> None:

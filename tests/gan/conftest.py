@@ -9,7 +9,7 @@ from drawing import RGB, draw_face, write_source
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.classifier import AttributeClassifier, Reading
-from gan.dataset import FaceDataset, Summary, load_faces
+from gan.data.dataset import FaceDataset, Summary, load_faces
 
 COPIES = 5
 

@@ -1,6 +1,6 @@
 import torch
 
-from gan.augment import CUTOUT, DRAWS, augment, keep, translate
+from gan.training.augment import CUTOUT, DRAWS, augment, keep, translate
 
 N = 64
 

@@ -1,6 +1,6 @@
 from gan import benchmark
 from gan.benchmark import benchmark_training, combinations, gflop_per_image, steps_of_a_round, trainer
-from gan.objectives import OBJECTIVES
+from gan.training.objectives import OBJECTIVES
 
 
 def test_every_architecture_goes_with_every_objective(tmp_path, monkeypatch) -> None:

@@ -7,11 +7,11 @@ import torch
 
 from encoder.attributes.onehot import OneHotEncoder
 from encoder.common.errors import InputError
-from gan.checkpoint import STATE_FILE, load_state, save_release, save_state
-from gan.config import TrainingConfig
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
+from gan.training.config import TrainingConfig
+from gan.training.state import STATE_FILE, load_state, save_release, save_state
 
 SMALL = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
 SMALL_D = {"widths": [8, 8, 8, 8, 8], "feature_dim": 8, "fine_width": 4}

@@ -18,7 +18,7 @@ from gan.classifier import (
     save_classifier,
     train,
 )
-from gan.dataset import load_faces
+from gan.data.dataset import load_faces
 
 
 @pytest.fixture(scope="module")

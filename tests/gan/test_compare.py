@@ -9,12 +9,14 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import compare, evaluation, training
+from gan import compare
 from gan.compare import ROWS, Stages, course_of, main
-from gan.metrics import Estimate
+from gan.evaluation import sets as evaluation
+from gan.evaluation.metrics import Estimate
 from gan.networks import build_discriminator
-from gan.objectives import OBJECTIVES
 from gan.pipeline import TextToFace
+from gan.training import loop as training
+from gan.training.objectives import OBJECTIVES
 
 N = 32
 SMALL = {"encoder": "onehot", "batch_size": 4, "z_dim": 4, "precision": "float32"}

@@ -11,7 +11,7 @@ from encoder.attributes.onehot import OneHotEncoder
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
-from gan.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
+from gan.faces.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
 INDICES = torch.tensor([attributes.indices for attributes in COMBINATIONS])  # (468, 3)

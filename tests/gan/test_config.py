@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from encoder.common.errors import InputError
-from gan.config import RUNTIME_FIELDS, TrainingConfig
+from gan.training.config import RUNTIME_FIELDS, TrainingConfig
 
 CONFIG = TrainingConfig(data=("a.zip", "b"), generator={"widths": [8, 8]})
 

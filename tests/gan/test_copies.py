@@ -5,8 +5,8 @@ import torch
 from drawing import draw_face, encode_image
 from PIL import Image, ImageOps
 
-from gan.copies import COPY_BELOW, copy_groups, thumbnails
-from gan.dataset import FaceDataset, decode_image
+from gan.data.dataset import FaceDataset, decode_image
+from gan.data.duplicates import COPY_BELOW, copy_groups, thumbnails
 
 
 def decoded(*images: Image.Image) -> torch.Tensor:

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
-from gan.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
+from gan.data.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
 
 PINK_GREEN = Attributes("pink", "green").indices
 BLUE_RED = Attributes("blue", "red").indices

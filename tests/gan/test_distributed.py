@@ -14,11 +14,11 @@ import torch
 
 import train_cgan
 from encoder.common.errors import InputError
-from gan.checkpoint import load_state
-from gan.config import TrainingConfig
-from gan.dataset import load_faces
-from gan.distributed import ALONE, World
-from gan.training import Trainer
+from gan.data.dataset import load_faces
+from gan.training.config import TrainingConfig
+from gan.training.distributed import ALONE, World
+from gan.training.loop import Trainer
+from gan.training.state import load_state
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = [

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from gan.ema import ema_decay, refresh_statistics, update_ema
 from gan.networks import build_generator
+from gan.training.ema import ema_decay, refresh_statistics, update_ema
 
 
 def test_half_life_in_images() -> None:

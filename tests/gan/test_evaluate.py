@@ -12,12 +12,13 @@ from drawing import draw_face, encode_image, write_pictures
 
 from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
 from encoder.common.errors import InputError
-from gan import evaluate, evaluation, pipeline
+from gan import evaluate, pipeline
 from gan.benchmark import benchmark_evaluation
-from gan.dataset import decode_image
+from gan.data.dataset import decode_image
 from gan.evaluate import judge_sets, load_real, main, parse
-from gan.evaluation import Evaluator, Monitor, judge_hue, judge_wording, matching_faces
-from gan.report import SUBJECT
+from gan.evaluation import sets as evaluation
+from gan.evaluation.report import SUBJECT
+from gan.evaluation.sets import Evaluator, Monitor, judge_hue, judge_wording, matching_faces
 
 N = 32
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gan.features import EfficientNetLite
+from gan.evaluation.features import EfficientNetLite
 
 
 def test_efficientnet_is_the_published_one(all_drawn_faces) -> None:

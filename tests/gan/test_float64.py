@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import gan.float64
-from gan.float64 import FastFloat64
+import gan.exact_conv
+from gan.exact_conv import FastFloat64
 
 
 @pytest.mark.parametrize("padding", [0, 1, (2, 1)])
@@ -17,7 +17,7 @@ def test_equals_torch(padding, kernel, bias, memory_format, monkeypatch) -> None
     )
     x = x.contiguous(memory_format=memory_format)
     expected = F.conv2d(x, weight, shift if bias else None, padding=padding)
-    monkeypatch.setattr(gan.float64, "ROWS", 160)  # two images at a time, and one left over
+    monkeypatch.setattr(gan.exact_conv, "ROWS", 160)  # two images at a time, and one left over
     with torch.no_grad(), FastFloat64():
         result = F.conv2d(x, weight, shift if bias else None, padding=padding)
     torch.testing.assert_close(result, expected, rtol=1e-13, atol=1e-13)
@@ -30,7 +30,7 @@ def test_other_calls_are_left_to_torch(options, monkeypatch) -> None:
     def must_not_run(*_args: object, **_kwargs: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(gan.float64, "_conv2d", must_not_run)
+    monkeypatch.setattr(gan.exact_conv, "_conv2d", must_not_run)
     dtype = options.pop("dtype", torch.float64)
     x, weight = torch.ones(1, 2, 8, 8, dtype=dtype), torch.ones(2, 2 // options.get("groups", 1), 3, 3, dtype=dtype)
     with torch.no_grad(), FastFloat64():

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from encoder.common.errors import InputError
-from gan.grid import check_png_path, save_png, tile, to_uint8
+from gan.images import check_png_path, save_png, tile, to_uint8
 
 
 def numbered(n: int, size: int = 4) -> torch.Tensor:

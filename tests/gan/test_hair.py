@@ -5,8 +5,8 @@ import math
 import torch
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
-from gan.dataset import FaceDataset
-from gan.hair import LEAST_CHROMA, chroma_as_stated, without_loose_captions
+from gan.data.dataset import FaceDataset
+from gan.faces.hue import LEAST_CHROMA, chroma_as_stated, without_loose_captions
 
 
 def test_drawn_hair_has_the_colour_that_is_stated(drawn_faces: FaceDataset):

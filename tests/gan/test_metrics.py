@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from gan.metrics import (
+from gan.evaluation.metrics import (
     bootstrap_mean,
     closeness_to_training,
     confusion,

@@ -6,7 +6,7 @@ from torch import nn
 
 from encoder.common.errors import InputError
 from gan.networks import ARCHITECTURES, ImageTextDiscriminator, build_discriminator, build_generator
-from gan.objectives import OBJECTIVES, Batch, Objective, class_loss, squared_gradient
+from gan.training.objectives import OBJECTIVES, Batch, Objective, class_loss, squared_gradient
 
 LN3 = math.log(3)  # the sigmoid of it is 3/4, of its negative 1/4
 RIGHT, WRONG = 0, 1

@@ -5,8 +5,8 @@ import torch
 from drawing import write_pictures
 
 from encoder.common.errors import InputError
-from gan.grid import save_png, tile
-from gan.pictures import colours_asked, read_folder, read_grid
+from gan.evaluation.pictures import colours_asked, read_folder, read_grid
+from gan.images import save_png, tile
 
 
 def test_a_grid_is_cut_into_its_faces(all_drawn_faces, tmp_path) -> None:
@@ -40,5 +40,5 @@ def test_colours_of_canonical_captions() -> None:
 
 
 def test_the_head_reads_other_captions(monkeypatch) -> None:
-    monkeypatch.setattr("gan.pictures.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
+    monkeypatch.setattr("gan.evaluation.pictures.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
     assert colours_asked(["black hair", "someone"]).tolist() == [[10, 0], [3, 4]]

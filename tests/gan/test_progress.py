@@ -1,6 +1,6 @@
 import pytest
 
-from gan.progress import Progress
+from gan.training.progress import Progress
 
 LINE = {"images": 6400, "images_per_second": 93.14159, "loss_D": 0.5}
 

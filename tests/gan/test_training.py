@@ -15,16 +15,16 @@ from torch import nn
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
-from gan import training
-from gan.checkpoint import load_state, save_state
-from gan.config import TrainingConfig
-from gan.dataset import FaceDataset, load_faces
-from gan.evaluation import Monitor
+from gan.data.dataset import FaceDataset, load_faces
+from gan.evaluation.sets import Monitor
+from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
-from gan.objectives import OBJECTIVES, Objective
 from gan.pipeline import TextToFace
-from gan.selection import Selector, candidate_seeds
-from gan.training import Batches, NonFiniteError, Trainer, train
+from gan.training import loop as training
+from gan.training.config import TrainingConfig
+from gan.training.loop import Batches, NonFiniteError, Trainer, train
+from gan.training.objectives import OBJECTIVES, Objective
+from gan.training.state import load_state, save_state
 
 SMALL = TrainingConfig(
     data=("faces.zip",),

@@ -1,4 +1,4 @@
-"""Which text each face is shown with in training: the right one, and one that is truly wrong."""
+"""Hair, eyes and length as conditions: a face is shown under generated wordings of what is known of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from encoder.attributes.vocabulary import SLOTS, Attributes, canonical_captions
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
+from gan.training.conditions import Texts
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
 
 EYES = list(SLOTS).index("eyes")
+
+PROMPTS = tuple(Attributes(hair=hair, eyes=eyes).caption for hair, eyes in [
+    ("blue", "blue"), ("blue", "red"), ("green", "blue"), ("green", "red"), ("pink", "green"),
+    ("black", "brown"), ("blonde", "blue"), ("red", "yellow"), ("white", "purple"), ("brown", "aqua"),
+])  # fmt: skip
+"""What sample grids are drawn for."""
 
 
 def wordings(attributes: Attributes, count: int, grammar: Grammar) -> list[str]:
@@ -54,11 +61,11 @@ class Conditions:
         combinations = list(canonical_captions().values())  # in the order of SHAPE: the last slot runs fastest
         self.texts = [text for combination in combinations for text in wordings(combination, count, grammar)]
         vectors = encoder.encode(self.texts, progress=progress)
-        if encoder.kind == "head":
+        read = encoder.labels(vectors)
+        if read is not None and count > 1:
             # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.
-            from encoder.attributes.reading import attributes
-
-            misread = torch.tensor([attributes(c) != combinations[i // count] for i, c in enumerate(vectors)])
+            meant = torch.tensor([combination.indices for combination in combinations]).repeat_interleave(count, 0)
+            misread = (read != meant).any(1)
             canonical = torch.arange(len(vectors)) // count * count
             rows = torch.where(misread, canonical, torch.arange(len(vectors)))
             self.texts, vectors = [self.texts[row] for row in rows.tolist()], vectors[rows]
@@ -131,10 +138,53 @@ def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tenso
     return attributes * kept
 
 
+class AttributeConditions:
+    """What is known of faces, in words; a ``Conditioner``.
+
+    Args:
+        attributes: int64 (N, 3), as in ``Attributes.indices``: what is known of each face; 0 is unknown.
+        encoder: Text to condition.
+        wordings: Texts that each combination of attributes is known by.
+        drop: The chance that a known attribute is left out of the text.
+        wrong_eyes: As ``eyes`` of ``WrongAttributes``.
+        live: As in ``Conditions``.
+        seed: Of the wordings.
+        progress: Whether to show a progress bar while encoding.
+    """
+
+    prompts = PROMPTS
+
+    def __init__(
+        self,
+        attributes: Tensor,
+        encoder: TextEncoder,
+        *,
+        wordings: int = 1,
+        drop: float = 0.0,
+        wrong_eyes: float = 0.0,
+        live: bool = False,
+        seed: int = 0,
+        progress: bool = False,
+    ) -> None:
+        self.attributes, self.encoder, self.drop = attributes, encoder, drop
+        self.class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
+        self.wrong = WrongAttributes(attributes, eyes=wrong_eyes)
+        self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress)
+
+    def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
+        """See ``Conditioner.draw``; ``labels`` are those of hair and eyes that the right text states."""
+        known = self.attributes[rows]
+        stated = drop(known, self.drop, generator)
+        wrong = self.wrong.draw(known, stated, generator)
+        c, c_wrong = (self.conditions.draw(each, generator) for each in (stated, wrong))
+        return Texts(c, c_wrong, stated[:, : len(self.class_sizes)])
+
+
 def read_captions(texts: Sequence[str]) -> Tensor:
     """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
     from encoder import load_encoder
-    from encoder.attributes.reading import attributes
 
-    vectors = load_encoder("head").encode(texts, progress=True)
-    return torch.tensor([attributes(c).indices for c in vectors])
+    encoder = load_encoder("head")
+    labels = encoder.labels(encoder.encode(texts, progress=True))
+    assert labels is not None
+    return labels

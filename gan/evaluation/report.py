@@ -17,8 +17,8 @@ from torch import Tensor
 
 from encoder.attributes.vocabulary import SLOTS
 from encoder.common.atomic import write_atomically
-from gan.evaluation import DIRECTIONS, Scores
-from gan.metrics import Estimate
+from gan.evaluation.metrics import Estimate
+from gan.evaluation.sets import DIRECTIONS, Scores
 
 SUBJECT = "these faces"
 """The name of the set that is judged, among the sets of the table."""
@@ -72,7 +72,7 @@ class Results:
         sets: Scores by set of faces; the first is ``SUBJECT``.
         each_colour: Share read right, by slot and by colour asked for.
         confusion: By slot, counts of the colours read (columns) by those asked for (rows), in the order of ``SLOTS``.
-        wordings: What ``gan.evaluation.judge_wording`` says, by suite of wordings.
+        wordings: What ``gan.evaluation.sets.judge_wording`` says, by suite of wordings.
         face_score: Faces that a cascade finds in 25, if it was asked.
         sheets: Pictures.
     """

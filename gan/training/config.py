@@ -12,6 +12,7 @@ from encoder.common.errors import InputError
 from encoder.common.precision import Precision
 
 Encoding = Literal["cached", "live", "onehot"]
+CONDITIONINGS = ("auto", "attributes", "captions", "pooled", "aligned", "head")
 
 RUNTIME_FIELDS = (
     "data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images", "evaluate_images",
@@ -47,20 +48,26 @@ class TrainingConfig:
     """All that a run depends on. Times are counted in images shown to the discriminator.
 
     Attributes:
-        data: Folders or zips of captioned faces (see ``gan.dataset.load_faces``).
+        data: Captioned images: folders, archives, shards (see ``gan.data``).
         encoder: ``cached`` looks vectors up on disk, ``live`` encodes in the loop (the same vectors), ``onehot`` is
             the assignment's own condition.
-        conditioning: With ``cached`` and ``live``, what the condition is: ``head`` or ``pooled``.
-        encoder_path: With ``pooled``, any sentence-transformer folder; empty is the bundled one.
+        conditioning: What the condition is. ``attributes``: what captions say of hair, eyes and length, through the
+            conditioning head (also called ``head``). ``captions``: an image's own captions through a text encoder,
+            ``pooled`` (a sentence embedding) or ``aligned`` (one fitted to the images, the default). ``auto``:
+            ``attributes`` where most captions state hair or eyes, else ``captions``.
+        encoder_path: The folder of the text encoder: with ``pooled`` of any sentence-transformer, with ``aligned`` of
+            one that ``python -m encoder.align`` wrote; empty is the bundled one, or one fitted at the start of the run.
         wordings: Captions that each combination of attributes is known by; a face meets one of them at random.
-        drop_attributes: The chance that a known colour is left out of the caption.
+        drop_attributes: The chance that a known colour is left out of the text, or that an image is shown without its
+            caption.
+        near_captions: The share of pairs of captions that are so alike that neither is a wrong text for the other.
         wrong_eyes: The chance that a wrong text errs in the eyes alone; the others err in hair, eyes or both alike.
         hair_chroma: Leave a hair colour out of a face's caption where the hair, measured, has less chroma of that hue
-            (see ``gan.hair``); 0 believes every caption.
+            (see ``gan.faces.hue``); 0 believes every caption.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
-        objective: A key of ``gan.objectives.OBJECTIVES``.
+        objective: A key of ``gan.training.objectives.OBJECTIVES``.
         init: A released folder whose weights training starts from; empty is new weights.
         generator: Arguments of the architecture's generator.
         discriminator: Arguments of the architecture's discriminator.
@@ -95,10 +102,11 @@ class TrainingConfig:
 
     data: tuple[str, ...]
     encoder: Encoding = "cached"
-    conditioning: str = "head"
+    conditioning: str = "auto"
     encoder_path: str = ""
     wordings: int = 8
     drop_attributes: float = 0.1
+    near_captions: float = 0.01
     wrong_eyes: float = 0.0
     hair_chroma: float = 0.0
     interpolate: float = 0.0
@@ -145,11 +153,12 @@ class TrainingConfig:
         )  # fmt: skip
         for name in amounts:
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
-        chances = ("drop_attributes", "wrong_eyes", "interpolate", "mirror", "augment", "augment_end")
+        chances = ("drop_attributes", "near_captions", "wrong_eyes", "interpolate", "mirror", "augment", "augment_end")
         for name in (*chances, "beta1", "beta2", "beta2_end"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
-        for name, values in (("encoder", get_args(Encoding)), ("precision", get_args(Precision))):
+        choices = {"encoder": get_args(Encoding), "conditioning": CONDITIONINGS, "precision": get_args(Precision)}
+        for name, values in choices.items():
             self._require(name, getattr(self, name) in values, f"one of {', '.join(values)}")
         for name in ("generator", "discriminator"):
             value = getattr(self, name)

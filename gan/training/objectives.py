@@ -6,7 +6,7 @@ the wrong text share it. Images are ``(N, 3, H, W)`` in [-1, 1]; the fake of row
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -37,8 +37,8 @@ class Batch(NamedTuple):
     Attributes:
         real: The images, ``(N, 3, H, W)`` in [-1, 1], of the size that the discriminator takes.
         c: The condition of each, ``(N, c_dim)``.
-        c_wrong: A condition that states another colour of hair, of eyes or of both, ``(N, c_dim)``.
-        labels: What the right text states, int64 ``(N, 3)`` as in ``Attributes.indices``; 0 is unstated.
+        c_wrong: The condition of a text that is wrong of it, ``(N, c_dim)``.
+        labels: Its class in each class slot, as the right text states it, int64 ``(N, S)``; 0 is unstated.
     """
 
     real: Tensor
@@ -85,8 +85,8 @@ class Objective:
     classifies: ClassVar[bool] = False
     settings: ClassVar[dict[str, float]] = {}
 
-    def prepare(self, D: ImageTextDiscriminator) -> None:
-        """Once, before training: gives a new D the class heads if need be; ``InputError`` where D cannot serve."""
+    def prepare(self, D: ImageTextDiscriminator, class_sizes: Sequence[int] = ()) -> None:
+        """Once, before training: gives a new D the class heads if need be; ``InputError`` where it cannot serve."""
         if self.image_gradients:
             refuse_batch_norm(D, self.name)
         if self.classifies:
@@ -95,7 +95,12 @@ class Objective:
                     f"{self.name} puts class heads on D's image features, and this discriminator does not state their "
                     "number; set feature_dim in it or choose another objective"
                 )
-            D.add_class_heads()
+            if not class_sizes:
+                raise InputError(
+                    f"{self.name} classifies, and these captions name no classes: give the data a column 'label', or "
+                    "choose another objective"
+                )
+            D.add_class_heads(class_sizes)
 
     def after_discriminator_step(self, D: ImageTextDiscriminator) -> None:
         """Whatever is done to the weights of D after each of its steps."""
@@ -144,10 +149,10 @@ class GanCls(Objective):
 
 @register("acgan")
 class AcGan(GanCls):
-    """GAN-CLS with the auxiliary classifiers of ACGAN (arXiv 1610.09585, section 3) for hair and eyes.
+    """GAN-CLS with the auxiliary classifiers of ACGAN (arXiv 1610.09585, section 3).
 
     To the losses of source, here matching-aware, come those of class, which both players minimise:
-    ``L_C = -log P(class | x) - log P(class | G)``. A colour that the text leaves open has no loss.
+    ``L_C = -log P(class | x) - log P(class | G)``. A class that the text leaves open has no loss.
     """
 
     classifies = True
@@ -165,9 +170,9 @@ class AcGan(GanCls):
 
 
 def class_loss(D: ImageTextDiscriminator, features: Tensor, labels: Tensor) -> Tensor:
-    """``-log P(hair) - log P(eyes)``, each the mean over the images ``(N, ...)`` whose label, ``(N, 3)``, is stated."""
+    """``-log P(class)``, summed over the slots; each the mean over the images whose label, of ``(N, S)``, is stated."""
     loss = features.new_zeros((), dtype=torch.float32)
-    for logits, label in zip(D.classify(features), labels.unbind(1), strict=False):
+    for logits, label in zip(D.classify(features), labels.unbind(1), strict=True):
         total = F.cross_entropy(logits, label - 1, ignore_index=-1, reduction="sum")
         loss = loss + total / (label > 0).sum().clamp(min=1)
     return loss
@@ -237,7 +242,7 @@ class WGanGp(Wasserstein):
 class R3Gan(Objective):
     """Relativistic pairs with zero-centred penalties on real and fake (R3GAN, arXiv 2501.05441).
 
-    Each pair shares its condition. The mismatch term, with weight 1/2, stands in both players: real faces under a
+    Each pair shares its condition. The mismatch term, with weight 1/2, stands in both players: real images under a
     wrong text lose against the right one in D, and fakes should fit their text better than a wrong one in G
     (arXiv 2303.05511 found the term in D alone to hurt).
     """

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
-from gan.conditions import read_captions
-from gan.dataset import IMAGE_SIZE, decode_image
+from gan.data.dataset import IMAGE_SIZE, decode_image
+from gan.faces.conditions import read_captions
 
 
 def colours_asked(texts: Sequence[str]) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
-from gan.config import TrainingConfig
 from gan.networks import TextToImageGenerator
 from gan.pipeline import TextToFace
+from gan.training.config import TrainingConfig
 
 
 def insert_first_stage(

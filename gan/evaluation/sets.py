@@ -12,11 +12,10 @@ from torch.nn import functional as F
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
-from gan.copies import mirrored, thumbnails
-from gan.dataset import IMAGE_SIZE, FaceDataset
-from gan.features import FeatureSpace
-from gan.hair import LEAST_CHROMA, chroma_as_stated
-from gan.metrics import (
+from gan.data.dataset import IMAGE_SIZE, FaceDataset
+from gan.data.duplicates import mirrored, thumbnails
+from gan.evaluation.features import FeatureSpace
+from gan.evaluation.metrics import (
     Estimate,
     bootstrap_mean,
     closeness_to_training,
@@ -30,6 +29,7 @@ from gan.metrics import (
     radii,
     realism,
 )
+from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
 
 DIRECTIONS = 64
 """Main directions of the real features that the Frechet distance is taken on: few enough for 2,000 faces to fill."""
@@ -64,7 +64,7 @@ def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, E
 
 
 def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
-    """The share of N faces whose hair, measured, has the hue that was asked for (``gan.hair``), as ``hue``.
+    """The share of N faces whose hair, measured, has the hue that was asked for (``gan.faces.hue``), as ``hue``.
 
     No classifier is asked, which would have learnt from the data to call olive hair green. White, gray and black have
     no hue and do not count.
@@ -184,7 +184,7 @@ class Comparison:
 
     Attributes:
         scores: By feature space: ``frechet``, ``kernel``, ``density``, ``coverage``, ``diversity``.
-        realism: float64 (N,), of each face in the last feature space (``gan.metrics.realism``).
+        realism: float64 (N,), of each face in the last feature space (``gan.evaluation.metrics``).
     """
 
     scores: Scores
@@ -261,7 +261,7 @@ class Evaluator:
         } | ({"diversity": bootstrap_mean(spreads[:, 0], generator, over=spreads[:, 1])} if both else {})
 
     def closeness(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """How close each of M faces is to the training set (``gan.metrics.closeness_to_training``), by 16x16 pixels.
+        """How close each of M faces is to the training set (``closeness_to_training``), by 16x16 pixels.
 
         Returns:
             float32 (M,), and the nearest training faces as they lie nearest, mirrored or not: uint8 (M, 3, 64, 64).
@@ -306,6 +306,7 @@ class Monitor:
         if len(chosen) < MIN_FACES:
             raise InputError(f"{len(chosen)} held-out faces are too few to score a generator with; give {MIN_FACES}")
         self.attributes, self.sources = heldout.attributes[chosen], heldout.sources[chosen]
+        self.captions = captions_of(self.attributes)
         self.classifier = classifier
         real = classifier.read(heldout.images[chosen]).features
         self.directions = principal_directions(real, DIRECTIONS)

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from encoder.attributes.reading import attributes
-from encoder.attributes.vocabulary import Attributes
+from encoder.common.errors import InputError
 from gan.classifier import AttributeClassifier, load_classifier, to_signed
-from gan.evaluation import enlarged
+from gan.evaluation.sets import enlarged
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE
@@ -33,12 +32,12 @@ class Selector:
 
     Args:
         pipeline: Draws the candidates.
-        classifier: Reads their colours.
+        classifier: Reads their colours, where texts ask for those.
         D: The generator's discriminator, if there is one.
     """
 
     def __init__(
-        self, pipeline: TextToFace, classifier: AttributeClassifier, D: ImageTextDiscriminator | None = None
+        self, pipeline: TextToFace, classifier: AttributeClassifier | None, D: ImageTextDiscriminator | None = None
     ) -> None:
         self.pipeline, self.classifier = pipeline, classifier
         self.D = D.eval().requires_grad_(False) if D is not None else None
@@ -51,15 +50,15 @@ class Selector:
             with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced
                 D = build_discriminator(config.architecture, c_dim=config.c_dim, **config.discriminator)
             load_weights(D, model_dir / DISCRIMINATOR_FILE)
-        return cls(pipeline, load_classifier(), D)
+        classifier = load_classifier() if pipeline.encoder.class_sizes else None  # which reads the colours of faces
+        if classifier is None and D is None:
+            raise InputError(f"{model_dir}: has no {DISCRIMINATOR_FILE} to choose images by; leave --best-of out")
+        return cls(pipeline, classifier, D)
 
-    def asked(self, texts: Sequence[str], c: Tensor) -> Tensor:
-        """The colours that texts ask for, as far as they are known: int64 (N, 2), as in ``Attributes.indices``."""
-        if self.pipeline.config.conditioning.kind == "head":
-            stated = [attributes(row[: self.pipeline.config.conditioning.dim]) for row in c]
-        else:
-            stated = [Attributes.from_caption(text) or Attributes() for text in texts]
-        return torch.tensor([each.indices[:2] for each in stated])
+    def asked(self, c: Tensor) -> Tensor:
+        """The hair and eye colours that conditions (N, c_dim) ask for: int64 (N, 2), 0 where it is unknown."""
+        labels = self.pipeline.encoder.labels(c[:, : self.pipeline.encoder.dim].float())
+        return torch.zeros(len(c), 2, dtype=torch.int64) if labels is None else labels[:, :2]
 
     @torch.inference_mode()
     def merit(self, images: Tensor, asked: Tensor, c: Tensor) -> Tensor:
@@ -70,7 +69,9 @@ class Selector:
             asked: int64 (N, 2), as from ``asked``.
             c: The conditions that they were drawn for, (N, c_dim).
         """
-        merit = self.classifier.read(enlarged(images)).probability(asked).clamp_min(1e-6).log()
+        merit = torch.zeros(len(images))
+        if self.classifier is not None:
+            merit += self.classifier.read(enlarged(images)).probability(asked).clamp_min(1e-6).log()
         if self.D is not None:
             merit = merit + self.D(to_signed(images), c.float().cpu())
         return merit
@@ -84,7 +85,7 @@ class Selector:
             seeds: N seeds; the first candidate of each is the face that the seed gives by itself.
             count: Candidates of each face, at least 1.
         """
-        for wanted, row, seed in zip(self.asked(texts, c), c, seeds, strict=True):
+        for wanted, row, seed in zip(self.asked(c), c, seeds, strict=True):
             candidates = candidate_seeds(seed, count)
             conditions = row.expand(count, -1)
             images = torch.cat(list(self.pipeline.draw_many(conditions, candidates)))

@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
 from encoder.files import TagRow, decode_lines, read_tags
-from gan.copies import copy_groups
+from gan.data.duplicates import copy_groups
 
 IMAGE_SIZE = 64
 HELDOUT_ONE_IN = 16
@@ -41,6 +41,20 @@ _DECODERS = ("JPEG", "PNG", "WEBP")
 _READ_ERRORS = (OSError, RuntimeError, zipfile.BadZipFile, zlib.error)  # RuntimeError: an encrypted zip
 _CHUNK = 64  # images a thread decodes at a time
 _NAMED = 5  # examples the summary names
+
+
+@dataclass(frozen=True, eq=False)
+class ImageDataset:  # STUB
+    images: torch.Tensor
+    captions: tuple[tuple[str, ...], ...]
+    sources: torch.Tensor
+    source_names: tuple[str, ...]
+    ids: tuple[str, ...]
+    splits: tuple[str, ...]
+    groups: tuple[str | None, ...] = ()
+
+    def __len__(self):
+        return len(self.ids)
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +210,7 @@ def load_faces(
         paths: Folders and zips. A source is called ``anime`` or ``extra`` after the format of its ``tags.csv``, or like
             its path where that holds free captions; ``"NAME=PATH"`` calls it otherwise.
         split: The faces to return; all are read. No training face is a copy of a held-out one, mirrored or not, nor is
-            any held-out face of another (``gan.copies``).
+            any held-out face of another (``gan.data.duplicates``).
         read_captions: Says what captions state that are not canonical ones; called once a source, with unique texts.
         progress: Draw a progress bar, if stderr is a terminal.
 

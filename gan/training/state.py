@@ -13,10 +13,11 @@ from torch import nn
 from encoder.base import TextEncoder
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.config import TrainingConfig
+from encoder.pooled import StandardisedEncoder
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
-from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE
 from gan.sources import condition_dim
+from gan.training.config import TrainingConfig
 
 STATE_FILE = "state.pt"
 
@@ -75,6 +76,8 @@ def save_release(
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
     release["training"] |= {name: Path(getattr(config, name)).name for name in ("encoder_path", "init", "stage1")}
+    if isinstance(encoder, StandardisedEncoder):  # its numbers are this data's own
+        encoder.save(folder / ENCODER_FOLDER)
     save_weights(G, folder / WEIGHTS_FILE)
     save_weights(D, folder / DISCRIMINATOR_FILE, torch.float16)
     text = json.dumps(release, indent=2) + "\n"

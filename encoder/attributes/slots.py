@@ -1,0 +1,46 @@
+"""What is common to all conditions that hold hair, eyes and length, slot after slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
+
+if TYPE_CHECKING:
+    import torch
+
+SIZES = tuple(map(len, SLOTS.values()))
+
+
+class SlotConditions:
+    """The part of a ``TextEncoder`` that says what its vectors mean, where they are those of the conditioning head.
+
+    A vector (25,) holds, in the order of ``SLOTS``, the probability of each value.
+    """
+
+    class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """Any value of what is stated, and nothing of what is not: each slot's own mean, (N, 25)."""
+        import torch
+
+        return torch.cat([slot.mean(1, keepdim=True).expand_as(slot) for slot in c.split(SIZES, dim=1)], dim=1)
+
+    def labels(self, c: torch.Tensor) -> torch.Tensor:
+        """What each of N vectors states most probably: int64 (N, 3), as in ``Attributes.indices``."""
+        import torch
+
+        from encoder.attributes.reading import attributes
+
+        return torch.tensor([attributes(row).indices for row in c], dtype=torch.int64).view(-1, len(SLOTS))
+
+    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
+        """One line for each thing about N texts, read as ``c (N, 25)``, that their writer should know."""
+        unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
+        if not unusual:  # which spares the import of every colour word
+            return []
+        from encoder.attributes.reading import read, warnings_for
+
+        lines = (line for text, row in unusual.items() for line in warnings_for(text, read(row)))
+        return list(dict.fromkeys(lines))

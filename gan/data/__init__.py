@@ -1,0 +1,1 @@
+"""Captioned images: read from whatever people have, decoded once, and split."""

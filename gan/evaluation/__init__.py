@@ -1,0 +1,1 @@
+"""Judging: what generated images get beside real ones."""

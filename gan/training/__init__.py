@@ -1,0 +1,1 @@
+"""Training: the loop, its objectives and schedules, and the files of a run."""

@@ -1,0 +1,130 @@
+"""What the condition of a run is: attributes of faces, or an image's own captions through a text encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from encoder import load_encoder, load_source
+from encoder.pooled import StandardisedEncoder, statistics_of
+from gan.data.dataset import ImageDataset
+from gan.release import ENCODER_FOLDER
+from gan.training.conditions import CaptionConditions, Conditioner
+from gan.training.config import TrainingConfig
+
+SAMPLE = 512  # images whose captions are looked at
+CAPTIONS_OF_GRID = 10
+
+
+def choose(
+    config: TrainingConfig, data: ImageDataset, say: Callable[[str], None]
+) -> tuple[TrainingConfig, ImageDataset]:
+    """Settle ``config.conditioning``, and bring the data into the form that it asks for.
+
+    Args:
+        config: The settings as asked for; ``auto`` takes attributes where most captions speak of hair and eyes.
+        data: All images.
+        say: Told in one line what ``auto`` took, and why.
+
+    Returns:
+        The settings with ``attributes``, ``pooled`` or ``aligned``; the images, which are ``FaceDataset`` for
+        ``attributes``.
+
+    Raises:
+        InputError: Attributes are asked for, and no caption states any.
+    """
+    from gan.faces.dataset import faces_of, share_of_faces
+
+    conditioning = {"head": "attributes", "captions": "aligned"}.get(config.conditioning, config.conditioning)
+    if config.encoder == "onehot":
+        conditioning = "attributes"
+    if conditioning == "auto":
+        share = share_of_faces(data, SAMPLE)
+        conditioning = "attributes" if share > 0.5 else "aligned"
+        took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
+        say(f"conditioning: {took}; {100 * share:.0f} % of the images have a caption that states hair or eyes")
+    config = dataclasses.replace(config, conditioning=conditioning)
+    return config, faces_of(data) if conditioning == "attributes" else data
+
+
+def build_conditioner(
+    config: TrainingConfig, data: ImageDataset, run_dir: Path, *, prompts: Sequence[str] = (), quiet: bool = False
+) -> tuple[ImageDataset, Conditioner]:
+    """The conditioner of a run, and the training images in its order.
+
+    Args:
+        config: The settings, ``conditioning`` settled by ``choose``.
+        data: The training images.
+        run_dir: Of the run, where a text encoder that is fitted to the images is kept.
+        prompts: Captions of images that are not trained on, for sample grids.
+        quiet: Say nothing.
+    """
+    if config.conditioning == "attributes":
+        return _by_attributes(config, data, quiet)
+    return data, _by_captions(config, data, run_dir, prompts, quiet)
+
+
+def _by_attributes(config: TrainingConfig, data: ImageDataset, quiet: bool) -> tuple[ImageDataset, Conditioner]:
+    from gan.faces.conditions import AttributeConditions
+    from gan.faces.dataset import FaceDataset
+    from gan.faces.hue import without_loose_captions
+
+    assert isinstance(data, FaceDataset)
+    faces, loose = without_loose_captions(data, config.hair_chroma)
+    if loose and not quiet:
+        print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
+    onehot = config.encoder == "onehot"
+    encoder = load_encoder("onehot" if onehot else "head", config.encoder_path or None, config.encoder == "cached")
+    return faces, AttributeConditions(
+        faces.attributes,
+        encoder,
+        wordings=1 if onehot else config.wordings,
+        drop=config.drop_attributes,
+        wrong_eyes=config.wrong_eyes,
+        live=config.encoder == "live",
+        seed=config.seed,
+        progress=not quiet,
+    )
+
+
+def _by_captions(
+    config: TrainingConfig, data: ImageDataset, run_dir: Path, prompts: Sequence[str], quiet: bool
+) -> Conditioner:
+    path = config.encoder_path or None
+    if config.conditioning == "aligned" and path is None:
+        path = str(_fitted(config, data, run_dir / ENCODER_FOLDER, quiet))
+    texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
+    captions = list(dict.fromkeys(text for own in data.captions for text in own))
+    encoder = StandardisedEncoder(
+        config.conditioning,
+        texts,
+        statistics_of(texts.encode(captions, progress=not quiet)),
+        folder=Path(path) if config.conditioning == "aligned" and path else None,
+    )
+    chosen = list(dict.fromkeys(prompts)) or captions
+    order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
+    return CaptionConditions(
+        data.captions,
+        encoder,
+        groups=data.groups,
+        near=config.near_captions,
+        drop=config.drop_attributes,
+        live=config.encoder == "live",
+        prompts=[chosen[i] for i in order[:CAPTIONS_OF_GRID].tolist()],
+        seed=config.seed,
+        progress=not quiet,
+    )
+
+
+def _fitted(config: TrainingConfig, data: ImageDataset, folder: Path, quiet: bool) -> Path:
+    """The text encoder that is fitted to the images of a run: made at its start, found there by a resume."""
+    from encoder.align import fit
+
+    if not (folder / "modules.json").exists():
+        if not quiet:
+            print(f"fitting a text encoder to the images ({folder})", flush=True)
+        fit(data.images, data.captions, folder, seed=config.seed, progress=not quiet)
+    return folder

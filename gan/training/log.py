@@ -1,0 +1,111 @@
+"""What a run says on its way: a bar or plain lines, ``stats.jsonl``, and curves in TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Log:
+    """The statistics of a run, tick by tick. Use as a context manager.
+
+    Args:
+        run_dir: Where ``stats.jsonl`` and ``tensorboard/`` go.
+        total: Images of the whole run.
+        initial: Images seen before this process.
+        quiet: Show nothing.
+        leads: Whether this process writes; the others only count.
+
+    Attributes:
+        tick_nimg: Images seen when the present tick began.
+    """
+
+    def __init__(self, run_dir: Path, total: int, initial: int, *, quiet: bool = False, leads: bool = True) -> None:
+        from tqdm import tqdm
+
+        self.run_dir, self.quiet, self.leads = run_dir, quiet, leads
+        self.board = Board(run_dir / "tensorboard") if leads else None
+        self.bar = tqdm(
+            total=total, initial=initial, unit="img", unit_scale=True, disable=quiet or not sys.stderr.isatty()
+        )
+        self.cur_nimg = initial
+        self._begin(initial)
+
+    def _begin(self, cur_nimg: int) -> None:
+        self.tick_nimg, self.tick_start = cur_nimg, time.monotonic()
+        self.values: dict[str, list[Tensor]] = {}
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.close()
+
+    def add(self, stats: dict[str, Tensor], cur_nimg: int) -> None:
+        """Count a step that ends after ``cur_nimg`` images, and keep its statistics, scalars, for the tick."""
+        for name, value in stats.items():
+            self.values.setdefault(name, []).append(value)
+        self.bar.update(cur_nimg - self.cur_nimg)
+        self.cur_nimg = cur_nimg
+
+    def means(self) -> dict[str, Tensor]:
+        """The mean of each statistic of the tick."""
+        return {name: torch.stack(values).float().mean() for name, values in self.values.items()}
+
+    def tick(self, cur_nimg: int, minutes: float, means: dict[str, float]) -> None:
+        """End a tick: write its means, if there was a step, and begin the next one."""
+        if means:
+            speed = (cur_nimg - self.tick_nimg) / (time.monotonic() - self.tick_start)
+            self.write(cur_nimg, {"minutes": round(minutes, 3), "images_per_second": round(speed, 2), **means})
+        self._begin(cur_nimg)
+
+    def write(self, cur_nimg: int, statistics: dict[str, float]) -> None:
+        """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
+        if not self.leads:
+            return
+        line = {"images": cur_nimg, **statistics}
+        with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self.show(line)
+        if self.board:
+            self.board.add(line)
+
+    def show(self, line: dict[str, float]) -> None:
+        """Show the statistics of a tick."""
+        values = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in line.items()}
+        if not self.bar.disable:
+            self.bar.set_postfix({name: value for name, value in values.items() if name != "images"})
+        elif not self.quiet:
+            print("  ".join(f"{name} {value}" for name, value in values.items()), flush=True)
+
+
+class Board:
+    """TensorBoard's curves of a run, where the package is installed; nothing elsewhere.
+
+    Args:
+        folder: Where TensorBoard's files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        self.writer = SummaryWriter(str(folder))
+
+    def add(self, line: dict[str, float]) -> None:
+        """Draw the statistics of a tick over the number of images."""
+        if self.writer is not None:
+            for name, value in line.items():
+                self.writer.add_scalar(name, value, line["images"])
+            self.writer.flush()

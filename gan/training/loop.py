@@ -1,0 +1,339 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from encoder.common import precision
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from gan.data.dataset import ImageDataset
+from gan.images import check_folder
+from gan.networks import build_discriminator, build_generator, load_weights
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
+from gan.sources import condition_dim
+from gan.training.batches import Batches
+from gan.training.conditioning import build_conditioner
+from gan.training.config import TrainingConfig
+from gan.training.distributed import ALONE, World
+from gan.training.ema import ema_decay, update_ema
+from gan.training.log import Log
+from gan.training.objectives import OBJECTIVES, Batch
+from gan.training.previews import Monitor, Previews
+from gan.training.signals import catch_signals
+from gan.training.stages import insert_first_stage
+from gan.training.state import STATE_FILE, load_state, save_state
+
+
+class NonFiniteError(RuntimeError):
+    """A loss or a weight is no longer a number; the last saved state is from before it."""
+
+
+class Trainer:
+    """One run: the networks, their optimizers and everything random, so that a resume is exact.
+
+    Args:
+        config: The settings; ``config.data`` has been loaded as ``data`` already.
+        data: The training images; faces, with their attributes, where ``config.conditioning`` is by attributes.
+        run_dir: Where ``config.json``, ``stats.jsonl``, ``samples/``, ``snapshot/``, ``best/`` and ``state.pt`` go.
+        prompts: What sample grids are drawn for, where the captions do not say.
+        monitor: Scores the averaged generator every ``config.evaluate_images``.
+        quiet: Do not show progress.
+        world: The processes that share the run.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        data: ImageDataset,
+        run_dir: Path,
+        *,
+        prompts: Sequence[str] = (),
+        monitor: Monitor | None = None,
+        quiet: bool = False,
+        world: World = ALONE,
+    ) -> None:
+        self.config, self.run_dir, self.world = config, run_dir, world
+        self.quiet = quiet or not world.leads
+        if config.batch_size % world.size:
+            raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
+        if config.device == "cuda" and not torch.cuda.is_available():
+            raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
+        self.device = torch.device(config.device)
+        torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every batch has the same shapes
+
+        # Texts to conditions.
+        self.data, conditioner = build_conditioner(config, data, run_dir, prompts=prompts, quiet=self.quiet)
+        self.encoder = conditioner.encoder
+        c_dim = condition_dim(self.encoder.dim, data.source_names)
+
+        # The two players, the average of one, and their optimizers.
+        torch.manual_seed(config.seed)  # of the weights
+        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        insert_first_stage(self.G, config, self.encoder, data.source_names)
+        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.prepare(self.D, conditioner.class_sizes)
+        for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
+            network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
+        adam["fused" if self.device.type == "cuda" else "foreach"] = True
+        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
+        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
+
+        # Everything random, and how far the run is.
+        self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
+        self.batches = Batches(config, self.data, conditioner, self.generator, self.device, world)
+        self.previews = Previews(config, self.batches, run_dir, monitor if world.leads else None)
+        self.cur_nimg = 0
+        self.images_before = 0  # of the release that the run starts from
+        self.d_step = 0
+        self.minutes = 0.0
+
+    def step(self) -> dict[str, Tensor]:
+        """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
+        config, objective, G, D = self.config, self.objective, self.G, self.D
+        stats: dict[str, Tensor] = {}
+        gamma = config.at("gamma", self.cur_nimg)
+        for optimizer in (self.opt_G, self.opt_D):
+            for group in optimizer.param_groups:
+                group["lr"] = config.at("lr", self.cur_nimg)
+                group["betas"] = (config.beta1, config.at("beta2", self.cur_nimg))
+        autocast = precision.autocast(config.precision, self.device)
+
+        for remaining in reversed(range(objective.d_steps)):
+            # Draw fakes for the captions of the real images; the last draw serves the generator's step too.
+            batch, z = self.next_batch()
+            with autocast, torch.set_grad_enabled(remaining == 0):
+                fake_images = self.augment(G(z, batch.c))
+            fake = fake_images.detach()
+
+            # Step the discriminator.
+            with autocast:
+                loss_D = objective.discriminator_loss(D, batch, fake)
+            stats["loss_D"] = loss_D.detach()
+            loss_D.backward()
+            if objective.penalty_interval and self.d_step % objective.penalty_interval == 0:
+                penalty = objective.penalty(D, batch, fake.float(), gamma=gamma, generator=self.generator)
+                stats["penalty"] = penalty.detach()
+                (penalty * objective.penalty_interval).backward()
+            self.world.average_gradients(D)
+            self.opt_D.step()
+            objective.after_discriminator_step(D)
+            self.opt_D.zero_grad(set_to_none=True)
+            self.d_step += 1
+            self.cur_nimg += config.batch_size
+
+        # Step the generator, the discriminator's weights frozen.
+        D.requires_grad_(False)
+        with autocast:
+            loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
+            if n := int(config.interpolate * len(z)):
+                # GAN-INT: no image has these captions.
+                between = batch.halfway(n)
+                loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
+                loss_G = loss_G + config.interpolate * loss_int
+        stats["loss_G"] = loss_G.detach()
+        loss_G.backward()
+        self.world.average_gradients(G)
+        self.opt_G.step()
+        self.opt_G.zero_grad(set_to_none=True)
+        D.requires_grad_(True)
+
+        # Average the generator.
+        half_life = config.at("ema_images", self.cur_nimg)
+        decay = ema_decay(config.batch_size, self.cur_nimg, half_life, config.ema_rampup)
+        update_ema(self.G_ema, G, decay)
+        return stats
+
+    def next_batch(self) -> tuple[Batch, Tensor]:
+        """This process's share of the next batch, the real images as the discriminator sees them, and noise."""
+        batch, z = self.batches.next(self.G.resolution)
+        return batch._replace(real=self.augment(batch.real)), z
+
+    def augment(self, img: Tensor) -> Tensor:
+        """Images (N, 3, H, W) as the discriminator sees them."""
+        return self.batches.augment(img, self.cur_nimg)
+
+    def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Train until the limits of the config are met or ``should_stop`` says so, and save the state at the end.
+
+        Raises:
+            NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
+        """
+        config = self.config
+        started, minutes_before = time.monotonic(), self.minutes
+        with Log(self.run_dir, config.max_images, self.cur_nimg, quiet=self.quiet, leads=self.world.leads) as log:
+            while True:
+                minutes = (time.monotonic() - started) / 60
+                done = self.cur_nimg >= config.max_images or should_stop()
+                done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
+                if self.cur_nimg - log.tick_nimg >= config.tick_images or done:
+                    # Report, and save the state to go on from.
+                    self.minutes = minutes_before + minutes
+                    means = {name: self.world.mean(value).item() for name, value in log.means().items()}
+                    self.check_finite(means)
+                    log.tick(self.cur_nimg, self.minutes, means)
+                    self.check_weights()
+                    if self.world.leads:
+                        save_state(self.run_dir, self.state())
+                if done:
+                    break
+
+                # Train one step.
+                before = self.cur_nimg
+                log.add(self.step(), self.cur_nimg)
+
+                # Show what the averaged generator draws, and score it.
+                if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
+                    self.snapshot()
+                last = self.cur_nimg >= config.max_images
+                if self.previews.monitor and (self.is_due(config.evaluate_images, before) or last):
+                    self.check_weights()
+                    log.write(self.cur_nimg, self.previews.evaluate(self.G_ema, self.D, self.images_seen))
+            self.snapshot()
+
+    def is_due(self, interval: int, before: int) -> bool:
+        """Whether the step from ``before`` images on reached a multiple of ``interval``."""
+        return interval > 0 and before // interval != self.cur_nimg // interval
+
+    @property
+    def images_seen(self) -> int:
+        """Real images that training has shown, with those of the release that it started from."""
+        return self.images_before + self.cur_nimg
+
+    def snapshot(self) -> None:
+        """Write a sample grid and the averaged generator."""
+        if self.world.leads:
+            self.check_weights()
+            self.previews.snapshot(self.G_ema, self.D, self.cur_nimg, self.images_seen)
+
+    def check_weights(self) -> None:
+        """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
+        networks = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
+        norms = {name: nn.utils.get_total_norm(network.parameters()).item() for name, network in networks.items()}
+        self.check_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()})
+
+    def check_finite(self, values: dict[str, float]) -> None:
+        """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise NonFiniteError(
+                    f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
+                    "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
+                )
+
+    # -- the state ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on."""
+        return {
+            "config": self.config.to_json(),
+            "images": len(self.data),
+            "space": self.encoder.space,
+            "cur_nimg": self.cur_nimg,
+            "images_before": self.images_before,
+            "d_step": self.d_step,
+            "minutes": self.minutes,
+            "G": self.G.state_dict(),
+            "D": self.D.state_dict(),
+            "G_ema": self.G_ema.state_dict(),
+            "opt_G": self.opt_G.state_dict(),
+            "opt_D": self.opt_D.state_dict(),
+            "generator": self.generator.get_state(),
+            "order": self.batches.order.rest,
+            "best_score": self.previews.best_score,
+        }
+
+    def start_from(self, release: Path) -> None:
+        """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
+        load_weights(self.G, release / WEIGHTS_FILE)
+        load_weights(self.D, release / DISCRIMINATOR_FILE)
+        self.G_ema.load_state_dict(self.G.state_dict())
+        self.images_before = ReleaseConfig.read(release).images_seen
+
+    def resume(self) -> None:
+        """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
+        state = load_state(self.run_dir)
+        changes = TrainingConfig.from_json(state["config"]).changes(self.config)
+        if state["images"] != len(self.data):
+            changes.append(f"training images: {state['images']} -> {len(self.data)}")
+        if state["space"] != self.encoder.space:
+            changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
+        if changes:
+            raise InputError(f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them")
+        for name in ("G", "D", "G_ema", "opt_G", "opt_D"):
+            getattr(self, name).load_state_dict(state[name])
+        self.generator.set_state(state["generator"])
+        self.batches.order.rest = state["order"]
+        self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
+        self.previews.best_score, self.images_before = state["best_score"], state["images_before"]
+
+
+def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
+    """A run from a release has its networks: what ``config`` leaves open of their arguments is the release's.
+
+    A resumed run takes it from its own state, for the release may be gone.
+    """
+    if resume:
+        saved = TrainingConfig.from_json(load_state(run_dir)["config"])
+        generator, discriminator = saved.generator, saved.discriminator
+    else:
+        release = ReleaseConfig.read(Path(config.init))
+        generator, discriminator = release.network, release.discriminator
+        if release.architecture != config.architecture:
+            raise InputError(
+                f"{config.init}: holds the architecture {release.architecture}, and this run is to train "
+                f"{config.architecture}; give --architecture {release.architecture}, or leave --init out"
+            )
+    return dataclasses.replace(
+        config, generator=generator | config.generator, discriminator=discriminator | config.discriminator
+    )
+
+
+def train(
+    config: TrainingConfig,
+    data: ImageDataset,
+    run_dir: Path,
+    *,
+    prompts: Sequence[str] = (),
+    monitor: Monitor | None = None,
+    resume: bool = False,
+    world: World = ALONE,
+) -> None:
+    """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
+
+    Raises:
+        InputError: A run is there already, cannot be resumed with these settings, or cannot be written.
+        NonFiniteError: As in ``Trainer.train``.
+        WorkerLostError: Another process of the run has ended.
+    """
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    check_folder(run_dir)
+    if not resume and (run_dir / STATE_FILE).exists():
+        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    if config.init:
+        config = shaped_like_its_start(config, run_dir, resume=resume)
+    trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
+    if resume:
+        trainer.resume()
+    elif config.init:
+        trainer.start_from(Path(config.init))
+    if world.leads:
+        write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+    with catch_signals() as caught:
+        trainer.train(should_stop=lambda: bool(caught))
+    if caught and world.leads:
+        print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

@@ -1,0 +1,90 @@
+"""What a run shows of itself: sample grids, scores, and the averaged generator in the form of a release."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from gan.images import save_png, tile, to_uint8
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator
+from gan.sources import join_source
+from gan.training.batches import Batches
+from gan.training.config import TrainingConfig
+from gan.training.ema import refresh_statistics
+from gan.training.state import save_release
+
+GRID_ROWS = 10
+STATISTICS_BATCHES = 20
+
+
+class Monitor(Protocol):
+    """A quick score for a generator in training: an image is drawn for each of its captions and given to ``score``.
+
+    Attributes:
+        captions: What to ask for: those of n held-out images.
+        sources: int64 (n,), the sources of those images.
+    """
+
+    captions: Sequence[str]
+    sources: Tensor
+
+    def score(self, images: Tensor) -> dict[str, float]:
+        """Judge uint8 images (n, 3, H, W); ``score`` among the results is the one to go by, lower is better."""
+
+
+class Previews:
+    """Draws and keeps the averaged generator of a run.
+
+    Args:
+        config: The settings.
+        batches: Of the run, for its conditions and sources.
+        run_dir: Where ``samples/``, ``snapshot/`` and ``best/`` go.
+        monitor: Scores the averaged generator.
+    """
+
+    def __init__(self, config: TrainingConfig, batches: Batches, run_dir: Path, monitor: Monitor | None) -> None:
+        self.config, self.batches, self.run_dir, self.monitor = config, batches, run_dir, monitor
+        self.best_score = math.inf
+        self.prompts = batches.conditioner.prompts
+        fixed = torch.Generator().manual_seed(config.seed)
+        self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
+
+    def snapshot(self, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, cur_nimg: int, images_seen: int) -> None:
+        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
+        names = self.batches.data.source_names
+        c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
+        c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
+        grid = tile(self.draw(G_ema, self.grid_z, c), per_row=len(self.prompts))
+        save_png(self.run_dir / "samples" / f"{cur_nimg:08d}.png", grid, {})
+        self.save("snapshot", G_ema, D, images_seen)
+
+    def evaluate(self, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, images_seen: int) -> dict[str, float]:
+        """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""
+        assert self.monitor is not None
+        c = self.batches.conditioner.encoder.encode(self.monitor.captions)
+        c = join_source(c, self.monitor.sources, self.batches.data.source_names)
+        z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
+        scores = self.monitor.score(self.draw(G_ema, z, c))
+        if scores["score"] < self.best_score:
+            self.best_score = scores["score"]
+            self.save("best", G_ema, D, images_seen)
+        return scores
+
+    @torch.no_grad()
+    def draw(self, G_ema: TextToImageGenerator, z: Tensor, c: Tensor) -> Tensor:
+        """What the generator draws of noise (N, z_dim) and conditions (N, c_dim): uint8 (N, 3, H, W)."""
+        statistics = torch.Generator().manual_seed(self.config.seed)
+        refresh_statistics(G_ema, (self.batches.inputs(statistics) for _ in range(STATISTICS_BATCHES)))
+        size, device = self.config.batch_size, self.batches.device
+        parts = zip(z.split(size), c.split(size), strict=True)
+        return torch.cat([to_uint8(G_ema(z.to(device), c.to(device)).float()).cpu() for z, c in parts])
+
+    def save(self, folder: str, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, images_seen: int) -> None:
+        """Save the averaged generator, the discriminator and the text encoder's part in the form of a release."""
+        encoder, names = self.batches.conditioner.encoder, self.batches.data.source_names
+        save_release(self.run_dir / folder, G_ema, D, self.config, encoder, names, images_seen)

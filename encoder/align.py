@@ -531,9 +531,8 @@ def main() -> None:
     """Load, fit, save, compare, and print the table."""
     args = _parser().parse_args()
     check_output(args.out)
-    from gan.data import load_images
-
     from encoder.aligned import AlignedEncoder
+    from gan.data import load_images
 
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:

@@ -92,9 +92,9 @@ def main(argv: list[str] | None = None) -> int:
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     """Load the faces and train; returns the exit status."""
     from gan.classifier import load_classifier
-    from gan.data.dataset import load_faces
     from gan.evaluation.sets import Monitor
     from gan.faces.conditions import read_captions
+    from gan.faces.dataset import load_faces
     from gan.training.distributed import WorkerLostError, World
     from gan.training.loop import NonFiniteError, train
 

@@ -177,9 +177,7 @@ def _plain(field: str) -> str:
     return "" if name.startswith("unnamed:") else name
 
 
-def _record(
-    line: int, fields: list[str], id_column: int, text_column: int, columns: int, delimiter: str
-) -> Record:
+def _record(line: int, fields: list[str], id_column: int, text_column: int, columns: int, delimiter: str) -> Record:
     if len(fields) <= max(id_column, text_column):
         return Record(line, fields[0].strip(), None)
     text = fields[text_column]

@@ -58,12 +58,16 @@ def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]
     try:
         return _make(entries_dir(), name, stamp, build)
     except NoRoomError as error:
-        logger.warning("%s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error)
+        logger.warning(
+            "%s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
+        )
     temporary = Path(tempfile.mkdtemp(prefix="text2face-"))
     try:
         return _make(temporary, name, stamp, build)  # the rows stay open, though their file goes
     except NoRoomError as error:
-        message = f"{temporary}: no room for the decoded images ({error}); set TEXT2FACE_CACHE to a folder on a large disk"
+        message = (
+            f"{temporary}: no room for the decoded images ({error}); set TEXT2FACE_CACHE to a folder on a large disk"
+        )
         raise InputError(message) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -163,7 +163,7 @@ def as_positions(index: Any, count: int) -> Tensor:
     if index.ndim != 1:
         raise IndexError("rows are asked for by a slice, by int64 positions (M,) or by a bool mask (N,)")
     index = torch.where(index < 0, index + count, index).to(torch.int64)
-    if len(index) and not (0 <= int(index.min()) and int(index.max()) < count):
+    if len(index) and not (int(index.min()) >= 0 and int(index.max()) < count):
         raise IndexError(f"rows from {int(index.min())} to {int(index.max())}, of {count}")
     return index
 

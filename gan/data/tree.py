@@ -62,7 +62,9 @@ class Tree:
         """The bytes of a text file; one that is too large or cannot be read is an ``InputError``."""
         if self.sizes[name] > MAX_TEXT_FILE:
             size = f"{self.sizes[name] >> 20:,} MB"
-            raise InputError(f"{self.where}/{name}: {size} of text; at most {MAX_TEXT_FILE >> 20} MB are read; split it")
+            raise InputError(
+                f"{self.where}/{name}: {size} of text; at most {MAX_TEXT_FILE >> 20} MB are read; split it"
+            )
         try:
             return self.read(name)
         except READ_ERRORS as error:

@@ -10,7 +10,7 @@ import torch
 
 from encoder import load_encoder, load_source
 from encoder.pooled import StandardisedEncoder, statistics_of
-from gan.data.dataset import ImageDataset
+from gan.data import ImageDataset
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig

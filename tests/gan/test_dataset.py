@@ -11,7 +11,10 @@ from PIL import Image, ImageOps
 
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
-from gan.data.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
+from gan.data import Summary
+from gan.data.decoding import decode_image
+from gan.data.splits import is_held_out, split_of_copies
+from gan.faces.dataset import FaceDataset, load_faces
 
 PINK_GREEN = Attributes("pink", "green").indices
 BLUE_RED = Attributes("blue", "red").indices

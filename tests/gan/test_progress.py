@@ -1,5 +1,4 @@
 import pytest
-
 from gan.training.progress import Progress
 
 LINE = {"images": 6400, "images_per_second": 93.14159, "loss_D": 0.5}

@@ -33,4 +33,6 @@ def find(tree: Tree) -> Found:
     kinds = Counter(suffix(name) or "without ending" for name in tree.sizes)
     seen = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(NAMED)) or "no files"
     names = ", ".join(printable(name) for name in list(tree.sizes)[:NAMED])
-    raise InputError(f"{tree.where}: holds no captioned images: {seen}{names and f' ({names})'}; what is read: {accepted}")
+    raise InputError(
+        f"{tree.where}: holds no captioned images: {seen}{names and f' ({names})'}; what is read: {accepted}"
+    )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.files import Record
 from encoder.text import MAX_TEXT, normalise
-from gan.data.examples import MALFORMED, Example, Found, Ledger
+from gan.data.examples import MALFORMED, Found, Ledger
 from gan.data.formats.tags import Table, read_table
 from gan.data.tree import Tree
 

@@ -63,7 +63,9 @@ def _read(tree: Tree, shards: list[str], ledger: Ledger) -> Iterator[Example]:
                     yield from _examples(tree, batch, columns, row, ledger)
                     row += len(batch)
             except (OSError, ValueError) as error:
-                raise InputError(f"{tree.where}/{shard}: cannot be read ({_first_line(error)}); fetch it again") from error
+                raise InputError(
+                    f"{tree.where}/{shard}: cannot be read ({_first_line(error)}); fetch it again"
+                ) from error
             first += file.metadata.num_rows
 
 

@@ -1,4 +1,4 @@
-"""Train a text-to-face GAN: ``python train_cgan.py --encoder cached --data faces.zip``."""
+"""Train a text-to-image GAN: ``python train_cgan.py --encoder cached --data images.zip``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from encoder.common.errors import InputError
 from encoder.common.precision import Precision
-from gan.training.config import PRESETS, Encoding, TrainingConfig
+from gan.training.config import CONDITIONINGS, PRESETS, Encoding, TrainingConfig
 
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
 
     choices: dict[str, tuple[str, ...]] = {
         "encoder": get_args(Encoding),
-        "conditioning": ("head", "pooled"),
+        "conditioning": CONDITIONINGS,
         "architecture": ARCHITECTURES,
         "objective": tuple(OBJECTIVES),
         "precision": get_args(Precision),
@@ -68,7 +68,7 @@ def field_help() -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Parse, load the faces, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
+    """Parse, load the images, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
     from gan.training.objectives import OBJECTIVES
 
     options = parser()
@@ -90,24 +90,23 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
-    """Load the faces and train; returns the exit status."""
-    from gan.classifier import load_classifier
-    from gan.evaluation.sets import Monitor
-    from gan.faces.conditions import read_captions
-    from gan.faces.dataset import load_faces
+    """Load the images and train; returns the exit status."""
+    from gan.data import load_images
+    from gan.evaluation.monitors import monitor_for
+    from gan.training.conditioning import choose
     from gan.training.distributed import WorkerLostError, World
     from gan.training.loop import NonFiniteError, train
 
     world = World.join(config.device)
-    everything, summary = load_faces(config.data, split="all", read_captions=read_captions, progress=world.leads)
-    monitor = None
+    everything, summary = load_images(config.data, split="all", progress=world.leads)
     if world.leads:
         print(summary, flush=True)
-        monitor = Monitor(everything.of("heldout"), load_classifier()) if config.evaluate_images else None
-    faces = everything.of("train")
-    del everything  # half a gigabyte
+    config, everything = choose(config, everything, print if world.leads else lambda _: None)
+    data, heldout = everything.of("train"), everything.of("heldout")
+    monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None
+    prompts = [captions[0] for captions in heldout.captions]
     try:
-        train(config, faces, run_dir, monitor=monitor, resume=resume, world=world)
+        train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
     except (NonFiniteError, WorkerLostError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

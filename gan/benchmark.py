@@ -103,7 +103,12 @@ def random_faces(count: int) -> FaceDataset:
 def trainer(architecture: str, objective: str, folder: Path, **settings: Any) -> Trainer:
     """A run of the loop on noise, with the one-hot condition (which needs no text encoder)."""
     config = TrainingConfig(
-        data=("noise",), encoder="onehot", architecture=architecture, objective=objective, **settings
+        data=("noise",),
+        encoder="onehot",
+        conditioning="attributes",
+        architecture=architecture,
+        objective=objective,
+        **settings,
     )
     return Trainer(config, random_faces(1024), folder, quiet=True)
 
@@ -116,12 +121,12 @@ def combinations(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for architecture in ARCHITECTURES:
         common: dict[str, Any] = {"architecture": architecture}
         if first := build_generator(architecture, z_dim=2, c_dim=1).first_stage:
-            trainer(first, "gan-cls", folder / first).save_generator("snapshot")
+            trainer(first, "gan-cls", folder / first).snapshot()
             common["stage1"] = str(folder / first / "snapshot")
         for objective in OBJECTIVES:
             name, settings = architecture, {**common, "objective": objective}
             try:
-                OBJECTIVES[objective]().prepare(build_discriminator(architecture, c_dim=1))
+                OBJECTIVES[objective]().prepare(build_discriminator(architecture, c_dim=1), (2,))
             except InputError:
                 name, settings["discriminator"] = f"{architecture}, no normalisation in D", {"norm": False}
             yield f"{name} + {objective}", settings

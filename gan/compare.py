@@ -28,11 +28,12 @@ from gan.evaluate import draw, load_real, other_spaces
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.report import format_estimate
 from gan.evaluation.sets import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
+from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset
 from gan.images import check_folder, save_png, tile
 from gan.pipeline import TextToFace
 from gan.training.config import RUNTIME_FIELDS, TrainingConfig
-from gan.training.loop import GRID_CAPTIONS, NonFiniteError, train
+from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
 from gan.training.state import STATE_FILE, load_state
 
@@ -144,7 +145,7 @@ class Judge:
     def score_model(self, model_dir: Path, picture: Path) -> Scores:
         """Score a released generator, and write what it draws for the captions of the sample grids."""
         pipeline = TextToFace.from_pretrained(model_dir, dtype=torch.float32, device=self.device)
-        captions = [attributes.caption for attributes in GRID_CAPTIONS]
+        captions = list(PROMPTS)
         seeds = [seed for seed in range(FIGURE_SEEDS) for _ in captions]
         save_png(picture, tile(pipeline.draw(captions * FIGURE_SEEDS, seeds), len(captions)), {})
         images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
@@ -323,8 +324,8 @@ def figure(pictures: Mapping[str, Path]) -> Tensor:
     width, height = max(grid.width for grid in grids.values()), sum(grid.height + gap for grid in grids.values())
     page = Image.new("RGB", (left + width, top + height), "white")
     pen = ImageDraw.Draw(page)
-    for column, attributes in enumerate(GRID_CAPTIONS):
-        x = left + column * width // len(GRID_CAPTIONS) + 2
+    for column, attributes in enumerate(PROMPTS):
+        x = left + column * width // len(PROMPTS) + 2
         pen.text((x, 2), f"{attributes.hair} hair\n{attributes.eyes} eyes", "black", font)
     for name, grid in grids.items():
         pen.text((4, top + grid.height // 2 - 6), name, "black", font)

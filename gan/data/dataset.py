@@ -111,7 +111,7 @@ def contents_digest(data: ImageDataset) -> str:
     """The digest of a set that was not read from files."""
     digest = hashlib.sha256()
     for start in range(0, len(data), 256):
-        digest.update(data.images[start : start + 256].contiguous().numpy())
+        digest.update(data.images[start : start + 256].contiguous().numpy().data)
     digest.update(json.dumps([data.ids, data.captions, data.sources.tolist()]).encode())
     return digest.hexdigest()
 

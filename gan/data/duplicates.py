@@ -75,12 +75,13 @@ def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
         int64 (N,), the first image with the very same pixels; the means over 4x4 blocks, float32 (N, 24), and over 8x8,
         float32 (N, 96).
     """
-    first, seen = [], {}
+    first: list[int] = []
+    seen: dict[bytes, int] = {}
     coarse, fine = torch.empty(len(images), 24), torch.empty(len(images), 96)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         for i, pixels in enumerate(batch.contiguous().numpy(), start=start):
-            first.append(seen.setdefault(hashlib.blake2b(pixels, digest_size=16).digest(), i))
+            first.append(seen.setdefault(hashlib.blake2b(pixels.data, digest_size=16).digest(), i))
         small = thumbnails(batch)
         both = ((small + mirrored(small)) / 2).view(-1, 3, SIZE, SIZE)
         coarse[start : start + _BATCH] = F.avg_pool2d(both, 4)[..., : SIZE // 8].flatten(1)

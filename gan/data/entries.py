@@ -1,7 +1,7 @@
 """The decoded images of each path, kept on disk until what lies there changes.
 
 An entry is a folder, named by the path, with ``images.bin`` and ``index.json``. It is made beside its place and then
-renamed, so that it is whole or not there; of two processes that make the same one, the last wins, and what the other one
+renamed, so that it is whole or not there; of two processes that make the same one the last wins, and what the other
 reads stays open to it.
 """
 

@@ -14,7 +14,7 @@ def fetch(address: str) -> tuple[str, Path]:
     """The name of a data set and the folder that it was fetched into, in the cache of ``huggingface_hub``.
 
     Raises:
-        InputError: The address is none, there is no such data set, or there is no network and it was not fetched before.
+        InputError: The address is none, there is no such data set, or neither a network nor an earlier copy of it.
     """
     match = re.fullmatch(rf"{PREFIX}(?P<repo>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]+))?", address)
     if match is None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import torch
@@ -205,8 +204,3 @@ def _why(ledger: Ledger) -> str:
         summary.reasons[reason] += count
         summary.examples.setdefault(reason, ledger.examples[source, reason])
     return summary.left_out or "it holds no rows"
-
-
-def first(values: Iterator[str], count: int = NAMED) -> list[str]:
-    """The first few values."""
-    return list(islice(values, count))

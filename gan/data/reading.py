@@ -89,7 +89,7 @@ def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
             if whole:
                 block = np.stack(whole)  # contiguous, as each of them
                 rows.append(block)
-                pixels.update(block)
+                pixels.update(block.data)
             for example, image in zip(examples, images, strict=True):
                 if image is None:
                     index.ledger.leave_out(DAMAGED, example.name, example.source)

@@ -60,7 +60,7 @@ class Rows:
         array = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values, dtype=self._numpy)
         if array.shape[1:] != self.shape:
             raise ValueError(f"rows of {array.shape[1:]}, not of {self.shape}")
-        data = memoryview(array.reshape(-1).view(np.uint8))
+        data = memoryview(array.reshape(-1).view(np.uint8).data)
         at = self._count * self.row_bytes
         while data:
             written = os.pwrite(self._handle, data[:_MOST], at)
@@ -78,7 +78,7 @@ class Rows:
         """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape)."""
         positions = as_positions(index, len(self)).numpy()
         array = np.empty((len(positions), *self.shape), dtype=self._numpy)
-        into = memoryview(array.reshape(-1).view(np.uint8)) if len(positions) else memoryview(b"")
+        into = memoryview(array.reshape(-1).view(np.uint8).data) if len(positions) else memoryview(b"")
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1).tolist()  # of runs that lie together in the file
         for start, stop in zip(starts, [*starts[1:], len(positions)], strict=True):
             target = into[start * self.row_bytes : stop * self.row_bytes]
@@ -126,6 +126,11 @@ class Images:
     def dtype(self) -> torch.dtype:
         """uint8."""
         return self.parts[0].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where images are put that are asked for: the CPU's memory."""
+        return torch.device("cpu")
 
     def __len__(self) -> int:
         return len(self.positions)

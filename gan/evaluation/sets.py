@@ -307,6 +307,7 @@ class Monitor:
         if len(chosen) < MIN_FACES:
             raise InputError(f"{len(chosen)} held-out faces are too few to score a generator with; give {MIN_FACES}")
         self.attributes, self.sources = heldout.attributes[chosen], heldout.sources[chosen]
+        self.captions = captions_of(self.attributes)
         self.classifier = classifier
         real = classifier.read(heldout.images[chosen]).features
         self.directions = principal_directions(real, DIRECTIONS)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor
 
-from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.common.errors import InputError
 from gan.data import Split, load_images
 from gan.data.dataset import ImageDataset, SourceSummary, Summary
@@ -84,6 +84,11 @@ class _Label:
     indices: tuple[int, ...]
     ambiguous: tuple[str, ...] = ()
 
+    @property
+    def is_face(self) -> bool:
+        """Whether hair or eye colour is known."""
+        return any(self.indices[: len(COLOUR_SLOTS)])
+
 
 WITHOUT_COLOUR = "without hair or eye colour"
 
@@ -108,49 +113,86 @@ def load_faces(
         face, those that state an attribute have to agree on it, or it is unknown.
 
     Raises:
-        InputError: As ``gan.data.load_images``; no face is usable, or captions need ``read_captions``, which is missing.
+        InputError: As ``gan.data.load_images``; no face is usable, or captions need ``read_captions``.
     """
     images, read = load_images(paths, split="all", progress=progress)
-    summary = Summary(split, [_account(source) for source in read.sources])
-    accounts: list[FaceSummary] = list(summary.sources)  # type: ignore[arg-type]
-    for account in accounts:
-        account.images.clear()
+    accounts = [_account(source) for source in read.sources]
+    summary = Summary(split, accounts)
+    labels = _labels(images, accounts, read_captions or _no_reader)
+    _count(images, labels, accounts)
+    known = torch.tensor([label.is_face for label in labels])
+    if not known.any():
+        why = "; ".join(account.left_out for account in accounts)
+        raise InputError(f"{', '.join(map(str, paths))}: no usable face ({why})")
+    faces = _faces(images, labels, known).of(split)
+    summary.loaded = len(faces)
+    return faces, summary
 
-    labels = _labels(images, accounts, read_captions)
-    attributes = torch.tensor([label.indices for label in labels])
-    known = attributes[:, :2].any(1)
+
+def faces_of(images: ImageDataset, read_captions: CaptionReader | None = None) -> FaceDataset:
+    """The images of which hair or eye colour is known, as faces in memory; ``InputError`` where there is none.
+
+    Args:
+        images: As they were loaded.
+        read_captions: As of ``load_faces``; by default the conditioning head.
+    """
+    labels = _labels(images, [_account(SourceSummary(name)) for name in images.source_names], read_captions or _head)
+    known = torch.tensor([label.is_face for label in labels], dtype=torch.bool)
+    if not known.any():
+        names = ", ".join(images.source_names)
+        raise InputError(
+            f"{names}: no caption states hair or eyes, as 'pink hair green eyes' does; condition on captions"
+        )
+    return _faces(images, labels, known)
+
+
+def share_of_faces(images: ImageDataset, most: int = 512, read_captions: CaptionReader | None = None) -> float:
+    """The share, from 0 to 1, of images with a caption that states hair or eyes; of ``most`` of them, spread out."""
+    sample = images[torch.linspace(0, len(images) - 1, min(most, len(images))).long()]
+    labels = _labels(sample, [_account(SourceSummary(name)) for name in images.source_names], read_captions or _head)
+    return sum(label.is_face or any(slot in COLOUR_SLOTS for slot in label.ambiguous) for label in labels) / len(sample)
+
+
+def _head(texts: Sequence[str]) -> Tensor:
+    from gan.faces.conditions import read_captions
+
+    return read_captions(texts)
+
+
+def _no_reader(texts: Sequence[str]) -> Tensor:
+    raise InputError(f"{texts[0][:40]!r} needs an encoder to be read; or write 'pink hair green eyes'")
+
+
+def _faces(images: ImageDataset, labels: Sequence[_Label], known: Tensor) -> FaceDataset:
+    part = images[known]
+    values = {f.name: getattr(part, f.name) for f in dataclasses.fields(ImageDataset)}
+    attributes = torch.tensor([label.indices for label in labels])[known]
+    return FaceDataset(**{**values, "images": part.images[:]}, attributes=attributes)
+
+
+def _count(images: ImageDataset, labels: Sequence[_Label], accounts: Sequence[FaceSummary]) -> None:
+    """Enter the faces in the accounts of their sources."""
+    for account in accounts:
+        account.images = Counter()
     for number, own, label in zip(images.sources.tolist(), images.splits, labels, strict=True):
         account = accounts[number]
-        if not any(label.indices[:2]):
+        if not label.is_face:
             account.reasons[WITHOUT_COLOUR] += 1
             continue
         account.images[own] += 1
         account.unknown.update(slot for slot, index in zip(SLOTS, label.indices, strict=True) if index == 0)
         account.ambiguous.update(label.ambiguous)
-    if not known.any():
-        why = "; ".join(account.left_out for account in accounts)
-        raise InputError(f"{', '.join(map(str, paths))}: no usable face ({why})")
-
-    chosen = known if split == "all" else known & torch.tensor([own == split for own in images.splits])
-    if not chosen.any():
-        images.of(split)  # says so where there is no image at all
-        raise InputError(f"{', '.join(images.source_names)}: no face in the split {split!r}; give more faces")
-    part = images[chosen]
-    values = {f.name: getattr(part, f.name) for f in dataclasses.fields(ImageDataset)}
-    faces = FaceDataset(**{**values, "images": part.images[:]}, attributes=attributes[chosen])
-    summary.loaded = len(faces)
-    return faces, summary
 
 
 def _account(source: SourceSummary) -> FaceSummary:
     return FaceSummary(**{f.name: getattr(source, f.name) for f in dataclasses.fields(SourceSummary)})
 
 
-def _labels(images: ImageDataset, accounts: Sequence[FaceSummary], read_captions: CaptionReader | None) -> list[_Label]:
+def _labels(images: ImageDataset, accounts: Sequence[FaceSummary], read_captions: CaptionReader) -> list[_Label]:
     """What is known of each face."""
     tagged = [images.formats[number] == "anime" for number in images.sources.tolist()]
     texts = (text for by_tags, own in zip(tagged, images.captions, strict=True) if not by_tags for text in own)
-    stated = _read(dict.fromkeys(texts), images, read_captions)
+    stated = _read(dict.fromkeys(texts), read_captions)
     labels = []
     for by_tags, number, captions in zip(tagged, images.sources.tolist(), images.captions, strict=True):
         if by_tags:
@@ -171,9 +213,7 @@ def _agreed(indices: Sequence[set[int]]) -> _Label:
     return _Label(tuple(next(iter(own)) if len(own) == 1 else 0 for own in indices), ambiguous)
 
 
-def _read(
-    texts: dict[str, None], images: ImageDataset, read_captions: CaptionReader | None
-) -> dict[str, Sequence[int]]:
+def _read(texts: dict[str, None], read_captions: CaptionReader) -> dict[str, Sequence[int]]:
     """What each text states: ``Attributes.indices``."""
     stated: dict[str, Sequence[int]] = {}
     free = []
@@ -185,7 +225,4 @@ def _read(
             stated[text] = attributes.indices
     if not free:
         return stated
-    if read_captions is None:
-        names = ", ".join(images.source_names)
-        raise InputError(f"{names}: {free[0][:40]!r} needs an encoder to be read; or write 'pink hair green eyes'")
     return stated | dict(zip(free, read_captions(free).tolist(), strict=True))

@@ -41,9 +41,14 @@ class Conditioner(Protocol):
         prompts: What sample grids are drawn for.
     """
 
-    encoder: TextEncoder
-    class_sizes: tuple[int, ...]
-    prompts: Sequence[str]
+    @property
+    def encoder(self) -> TextEncoder: ...
+
+    @property
+    def class_sizes(self) -> tuple[int, ...]: ...
+
+    @property
+    def prompts(self) -> Sequence[str]: ...
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
@@ -92,13 +97,11 @@ class CaptionConditions:
         self.start = self.count.cumsum(0) - self.count  # where they start in
         self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
         if len(set(map(tuple, own))) < 2:
-            raise InputError(
-                "all images have the same captions: there is no wrong text to learn from; add other images"
-            )
+            raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
         self.vectors = None if live else encoder.encode(self.texts, progress=progress)
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
-        self.class_sizes = (len(classes),) if len(classes) > 1 else ()
+        self.class_sizes: tuple[int, ...] = (len(classes),) if len(classes) > 1 else ()
         known = [classes.get(group or "", 0) for group in groups] or [0] * len(own)
         self.groups = torch.tensor(known)
         self.near = self._measure(near, torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""What a run says on its way: a bar on a terminal, plain lines elsewhere, ``stats.jsonl``, and curves in TensorBoard."""
+"""What a run says on its way: a bar or plain lines, ``stats.jsonl``, and curves in TensorBoard."""
 
 from __future__ import annotations
 

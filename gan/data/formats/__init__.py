@@ -1,7 +1,7 @@
 """One file a form in which people keep captioned images; a new file in this folder is enough to be read.
 
-Each has ``RANK`` (the lower, the sooner it is asked), ``ACCEPTS`` (what it reads, for messages) and ``find(tree)``, which
-gives what it found in a ``Tree``, or ``None``.
+Each has ``RANK`` (the lower, the sooner it is asked), ``ACCEPTS`` (what it reads, for messages) and ``find(tree)``,
+which gives what it found in a ``Tree``, or ``None``.
 """
 
 from __future__ import annotations

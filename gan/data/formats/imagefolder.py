@@ -64,7 +64,7 @@ def _read_table(tree: Tree, table: str, names: ImageNames, images: dict[str, _Im
     """Add the rows of one table to ``images``."""
     frame = read_frame(tree, table, ledger)
     columns = [str(name) for name in frame.columns]
-    frame.columns = columns  # type: ignore[assignment]
+    frame.columns = columns
     files = column(columns, FILE_COLUMNS)
     texts = None if files is None else text_column(frame, files)
     if files is None or texts is None:

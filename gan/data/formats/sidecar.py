@@ -49,9 +49,9 @@ def _pairs(tree: Tree) -> dict[str, str]:
 def _apart(images: Iterable[str], texts: dict[str, str]) -> dict[str, str]:
     """The text of each image by the longest end of its path that one text alone has."""
     by_end: dict[str, str | None] = {}
-    for stem, text in texts.items():
+    for stem, own in texts.items():
         for end in _ends(stem):
-            by_end[end] = None if end in by_end else text
+            by_end[end] = None if end in by_end else own
     found = {}
     for image in images:
         for end in _ends(same_name(without_suffix(image))):

@@ -18,18 +18,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from encoder import ENCODER_DIR
-from encoder.attributes.vocabulary import normalise
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.minilm import MiniLM, pad
+from encoder.text import normalise
 from encoder.tuned import Tuned, read_json, save, write_json
 
 MARK, MADE_BY = "align.json", "encoder.align"
@@ -302,11 +302,19 @@ class Fit:
         return torch.cat([self.network(_to_floats(some)) for some in images.split(256)])
 
 
-def fit(images: torch.Tensor, captions: Sequence[Sequence[int]], texts: CaptionNetwork, config: AlignConfig) -> Fit:
+class Images(Protocol):
+    """Uint8 images (N, 3, 64, 64), in memory or on the disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> torch.Tensor: ...
+
+
+def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork, config: AlignConfig) -> Fit:
     """Train ``texts``, and a new image network beside it, on N images.
 
     Args:
-        images: uint8 (N, 3, 64, 64).
+        images: N of them.
         captions: The numbers of the captions of each; an epoch shows it under one of them, at random.
         texts: Is trained in place.
         config: The settings.
@@ -347,7 +355,7 @@ def fit(images: torch.Tensor, captions: Sequence[Sequence[int]], texts: CaptionN
             # Compare.
             with autocast():
                 text_vectors = texts(numbers)
-                image_vectors = network(augment(_to_floats(images[rows])))
+                image_vectors = network(augment(_to_floats(images[torch.tensor(rows)])))
             loss = contrastive_loss(image_vectors, text_vectors, alike, log_scale.exp().clamp(max=_MAX_SCALE))
             if not math.isfinite(loss.item()):
                 raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rates")
@@ -374,7 +382,7 @@ def _to_floats(images: torch.Tensor) -> torch.Tensor:
 
 
 def align(
-    images: torch.Tensor, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
+    images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
 ) -> tuple[Tuned, Fit]:
     """Fit an encoder to images; with ``epochs``, the same on every run with as many threads.
 
@@ -398,7 +406,7 @@ def align(
 
 
 def fit_pooled(
-    images: torch.Tensor, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
+    images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
 ) -> tuple[nn.Module, Fit]:
     """The comparison: the same fit with a linear map of the published sentence embeddings for a text's vector.
 

@@ -1,61 +1,30 @@
-"""The text files of the task: ``tags.csv`` in its formats, and the testing file."""
+"""Tables of texts: a line an id and its text, as editors, spreadsheets and pandas write them; the testing file."""
 
 from __future__ import annotations
 
+import csv
 import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS, SLOTS, Attributes
 from encoder.common.errors import InputError
-from encoder.text import check_text, normalise
+from encoder.text import check_text
 
 _ID = re.compile(r"\w[\w .-]*")  # ids become file names
 _HEADER_IDS = {"id", "img_id", "image_id", "testing_text_id"}
-_TAGS = {
-    "hair": {f"{colour} hair": colour for colour in HAIR_COLOURS},
-    "eyes": {f"{colour} eyes": colour for colour in EYE_COLOURS},
-    "length": {f"{length} hair": length for length in HAIR_LENGTHS},
-}
-_COUNTED_TAG = re.compile(r"(?P<tag>.+):\d+")
-
-
-@dataclass(frozen=True)
-class TagRow:
-    """What one line of a ``tags.csv`` says about one image.
-
-    Attributes:
-        id: The image's file name without its ending.
-        hair: The hair colours stated: none, one, or several where the label is ambiguous.
-        eyes: The eye colours stated, likewise.
-        length: The hair lengths stated, likewise.
-        text: The caption, where the file holds free captions; its attributes are given only if it is a canonical one.
-    """
-
-    id: str
-    hair: tuple[str, ...] = ()
-    eyes: tuple[str, ...] = ()
-    length: tuple[str, ...] = ()
-    text: str | None = None
-
-
-@dataclass(frozen=True)
-class Tags:
-    """A ``tags.csv`` as read.
-
-    Attributes:
-        format: ``"anime"``: ``ID,tag:count<TAB>tag:count``; ``"extra"``: ``ID,COLOUR hair COLOUR eyes``; ``"free"``:
-            ``ID,any caption``.
-        rows: One for each line, in the order of the file; no id comes twice.
-        ignored: The tags that state no attribute of the task, and how often each occurs.
-    """
-
-    format: Literal["anime", "extra", "free"]
-    rows: list[TagRow]
-    ignored: Counter[str] = field(default_factory=Counter)
+ID_COLUMNS = (
+    "id", "img_id", "image_id", "testing_text_id", "text_id", "caption_id", "file_name", "filename",
+    "image_name", "img_name", "image_file", "image_path", "img_path", "file_path", "filepath", "path", "file", "image", "img", "images",
+    "picture", "photo", "key", "name", "index", "idx", "number", "no", "nr",
+)  # fmt: skip
+"""What the column of ids or file names is called, in lower case, most telling first."""
+TEXT_COLUMNS = (
+    "text", "caption", "captions", "prompt", "prompts", "texts", "testing_text", "description", "descriptions",
+    "sentence", "sentences", "tags", "tag", "label", "labels", "title", "comment",
+)  # fmt: skip
+_WORD = re.compile(r"[^\W\d][\w ]{0,40}")
+_SAMPLE = 200  # lines that tell what separates the fields
 
 
 @dataclass(frozen=True)
@@ -66,45 +35,65 @@ class TextLine:
     text: str
 
 
+@dataclass(frozen=True)
+class Record:
+    """One row of a table of texts.
+
+    Attributes:
+        line: The number of its first line.
+        id: As it stands there, without the space around it.
+        text: Likewise; ``None`` where the line has but one field.
+    """
+
+    line: int
+    id: str
+    text: str | None
+
+
 def read_testing_file(path: str | Path) -> list[TextLine]:
     """Read a testing file: ``id,text`` on each line, in UTF-8; ids in any order.
 
-    A space after the comma, blank lines, either line ending, a byte order mark and a header line are all taken.
+    A space after the comma, blank lines, either line ending, a byte order mark, a header line, quoted fields, tabs for
+    commas and the index that pandas writes are all taken.
 
     Raises:
         InputError: The file is missing, unreadable or empty, or a line is malformed; the message gives its number.
     """
-    records = _records(read_lines(path), str(path))
-    return [TextLine(id, check_text(text, where)) for where, id, text in records]
+    lines = []
+    for record in read_records(read_lines(path)):
+        where = f"{path}, line {record.line}"
+        if record.text is None:
+            raise InputError(f"{where}: no comma; write 'id,text'")
+        if not _ID.fullmatch(record.id):
+            raise InputError(f"{where}: {record.id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'")
+        lines.append(TextLine(record.id, check_text(record.text, where)))
+    if not lines:
+        raise InputError(f"{path}: the file holds no lines; write 'id,text' on each")
+    return lines
 
 
-def read_tags(lines: Iterable[str], name: str) -> Tags:
-    """Read a ``tags.csv`` of any of the three formats, which is told from its lines.
+def read_records(lines: Sequence[str]) -> list[Record]:
+    """The rows of a table of ids and texts, the header left out.
 
-    Most lines of the Anime Dataset's form make a file of that format; every line of the Extra Data's form makes one of
-    that; anything else is a file of free captions.
-
-    Args:
-        lines: The file's lines, as from ``read_lines`` or ``decode_lines``.
-        name: The file's name, for messages.
-
-    Raises:
-        InputError: The file is empty, or a line is malformed; the message gives its number.
+    Fields are quoted as in CSV, or not at all: what follows the first comma is then the text, commas included. With a
+    header, columns are known by their names.
     """
-    records = _records(lines, name)
-    seen: dict[str, str] = {}
-    for where, id, _ in records:
-        if id in seen:
-            raise InputError(f"{where}: the id {id} came before, in {seen[id]}; keep one of the lines")
-        seen[id] = where
-
-    if 2 * sum(bool(_counted_tags(text)) for _, _, text in records) > len(records):
-        return _read_anime(records)
-    stated = [Attributes.from_caption(text) for _, _, text in records]
-    if all(a is not None and a.hair and a.eyes and not a.length for a in stated):
-        return Tags("extra", [_row(id, a) for (_, id, _), a in zip(records, stated, strict=True)])
-    rows = [_row(id, a, check_text(text, where)) for (where, id, text), a in zip(records, stated, strict=True)]
-    return Tags("free", rows)
+    rows = list(_rows(lines, delimiter := _delimiter(lines)))
+    if not rows:
+        return []
+    names = [_plain(field) for field in rows[0][1]]
+    id_column, text_column = 0, 1
+    if _is_header(rows):
+        rows = rows[1:]
+        if len(names) > 2:
+            text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
+            others = [name for name in ID_COLUMNS if name in names and names.index(name) != text_column]
+            id_column = names.index(others[0]) if others else int(text_column == 0)
+        elif names[0] in TEXT_COLUMNS and names[-1] in ID_COLUMNS:
+            id_column, text_column = 1, 0
+    else:
+        names = []
+    return [_record(line, fields, id_column, text_column, len(names), delimiter) for line, fields in rows]
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -116,62 +105,85 @@ def read_lines(path: str | Path) -> list[str]:
     return decode_lines(data, str(path))
 
 
-def decode_lines(data: bytes, name: str) -> list[str]:
-    """The lines of a UTF-8 text, with or without a byte order mark; bytes of another encoding are an ``InputError``."""
+def decode_lines(data: bytes, name: str, errors: str = "strict") -> list[str]:
+    """The lines of a UTF-8 text, with or without a byte order mark; bytes of another encoding are an ``InputError``.
+
+    With ``errors="surrogateescape"`` such bytes stay in their lines as what is not valid Unicode.
+    """
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError(f"{name}, line {line}: not UTF-8 text; save the file as UTF-8") from error
     return text.split("\n")
 
 
-def _records(lines: Iterable[str], name: str) -> list[tuple[str, str, str]]:
-    """(where, id, text) of every line that is not blank, the header left out."""
-    records: list[tuple[str, str, str]] = []
+def _delimiter(lines: Iterable[str]) -> str:
+    """What separates the fields: a tab or a semicolon where it comes before any comma in every line, else a comma."""
+    sample = [line for line in lines if line.strip()][:_SAMPLE]
+    for delimiter in ("\t", ";"):
+        if sample and all(delimiter in line.partition(",")[0].strip(" ") for line in sample):
+            return delimiter
+    return ","
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The number and the fields of every row that is not blank."""
+    if any('"' in line for line in lines):
+        try:
+            yield from list(_csv_rows(lines, delimiter))  # to the end before the first is used: a field may hold lines
+            return
+        except csv.Error:  # quotes of another meaning somewhere: every line for itself
+            pass
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        where = f"{name}, line {number}"
-        id, comma, text = line.partition(",")
-        id, text = id.strip(), text.strip()
-        if not comma:
-            raise InputError(f"{where}: no comma; write 'id,text'")
-        if not records and id.lower() in _HEADER_IDS:
-            continue
-        if not _ID.fullmatch(id):
-            raise InputError(f"{where}: {id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'")
-        if len(text) > 1 and text[0] == text[-1] == '"':  # how spreadsheets save a text with commas
-            text = text[1:-1].replace('""', '"')
-        records.append((where, id, text))
-    if not records:
-        raise InputError(f"{name}: the file holds no lines; write 'id,text' on each")
-    return records
+        if line.strip():
+            yield number, _fields(line, delimiter)
 
 
-def _counted_tags(text: str) -> list[str] | None:
-    """The tags of ``tag:count<TAB>tag:count``, normalised; ``None`` where the text is not of this form."""
-    matches = [_COUNTED_TAG.fullmatch(part.strip()) for part in text.split("\t") if part.strip()]
-    tags = [normalise(match["tag"]) for match in matches if match]
-    return tags if len(tags) == len(matches) else None
+def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    start = 1
+    for fields in reader:
+        if len(fields) > 1 or "".join(fields).strip():
+            yield start, fields
+        start = reader.line_num + 1
 
 
-def _read_anime(records: list[tuple[str, str, str]]) -> Tags:
-    rows, ignored = [], Counter[str]()
-    for where, id, text in records:
-        tags = _counted_tags(text)
-        if tags is None:
-            raise InputError(f"{where}: not 'id,tag:count<TAB>tag:count', as the file's other lines are; mend the line")
-        tags = list(dict.fromkeys(tags))
-        hair, eyes, length = (tuple(_TAGS[slot][tag] for tag in tags if tag in _TAGS[slot]) for slot in SLOTS)
-        rows.append(TagRow(id, hair, eyes, length))
-        ignored.update(tag for tag in tags if not any(tag in known for known in _TAGS.values()))
-    return Tags("anime", rows, ignored)
+def _fields(line: str, delimiter: str) -> list[str]:
+    if '"' in line:
+        try:
+            return next(csv.reader([line], delimiter=delimiter, strict=True))
+        except csv.Error:
+            pass
+    return line.split(delimiter)
 
 
-def _row(id: str, stated: Attributes | None, text: str | None = None) -> TagRow:
-    hair, eyes, length = (
-        () if stated is None or getattr(stated, slot) is None else (getattr(stated, slot),) for slot in SLOTS
-    )
-    return TagRow(id, hair, eyes, length, text)
+def _is_header(rows: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether the first row names the columns: by words that do, or as the one id that is no number."""
+    fields = rows[0][1]
+    names = [_plain(field) for field in fields]
+    if len(fields) < 2:
+        return False
+    if names[0] in _HEADER_IDS or (set(names) & {*ID_COLUMNS, ""} and set(names) & set(TEXT_COLUMNS)):
+        return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
+    others = [other[0].strip() for _, other in rows[1:]]
+    return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))
+
+
+def _plain(field: str) -> str:
+    """The name of a column, to be compared: ``"file_name"`` of ``"File name"``."""
+    name = re.sub(r"[\s-]+", "_", field.strip().strip('"').lower())
+    return "" if name.startswith("unnamed:") else name
+
+
+def _record(line: int, fields: list[str], id_column: int, text_column: int, columns: int, delimiter: str) -> Record:
+    if len(fields) <= max(id_column, text_column):
+        return Record(line, fields[0].strip(), None)
+    text = fields[text_column]
+    if text_column >= columns - 1:  # the last one: commas within a text that is not quoted are its own
+        text = delimiter.join(fields[text_column:])
+    text = text.strip()
+    if len(text) > 1 and text[0] == text[-1] == '"':  # how spreadsheets save a text with commas
+        text = text[1:-1].replace('""', '"')
+    return Record(line, fields[id_column].strip(), text)

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import SLOTS
 from encoder.common.errors import InputError
-from gan.data.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
@@ -87,7 +87,17 @@ def random_faces(count: int) -> FaceDataset:
     images = torch.randint(0, 256, (count, 3, 64, 64), generator=generator, dtype=torch.uint8)
     sources = torch.zeros(count, dtype=torch.int64)
     ids = tuple(f"noise/{i}" for i in range(count))
-    return FaceDataset(images, attributes, sources, ("noise",), ids, ("train",) * count)
+    return FaceDataset(
+        images=images,
+        attributes=attributes,
+        captions=(("noise",),) * count,
+        sources=sources,
+        source_names=("noise",),
+        formats=("extra",),
+        ids=ids,
+        splits=("train",) * count,
+        groups=(None,) * count,
+    )
 
 
 def trainer(architecture: str, objective: str, folder: Path, **settings: Any) -> Trainer:

@@ -27,7 +27,8 @@ from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.common.threads import side_by_side
-from gan.data.dataset import IMAGE_SIZE, FaceDataset, load_faces
+from gan.data.decoding import IMAGE_SIZE
+from gan.faces.dataset import FaceDataset, load_faces
 from gan.images import to_uint8
 
 CLASSIFIER_DIR = Path(__file__).resolve().parent.parent / "pretrained" / "classifier"

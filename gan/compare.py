@@ -24,12 +24,12 @@ from torch import Tensor
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from gan.classifier import CLASSIFIER_DIR, load_classifier
-from gan.data.dataset import FaceDataset
 from gan.evaluate import draw, load_real, other_spaces
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.report import format_estimate
 from gan.evaluation.sets import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
 from gan.faces.conditions import PROMPTS
+from gan.faces.dataset import FaceDataset
 from gan.images import check_folder, save_png, tile
 from gan.pipeline import TextToFace
 from gan.training.config import RUNTIME_FIELDS, TrainingConfig

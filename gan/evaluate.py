@@ -31,7 +31,6 @@ from gan.classifier import (
     read_config,
     to_signed,
 )
-from gan.data.dataset import FaceDataset, load_faces
 from gan.evaluation.features import EfficientNetLite, FeatureSpace
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.pictures import read_folder, read_grid
@@ -50,6 +49,7 @@ from gan.evaluation.sets import (
     judge_wording,
 )
 from gan.faces.conditions import read_captions
+from gan.faces.dataset import FaceDataset, load_faces
 from gan.images import check_folder, tile, to_uint8
 from gan.networks import build_generator
 from gan.pipeline import TextToFace

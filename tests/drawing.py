@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import Attributes
-from gan.data.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset
 from gan.images import save_png
 
 RGB = {

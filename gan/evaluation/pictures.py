@@ -12,7 +12,7 @@ from tqdm import tqdm
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
-from gan.data.dataset import IMAGE_SIZE, decode_image
+from gan.data.decoding import IMAGE_SIZE, decode_image
 from gan.faces.conditions import read_captions
 
 

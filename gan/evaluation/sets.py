@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
 from gan.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
-from gan.data.dataset import IMAGE_SIZE, FaceDataset
+from gan.data.decoding import IMAGE_SIZE
 from gan.data.duplicates import mirrored, thumbnails
 from gan.evaluation.features import FeatureSpace
 from gan.evaluation.metrics import (
@@ -29,6 +29,7 @@ from gan.evaluation.metrics import (
     radii,
     realism,
 )
+from gan.faces.dataset import FaceDataset
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
 
 DIRECTIONS = 64

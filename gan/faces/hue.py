@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from encoder.language.colours import hues, oklab
-from gan.data.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset
 
 ROWS, COLUMNS = slice(3, 14), slice(18, 46)
 """Where hair is, above the forehead, in 64x64 faces that are cropped as those of the assignment are."""

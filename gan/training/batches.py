@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gan.data.dataset import ImageDataset
+from gan.data import ImageDataset
 from gan.sources import join_source
 from gan.training.augment import DRAWS, augment
 from gan.training.conditions import Conditioner

@@ -11,7 +11,7 @@ import torch
 from encoder import load_encoder, load_source
 from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder, statistics_of
-from gan.data.dataset import ImageDataset
+from gan.data import ImageDataset
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig
@@ -19,6 +19,8 @@ from gan.training.config import TrainingConfig
 SETTLED = ("attributes", "pooled", "aligned")
 SAMPLE = 512  # images whose captions are looked at
 CAPTIONS_OF_GRID = 10
+FIT_STEPS = 300, 1500
+"""The fewest and the most steps that a text encoder is fitted by at the start of a run."""
 
 
 def choose(
@@ -47,9 +49,14 @@ def choose(
         share = share_of_faces(data, SAMPLE)
         conditioning = "attributes" if share > 0.5 else "aligned"
         took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
-        say(f"conditioning: {took}; {100 * share:.0f} % of the images have a caption that states hair or eyes")
+        say(f"conditioning: {took}, for {100 * share:.0f} % of the images have a caption that states hair or eyes")
     config = dataclasses.replace(config, conditioning=conditioning)
-    return config, faces_of(data) if conditioning == "attributes" else data
+    if conditioning != "attributes":
+        return config, data
+    faces = faces_of(data)
+    if len(faces) < len(data):
+        say(f"{len(data) - len(faces):,} of {len(data):,} images state neither hair nor eyes and are left out")
+    return config, faces
 
 
 def build_conditioner(
@@ -128,10 +135,16 @@ def _by_captions(
 
 def _fitted(config: TrainingConfig, data: ImageDataset, folder: Path, quiet: bool) -> Path:
     """The text encoder that is fitted to the images of a run: made at its start, found there by a resume."""
-    from encoder.align import fit
+    from encoder.align import AlignConfig, align, write_encoder
 
     if not (folder / "modules.json").exists():
         if not quiet:
-            print(f"fitting a text encoder to the images ({folder})", flush=True)
-        fit(data.images, data.captions, folder, seed=config.seed, progress=not quiet)
+            print(f"fitting a text encoder to the images, once: {folder}", flush=True)
+        fitting = AlignConfig(seed=config.seed)
+        steps_an_epoch = max(1, len(data) // fitting.batch_size)
+        steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
+        fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))
+        tuned, fit = align(data.images, data.captions, fitting)
+        record = {"data": list(data.source_names), "images": len(data), "steps": fit.steps}
+        write_encoder(tuned, folder, {**record, "config": dataclasses.asdict(fitting)})
     return folder

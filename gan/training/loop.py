@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from encoder.common import precision
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.data.dataset import ImageDataset
+from gan.data import ImageDataset
 from gan.images import check_folder
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig

@@ -9,7 +9,8 @@ from drawing import RGB, draw_face, write_source
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.classifier import AttributeClassifier, Reading
-from gan.data.dataset import FaceDataset, Summary, load_faces
+from gan.data import Summary
+from gan.faces.dataset import FaceDataset, load_faces
 
 COPIES = 5
 

@@ -18,7 +18,7 @@ from gan.classifier import (
     save_classifier,
     train,
 )
-from gan.data.dataset import load_faces
+from gan.faces.dataset import load_faces
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,9 @@ import torch
 from drawing import draw_face, encode_image
 from PIL import Image, ImageOps
 
-from gan.data.dataset import FaceDataset, decode_image
+from gan.data.decoding import decode_image
 from gan.data.duplicates import COPY_BELOW, copy_groups, thumbnails
+from gan.faces.dataset import FaceDataset
 
 
 def decoded(*images: Image.Image) -> torch.Tensor:

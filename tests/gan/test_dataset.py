@@ -11,7 +11,10 @@ from PIL import Image, ImageOps
 
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
-from gan.data.dataset import FaceDataset, Summary, decode_image, is_held_out, load_faces, split_of_copies
+from gan.data import Summary
+from gan.data.decoding import decode_image
+from gan.data.splits import is_held_out, split_of_copies
+from gan.faces.dataset import WITHOUT_COLOUR, FaceDataset, load_faces
 
 PINK_GREEN = Attributes("pink", "green").indices
 BLUE_RED = Attributes("blue", "red").indices
@@ -60,7 +63,7 @@ def test_anime_dataset(path: Path) -> None:
     assert source.unknown == {"hair": 2, "eyes": 2, "length": 4}
     assert source.ambiguous == {"hair": 1, "eyes": 1, "length": 1}
     assert source.ignored == {"aikatsu!": 2, "hiten (goane ryu)": 1}
-    assert source.without_colour == 2
+    assert source.reasons == {WITHOUT_COLOUR: 2}
     lines = str(summary).splitlines()
     assert len(lines) == 5
     assert lines[0].startswith("anime: 7 rows")
@@ -88,8 +91,9 @@ def test_free_captions(path: Path) -> None:
     assert asked == [["her eyes are red and her hair is blue", "no idea"]]  # each once; canonical captions never
     assert data.ids == ("source/a", "source/b", "source/c")
     assert data.attributes.tolist() == [[*BLUE_RED], [*BLUE_RED], [*PINK_GREEN]]
-    assert (summary.sources[0].without_colour, summary.sources[0].without_image) == (1, 1)
-    with pytest.raises(InputError, match=r"tags\.csv: 'her eyes are red .* needs an encoder"):
+    assert summary.sources[0].reasons == {WITHOUT_COLOUR: 1, "without image": 1}
+    assert "without image (e)" in str(summary)
+    with pytest.raises(InputError, match=r"source: 'her eyes are red .* needs an encoder"):
         load_faces([path], split="all")
 
 
@@ -143,7 +147,7 @@ def test_damaged_images_are_counted_and_named(path: Path) -> None:
     assert data.attributes.tolist() == [[*PINK_GREEN], [*BLUE_RED]]
     assert data.images.shape == (2, 3, 64, 64)
     assert (data.images.numpy() == decode_image(whole)).all()
-    assert summary.sources[0].damaged == ["2.jpg", "4.jpg", "5.jpg"]
+    assert summary.sources[0].examples["damaged"] == ["2.jpg", "4.jpg", "5.jpg"]
     assert summary.sources[0].faces.total() == summary.loaded == 2
     assert "left out: 3 damaged (2.jpg, 4.jpg, 5.jpg)" in str(summary)
 
@@ -160,7 +164,7 @@ def test_a_damaged_entry_of_a_zip(tmp_path: Path) -> None:
     path.write_bytes(whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :])
     data, summary = load_faces([path], split="all")
     assert data.ids == ("extra/1",)
-    assert summary.sources[0].damaged == ["2.png"]
+    assert summary.sources[0].examples["damaged"] == ["2.png"]
 
 
 def test_many_damaged_images_are_not_all_named(tmp_path: Path) -> None:
@@ -177,7 +181,7 @@ def test_rows_without_image_and_images_without_row(path: Path) -> None:
     write_source(path, tags, {"images/1.png": image, "images/7.png": image, "images/8.png": image})
     data, summary = load_faces([path], split="all")
     assert data.ids == ("extra/1",)
-    assert summary.sources[0].left_out == "1 without image, 2 without tags"
+    assert summary.sources[0].left_out == "1 without image (2), 2 without caption (7.png, 8.png)"
 
 
 def test_a_zip_that_is_cut_off(faces_zip: Path, tmp_path: Path) -> None:
@@ -192,10 +196,14 @@ def test_a_zip_that_is_cut_off(faces_zip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tags", "image", "message"),
     [
-        ("2,pink hair green eyes\n", None, r": no usable face \(1 without image, 1 without tags\)"),
+        (
+            "2,pink hair green eyes\n",
+            None,
+            r": no usable image \(1 without image \(2\), 1 without caption \(1\.png\)\)",
+        ),
         ("1,long hair:9\n", None, r": no usable face \(1 without hair or eye colour\)"),
-        ("1,pink hair green eyes\n", b"?", r": no usable face \(1 damaged \(1\.png\)\)"),
-        ("1 pink hair\n", None, r"tags\.csv, line 1: no comma"),
+        ("1,pink hair green eyes\n", b"?", r": no usable image \(1 damaged \(1\.png\)\)"),
+        ("1 pink hair\n", None, r": no usable image \(1 malformed \(line 1\), 1 without caption \(1\.png\)\)"),
         (b"1,pi\xffnk hair green eyes\n", None, r"tags\.csv, line 1: not UTF-8"),
         ("", None, r"tags\.csv: the file holds no lines"),
     ],
@@ -214,11 +222,13 @@ def test_paths_that_are_no_source(tmp_path: Path) -> None:
         write_source(tmp_path / name, "1,pink hair green eyes\n", {"1.png": draw_face("pink", "green")})
     with pytest.raises(InputError, match="missing: no such folder or zip"):
         load_faces([tmp_path / "missing"])
-    with pytest.raises(InputError, match=r"empty: holds no tags\.csv"):
+    with pytest.raises(
+        InputError, match="empty: holds no captioned images: no files; what is read: .*tags.csv.*metadata.csv"
+    ):
         load_faces([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"several folders with a tags\.csv \(a, b\); give each"):
         load_faces([tmp_path])
-    with pytest.raises(InputError, match="extra: no face in the split 'heldout'"):
+    with pytest.raises(InputError, match="extra: no image in the split 'heldout'"):
         load_faces([tmp_path / "a"], split="heldout")
 
 
@@ -243,16 +253,16 @@ def test_a_face_of_96_pixels_looks_as_it_did() -> None:
     assert np.abs(small.astype(int) - pixels(draw_face("pink", "green")).numpy()).mean() < 6
 
 
-@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"])
 def test_image_formats(format: str) -> None:
     image = draw_face("pink", "green")
     difference = np.abs(decode_image(encode_image(image, format)).astype(int) - pixels(image).numpy())
-    assert difference.mean() < (1 if format == "PNG" else 8)
+    assert difference.mean() < (1 if format in ("PNG", "BMP", "TIFF") else 8)
 
 
 def test_other_formats_are_not_decoded() -> None:
     with pytest.raises(OSError, match="cannot identify"):
-        decode_image(encode_image(draw_face("pink", "green"), "BMP"))
+        decode_image(encode_image(draw_face("pink", "green"), "TGA"))
 
 
 def test_colour_modes() -> None:
@@ -356,7 +366,7 @@ def test_no_bar_without_a_terminal(faces_zip: Path, capsys: pytest.CaptureFixtur
 
 def check_real(faces: FaceDataset, summary: Summary, counts: dict[str, int]) -> None:
     assert summary.sources[0].faces == counts
-    assert summary.sources[0].damaged == []
+    assert not summary.sources[0].reasons.keys() - {WITHOUT_COLOUR}
     assert faces.attributes[:, :2].amax(0).tolist() == [12, 11]
     assert (faces.images.float().mean((1, 2, 3)) > 20).all()
 

@@ -14,7 +14,7 @@ import torch
 
 import train_cgan
 from encoder.common.errors import InputError
-from gan.data.dataset import load_faces
+from gan.faces.dataset import load_faces
 from gan.training.config import TrainingConfig
 from gan.training.distributed import ALONE, World
 from gan.training.loop import Trainer

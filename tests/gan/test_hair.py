@@ -5,7 +5,7 @@ import math
 import torch
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
-from gan.data.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated, without_loose_captions
 
 

@@ -16,8 +16,8 @@ from torch import nn
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
-from gan.data.dataset import FaceDataset, load_faces
 from gan.faces.conditions import PROMPTS
+from gan.faces.dataset import FaceDataset, load_faces
 from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace

@@ -1,0 +1,177 @@
+"""The decoded images of each path, kept on disk until what lies there changes.
+
+An entry is a folder, named by the path, with ``images.bin`` and ``index.json``. It is made beside its place and then
+renamed, so that it is whole or not there; of two processes that make the same one the last wins, and what the other
+reads stays open to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from encoder import ROOT
+from encoder.common.errors import InputError
+from gan.data.reading import SHAPE, Index
+from gan.data.store import Rows
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+"""Of what is kept and of how images are decoded: another one makes every entry anew."""
+
+_IMAGES, _INDEX, _LOCK = "images.bin", "index.json", "lock"
+
+Build = Callable[[Rows], Index]
+
+
+class NoRoomError(Exception):
+    """The decoded images cannot be written."""
+
+
+def entries_dir() -> Path:
+    """The folder of all entries: ``.cache/data`` beside the code, or ``data`` in ``TEXT2FACE_CACHE``."""
+    return Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache") / "data"
+
+
+def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]:
+    """The decoded images of a path and their index, as kept or made now.
+
+    Args:
+        path: Resolved; names the entry.
+        fingerprint: Of what lies there: another one makes the entry anew.
+        build: Appends the images to the rows that it is given, and gives their index. What it raises passes through.
+    """
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:32]
+    stamp = f"{VERSION} {fingerprint}"
+    kept = _read(entries_dir() / name, stamp)
+    if kept is not None:
+        return kept
+    try:
+        return _make(entries_dir(), name, stamp, build)
+    except NoRoomError as error:
+        logger.warning(
+            "%s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
+        )
+    temporary = Path(tempfile.mkdtemp(prefix="text2face-"))
+    try:
+        return _make(temporary, name, stamp, build)  # the rows stay open, though their file goes
+    except NoRoomError as error:
+        message = (
+            f"{temporary}: no room for the decoded images ({error}); set TEXT2FACE_CACHE to a folder on a large disk"
+        )
+        raise InputError(message) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
+    """A kept entry; ``None`` where there is none, where it is of something else, or damaged."""
+    try:
+        folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)  # both files of one folder, though it be replaced now
+    except OSError:
+        return None
+    try:
+        with os.fdopen(os.open(_INDEX, os.O_RDONLY, dir_fd=folder), "rb") as file:
+            first = file.readline()
+            if json.loads(first)["stamp"] != stamp:
+                return None
+            text = file.read()
+        if json.loads(first)["checksum"] != hashlib.sha256(text).hexdigest():
+            return None
+        rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder)
+        index = Index.from_json(text)
+        return (rows, index) if len(rows) == len(index.keys) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        os.close(folder)
+
+
+def _make(root: Path, name: str, stamp: str, build: Build) -> tuple[Rows, Index]:
+    """Make an entry; ``NoRoomError`` where it cannot be written."""
+    temporary: Path | None = None
+    lock: int | None = None
+    try:
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            _sweep(root)
+            temporary = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}.", suffix=".tmp"))
+            lock = os.open(temporary / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            rows = _WatchedRows.create(temporary / _IMAGES, SHAPE)
+        except OSError as error:
+            raise NoRoomError(error.strerror or str(error)) from error
+        index = build(rows)
+        try:
+            text = index.to_json().encode()
+            first = json.dumps({"stamp": stamp, "checksum": hashlib.sha256(text).hexdigest()}).encode()
+            rows.sync()
+            with open(temporary / _INDEX, "wb") as file:
+                file.write(first + b"\n" + text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.chmod(0o755)
+            _replace(temporary, root / name)
+        except OSError as error:
+            raise NoRoomError(error.strerror or str(error)) from error
+        return rows, index
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+class _WatchedRows(Rows):
+    """Rows whose failure to be written is told from other errors."""
+
+    def append(self, values: object) -> None:
+        try:
+            super().append(values)  # type: ignore[arg-type]
+        except OSError as error:
+            raise NoRoomError(error.strerror or str(error)) from error
+
+
+def _replace(temporary: Path, entry: Path) -> None:
+    """Put a finished folder in the place of an older one."""
+    (temporary / _LOCK).unlink()
+    for _ in range(100):  # others may do the same
+        try:
+            os.rename(temporary, entry)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        old = tempfile.mkdtemp(dir=entry.parent, prefix=".old.", suffix=".tmp")
+        try:
+            os.rename(entry, Path(old) / "entry")
+        except FileNotFoundError:
+            pass
+        finally:
+            shutil.rmtree(old, ignore_errors=True)
+    raise OSError(errno.EBUSY, "it is replaced by others all the time")
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed processes have left: folders whose lock nobody holds."""
+    for folder in root.glob(".*.tmp"):
+        try:
+            lock = os.open(folder / _LOCK, os.O_RDWR)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass
+        finally:
+            os.close(lock)

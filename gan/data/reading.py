@@ -1,0 +1,192 @@
+"""Examples, as a format gives them, to decoded rows on the disk and lists of what belongs to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from encoder.text import MAX_TEXT
+from gan.data.decoding import IMAGE_SIZE, decode_image
+from gan.data.duplicates import copy_groups
+from gan.data.examples import DAMAGED, EMPTY, LONG, NOT_TEXT, REPEATED, Example, Found, Ledger, printable
+from gan.data.store import Rows
+
+SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
+
+_CHUNK = 64  # images a thread decodes at a time
+_WAITING = 12  # chunks that are decoded ahead
+
+
+@dataclass
+class Index:
+    """All there is to the images of one path but their pixels; lists of N.
+
+    Attributes:
+        format: As in ``ImageDataset.formats``.
+        source: What the format calls the source, if it does.
+        column: The sources that the data name, in the order in which they first appear.
+        keys: What the data call each image; with its source, no two the same.
+        captions: All captions of each image.
+        sources: The position in ``column`` of each image's source; -1 is none.
+        groups: Its class, or ``None``.
+        copies: A number for each; those with the same one are copies of each other within their source.
+        ledger: What could not be used.
+        digest: Of pixels, captions, sources and keys.
+    """
+
+    format: str
+    source: str | None
+    column: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    captions: list[list[str]] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    groups: list[str | None] = field(default_factory=list)
+    copies: list[int] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    digest: str = ""
+
+    def to_json(self) -> str:
+        """The index as one text."""
+        values = {name: value for name, value in vars(self).items() if name != "ledger"}
+        ledger = {
+            "rows": list(self.ledger.rows.items()),
+            "counts": [[*key, count] for key, count in self.ledger.counts.items()],
+            "examples": [[*key, named] for key, named in self.ledger.examples.items()],
+        }
+        return json.dumps({**values, "ledger": ledger})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Index:
+        """The inverse of ``to_json``; a text that is none is a ValueError, a KeyError or a TypeError."""
+        values: dict[str, Any] = json.loads(text)
+        account = values.pop("ledger")
+        index = cls(**values)
+        index.ledger.rows.update(dict(account["rows"]))
+        index.ledger.counts.update({(source, reason): count for source, reason, count in account["counts"]})
+        index.ledger.examples.update({(source, reason): named for source, reason, named in account["examples"]})
+        return index
+
+
+def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
+    """Decode the images that a format finds into ``rows``, and gather what belongs to them, in their order."""
+    index = Index(found.format, found.source)
+    pixels, texts = hashlib.sha256(), hashlib.sha256()
+    taken: set[tuple[str | None, str]] = set()
+    column: dict[str, int] = {}
+    hidden = None if progress else True  # None: hidden unless stderr is a terminal
+    with tqdm(desc="images", unit="img", disable=hidden) as bar:
+        for examples, images in _decoded(_usable(found.read(index.ledger), index.ledger)):
+            whole = [image for image in images if image is not None]
+            if whole:
+                block = np.stack(whole)  # contiguous, as each of them
+                rows.append(block)
+                pixels.update(block.data)
+            for example, image in zip(examples, images, strict=True):
+                if image is None:
+                    index.ledger.leave_out(DAMAGED, example.name, example.source)
+                    continue
+                key = _own_key(example, taken)
+                index.keys.append(key)
+                index.captions.append(list(example.captions))
+                index.groups.append(None if example.group is None else printable(example.group, 200))
+                source = -1 if example.source is None else column.setdefault(example.source, len(column))
+                index.sources.append(source)
+                texts.update(json.dumps([key, example.source, example.captions]).encode())
+            bar.update(len(examples))
+    index.column = list(column)
+    index.digest = hashlib.sha256(pixels.digest() + texts.digest()).hexdigest()
+    index.copies = _copies(rows, index.sources)
+    return index
+
+
+def _own_key(example: Example, taken: set[tuple[str | None, str]]) -> str:
+    """The example's key; a number is added where another image of its source has it."""
+    key, number = example.key.encode("utf-8", "backslashreplace").decode(), 2
+    own = key
+    while (example.source, own) in taken:
+        own, number = f"{key}#{number}", number + 1
+    taken.add((example.source, own))
+    return own
+
+
+def _usable(examples: Iterator[Example], ledger: Ledger) -> Iterator[Example]:
+    """The examples with the captions that can be used, those without any left out; both are counted."""
+    for example in examples:
+        captions: dict[str, None] = {}
+        for text in example.captions:
+            caption = text.strip()
+            reason = _fault(caption) or (REPEATED if caption in captions else None)
+            if reason is None:
+                captions[caption] = None
+            else:
+                ledger.leave_out(reason, example.name, example.source)
+        if captions:
+            source = None if example.source is None else printable(example.source, 200)
+            yield Example(example.key, example.load, list(captions), example.name, source, example.group)
+
+
+def _fault(caption: str) -> str | None:
+    if not caption:
+        return EMPTY
+    if len(caption) > MAX_TEXT:
+        return LONG
+    if not caption.isascii() and any("\ud800" <= character <= "\udfff" for character in caption):
+        return NOT_TEXT
+    return NOT_TEXT if "\0" in caption else None
+
+
+def _decoded(examples: Iterator[Example]) -> Iterator[tuple[list[Example], list[np.ndarray | None]]]:
+    """Chunks of examples with their pixels, ``None`` of what cannot be decoded, in order; a few are ahead."""
+    waiting: deque[tuple[list[Example], Future[list[np.ndarray | None]]]] = deque()
+    with ThreadPoolExecutor(_WAITING // 2) as pool:
+        try:
+            while chunk := list(islice(examples, _CHUNK)):
+                waiting.append((chunk, pool.submit(_decode, chunk)))
+                if len(waiting) == _WAITING:
+                    done, future = waiting.popleft()
+                    yield done, future.result()
+            for done, future in waiting:
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _decode(examples: Sequence[Example]) -> list[np.ndarray | None]:
+    images: list[np.ndarray | None] = []
+    for example in examples:
+        try:
+            images.append(np.ascontiguousarray(decode_image(example.load())))
+        except Exception:  # a damaged file makes a decoder raise almost anything
+            images.append(None)
+    return images
+
+
+class _Chosen:
+    """Some of the rows."""
+
+    def __init__(self, rows: Rows, positions: np.ndarray) -> None:
+        self.rows, self.positions = rows, positions
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, index: Any, /) -> Any:
+        return self.rows[self.positions[index]]
+
+
+def _copies(rows: Rows, sources: Sequence[int]) -> list[int]:
+    """The copy groups of all images: looked for within a source, so that no other one changes its split."""
+    own, groups = np.array(sources), np.empty(len(sources), dtype=np.int64)
+    for source in np.unique(own):
+        positions = np.flatnonzero(own == source)
+        groups[positions] = positions[copy_groups(_Chosen(rows, positions)).numpy()]
+    return groups.tolist()

@@ -1,0 +1,289 @@
+"""One view of a folder, a zip and a tar: the names of the regular files in it, their sizes and their bytes.
+
+Sizes are looked at before anything is read: a zip of 2 MB can hold a text of 2 GB, and a FIFO never ends. Hidden files
+and what macOS adds (``__MACOSX``) are passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from encoder.common.errors import InputError
+
+MAX_TEXT_FILE = 512 << 20
+MAX_IMAGE_FILE = 64 << 20
+READ_ERRORS = (OSError, RuntimeError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""What reading a file can raise; RuntimeError and NotImplementedError are of zips that are encrypted or packed oddly."""
+
+_PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar", ".gz")
+
+
+class Tree:
+    """Files by name; a name has ``/`` between its parts, whatever the system has.
+
+    Attributes:
+        where: The path as it was given, for messages.
+        sizes: The size in bytes of each file, in the order of the names.
+    """
+
+    def __init__(self, where: str, sizes: dict[str, int]) -> None:
+        self.where = where
+        self.sizes = {name: sizes[name] for name in sorted(sizes)}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.sizes
+
+    def open(self, name: str) -> BinaryIO:
+        """The file as a stream that can be sought in."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> bytes:
+        """The file's bytes; any of ``READ_ERRORS`` where they cannot be had."""
+        with self.open(name) as file:
+            return file.read()
+
+    def read_image(self, name: str) -> bytes:
+        """As ``read``; one that is larger than ``MAX_IMAGE_FILE`` is a ValueError, before it is read."""
+        if self.sizes[name] > MAX_IMAGE_FILE:
+            raise ValueError(f"{name}: larger than {MAX_IMAGE_FILE >> 20} MB")
+        return self.read(name)
+
+    def read_table(self, name: str) -> bytes:
+        """The bytes of a text file; one that is too large or cannot be read is an ``InputError``."""
+        if self.sizes[name] > MAX_TEXT_FILE:
+            size = f"{self.sizes[name] >> 20:,} MB"
+            raise InputError(
+                f"{self.where}/{name}: {size} of text; at most {MAX_TEXT_FILE >> 20} MB are read; split it"
+            )
+        try:
+            return self.read(name)
+        except READ_ERRORS as error:
+            raise InputError(f"{self.where}/{name}: cannot be read ({error})") from error
+
+    def part(self, name: str) -> Tree | None:
+        """A tar in this tree as a tree of its own; ``None`` where it cannot be read in place."""
+        return None
+
+
+class FolderTree(Tree):
+    """A folder, or some files of it. Links are followed, each folder once."""
+
+    def __init__(self, where: str, root: Path, only: str | None = None) -> None:
+        self.root = root
+        self.signature = hashlib.sha256()
+        found = list(_walk(str(root)) if only is None else _one(str(root), only))
+        for name, size, mtime in sorted(found):
+            self.signature.update(f"{name}\0{size}\0{mtime}\n".encode("utf-8", "surrogateescape"))
+        super().__init__(where, {name: size for name, size, _ in found})
+
+    def open(self, name: str) -> BinaryIO:
+        """See ``Tree``; what has become a FIFO in the meantime is not waited for."""
+        handle = os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise OSError(f"{name}: not a regular file")
+        return os.fdopen(handle, "rb")
+
+    def part(self, name: str) -> Tree | None:
+        """See ``Tree``."""
+        return TarTree(f"{self.where}/{name}", self.root / name)
+
+
+class ZipTree(Tree):
+    """A zip; ``InputError`` where it is not whole."""
+
+    def __init__(self, where: str, path: Path) -> None:
+        try:
+            self.archive = zipfile.ZipFile(path)
+        except (*READ_ERRORS, UnicodeError) as error:
+            message = f"{where}: not a folder and not a whole zip ({error}); fetch or pack it again"
+            raise InputError(message) from error
+        self._stored: dict[str, zipfile.ZipInfo] = {}
+        for info in self.archive.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            name = _zip_name(info).lstrip("/")
+            if not info.is_dir() and kind in (0, stat.S_IFREG) and not _hidden(name):
+                self._stored[name] = info
+        super().__init__(where, {name: info.file_size for name, info in self._stored.items()})
+
+    def open(self, name: str) -> BinaryIO:
+        """See ``Tree``."""
+        return self.archive.open(self._stored[name])  # type: ignore[return-value]
+
+    def read(self, name: str) -> bytes:
+        """See ``Tree``; no more than the size in the zip's table is unpacked."""
+        size = self.sizes[name]
+        with self.open(name) as file:
+            data = file.read(size)
+            if len(data) != size or file.read(1):  # to the end, where the checksum is compared
+                raise zipfile.BadZipFile(f"{name}: not of the size that the zip states")
+        return data
+
+
+class TarTree(Tree):
+    """An uncompressed tar, read in place; ``InputError`` where it is not whole."""
+
+    def __init__(self, where: str, path: Path) -> None:
+        places: dict[str, tuple[int, int]] = {}
+        self.order: list[str] = []
+        try:
+            with tarfile.open(path, "r:") as archive:
+                while (member := archive.next()) is not None:
+                    name = member.name.removeprefix("./").lstrip("/")
+                    if member.isreg() and not member.issparse() and not _hidden(name):
+                        places[name] = (member.offset_data, member.size)
+                        self.order.append(name)
+                    archive.members.clear()  # type: ignore[attr-defined]  # a million of them fill the memory
+            self.handle = os.open(path, os.O_RDONLY)
+        except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+            message = f"{where}: not a whole tar ({error}; {len(places):,} files before that); fetch or pack it again"
+            raise InputError(message) from error
+        end = os.fstat(self.handle).st_size
+        if any(offset + size > end for offset, size in places.values()):
+            raise InputError(f"{where}: the tar is cut off; fetch or pack it again")
+        self._places = places
+        super().__init__(where, {name: size for name, (_, size) in places.items()})
+
+    def __del__(self) -> None:
+        if hasattr(self, "handle"):
+            os.close(self.handle)
+
+    def open(self, name: str) -> BinaryIO:
+        """See ``Tree``."""
+        return io.BufferedReader(_Window(self, *self._places[name]))
+
+    def read(self, name: str) -> bytes:
+        """See ``Tree``; safe in several threads at once."""
+        offset, size = self._places[name]
+        return os.pread(self.handle, size, offset)
+
+
+class _Window(io.RawIOBase):
+    """A part of a tar as a file."""
+
+    def __init__(self, tar: TarTree, offset: int, size: int) -> None:
+        self.tar, self.offset, self.size, self.position = tar, offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.position = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence])
+        return self.position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        wanted = max(0, min(len(buffer), self.size - self.position))
+        data = os.pread(self.tar.handle, wanted, self.offset + self.position)
+        buffer[: len(data)] = data
+        self.position += len(data)
+        return len(data)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at ``path``; a folder that may not be entered or too long a name is an InputError."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{str(path)[:200]}: cannot be read ({reason})") from error
+    return True
+
+
+def open_tree(where: str, path: Path) -> Tree:
+    """The files at ``path``; ``where`` is what messages call it.
+
+    Raises:
+        InputError: There is nothing, or it is neither a folder, a zip, a tar nor a parquet file, or not whole.
+    """
+    if not exists(path):
+        raise InputError(f"{where}: no such folder or zip")
+    name = path.name.lower()
+    try:
+        if path.is_dir():
+            return FolderTree(where, path)
+        if not path.is_file():
+            raise InputError(f"{where}: not a regular file and not a folder")
+        if name.endswith(_PACKED):
+            raise InputError(f"{where}: packed; unpack it, and give the folder or the .tar")
+        if name.endswith(".parquet"):
+            return FolderTree(where, path.parent, only=path.name)
+        if name.endswith(".tar"):
+            return TarTree(where, path)
+        return ZipTree(where, path)
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from error
+
+
+def fingerprint(path: Path) -> str:
+    """What changes when the files at ``path`` do: of a file its size and time, of a folder those of all files in it."""
+    if path.is_dir():
+        return FolderTree(str(path), path).signature.hexdigest()
+    about = path.stat()
+    return f"{about.st_size}-{about.st_mtime_ns}"
+
+
+def _walk(root: str) -> Iterator[tuple[str, int, int]]:
+    """(name, size, time) of the regular files under ``root``, links to folders included."""
+    about = os.stat(root)
+    seen = {(about.st_dev, about.st_ino)}
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(os.path.join(root, folder)))
+        except OSError:
+            if not folder:
+                raise
+            continue  # a folder within that may not be entered holds nothing for us
+        for entry in entries:
+            name = f"{folder}/{entry.name}" if folder else entry.name
+            if _hidden(entry.name):
+                continue
+            try:
+                about = entry.stat()
+            except OSError:  # a link to nothing
+                continue
+            if stat.S_ISREG(about.st_mode):
+                yield name, about.st_size, about.st_mtime_ns
+            elif stat.S_ISDIR(about.st_mode) and (about.st_dev, about.st_ino) not in seen:
+                seen.add((about.st_dev, about.st_ino))
+                waiting.append(name)
+
+
+def _one(root: str, name: str) -> Iterator[tuple[str, int, int]]:
+    about = os.stat(os.path.join(root, name))
+    yield name, about.st_size, about.st_mtime_ns
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name of an entry; macOS writes UTF-8 without saying so, which zipfile takes for cp437."""
+    if not info.flag_bits & 0x800:
+        try:
+            return info.filename.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            pass
+    return info.filename
+
+
+def same_name(name: str) -> str:
+    """The form in which names are compared: macOS splits accents from their letters, others do not."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)

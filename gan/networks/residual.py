@@ -124,7 +124,7 @@ class StyledGenerator(TextToImageGenerator):
         self.start = linear((2 if text_layout else 1) * z_dim, width * 4 * 4)
 
     def layout_and_style(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> the start ``(N, width, 4, 4)`` and the style ``w (N, style_dim)``."""
+        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> start ``(N, width, 4, 4)`` and style ``w (N, style_dim)``."""
         both = torch.cat([z, normalise(self.embed(c))], dim=1)
         start = self.start(both if self.text_layout else z)
         layout = start.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)

@@ -10,11 +10,12 @@ import torch
 
 from encoder import load_encoder, load_source
 from encoder.common.errors import InputError
-from encoder.pooled import StandardisedEncoder, statistics_of
+from encoder.pooled import StandardisedEncoder
 from gan.data import ImageDataset
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig
+from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
 SETTLED = ("attributes", "pooled", "aligned")
 SAMPLE = 512  # images whose captions are looked at
@@ -110,14 +111,12 @@ def _by_captions(
     path = config.encoder_path or None
     if config.conditioning == "aligned" and path is None:
         path = str(_fitted(config, data, run_dir / ENCODER_FOLDER, quiet))
-    texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
-    encoder = StandardisedEncoder(
-        config.conditioning,
-        texts,
-        statistics_of(texts.encode(captions, progress=not quiet)),
-        folder=Path(path) if config.conditioning == "aligned" and path else None,
-    )
+    # Many vectors are kept in a file of their own.
+    texts = load_source(config.conditioning, path, cached=config.encoder == "cached" and len(captions) <= FEW)
+    vectors = raw_vectors(captions, texts, progress=not quiet)
+    folder = Path(path) if config.conditioning == "aligned" and path else None
+    encoder = StandardisedEncoder(config.conditioning, texts, statistics_over(vectors), folder)
     chosen = list(dict.fromkeys(prompts)) or captions
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
     return CaptionConditions(
@@ -126,6 +125,7 @@ def _by_captions(
         groups=data.groups,
         near=config.near_captions,
         drop=config.drop_attributes,
+        vectors=Standardised(vectors, encoder),
         live=config.encoder == "live",
         prompts=[chosen[i] for i in order[:CAPTIONS_OF_GRID].tolist()],
         seed=config.seed,

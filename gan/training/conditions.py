@@ -52,6 +52,13 @@ class Conditioner(Protocol):
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
 
 
+class Vectors(Protocol):
+    """Conditions by the number of their text."""
+
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        """Texts by their numbers, int64 (n,) -> float32 (n, dim)."""
+
+
 class CaptionConditions:
     """An image's own captions, through any text encoder.
 
@@ -65,7 +72,9 @@ class CaptionConditions:
         groups: The class of each image, or ``None``.
         near: The share of pairs of images whose captions count as near.
         drop: The chance that an image is shown without a text, under the null condition.
-        live: Encode at every look-up instead of once; the vectors are the same.
+        vectors: The conditions of all different captions, in the order in which they first appear, where they are
+            known; otherwise the encoder is asked for them, once.
+        live: Encode at every look-up instead; the vectors are the same.
         prompts: As in ``Conditioner``.
         seed: Of the pairs that nearness is measured by.
         progress: Whether to show a progress bar while encoding.
@@ -82,6 +91,7 @@ class CaptionConditions:
         groups: Sequence[str | None] = (),
         near: float = 0.01,
         drop: float = 0.0,
+        vectors: Vectors | None = None,
         live: bool = False,
         prompts: Sequence[str] = (),
         seed: int = 0,
@@ -96,7 +106,7 @@ class CaptionConditions:
         self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
         if len(set(map(tuple, own))) < 2:
             raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
-        self.vectors = None if live else encoder.encode(self.texts, progress=progress)
+        self.vectors = None if live else encoder.encode(self.texts, progress=progress) if vectors is None else vectors
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
         self.class_sizes: tuple[int, ...] = (len(classes),) if len(classes) > 1 else ()

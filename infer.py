@@ -96,7 +96,7 @@ def parse(argv: Sequence[str] | None) -> Config:
         "--guidance",
         type=_positive,
         metavar="X",
-        help="how strongly to ask for what the text states; above 1, faces have purer colours (default: the model's own)",
+        help="how strongly to ask for what the text states; above 1, purer colours (default: the model's)",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
     parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another folder of the text encoder")

@@ -14,9 +14,9 @@ from encoder.text import check_text
 _ID = re.compile(r"\w[\w .-]*")  # ids become file names
 _HEADER_IDS = {"id", "img_id", "image_id", "testing_text_id"}
 ID_COLUMNS = (
-    "id", "img_id", "image_id", "testing_text_id", "text_id", "caption_id", "file_name", "filename",
-    "image_name", "img_name", "image_file", "image_path", "img_path", "file_path", "filepath", "path", "file", "image", "img", "images",
-    "picture", "photo", "key", "name", "index", "idx", "number", "no", "nr",
+    "id", "img_id", "image_id", "testing_text_id", "text_id", "caption_id", "file_name", "filename", "image_name",
+    "img_name", "image_file", "image_path", "img_path", "file_path", "filepath", "path", "file", "image", "img",
+    "images", "picture", "photo", "key", "name", "index", "idx", "number", "no", "nr",
 )  # fmt: skip
 """What the column of ids or file names is called, in lower case, most telling first."""
 TEXT_COLUMNS = (

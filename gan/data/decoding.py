@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -23,8 +22,10 @@ _DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 
 
 def suffix(name: str) -> str:
-    """The ending of a file's name, in lower case: ``".jpg"``."""
-    return PurePosixPath(name).suffix.lower()
+    """The ending of a file's name, in lower case: ``".jpg"``; ``""`` where there is none."""
+    base = name[name.rfind("/") + 1 :]
+    dot = base.rfind(".")
+    return base[dot:].lower() if 0 < dot < len(base) - 1 else ""
 
 
 def is_image(name: str) -> bool:

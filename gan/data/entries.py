@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ VERSION = 1
 """Of what is kept and of how images are decoded: another one makes every entry anew."""
 
 _IMAGES, _INDEX, _LOCK = "images.bin", "index.json", "lock"
+_YOUNG = 60  # seconds in which a folder may not be locked yet
 
 Build = Callable[[Rows], Index]
 
@@ -90,7 +92,7 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
         rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder)
         index = Index.from_json(text)
         return (rows, index) if len(rows) == len(index.keys) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     finally:
         os.close(folder)
@@ -165,6 +167,8 @@ def _sweep(root: Path) -> None:
     """Remove what killed processes have left: folders whose lock nobody holds."""
     for folder in root.glob(".*.tmp"):
         try:
+            if time.time() - folder.stat().st_mtime < _YOUNG:
+                continue
             lock = os.open(folder / _LOCK, os.O_RDWR)
         except OSError:
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 from gan.data.decoding import READ, is_image, suffix
 from gan.data.examples import NO_IMAGE, UNREAD_KIND, Ledger
@@ -86,9 +85,8 @@ def folder_of(name: str) -> str:
 
 
 def without_suffix(name: str) -> str:
-    """A name without its ending: ``"a/1"`` of ``"a/1.png"``; whether that is an ending pathlib decides."""
-    ending = PurePosixPath(name).suffix
-    return name.removesuffix(ending) if ending else name
+    """A name without its ending: ``"a/1"`` of ``"a/1.png"``."""
+    return name[: len(name) - len(suffix(name))]
 
 
 def common_folder(names: Iterable[str]) -> str:

@@ -78,7 +78,9 @@ class Rows:
         """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape)."""
         positions = as_positions(index, len(self)).numpy()
         array = np.empty((len(positions), *self.shape), dtype=self._numpy)
-        into = memoryview(array.reshape(-1).view(np.uint8).data) if len(positions) else memoryview(b"")
+        if not len(positions):
+            return torch.from_numpy(array)
+        into = memoryview(array.reshape(-1).view(np.uint8).data)
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1).tolist()  # of runs that lie together in the file
         for start, stop in zip(starts, [*starts[1:], len(positions)], strict=True):
             target = into[start * self.row_bytes : stop * self.row_bytes]

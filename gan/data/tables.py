@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import warnings
@@ -31,7 +32,7 @@ def read_frame(tree: Tree, name: str, ledger: Ledger) -> pd.DataFrame:
 
             return pd.read_parquet(io.BytesIO(data), engine="pyarrow")
         return _read_lines(data, name, ledger) if suffix(name) == ".jsonl" else _read_csv(data)
-    except (ValueError, OSError, UnicodeError) as error:
+    except (ValueError, OSError, UnicodeError, csv.Error) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{tree.where}/{name}: cannot be read as a table ({reason}); save it anew") from error
 
@@ -50,13 +51,19 @@ def _read_csv(data: bytes) -> pd.DataFrame:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             return pd.read_csv(io.BytesIO(data), **settings)
     except (pd.errors.ParserError, pd.errors.ParserWarning):
-        # Commas in texts that are not quoted, or a quote that is none: slower, line by line.
-        columns = len(pd.read_csv(io.BytesIO(data), nrows=0, **settings).columns)
+        # Commas in texts that are not quoted, or a quote that is none.
+        return _read_ragged(data, separator)
 
-        def join(fields: list[str]) -> list[str]:
-            return [*fields[: columns - 1], separator.join(fields[columns - 1 :])]
 
-        return pd.read_csv(io.BytesIO(data), engine="python", on_bad_lines=join, **settings)
+def _read_ragged(data: bytes, separator: str) -> pd.DataFrame:
+    """A CSV whose last column holds what is left of a line."""
+    import pandas as pd
+
+    lines = io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline="")
+    rows = [fields for fields in csv.reader(lines, delimiter=separator) if fields]
+    width = len(rows[0])
+    fitted = [[*fields[: width - 1], separator.join(fields[width - 1 :])] for fields in rows[1:]]
+    return pd.DataFrame([fields + [""] * (width - len(fields)) for fields in fitted], columns=rows[0], dtype=object)
 
 
 def _read_lines(data: bytes, name: str, ledger: Ledger) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from encoder.common.errors import InputError
 MAX_TEXT_FILE = 512 << 20
 MAX_IMAGE_FILE = 64 << 20
 READ_ERRORS = (OSError, RuntimeError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
-"""What reading a file can raise; RuntimeError and NotImplementedError are of zips that are encrypted or packed oddly."""
+"""What reading a file can raise; the middle ones are of zips that are encrypted or packed oddly."""
 
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar", ".gz")
 

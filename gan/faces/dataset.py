@@ -118,7 +118,7 @@ def load_faces(
     images, read = load_images(paths, split="all", progress=progress)
     accounts = [_account(source) for source in read.sources]
     summary = Summary(split, accounts)
-    labels = _labels(images, accounts, read_captions or _no_reader)
+    labels = _labels(images, accounts, read_captions or _no_reader(images))
     _count(images, labels, accounts)
     known = torch.tensor([label.is_face for label in labels])
     if not known.any():
@@ -159,8 +159,12 @@ def _head(texts: Sequence[str]) -> Tensor:
     return read_captions(texts)
 
 
-def _no_reader(texts: Sequence[str]) -> Tensor:
-    raise InputError(f"{texts[0][:40]!r} needs an encoder to be read; or write 'pink hair green eyes'")
+def _no_reader(images: ImageDataset) -> CaptionReader:
+    def refuse(texts: Sequence[str]) -> Tensor:
+        names = ", ".join(images.source_names)
+        raise InputError(f"{names}: {texts[0][:40]!r} needs an encoder to be read; or write 'pink hair green eyes'")
+
+    return refuse
 
 
 def _faces(images: ImageDataset, labels: Sequence[_Label], known: Tensor) -> FaceDataset:

@@ -1,0 +1,108 @@
+"""How long a large set takes to load, and how much memory: ``python tests/gan/data/large.py --form tar --count 400000``.
+
+The set is made of smooth noise, unlike each other, in a folder that is kept for the next time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parents[3]
+
+
+def pictures(count: int) -> Iterator[tuple[str, bytes, str]]:
+    """(key, JPEG, caption) of each image."""
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        small = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC).save(buffer, "JPEG")
+        yield f"{i:07d}", buffer.getvalue(), f"picture number {i} of colours {small[0, 0].tolist()} and some others"
+
+
+def write(form: str, path: Path, count: int) -> None:
+    """The set in one of the forms that are read."""
+    if form == "tar":
+        with tarfile.open(path, "w") as archive:
+            for key, data, caption in pictures(count):
+                for name, content in ((f"{key}.jpg", data), (f"{key}.txt", caption.encode())):
+                    info = tarfile.TarInfo(name)
+                    info.size = len(content)
+                    archive.addfile(info, io.BytesIO(content))
+                archive.members.clear()
+    elif form == "zip":
+        captions = []
+        with zipfile.ZipFile(path, "w") as archive:
+            for key, data, caption in pictures(count):
+                archive.writestr(f"images/{key}.jpg", data)
+                captions.append(json.dumps({"file_name": f"images/{key}.jpg", "text": [caption]}))
+            archive.writestr("metadata.jsonl", "\n".join(captions))
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema(
+            [("image", pa.struct([("bytes", pa.binary()), ("path", pa.string())])), ("text", pa.string())]
+        )
+        with pq.ParquetWriter(path, schema) as writer:
+            rows = []
+            for key, data, caption in pictures(count):
+                rows.append({"image": {"bytes": data, "path": f"{key}.jpg"}, "text": caption})
+                if len(rows) == 10_000 or int(key) == count - 1:
+                    writer.write_table(pa.Table.from_pylist(rows, schema))
+                    rows = []
+
+
+def load(path: Path) -> None:
+    """Load the set in this process and say what that took."""
+    from gan.data import load_images
+
+    start = time.perf_counter()
+    data, _ = load_images([path], split="all")
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with open("/proc/self/status") as status:
+        now = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+    cpu = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
+    print(f"{len(data):,} images in {seconds:.1f} s ({cpu:.1f} s of the CPU), peak {peak:.0f} MB, then {now:.0f} MB")
+
+
+def main() -> None:
+    """Make the set where it is missing, and load it twice."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--form", choices=("tar", "zip", "parquet"), default="tar")
+    parser.add_argument("--count", type=int, default=400_000)
+    parser.add_argument("--folder", type=Path, required=True, help="where the set and what is decoded are kept")
+    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.load:
+        load(args.load)
+        return
+    args.folder.mkdir(parents=True, exist_ok=True)
+    path = args.folder / f"{args.count}.{args.form}"
+    if not path.exists():
+        write(args.form, path.with_suffix(".tmp"), args.count)
+        path.with_suffix(".tmp").rename(path)
+    environment = {**os.environ, "TEXT2FACE_CACHE": str(args.folder / "cache"), "PYTHONPATH": str(ROOT)}
+    for name in ("first start", "second start"):
+        print(name, end=": ", flush=True)
+        command = [sys.executable, __file__, "--folder", str(args.folder), "--load", str(path)]
+        subprocess.run(command, env=environment, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from making import load, png, write
+
+from encoder.common.errors import InputError
+from gan.data import entries, reading
+from gan.data.store import Rows
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where entries are kept in a test."""
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "data"
+
+
+@pytest.fixture(params=["set", "set.zip"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    files = {"tags.csv": "0,zero\n1,one\n2,\n", **{f"images/{i}.png": png(i) for i in range(3)}}
+    return write(tmp_path / "data" / request.param, files)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by one with every image that is decoded."""
+    sizes: list[int] = []
+
+    def decode(data: bytes) -> object:
+        sizes.append(len(data))
+        return real(data)
+
+    real = reading.decode_image
+    monkeypatch.setattr(reading, "decode_image", decode)
+    return sizes
+
+
+def entry(cache: Path) -> Path:
+    [folder] = cache.iterdir()
+    return folder
+
+
+def test_images_are_decoded_once(path: Path, cache: Path, decoded: list[int]) -> None:
+    first, before = load(path)
+    second, after = load(path)
+    assert len(decoded) == 2
+    assert sorted(file.name for file in entry(cache).iterdir()) == ["images.bin", "index.json"]
+    assert torch.equal(first.images[:], second.images[:])
+    assert str(before) == str(after)
+    for name in ("captions", "source_names", "formats", "ids", "splits", "groups", "digest"):
+        assert getattr(first, name) == getattr(second, name)
+
+
+def test_what_has_changed_is_read_anew(path: Path, cache: Path, decoded: list[int]) -> None:
+    load(path)
+    if path.is_dir():
+        (path / "images" / "1.png").write_bytes(png(9) + b" ")
+    else:
+        write(path, {"tags.csv": "1,other\n", "1.png": png(9)})
+    assert len(load(path)[0].digest) == 64
+    assert len(decoded) > 2
+    entry(cache)
+
+
+@pytest.mark.parametrize("file", ["index.json", "images.bin"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "empty", "folder"])
+def test_damaged_entries_are_made_anew(path: Path, cache: Path, decoded: list[int], file: str, damage: str) -> None:
+    first, _ = load(path)
+    target = entry(cache) / file
+    whole = target.read_bytes()
+    target.unlink()
+    if damage == "flip" and file == "index.json":
+        at = len(whole) // 2
+        target.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    elif damage in ("cut", "flip"):
+        target.write_bytes(whole[: len(whole) // 3])
+    elif damage == "empty":
+        target.write_bytes(b"")
+    elif damage == "folder":
+        target.mkdir()
+    second, _ = load(path)
+    assert len(decoded) == 4
+    assert second.digest == first.digest
+    assert torch.equal(second.images[:], first.images[:])
+    load(path)
+    assert len(decoded) == 4
+
+
+def test_an_index_of_other_things_is_not_served(path: Path, cache: Path, decoded: list[int]) -> None:
+    load(path)
+    first, text = (entry(cache) / "index.json").read_bytes().split(b"\n", 1)
+    for line in (b"[]", b"{}", b"[" * 100_000, json.dumps({"stamp": "x", "checksum": "y"}).encode(), b"\xff"):
+        (entry(cache) / "index.json").write_bytes(line + b"\n" + text)
+        assert len(load(path)[0]) == 2
+
+
+def test_a_cache_that_cannot_be_written(
+    path: Path, cache: Path, decoded: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    cache.parent.mkdir()
+    cache.write_text("a file")
+    data, _ = load(path)
+    assert len(data.images[:]) == 2
+    assert "cannot be kept there" in caplog.text
+    assert len(caplog.records) == 1
+
+
+def test_a_full_disk(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = os.pwrite
+
+    def write_here(handle: int, data: bytes, at: int) -> int:
+        if str(cache) in os.readlink(f"/proc/self/fd/{handle}"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(handle, data, at)
+
+    monkeypatch.setattr(os, "pwrite", write_here)
+    data, _ = load(path)
+    assert len(data.images[:]) == 2
+    assert "No space left" in caplog.text
+    assert list(cache.iterdir()) == []
+
+    def never(handle: int, data: bytes, at: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", never)
+    with pytest.raises(InputError, match="no room for the decoded images"):
+        load(path)
+
+
+def test_what_a_killed_process_has_left_is_removed(path: Path, cache: Path) -> None:
+    left = cache / ".abc.xyz.tmp"
+    left.mkdir(parents=True)
+    (left / "lock").touch()
+    (left / "images.bin").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    load(path)
+    assert not left.exists()
+
+
+def test_bad_data_leave_nothing(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(InputError, match="no usable image"):
+        load(write(tmp_path / "set", {"tags.csv": "1,x\n", "2.png": png(0)}))
+    assert list(cache.iterdir()) == []
+
+
+def test_two_processes_at_once(path: Path, cache: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys; from gan.data import entries, load_images\n"
+        "for _ in range(5):\n"
+        "    data, _ = load_images([sys.argv[1]], split='all')\n"
+        "    assert data.images[:].shape == (2, 3, 64, 64)\n"
+        "    for kept in entries.entries_dir().glob('*/index.json'):\n"
+        "        kept.unlink(missing_ok=True)\n"
+        "print(data.digest)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, str(path)]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    outputs = [process.communicate() for process in running]
+    assert {process.returncode for process in running} == {0}, outputs
+    assert len({out for out, _ in outputs}) == 1
+
+
+def test_the_same_entry_made_twice_the_last_wins(path: Path, cache: Path) -> None:
+    load(path)
+    folder = entry(cache)
+    before = Rows.open(folder / "images.bin", reading.SHAPE)
+    whole = before[:]
+    stamp = json.loads((folder / "index.json").read_bytes().split(b"\n", 1)[0])["stamp"]
+
+    def build(rows: Rows) -> reading.Index:
+        rows.append(whole[:1])
+        return reading.Index("tags", None, keys=["only"], captions=[["x"]], sources=[-1], groups=[None], copies=[0])
+
+    entries._make(cache, folder.name, stamp, build)
+    assert load(path)[0].ids == ("set/only",)
+    assert torch.equal(before[:], whole)

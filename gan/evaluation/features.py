@@ -12,7 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
 from encoder.common.threads import join_side_by_side
-from gan.classifier import channels_last, to_signed
+from gan.images import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) to float32 features (N, F)."""

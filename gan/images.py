@@ -47,7 +47,10 @@ def enlarged(images: torch.Tensor, size: int = 64) -> torch.Tensor:
 
 
 def thumbnails(images: torch.Tensor, size: int) -> torch.Tensor:
-    """Uint8 images (N, 3, H, W) averaged down to ``size`` x ``size``, a divisor of H: float32 (N, 3 size^2) in [-1, 1]."""
+    """Uint8 images (N, 3, H, W) averaged down to ``size`` x ``size``: float32 (N, 3 size^2) in [-1, 1].
+
+    ``size`` is a divisor of H and W.
+    """
     import torch
     from torch.nn import functional as F
 

@@ -110,7 +110,7 @@ def _by_captions(
 ) -> Conditioner:
     path = config.encoder_path or None
     if config.conditioning == "aligned" and path is None:
-        path = str(_fitted(config, data, run_dir / ENCODER_FOLDER, quiet))
+        path = str(fit_text_encoder(data, run_dir / ENCODER_FOLDER, seed=config.seed, quiet=quiet))
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
     # Many vectors are kept in a file of their own.
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached" and len(captions) <= FEW)
@@ -133,14 +133,14 @@ def _by_captions(
     )
 
 
-def _fitted(config: TrainingConfig, data: ImageDataset, folder: Path, quiet: bool) -> Path:
-    """The text encoder that is fitted to the images of a run: made at its start, found there by a resume."""
+def fit_text_encoder(data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False) -> Path:
+    """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``."""
     from encoder.align import AlignConfig, align, write_encoder
 
     if not (folder / "modules.json").exists():
         if not quiet:
             print(f"fitting a text encoder to the images, once: {folder}", flush=True)
-        fitting = AlignConfig(seed=config.seed)
+        fitting = AlignConfig(seed=seed)
         steps_an_epoch = max(1, len(data) // fitting.batch_size)
         steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
         fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))

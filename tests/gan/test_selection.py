@@ -8,7 +8,7 @@ from torch import nn
 import gan.faces.selection
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
-from gan.classifier import AttributeClassifier, Reading
+from gan.faces.classifier import AttributeClassifier, Reading
 from gan.faces.selection import Selector, candidate_seeds
 from gan.pipeline import TextToFace
 

@@ -14,7 +14,7 @@ from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
 from encoder.common.errors import InputError
 from gan import evaluate, pipeline
 from gan.benchmark import benchmark_evaluation
-from gan.data.dataset import decode_image
+from gan.data.decoding import decode_image
 from gan.evaluate import load_real, main, parse
 from gan.evaluation import drawing
 from gan.evaluation import sets as evaluation

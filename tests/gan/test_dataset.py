@@ -196,7 +196,11 @@ def test_a_zip_that_is_cut_off(faces_zip: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tags", "image", "message"),
     [
-        ("2,pink hair green eyes\n", None, r": no usable image \(1 without image \(2\), 1 without caption \(1\.png\)\)"),
+        (
+            "2,pink hair green eyes\n",
+            None,
+            r": no usable image \(1 without image \(2\), 1 without caption \(1\.png\)\)",
+        ),
         ("1,long hair:9\n", None, r": no usable face \(1 without hair or eye colour\)"),
         ("1,pink hair green eyes\n", b"?", r": no usable image \(1 damaged \(1\.png\)\)"),
         ("1 pink hair\n", None, r": no usable image \(1 malformed \(line 1\), 1 without caption"),

@@ -115,7 +115,9 @@ def test_a_cache_that_cannot_be_written(
     assert len(caplog.records) == 1
 
 
-def test_a_full_disk(path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk(
+    path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     real = os.pwrite
 
     def write_here(handle: int, data: bytes, at: int) -> int:

@@ -249,7 +249,10 @@ def test_a_folder_of_shards_that_count_from_the_start_each(tmp_path: Path) -> No
 
 
 def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:
-    path = write(tmp_path / "set.tar", {f"{i}.{end}": png(i) if end == "png" else "x" for i in range(9) for end in ("png", "txt")})
+    path = write(
+        tmp_path / "set.tar",
+        {f"{i}.{end}": png(i) if end == "png" else "x" for i in range(9) for end in ("png", "txt")},
+    )
     whole = path.read_bytes()
     for size in (0, 100, 700, len(whole) // 2):
         path.write_bytes(whole[:size])
@@ -271,7 +274,8 @@ def test_parquet_as_of_the_hub(tmp_path: Path) -> None:
     about = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
     for i in range(2):
         rows = [
-            {"image": {"bytes": png(10 * i + j), "path": f"{i}{j}.png"}, "text": f"text {i}{j}", "label": j} for j in range(2)
+            {"image": {"bytes": png(10 * i + j), "path": f"{i}{j}.png"}, "text": f"text {i}{j}", "label": j}
+            for j in range(2)
         ]
         shard = parquet(rows, {b"huggingface": json.dumps(about).encode()})
         write(tmp_path / "set", {f"data/train-{i:05}-of-00002.parquet": shard, "README.md": "hello"})

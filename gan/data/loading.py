@@ -69,7 +69,7 @@ def load_images(
         InputError: A path is missing, cut off or holds no captioned image, two sources have one name, or the split is
             empty.
     """
-    if not paths:
+    if not all(map(str, paths)) or not paths:
         raise InputError("no data: give a folder, an archive or hub:OWNER/NAME")
     read = [_read_path(path, progress) for path in paths]
     summary = Summary(split)

@@ -1,4 +1,4 @@
-"""Draw faces from text with a released generator: ``python infer.py --text "pink hair green eyes"``."""
+"""Draw images from text with a released generator: ``python infer.py --text "pink hair green eyes"``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("samples/faces.png")
 MAX_SEED = 2**63 - 1
-MANY = 200  # faces from which progress is shown
+MANY = 200  # images from which progress is shown
 
 
 @dataclass(frozen=True)
-class Face:
-    """One face to draw: the name of its own file, its text and its seed."""
+class Item:
+    """One image to draw: the name of its own file, its text and its seed."""
 
     name: str
     text: str
@@ -41,10 +41,10 @@ class Face:
 class Config:
     """What the command line asks for, checked: the files that are read are there, the files that are written can be.
 
-    With ``steps``, that many faces are drawn between the texts of two faces; otherwise the faces themselves.
+    With ``steps``, that many images are drawn between the texts of two; otherwise the images themselves.
     """
 
-    faces: Sequence[Face]
+    items: Sequence[Item]
     model: Path
     encoder_path: Path | None
     style: str | None
@@ -59,41 +59,47 @@ class Config:
 
 def parse(argv: Sequence[str] | None) -> Config:
     """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
-    parser = argparse.ArgumentParser(prog="infer.py", description="Draw 64x64 anime faces from text.")
+    parser = argparse.ArgumentParser(
+        prog="infer.py", description="Draw 64x64 images from text: anime faces, or what --model has learnt."
+    )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--text", action="append", metavar="TEXT", help="a face to draw; may be given several times")
-    what.add_argument("--testing-file", type=Path, metavar="FILE", help='lines "id,text": a face each')
-    what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="faces on the way from text A to text B")
-    parser.add_argument("--num", type=_between(1, 10_000), default=1, metavar="N", help="faces per text (default 1)")
-    parser.add_argument("--steps", type=_between(2, 100), metavar="N", help="faces of --interpolate (default 8)")
+    what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
+    what.add_argument("--testing-file", type=Path, metavar="FILE", help='lines "id,text": an image each')
+    what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
+    parser.add_argument("--num", type=_between(1, 10_000), default=1, metavar="N", help="images per text (default 1)")
+    parser.add_argument("--steps", type=_between(2, 100), metavar="N", help="images of --interpolate (default 8)")
     parser.add_argument(
         "--seed",
         type=_between(0, MAX_SEED),
         default=0,
-        help="seed of the first face; each further face has the next one (default 0)",
+        help="seed of the first image; each further one has the next (default 0)",
     )
     parser.add_argument(
         "--same-seeds", action="store_true", help="start every text from --seed again: only what is asked changes"
     )
-    parser.add_argument("--out", type=Path, metavar="PNG", help=f"all faces in one picture (default {DEFAULT_OUT})")
+    parser.add_argument("--out", type=Path, metavar="PNG", help=f"all images in one picture (default {DEFAULT_OUT})")
     parser.add_argument(
-        "--separate", type=Path, metavar="DIR", help="a file per face: ID.png, or ID-1.png ... with --num"
+        "--separate", type=Path, metavar="DIR", help="a file per image: ID.png, or ID-1.png ... with --num"
     )
     parser.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
     parser.add_argument(
-        "--best-of", type=_between(1, 100), default=1, metavar="N", help="draw N faces for each and keep the best one"
+        "--best-of", type=_between(1, 100), default=1, metavar="N", help="draw N images for each and keep the best one"
     )
     parser.add_argument(
-        "--truncation", type=_positive, default=1.0, metavar="X", help="below 1: usual faces that vary less (default 1)"
+        "--truncation",
+        type=_positive,
+        default=1.0,
+        metavar="X",
+        help="below 1: usual images that vary less (default 1)",
     )
     parser.add_argument(
         "--guidance",
         type=_positive,
         metavar="X",
-        help="how strongly to ask for what the text states: above 1, purer colours (default: the model's own)",
+        help="how strongly to ask for what the text states; above 1, purer colours (default: the model's)",
     )
     parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
-    parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another sentence-transformer folder")
+    parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another folder of the text encoder")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     args = parser.parse_args(argv)
 
@@ -117,11 +123,11 @@ def parse(argv: Sequence[str] | None) -> Config:
     release = ReleaseConfig.read(args.model)
     release.style_index(args.style)
     if args.interpolate:
-        faces = [Face(name, text, args.seed) for name, text in lines]
+        items = [Item(name, text, args.seed) for name, text in lines]
     else:
-        faces = list(number_faces(lines, args.num, args.seed, same_seeds=args.same_seeds))
+        items = list(number_items(lines, args.num, args.seed, same_seeds=args.same_seeds))
     return Config(
-        faces=faces,
+        items=items,
         model=args.model,
         encoder_path=args.encoder_path,
         style=args.style,
@@ -135,15 +141,15 @@ def parse(argv: Sequence[str] | None) -> Config:
     )
 
 
-def number_faces(lines: Iterable[tuple[str, str]], num: int, seed: int, *, same_seeds: bool = False) -> Iterator[Face]:
-    """``num`` faces of each line.
+def number_items(lines: Iterable[tuple[str, str]], num: int, seed: int, *, same_seeds: bool = False) -> Iterator[Item]:
+    """``num`` images of each line.
 
-    Seeds count up from ``seed`` through all faces, so that equal lines differ; with ``same_seeds`` anew for each line.
+    Seeds count up from ``seed`` through all items, so that equal lines differ; with ``same_seeds`` anew for each line.
     """
     for i, (name, text) in enumerate(lines):
         first = seed if same_seeds else seed + i * num
         for k in range(num):
-            yield Face(name if num == 1 else f"{name}-{k + 1}", text, (first + k) % (MAX_SEED + 1))
+            yield Item(name if num == 1 else f"{name}-{k + 1}", text, (first + k) % (MAX_SEED + 1))
 
 
 def draw(config: Config) -> str:
@@ -163,7 +169,8 @@ def draw(config: Config) -> str:
         guidance=config.guidance,
     )
 
-    texts, faces = [face.text for face in config.faces], config.faces
+    noun = "face" if pipeline.encoder.class_sizes else "image"
+    texts, items = [item.text for item in config.items], config.items
     c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
     for remark in pipeline.remarks(texts, c):
         print(f"warning: {remark}", file=sys.stderr)
@@ -174,34 +181,34 @@ def draw(config: Config) -> str:
         from gan.faces.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
-        best = selector.best_seeds(texts, c, [face.seed for face in faces], config.best_of)
-        if len(faces) * config.best_of >= MANY:
-            best = tqdm(best, desc="candidates", total=len(faces), unit="face", disable=None)
-        faces = [replace(face, seed=seed) for face, seed in zip(faces, best, strict=True)]
+        best = selector.best_seeds(texts, c, [item.seed for item in items], config.best_of)
+        if len(items) * config.best_of >= MANY:
+            best = tqdm(best, desc="candidates", total=len(items), unit=noun, disable=None)
+        items = [replace(item, seed=seed) for item, seed in zip(items, best, strict=True)]
 
     images = []
     if config.steps:
-        images.append(pipeline.interpolate(c, seed=faces[0].seed, steps=config.steps))
+        images.append(pipeline.interpolate(c, seed=items[0].seed, steps=config.steps))
     else:
         done = 0
-        for batch in progress(pipeline.draw_many(c, [face.seed for face in faces]), len(texts)):
+        for batch in progress(pipeline.draw_many(c, [item.seed for item in items]), len(texts), noun):
             if config.out:
                 images.append(batch)
             if config.separate:
-                for face, image in zip(faces[done : done + len(batch)], batch, strict=True):
-                    save_png(config.separate / f"{face.name}.png", image, metadata(pipeline, [face], config.style))
+                for item, image in zip(items[done : done + len(batch)], batch, strict=True):
+                    save_png(config.separate / f"{item.name}.png", image, metadata(pipeline, [item], config.style))
             done += len(batch)
     if config.out:
         per_row = config.steps or 5
-        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, faces, config.style))
+        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, items, config.style))
     count = config.steps or len(texts)
     places = " and ".join(str(place) for place in (config.out, config.separate) if place)
-    return f"{places}: {count} face{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+    return f"{places}: {count} {noun}{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
 
 
-def metadata(pipeline: TextToFace, faces: Sequence[Face], style: str | None = None) -> dict[str, str]:
-    """What a PNG says about its faces, so that each can be drawn again."""
-    record = [{"text": face.text, "seed": face.seed} for face in faces]
+def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
+    """What a PNG says about its images, so that each can be drawn again."""
+    record = [{"text": item.text, "seed": item.seed} for item in items]
     result = {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
     if style is not None:
         result["Style"] = style
@@ -212,14 +219,14 @@ def metadata(pipeline: TextToFace, faces: Sequence[Face], style: str | None = No
     return result
 
 
-def progress(batches: Iterable[torch.Tensor], total: int) -> Iterator[torch.Tensor]:
-    """Pass batches through; show on stderr how far many faces are: a bar on a terminal, else a line a tenth."""
+def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator[torch.Tensor]:
+    """Pass batches through; show on stderr how far many images are: a bar on a terminal, else a line a tenth."""
     if total < MANY:
         yield from batches
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
-        with tqdm(total=total, unit="face") as bar:
+        with tqdm(total=total, unit=noun) as bar:
             for batch in batches:
                 yield batch
                 bar.update(len(batch))
@@ -230,7 +237,7 @@ def progress(batches: Iterable[torch.Tensor], total: int) -> Iterator[torch.Tens
             tenth = done * 10 // total
             done += len(batch)
             if done * 10 // total > tenth:
-                print(f"{done} of {total} faces", file=sys.stderr, flush=True)
+                print(f"{done} of {total} {noun}s", file=sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

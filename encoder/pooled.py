@@ -149,9 +149,12 @@ class StandardisedEncoder(FreeConditions):
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """See ``TextEncoder.encode``."""
+        return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
+
+    def standardise(self, raw: torch.Tensor) -> torch.Tensor:
+        """Raw vectors (N, dim) -> float32 (N, dim)."""
         mean, std = self.statistics
-        raw = self._texts.encode(texts, batch_size=batch_size, progress=progress).double()
-        return ((raw - mean) / std).float()
+        return ((raw.double() - mean) / std).float()
 
     def save(self, folder: Path) -> None:
         """Write what ``load_encoder`` needs to make this encoder again, the bundled one aside."""

@@ -206,9 +206,11 @@ def _base_folder(index: Path, noun: str) -> Path:
         base = index.parent / weights
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{index}: not the index of {noun} ({error}); restore it") from error
-    if not base.is_file():
-        raise InputError(f"{index}: names {weights}, which is not there; restore the encoder, or the folder's place")
-    return base.parent
+    if base.is_file():
+        return base.parent
+    if base.parent.name == ENCODER_DIR.name:  # a folder that was moved; the fingerprint tells if it builds on another
+        return ENCODER_DIR
+    raise InputError(f"{index}: names {weights}, which is not there; restore the encoder, or the folder's place")
 
 
 def _tensors(path: Path, noun: str) -> dict[str, torch.Tensor]:

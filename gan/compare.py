@@ -11,10 +11,11 @@ import dataclasses
 import functools
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,18 +24,28 @@ from torch import Tensor
 
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.classifier import CLASSIFIER_DIR, load_classifier
-from gan.evaluate import draw, load_real, other_spaces
+from gan.data.dataset import ImageDataset
+from gan.evaluate import load_real
+from gan.evaluation.captions import MATCHER, Asked, CaptionJudge, evaluator_of, twins_of
+from gan.evaluation.drawing import draw
+from gan.evaluation.features import other_spaces
+from gan.evaluation.matcher import matcher_for
 from gan.evaluation.metrics import Estimate
-from gan.evaluation.report import format_estimate
-from gan.evaluation.sets import MIN_FACES, Evaluator, Monitor, Scores, View, captions_of, judge_colours
+from gan.evaluation.monitors import CaptionMonitor
+from gan.evaluation.registry import METRICS, Scores, where
+from gan.evaluation.sets import MIN_FACES, see
+from gan.faces.classifier import CLASSIFIER_DIR, load_classifier
 from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset
+from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
 from gan.images import check_folder, save_png, tile
 from gan.pipeline import TextToFace
+from gan.release import ENCODER_FOLDER
+from gan.training.conditioning import fit_text_encoder
 from gan.training.config import RUNTIME_FIELDS, TrainingConfig
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
+from gan.training.previews import Monitor
 from gan.training.state import STATE_FILE, load_state
 
 Stages = Sequence[Mapping[str, Any]]
@@ -68,8 +79,9 @@ REAL = "real faces"
 RESULT_FILE, PICTURE_FILE = "result.json", "faces.png"
 SCORES_A_RUN = 4
 FIGURE_SEEDS = 2
-COLUMNS = {"hair": "hair", "eyes": "eyes", "both": "both", "frechet": "Fréchet distance", "diversity": "diversity"}
-"""The metrics of the table, and what they are called there."""
+FIGURE_CAPTIONS = 10
+QUICK = {"both": "both", "r_precision": "R-precision"}
+"""The quick scores at equal wall time, and what they are called: of faces, and of captioned images."""
 
 
 class Stopped(Exception):  # noqa: N818 (nothing is wrong)
@@ -123,51 +135,133 @@ class Result:
         return result
 
 
-class Judge:
-    """Scores generators against held-out faces, and shows what they draw.
+class Judge(Protocol):
+    """Scores generators against held-out images.
+
+    Attributes:
+        monitor: The quick score of a run.
+    """
+
+    monitor: Monitor
+
+    def score_model(self, pipeline: TextToFace) -> Scores:
+        """What the images get that a generator draws for the captions of the held-out ones."""
+
+    def score_real(self) -> Scores:
+        """What real images get: the held-out ones for what they show, as many training images for all else."""
+
+
+class FaceJudge:
+    """A ``Judge`` by hair and eyes.
 
     Args:
         training: The training faces.
         heldout: Faces that no generator is trained on; a face is drawn for the caption of each.
         classifier_dir: The folder of the classifier.
-        device: Where generators run.
         seed: Of the noise and of all intervals.
     """
 
-    def __init__(
-        self, training: FaceDataset, heldout: FaceDataset, classifier_dir: Path, device: str, seed: int
-    ) -> None:
-        self.heldout, self.device, self.seed = heldout, device, seed
+    def __init__(self, training: FaceDataset, heldout: FaceDataset, classifier_dir: Path, seed: int) -> None:
+        self.heldout, self.seed = heldout, seed
         classifier = load_classifier(classifier_dir)
-        self.monitor = Monitor(heldout, classifier, seed=seed)
-        self.evaluator = Evaluator(heldout.attributes[:, :2], heldout, training, classifier, other_spaces(), seed)
+        self.monitor: Monitor = FaceMonitor(heldout, classifier, seed=seed)
+        asked = heldout.attributes[:, :2]
+        self.evaluator = FaceEvaluator(asked, heldout, training, classifier, other_spaces(), seed)
 
-    def score_model(self, model_dir: Path, picture: Path) -> Scores:
-        """Score a released generator, and write what it draws for the captions of the sample grids."""
-        pipeline = TextToFace.from_pretrained(model_dir, dtype=torch.float32, device=self.device)
-        captions = list(PROMPTS)
-        seeds = [seed for seed in range(FIGURE_SEEDS) for _ in captions]
-        save_png(picture, tile(pipeline.draw(captions * FIGURE_SEEDS, seeds), len(captions)), {})
+    def score_model(self, pipeline: TextToFace) -> Scores:
+        """See ``Judge``."""
         images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
         view = self.evaluator.view(images)
-        return self.score(view, view)
+        return self._scores(view, view)
 
     def score_real(self) -> Scores:
-        """What real faces get: the held-out ones for their colours, as many training faces for all else."""
-        return self.score(self.evaluator.real, self.evaluator.view(self.evaluator.twins.images))
+        """See ``Judge``."""
+        return self._scores(self.evaluator.real, self.evaluator.view(self.evaluator.twins.images[:]))
 
-    def score(self, coloured: View, compared: View) -> Scores:
+    def _scores(self, coloured: View, compared: View) -> Scores:
         """The colours as they are read in the first faces, all else of the second."""
         colours = judge_colours(coloured.reading, self.evaluator.asked, self.seed)
-        return {"colours": colours, **self.evaluator.compare(compared).scores}
+        return {"colours": colours, **self.evaluator.compare(compared.features)[0]}
 
 
-def configs_of(stages: Stages, folder: Path, args: argparse.Namespace) -> dict[Path, TrainingConfig]:
-    """The runs of a row by folder, in order; the last one is scored on its way."""
+class CaptionedJudge:
+    """A ``Judge`` by captions.
+
+    Args:
+        training: The training images.
+        heldout: Images that no generator is trained on; an image is drawn for a caption of each.
+        seed: Of the noise and of all intervals.
+    """
+
+    def __init__(self, training: ImageDataset, heldout: ImageDataset, seed: int) -> None:
+        self.training, self.heldout, self.seed = training, heldout, seed
+        matcher = matcher_for(training)
+        self.monitor: Monitor = CaptionMonitor(heldout, matcher, seed=seed)
+        self.judge = CaptionJudge(heldout, matcher, seed)
+        self.asked = Asked.of(heldout, len(heldout), heldout.source_names)
+        spaces = {MATCHER: matcher.features, **other_spaces()}
+        self.evaluator = evaluator_of(self.asked, heldout, training, spaces, seed)
+
+    def score_model(self, pipeline: TextToFace) -> Scores:
+        """See ``Judge``."""
+        images = draw(pipeline, self.asked.texts, self.seed, self.asked.styles, "images")
+        return self._scores(images, images)
+
+    def score_real(self) -> Scores:
+        """See ``Judge``."""
+        twins = twins_of(self.asked.rows, self.heldout, self.training, self.seed)
+        return self._scores(self.heldout.images[:], twins)
+
+    def _scores(self, shown: Tensor, compared: Tensor) -> Scores:
+        """How often captions are found for the first images, all else of the second."""
+        captions = self.judge.r_precision(self.judge.vectors(shown), self.asked)
+        return {"captions": captions, **self.evaluator.compare(see(compared, self.evaluator.spaces))[0]}
+
+
+def judge_for(training: ImageDataset, heldout: ImageDataset, classifier_dir: Path, seed: int) -> Judge:
+    """The judge of images: by hair and eyes where they are faces, else by captions."""
+    if isinstance(training, FaceDataset) and isinstance(heldout, FaceDataset):
+        return FaceJudge(training, heldout, classifier_dir, seed)
+    return CaptionedJudge(training, heldout, seed)
+
+
+def prompts_of(heldout: ImageDataset) -> Sequence[str]:
+    """What the pictures of all rows show: pairs of colours, or captions of held-out images."""
+    if isinstance(heldout, FaceDataset):
+        return PROMPTS
+    return list(dict.fromkeys(captions[0] for captions in heldout.captions))[:FIGURE_CAPTIONS]
+
+
+def suitable(rows: Mapping[str, Stages], training: ImageDataset) -> dict[str, Stages]:
+    """The rows that can be trained on these images: all, but for those that classify where there are no classes."""
+    if isinstance(training, FaceDataset) or len({group for group in training.groups if group}) > 1:
+        return dict(rows)
+    chosen = {
+        name: stages
+        for name, stages in rows.items()
+        if not any(OBJECTIVES[stage["objective"]].classifies for stage in stages)
+    }
+    if len(chosen) < len(rows):
+        left_out = ", ".join(name for name in rows if name not in chosen)
+        print(f"note: {left_out}: left out, for the data name no classes", file=sys.stderr)
+    return chosen
+
+
+def draw_picture(pipeline: TextToFace, prompts: Sequence[str], path: Path) -> None:
+    """Write what a generator draws for each prompt, a column each."""
+    seeds = [seed for seed in range(FIGURE_SEEDS) for _ in prompts]
+    save_png(path, tile(pipeline.draw(list(prompts) * FIGURE_SEEDS, seeds), len(prompts)), {})
+
+
+def configs_of(
+    stages: Stages, folder: Path, args: argparse.Namespace, conditioning: str = "attributes"
+) -> dict[Path, TrainingConfig]:
+    """The runs of a row by folder, in order, on a condition of one kind; the last one is scored on its way."""
     images = max(1, args.images // len(stages))
     often = max(1, images // SCORES_A_RUN)
     common = {
         "data": (args.data,),
+        "conditioning": conditioning,
         "seed": args.seed,
         "batch_size": args.batch_size,
         "device": args.device,
@@ -188,7 +282,7 @@ def configs_of(stages: Stages, folder: Path, args: argparse.Namespace) -> dict[P
 
 def identity(config: TrainingConfig) -> dict[str, Any]:
     """The settings that the outcome of a run depends on."""
-    places = {*RUNTIME_FIELDS, "stage1"} - {"max_images"}
+    places = {*RUNTIME_FIELDS, "stage1", "encoder_path"} - {"max_images"}
     return {name: value for name, value in json.loads(config.to_json()).items() if name not in places}
 
 
@@ -200,7 +294,9 @@ def progress_of(run_dir: Path) -> tuple[int, float]:
     return state["cur_nimg"], state["minutes"]
 
 
-def train_row(runs: Mapping[Path, TrainingConfig], faces: FaceDataset, monitor: Monitor) -> None:
+def train_row(
+    runs: Mapping[Path, TrainingConfig], data: ImageDataset, monitor: Monitor, prompts: Sequence[str]
+) -> None:
     """Train the runs of a row, or go on with them.
 
     Raises:
@@ -210,7 +306,8 @@ def train_row(runs: Mapping[Path, TrainingConfig], faces: FaceDataset, monitor: 
     for run_dir, config in runs.items():
         if progress_of(run_dir)[0] < config.max_images:
             resume = (run_dir / STATE_FILE).exists()
-            train(config, faces, run_dir, monitor=monitor if config.evaluate_images else None, resume=resume)
+            own = monitor if config.evaluate_images else None
+            train(config, data, run_dir, prompts=prompts, monitor=own, resume=resume)
         if progress_of(run_dir)[0] < config.max_images:
             raise Stopped
 
@@ -231,7 +328,9 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
     heldout = heldout[: args.faces]
     if len(heldout) < MIN_FACES:
         raise InputError(f"{len(heldout)} held-out faces are too few to compare with; there must be {MIN_FACES}")
-    judge = functools.cache(lambda: Judge(training, heldout, args.classifier, args.device, args.seed))
+    judge = functools.cache(lambda: judge_for(training, heldout, args.classifier, args.seed))
+    conditioning = "attributes" if isinstance(training, FaceDataset) else "aligned"
+    prompts = prompts_of(heldout)
     common: dict[str, Any] = {"seed": args.seed, "training faces": len(training), "scored faces": len(heldout)}
 
     place = args.out / "real-faces" / RESULT_FILE
@@ -240,27 +339,36 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
         real = Result(common, scores=judge().score_real())
         real.write(place)
     results = {REAL: real}
-    for name, stages in rows.items():
-        runs = configs_of(stages, args.out / name, args)
+    for name, stages in suitable(rows, training).items():
+        runs = configs_of(stages, args.out / name, args, conditioning)
         settings = common | {path.name: identity(config) for path, config in runs.items()}
         place = args.out / name / RESULT_FILE
         result = Result.read(place, settings)
         if result is None:
             print(f"== {name}", flush=True)
-            result = train_and_score(runs, settings, training, judge())
+            for path, config in runs.items():
+                if config.conditioning == "aligned":
+                    encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
+                    runs[path] = dataclasses.replace(config, encoder_path=encoder)
+            result = train_and_score(runs, settings, training, judge(), prompts, args.device)
             result.write(place)
         results[name] = result
-        write_comparison(results, args.out)
+        write_comparison(results, args.out, prompts)
     return results
 
 
 def train_and_score(
-    runs: Mapping[Path, TrainingConfig], settings: dict[str, Any], faces: FaceDataset, judge: Judge
+    runs: Mapping[Path, TrainingConfig],
+    settings: dict[str, Any],
+    data: ImageDataset,
+    judge: Judge,
+    prompts: Sequence[str],
+    device: str,
 ) -> Result:
     """The result of a row, whose picture is written too."""
     failure = ""
     try:
-        train_row(runs, faces, judge.monitor)
+        train_row(runs, data, judge.monitor, prompts)
     except NonFiniteError as error:
         failure = str(error)
     seen, minutes = zip(*map(progress_of, runs), strict=True)
@@ -269,11 +377,12 @@ def train_and_score(
         return result
     *_, last = runs
     course = [{**point, "minutes": point["minutes"] + sum(minutes[:-1])} for point in course_of(last)]
-    scores = judge.score_model(last / "snapshot", last.parent / PICTURE_FILE)
-    return dataclasses.replace(result, scores=scores, course=course)
+    pipeline = TextToFace.from_pretrained(last / "snapshot", dtype=torch.float32, device=device)
+    draw_picture(pipeline, prompts, last.parent / PICTURE_FILE)
+    return dataclasses.replace(result, scores=judge.score_model(pipeline), course=course)
 
 
-def write_comparison(results: Mapping[str, Result], out: Path) -> None:
+def write_comparison(results: Mapping[str, Result], out: Path, prompts: Sequence[str]) -> None:
     """Write ``comparison.md``, ``comparison.json`` and ``comparison.png`` of the rows that are done."""
     plain = {name: dataclasses.asdict(result) for name, result in results.items()}
     texts = {"comparison.md": table(results), "comparison.json": json.dumps(plain, indent=2) + "\n"}
@@ -281,52 +390,59 @@ def write_comparison(results: Mapping[str, Result], out: Path) -> None:
         write_atomically(out / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
     pictures = {name: out / name / PICTURE_FILE for name, result in results.items() if result.course}
     if pictures:
-        save_png(out / "comparison.png", figure(pictures), {})
+        save_png(out / "comparison.png", figure(pictures, prompts), {})
 
 
 def table(results: Mapping[str, Result]) -> str:
     """The scores as a Markdown table, distances in the last feature space; quick ones at equal wall time; failures."""
-    colours, *spaces = results[REAL].scores.items()
-    columns = [(group, metric) for group, scores in (colours, *spaces[-1:]) for metric in COLUMNS if metric in scores]
+    shown, *spaces = results[REAL].scores.items()
+    columns = [
+        (group, METRICS[metric])
+        for group, scores in (shown, *spaces[-1:])
+        for metric in METRICS
+        if metric in scores and METRICS[metric].column
+    ]
+    quick = next(metric for metric in QUICK if metric in shown[1])
     shortest = min((result.minutes for result in results.values() if result.course), default=0.0)
     header = ["", "images", "minutes", "images/s"]
-    header += [COLUMNS[metric] + ("" if group == "colours" else f", {group}") for group, metric in columns]
-    header += [f"both after {shortest:.3g} min", "Fréchet distance then"]
+    header += [metric.column + where(group) for group, metric in columns]
+    header += [f"{QUICK[quick]} after {shortest:.3g} min", "Fréchet distance then"]
     lines = [header, ["---"] * len(header)]
     for name, result in results.items():
         cells = [name] + ["–"] * 3
         if result.minutes:
             speed = result.images / result.minutes / 60
             cells = [name, f"{result.images:,}", f"{result.minutes:.1f}", f"{speed:.0f}"]
-        cells += [format_estimate(metric, result.scores.get(group, {}).get(metric)) for group, metric in columns]
+        cells += [metric.format(result.scores.get(group, {}).get(metric.name)) for group, metric in columns]
         if result.course:
             nearest = min(result.course, key=lambda point: abs(point["minutes"] - shortest))
-            cells += [f"{100 * nearest['both']:.1f} % ({nearest['minutes']:.3g} min)", f"{nearest['frechet']:.3g}"]
+            cells += [f"{100 * nearest[quick]:.1f} % ({nearest['minutes']:.3g} min)", f"{nearest['frechet']:.3g}"]
         else:
             cells += ["–"] * 2
         lines.append(cells)
+    noun, judge = ("faces", "classifier") if shown[0] == "colours" else ("images", "matcher")
     notes = [
-        f"Scores are of {results[REAL].settings['scored faces']:,} faces, drawn for the captions of as many held-out "
-        "ones after all images, with 95 % confidence intervals; what real faces get is the ceiling of the colours and "
-        "the floor of the distances. Images are counted as the discriminator sees them: with five critic steps, the "
-        "generator takes a fifth of the steps. The last two columns are the quick scores of training (distances in the "
-        "classifier's features) that were taken nearest to the wall time of the shortest row."
+        f"Scores are of {results[REAL].settings['scored faces']:,} {noun}, drawn for the captions of as many held-out "
+        f"ones after all images, with 95 % confidence intervals; what real {noun} get is the ceiling of the {shown[0]} "
+        "and the floor of the distances. Images are counted as the discriminator sees them: with five critic steps, "
+        "the generator takes a fifth of the steps. The last two columns are the quick scores of training (distances in "
+        f"the {judge}'s features) that were taken nearest to the wall time of the shortest row."
     ]
     notes += [f"{name} broke down: {result.failure}." for name, result in results.items() if result.failure]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + "\n\n".join(notes) + "\n"
 
 
-def figure(pictures: Mapping[str, Path]) -> Tensor:
-    """What each row draws, one below the other under the captions, named at the left: uint8 (3, H, W)."""
+def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
+    """What each row draws, one below the other under the prompts, named at the left: uint8 (3, H, W)."""
     font = ImageFont.load_default(10)
     grids = {name: Image.open(path).convert("RGB") for name, path in pictures.items()}
     left, top, gap = 120, 34, 6
     width, height = max(grid.width for grid in grids.values()), sum(grid.height + gap for grid in grids.values())
     page = Image.new("RGB", (left + width, top + height), "white")
     pen = ImageDraw.Draw(page)
-    for column, attributes in enumerate(PROMPTS):
-        x = left + column * width // len(PROMPTS) + 2
-        pen.text((x, 2), f"{attributes.hair} hair\n{attributes.eyes} eyes", "black", font)
+    for column, prompt in enumerate(prompts):
+        x = left + column * width // len(prompts) + 2
+        pen.text((x, 2), "\n".join(textwrap.wrap(prompt, 11)[:2]), "black", font)
     for name, grid in grids.items():
         pen.text((4, top + grid.height // 2 - 6), name, "black", font)
         page.paste(grid, (left, top))
@@ -337,13 +453,13 @@ def figure(pictures: Mapping[str, Path]) -> Tensor:
 def parse(argv: Sequence[str] | None, rows: Mapping[str, Stages]) -> argparse.Namespace:
     """The command line, checked."""
     parser = argparse.ArgumentParser(prog="python -m gan.compare", description="Train and score every objective alike.")
-    parser.add_argument("--data", required=True, metavar="PATH", help="faces of one source")
+    parser.add_argument("--data", required=True, metavar="PATH", help="captioned images")
     parser.add_argument("--images", type=int, default=100_000, metavar="N", help="images of a row (default 100,000)")
     parser.add_argument("--batch-size", type=int, default=TrainingConfig.batch_size, metavar="N", help="of every row")
     parser.add_argument(
         "--rows", nargs="+", choices=tuple(rows), default=tuple(rows), metavar="ROW", help=f"among {', '.join(rows)}"
     )
-    parser.add_argument("--faces", type=int, default=2000, metavar="N", help="faces to score by (default 2,000)")
+    parser.add_argument("--faces", type=int, default=2000, metavar="N", help="images to score by (default 2,000)")
     parser.add_argument("--out", type=Path, default=Path("runs/compare"), metavar="DIR", help="default runs/compare")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

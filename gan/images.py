@@ -5,20 +5,71 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
+
+# Nothing here imports torch by itself: a command line is checked before it is imported.
 
 WHITE = 255
+Network = TypeVar("Network", bound="nn.Module")
 
 
 def to_uint8(img: torch.Tensor) -> torch.Tensor:
     """Images in [-1, 1] to uint8: ``(img + 1) * 127.5``, half rounded to even, clamped to 0 to 255; any shape."""
     return ((img + 1) * 127.5).round().clamp(0, WHITE).byte()
+
+
+def to_signed(images: torch.Tensor) -> torch.Tensor:
+    """Uint8 images (N, 3, H, W) to float32 in [-1, 1], channels last."""
+    import torch
+
+    return images.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
+
+
+def channels_last(network: Network) -> Network:
+    """The network with its convolutions' weights in the layout that is fastest on CPUs."""
+    import torch
+
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def enlarged(images: torch.Tensor, size: int = 64) -> torch.Tensor:
+    """Uint8 images (N, 3, H, W) at ``size`` x ``size``, by repeating pixels."""
+    from torch.nn import functional as F
+
+    return F.interpolate(images, size) if images.shape[-1] != size else images
+
+
+def thumbnails(images: torch.Tensor, size: int) -> torch.Tensor:
+    """Uint8 images (N, 3, H, W) averaged down to ``size`` x ``size``: float32 (N, 3 size^2) in [-1, 1].
+
+    ``size`` is a divisor of H and W.
+    """
+    import torch
+    from torch.nn import functional as F
+
+    small = [F.avg_pool2d(batch.float(), batch.shape[3] // size).flatten(1) for batch in images.split(256)]
+    return torch.cat(small) / 127.5 - 1
+
+
+def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
+    """Gaussian blur of images (N, C, H, W), each by its own ``sigma`` (N,) pixels; borders use what is there."""
+    import torch
+
+    def weights(size: int) -> torch.Tensor:  # (N, size, size): how much each input pixel gives to an output pixel
+        place = torch.arange(size, dtype=images.dtype)
+        squared = (place[:, None] - place).square()
+        # Too narrow for the neighbouring pixel is no blur at all.
+        return torch.softmax(-squared / (2 * sigma.clamp_min(0.05).square()[:, None, None]), 2)
+
+    rows, columns = weights(images.shape[2]), weights(images.shape[3])
+    return rows[:, None] @ images @ columns[:, None].mT
 
 
 def tile(images: torch.Tensor, per_row: int = 5) -> torch.Tensor:

@@ -311,13 +311,6 @@ def test_guided_faces_are_others_and_say_so(model) -> None:
     assert not np.array_equal(pixels("1.png"), pixels("2.png"))
 
 
-def test_a_model_that_cannot_be_guided_is_refused_before_anything_is_written(model, make_release, capsys) -> None:
-    pooled = make_release(name="pooled", conditioning={"kind": "pooled", "dim": 25, "space": "attributes-tiny"})
-    assert infer.main(["--text", "pink hair", "--model", str(pooled), "--guidance", "2", "--out", "a.png"]) == 2
-    assert "leave it at 1" in capsys.readouterr().err
-    assert not Path("a.png").exists()
-
-
 @pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
 def test_a_truncation_that_is_no_scale_is_refused(model, value, capsys) -> None:
     with pytest.raises(SystemExit) as stop:

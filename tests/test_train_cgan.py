@@ -172,7 +172,7 @@ def test_a_broken_run_is_status_1(capsys, tmp_path, faces_zip, monkeypatch) -> N
 
 
 def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.loop.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]
     assert train_cgan.main([*arguments, "--max-images", "8"]) == 0
     out = capsys.readouterr().out
@@ -187,7 +187,7 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
 
 
 def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.loop.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
     monkeypatch.setattr("gan.evaluation.sets.MIN_FACES", 11)
     run = tmp_path / "run"
     options = ["--max-images", "8", "--evaluate-images", "4"]

@@ -1,7 +1,8 @@
-"""Feature spaces in which sets of faces are compared: beside the classifier's, a network that nobody here trained."""
+"""Feature spaces in which sets of images are compared: a network that nobody here trained."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
 from encoder.common.threads import join_side_by_side
-from gan.classifier import channels_last, to_signed
+from gan.images import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) to float32 features (N, F)."""
@@ -72,3 +73,12 @@ def _folded(model: nn.Module) -> nn.Module:
         if isinstance(block, nn.ReLU6):
             block.inplace = True
     return model
+
+
+def other_spaces() -> dict[str, FeatureSpace]:
+    """Feature spaces that nobody here trained: EfficientNet-Lite0, where its packages are installed."""
+    try:
+        return {EfficientNetLite.name: EfficientNetLite()}
+    except ImportError:
+        print("note: EfficientNet-Lite0 is left out; install it with: pip install '.[eval]'", file=sys.stderr)
+        return {}

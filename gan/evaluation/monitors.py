@@ -2,12 +2,74 @@
 
 from __future__ import annotations
 
-from gan.classifier import load_classifier
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from encoder.common.errors import InputError
 from gan.data.dataset import ImageDataset
-from gan.evaluation.sets import Monitor
+from gan.evaluation.matcher import CaptionPool, Matcher, matcher_for
+from gan.evaluation.metrics import frechet_distance, principal_directions
+from gan.evaluation.sets import DIRECTIONS
+from gan.faces.classifier import load_classifier
 from gan.faces.dataset import FaceDataset
+from gan.faces.judging import FaceMonitor
+from gan.images import enlarged
+from gan.training.previews import Monitor
+
+FEWEST = 8
+"""Held-out images that a score needs at least."""
 
 
-def monitor_for(data: ImageDataset, heldout: ImageDataset) -> Monitor:  # STUB
-    assert isinstance(heldout, FaceDataset)
-    return Monitor(heldout, load_classifier())
+def monitor_for(training: ImageDataset, heldout: ImageDataset) -> Monitor:
+    """The quick score of a run: of hair and eyes where the images are faces, else of how well images fit captions.
+
+    Raises:
+        InputError: Too few images are held out.
+    """
+    if isinstance(heldout, FaceDataset):
+        return FaceMonitor(heldout, load_classifier())
+    return CaptionMonitor(heldout, matcher_for(training))
+
+
+class CaptionMonitor:
+    """A quick score for a generator of captioned images, a ``Monitor``.
+
+    Args:
+        heldout: Real images that the generator is not trained on.
+        matcher: Trained on the training images.
+        count: Images to draw; at most as many as are held out.
+        seed: Of the choice of held-out images and of other captions.
+
+    Attributes:
+        captions: What to ask for: a caption of each of n held-out images.
+        sources: int64 (n,), the sources of those images.
+    """
+
+    def __init__(self, heldout: ImageDataset, matcher: Matcher, count: int = 1024, seed: int = 0) -> None:
+        if len(heldout) < FEWEST:
+            raise InputError(f"{len(heldout)} held-out images are too few to score a generator with; give {FEWEST}")
+        self.matcher, self.seed = matcher, seed
+        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher)
+        self.rows = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))[:count]
+        self.captions: Sequence[str] = [heldout.captions[row][0] for row in self.rows.tolist()]
+        self.sources = heldout.sources[self.rows]
+        real = matcher.features(heldout.images[self.rows])
+        self.directions = principal_directions(real, min(DIRECTIONS, len(real) // 4))
+        self.real = real.double() @ self.directions
+
+    def score(self, images: Tensor) -> dict[str, float]:
+        """Judge uint8 images (n, 3, H, W); those of a smaller stage are enlarged.
+
+        Returns:
+            ``r_precision``: the share of images nearer to their caption than to 99 others. ``frechet``: distance to the
+            held-out images in the matcher's features. ``score``: ``frechet / r_precision``, lower is better: images
+            that look right and show what was asked for.
+        """
+        seen = self.matcher.features(enlarged(images))
+        own = [self.pool.number(caption) for caption in self.captions]
+        found = self.pool.ranked_first(self.matcher.project(seen), self.rows, torch.tensor(own), self.seed)
+        precision = found.double().mean().item()
+        frechet = frechet_distance(self.real, seen.double() @ self.directions)
+        return {"r_precision": precision, "frechet": frechet, "score": frechet / max(precision, 1e-3)}

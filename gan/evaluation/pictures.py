@@ -1,36 +1,40 @@
-"""Faces from outside, whoever drew them, and what they were asked to be."""
+"""Images from outside, whoever drew them, and what they were asked to be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from gan.data.decoding import IMAGE_SIZE, decode_image
-from gan.faces.conditions import read_captions
+from gan.images import blur, to_signed, to_uint8
+
+BLUR = 0.8  # pixels, of the blurred real images
 
 
-def colours_asked(texts: Sequence[str]) -> Tensor:
-    """The hair and eye colours that texts state, int64 (N, 2); the conditioning head reads what is not canonical."""
-    stated = {text: Attributes.from_caption(text) for text in texts}
-    free = [text for text, attributes in stated.items() if attributes is None]
-    indices = {text: attributes.indices for text, attributes in stated.items() if attributes is not None}
-    if free:
-        indices |= dict(zip(free, map(tuple, read_captions(free).tolist()), strict=True))
-    return torch.tensor([indices[text][:2] for text in texts])
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Images from outside.
+
+    Attributes:
+        name: Of the folder or the picture.
+        images: uint8 (N, 3, 64, 64).
+        texts: What each was asked to be.
+    """
+
+    name: str
+    images: Tensor
+    texts: Sequence[str]
 
 
-def read_folder(folder: Path, captions: Path) -> tuple[Tensor, Tensor]:
-    """The faces of a folder and the colours asked for: ``ID.png`` for every ``ID,text`` of the testing file.
-
-    Returns:
-        uint8 (N, 3, 64, 64), and int64 (N, 2).
+def read_folder(folder: Path, captions: Path) -> Pictures:
+    """The images of a folder: ``ID.png`` for every ``ID,text`` of the testing file.
 
     Raises:
         InputError: A file is missing or cannot be decoded.
@@ -43,10 +47,10 @@ def read_folder(folder: Path, captions: Path) -> tuple[Tensor, Tensor]:
             images.append(torch.from_numpy(decode_image(path.read_bytes()).copy()))
         except Exception as error:  # a damaged file makes a decoder raise almost anything
             raise InputError(f"{path}: cannot be read ({error}); every line of {captions} needs its face") from error
-    return torch.stack(images), colours_asked([line.text for line in lines])
+    return Pictures(folder.name, torch.stack(images), [line.text for line in lines])
 
 
-def read_grid(path: Path, captions: Path) -> tuple[Tensor, Tensor]:
+def read_grid(path: Path, captions: Path) -> Pictures:
     """As ``read_folder``, of one picture with 64x64 faces row by row, in the order of the testing file."""
     from PIL import Image, UnidentifiedImageError
 
@@ -61,4 +65,10 @@ def read_grid(path: Path, captions: Path) -> tuple[Tensor, Tensor]:
     if width % IMAGE_SIZE or height % IMAGE_SIZE or not 0 <= rows * columns - len(lines) < columns:
         raise InputError(f"{path}: {width}x{height} pixels are not the {len(lines)} 64x64 faces of {captions}")
     cells = pixels.view(rows, IMAGE_SIZE, columns, IMAGE_SIZE, 3).permute(0, 2, 4, 1, 3).flatten(0, 1)
-    return cells[: len(lines)].contiguous(), colours_asked([line.text for line in lines])
+    return Pictures(path.name, cells[: len(lines)].contiguous(), [line.text for line in lines])
+
+
+def blurred(images: Tensor) -> Tensor:
+    """Uint8 images (N, 3, H, W) out of focus by ``BLUR`` pixels."""
+    sigma = torch.tensor([BLUR])
+    return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])

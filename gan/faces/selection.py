@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from encoder.common.errors import InputError
-from gan.classifier import AttributeClassifier, load_classifier, to_signed
-from gan.evaluation.sets import enlarged
+from gan.faces.classifier import AttributeClassifier, load_classifier
+from gan.images import enlarged, to_signed
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE

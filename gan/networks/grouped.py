@@ -94,7 +94,7 @@ class Generator(StyledGenerator):
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
-        x, w = self.layout(z), self.style(z, c)
+        x, w = self.layout_and_style(z, c)
         for stage in self.stages:
             x = stage(x, w)
         return torch.tanh(self.to_rgb(activate(x)))

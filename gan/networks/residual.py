@@ -103,31 +103,32 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class StyledGenerator(TextToImageGenerator):
-    """How noise and condition enter: the noise alone lays out a 4x4 start, both together make the style ``w``.
+    """How noise and condition enter: the noise lays out a 4x4 start, both together make the style ``w``.
 
-    The text speaks through the style alone: laid out by it too, every face of a prompt would have one pose.
+    Faces have one shape, and the text speaks through the style alone: laid out by it too, every face of a prompt would
+    have one pose. Where texts name shapes, as of emoji, ``text_layout`` lets them lay out the start too.
 
     Args:
         z_dim: size of the noise ``z``, standard normal.
         c_dim: size of the condition ``c``.
         width: channels of the start.
         style_dim: size of the style ``w``.
+        text_layout: whether the condition has a say in the start.
     """
 
-    def __init__(self, z_dim: int, c_dim: int, width: int, style_dim: int) -> None:
+    def __init__(self, z_dim: int, c_dim: int, width: int, style_dim: int, text_layout: bool = False) -> None:
         super().__init__()
-        self.z_dim, self.c_dim = z_dim, c_dim
+        self.z_dim, self.c_dim, self.text_layout = z_dim, c_dim, text_layout
         self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
         self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
-        self.start = linear(z_dim, width * 4 * 4)
+        self.start = linear((2 if text_layout else 1) * z_dim, width * 4 * 4)
 
-    def layout(self, z: Tensor) -> Tensor:
-        """``z (N, z_dim)`` -> ``(N, width, 4, 4)``."""
-        return self.start(z).view(len(z), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
-
-    def style(self, z: Tensor, c: Tensor) -> Tensor:
-        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> ``w (N, style_dim)``."""
-        return activate(self.mapping(torch.cat([z, normalise(self.embed(c))], dim=1)))
+    def layout_and_style(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> start ``(N, width, 4, 4)`` and style ``w (N, style_dim)``."""
+        both = torch.cat([z, normalise(self.embed(c))], dim=1)
+        start = self.start(both if self.text_layout else z)
+        layout = start.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+        return layout, activate(self.mapping(both))
 
 
 class Generator(StyledGenerator):
@@ -141,6 +142,7 @@ class Generator(StyledGenerator):
         widths: channels at 4x4, 8x8, 16x16 and 32x32.
         detail_width: channels that are interpolated to 64x64, halved there.
         style_dim: size of the style ``w`` that modulates every block.
+        text_layout: whether the condition has a say in the start.
     """
 
     def __init__(
@@ -150,8 +152,9 @@ class Generator(StyledGenerator):
         widths: Sequence[int] = (256, 192, 128, 64),
         detail_width: int = 32,
         style_dim: int = 256,
+        text_layout: bool = False,
     ) -> None:
-        super().__init__(z_dim, c_dim, widths[0], style_dim)
+        super().__init__(z_dim, c_dim, widths[0], style_dim, text_layout)
         self.blocks = nn.ModuleList(
             [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]
             + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
@@ -164,7 +167,7 @@ class Generator(StyledGenerator):
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
-        x, w = self.layout(z), self.style(z, c)
+        x, w = self.layout_and_style(z, c)
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.modulate(x, w))

@@ -9,14 +9,19 @@ from pathlib import Path
 import torch
 
 from encoder import load_encoder, load_source
-from encoder.pooled import StandardisedEncoder, statistics_of
+from encoder.common.errors import InputError
+from encoder.pooled import StandardisedEncoder
 from gan.data import ImageDataset
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig
+from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
+SETTLED = ("attributes", "pooled", "aligned")
 SAMPLE = 512  # images whose captions are looked at
 CAPTIONS_OF_GRID = 10
+FIT_STEPS = 300, 1500
+"""The fewest and the most steps that a text encoder is fitted by at the start of a run."""
 
 
 def choose(
@@ -45,9 +50,14 @@ def choose(
         share = share_of_faces(data, SAMPLE)
         conditioning = "attributes" if share > 0.5 else "aligned"
         took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
-        say(f"conditioning: {took}; {100 * share:.0f} % of the images have a caption that states hair or eyes")
+        say(f"conditioning: {took}, for {100 * share:.0f} % of the images have a caption that states hair or eyes")
     config = dataclasses.replace(config, conditioning=conditioning)
-    return config, faces_of(data) if conditioning == "attributes" else data
+    if conditioning != "attributes":
+        return config, data
+    faces = faces_of(data)
+    if len(faces) < len(data):
+        say(f"{len(data) - len(faces):,} of {len(data):,} images state neither hair nor eyes and are left out")
+    return config, faces
 
 
 def build_conditioner(
@@ -61,7 +71,12 @@ def build_conditioner(
         run_dir: Of the run, where a text encoder that is fitted to the images is kept.
         prompts: Captions of images that are not trained on, for sample grids.
         quiet: Say nothing.
+
+    Raises:
+        InputError: ``conditioning`` is not settled, or there is nothing to tell texts apart by.
     """
+    if config.conditioning not in SETTLED:
+        raise InputError(f"conditioning is {config.conditioning}; settle it by choose, to one of {', '.join(SETTLED)}")
     if config.conditioning == "attributes":
         return _by_attributes(config, data, quiet)
     return data, _by_captions(config, data, run_dir, prompts, quiet)
@@ -95,15 +110,13 @@ def _by_captions(
 ) -> Conditioner:
     path = config.encoder_path or None
     if config.conditioning == "aligned" and path is None:
-        path = str(_fitted(config, data, run_dir / ENCODER_FOLDER, quiet))
-    texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
+        path = str(fit_text_encoder(data, run_dir / ENCODER_FOLDER, seed=config.seed, quiet=quiet))
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
-    encoder = StandardisedEncoder(
-        config.conditioning,
-        texts,
-        statistics_of(texts.encode(captions, progress=not quiet)),
-        folder=Path(path) if config.conditioning == "aligned" and path else None,
-    )
+    # Many vectors are kept in a file of their own.
+    texts = load_source(config.conditioning, path, cached=config.encoder == "cached" and len(captions) <= FEW)
+    vectors = raw_vectors(captions, texts, progress=not quiet)
+    folder = Path(path) if config.conditioning == "aligned" and path else None
+    encoder = StandardisedEncoder(config.conditioning, texts, statistics_over(vectors), folder)
     chosen = list(dict.fromkeys(prompts)) or captions
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
     return CaptionConditions(
@@ -112,6 +125,7 @@ def _by_captions(
         groups=data.groups,
         near=config.near_captions,
         drop=config.drop_attributes,
+        vectors=Standardised(vectors, encoder),
         live=config.encoder == "live",
         prompts=[chosen[i] for i in order[:CAPTIONS_OF_GRID].tolist()],
         seed=config.seed,
@@ -119,12 +133,18 @@ def _by_captions(
     )
 
 
-def _fitted(config: TrainingConfig, data: ImageDataset, folder: Path, quiet: bool) -> Path:
-    """The text encoder that is fitted to the images of a run: made at its start, found there by a resume."""
-    from encoder.align import fit
+def fit_text_encoder(data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False) -> Path:
+    """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``."""
+    from encoder.align import AlignConfig, align, write_encoder
 
     if not (folder / "modules.json").exists():
         if not quiet:
-            print(f"fitting a text encoder to the images ({folder})", flush=True)
-        fit(data.images, data.captions, folder, seed=config.seed, progress=not quiet)
+            print(f"fitting a text encoder to the images, once: {folder}", flush=True)
+        fitting = AlignConfig(seed=seed)
+        steps_an_epoch = max(1, len(data) // fitting.batch_size)
+        steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
+        fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))
+        tuned, fit = align(data.images, data.captions, fitting)
+        record = {"data": list(data.source_names), "images": len(data), "steps": fit.steps}
+        write_encoder(tuned, folder, {**record, "config": dataclasses.asdict(fitting)})
     return folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,8 +15,8 @@ from encoder.common.errors import InputError
 
 NEAR_PAIRS, LIVE_PAIRS = 20_000, 256
 """Pairs of captions by which nearness is measured: of those on disk, and where each has to be encoded for it."""
-TRIES = 8
-"""Other images that are looked at for a wrong text before the farthest of them is taken."""
+TRIES, ROUNDS = 8, 8
+"""Other images that are looked at together for a wrong text, and how often, before all are looked through."""
 
 
 class Texts(NamedTuple):
@@ -33,25 +34,29 @@ class Texts(NamedTuple):
 
 
 class Conditioner(Protocol):
-    """All that the loop asks of texts.
-
-    Attributes:
-        encoder: Text to condition; a release names it.
-        class_sizes: Number of classes in each class slot, for objectives that classify; ``()`` without.
-        prompts: What sample grids are drawn for.
-    """
+    """All that the loop asks of texts."""
 
     @property
-    def encoder(self) -> TextEncoder: ...
+    def encoder(self) -> TextEncoder:
+        """Text to condition; a release names it."""
 
     @property
-    def class_sizes(self) -> tuple[int, ...]: ...
+    def class_sizes(self) -> tuple[int, ...]:
+        """Number of classes in each class slot, for objectives that classify; none without slots."""
 
     @property
-    def prompts(self) -> Sequence[str]: ...
+    def prompts(self) -> Sequence[str]:
+        """What sample grids are drawn for."""
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
+
+
+class Vectors(Protocol):
+    """Conditions by the number of their text."""
+
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        """Texts by their numbers, int64 (n,) -> float32 (n, dim)."""
 
 
 class CaptionConditions:
@@ -67,7 +72,9 @@ class CaptionConditions:
         groups: The class of each image, or ``None``.
         near: The share of pairs of images whose captions count as near.
         drop: The chance that an image is shown without a text, under the null condition.
-        live: Encode at every look-up instead of once; the vectors are the same.
+        vectors: The conditions of all different captions, in the order in which they first appear, where they are
+            known; otherwise the encoder is asked for them, once.
+        live: Encode at every look-up instead; the vectors are the same.
         prompts: As in ``Conditioner``.
         seed: Of the pairs that nearness is measured by.
         progress: Whether to show a progress bar while encoding.
@@ -84,6 +91,7 @@ class CaptionConditions:
         groups: Sequence[str | None] = (),
         near: float = 0.01,
         drop: float = 0.0,
+        vectors: Vectors | None = None,
         live: bool = False,
         prompts: Sequence[str] = (),
         seed: int = 0,
@@ -98,7 +106,7 @@ class CaptionConditions:
         self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
         if len(set(map(tuple, own))) < 2:
             raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
-        self.vectors = None if live else encoder.encode(self.texts, progress=progress)
+        self.vectors = None if live else encoder.encode(self.texts, progress=progress) if vectors is None else vectors
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
         self.class_sizes: tuple[int, ...] = (len(classes),) if len(classes) > 1 else ()
@@ -129,15 +137,37 @@ class CaptionConditions:
 
     def _wrong(self, rows: Tensor, c: Tensor, generator: torch.Generator) -> Tensor:
         """The conditions of a wrong text of each image, whose right one is ``c``."""
-        n = len(rows)
-        others = torch.randint(len(self.count), (TRIES * n,), generator=generator)
-        candidates = self.look_up(self._caption(others, generator)).view(TRIES, n, -1)
-        similarity = torch.cosine_similarity(candidates, c, dim=2)  # (TRIES, N)
-        similarity += 2 * self._agree(rows.repeat(TRIES), others).view(TRIES, n)
-        # The first that is far enough; where there is none, the farthest.
-        far = similarity < self.near
-        choice = torch.where(far.any(0), far.int().argmax(0), similarity.argmin(0))
-        return candidates[choice, torch.arange(n)]
+        wrong, pending = torch.empty_like(c), torch.arange(len(rows))
+        for _ in range(ROUNDS):
+            n = len(pending)
+            others = torch.randint(len(self.count), (TRIES * n,), generator=generator)
+            candidates = self.look_up(self._caption(others, generator)).view(TRIES, n, -1)
+            far = torch.cosine_similarity(candidates, c[pending], dim=2) < self.near  # (TRIES, n)
+            fits = far & ~self._agree(rows[pending].repeat(TRIES), others).view(TRIES, n)
+            found = fits.any(0)
+            first = fits.int().argmax(0)
+            wrong[pending[found]] = candidates[first, torch.arange(n)][found]
+            pending = pending[~found]
+            if not len(pending):
+                return wrong
+        for i in pending.tolist():  # nearly all images say the same
+            wrong[i] = self._any_other(rows[i], c[i], generator)
+        return wrong
+
+    def _any_other(self, row: Tensor, c: Tensor, generator: torch.Generator) -> Tensor:
+        """The condition of a text of an image that does not agree with this one, or at least not one of its own."""
+        everyone = torch.arange(len(self.count))
+        others = everyone[~self._agree(row.expand(len(everyone)), everyone)]
+        if len(others):
+            return self.look_up(
+                self._caption(others[torch.randint(len(others), (1,), generator=generator)], generator)
+            )[0]
+        foreign = torch.ones(len(self.texts), dtype=torch.bool)
+        foreign[self._captions(row[None])] = False
+        numbers = foreign.nonzero().squeeze(1)
+        if not len(numbers):  # it has every text there is
+            return self.encoder.null(c[None])[0]
+        return self.look_up(numbers[torch.randint(len(numbers), (1,), generator=generator)])[0]
 
     def _agree(self, rows: Tensor, others: Tensor) -> Tensor:
         """Whether a text of one image is true of another, bool (N,): a caption in common, or the same group."""
@@ -151,6 +181,8 @@ class CaptionConditions:
 
     def _measure(self, near: float, generator: torch.Generator) -> float:
         """The cosine above which the nearest ``near`` of the captions of two images lie."""
+        if not near:
+            return math.inf
         pairs = NEAR_PAIRS if self.vectors is not None else LIVE_PAIRS
         rows = torch.randint(len(self.count), (2, pairs), generator=generator)
         a, b = (self._caption(each, generator) for each in rows)

@@ -240,6 +240,7 @@ class Trainer:
         """Everything that the next step depends on."""
         return {
             "config": self.config.to_json(),
+            "data": self.data.digest,
             "images": len(self.data),
             "space": self.encoder.space,
             "cur_nimg": self.cur_nimg,
@@ -269,6 +270,8 @@ class Trainer:
         changes = TrainingConfig.from_json(state["config"]).changes(self.config)
         if state["images"] != len(self.data):
             changes.append(f"training images: {state['images']} -> {len(self.data)}")
+        elif state["data"] != self.data.digest:
+            changes.append("training images: other ones, in another order or with other captions")
         if state["space"] != self.encoder.space:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:

@@ -123,6 +123,8 @@ def test_layers_of_another_encoder_are_refused(folder: Path):
 def test_a_missing_encoder_is_named(folder: Path, tmp_path: Path):
     moved = tmp_path / "elsewhere" / "further"
     shutil.copytree(folder, moved)
+    index = moved / INDEX
+    index.write_text(index.read_text().replace("/encoder/", "/gone/"))
     with pytest.raises(InputError, match=r"names .*model.safetensors, which is not there"):
         AlignedEncoder.load(moved)
 

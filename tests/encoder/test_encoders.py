@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save as safetensors_save
 from tiny_bert import WIDTH, edit_json, make_tiny_bert
 
 import encoder as package
-from encoder import ENCODER_DIR, KINDS, ROOT, cache_name, load_encoder
-from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, canonical_captions
+from encoder import ENCODER_DIR, KINDS, ROOT, cache_name, load_encoder, load_source
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes, canonical_captions
 from encoder.common.errors import InputError
+from encoder.minilm import MiniLM
+from encoder.pooled import STATISTICS_FILE, load_statistics, statistics_of
+from encoder.tuned import Tuned, save
 
 TEXTS = ["pink hair green eyes", "a girl whose locks are the colour of the sky", "  RED hair ", "red hair", "x"]
 
@@ -41,9 +45,21 @@ def own_folder(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def aligned_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fitted encoder on the bundled one: its last layer as published, and a random map."""
+    base = MiniLM.load(ENCODER_DIR)
+    layers = {name: tensor.half() for name, tensor in base.layer_tensors(base.layers - 1).items()}
+    generator = torch.Generator().manual_seed(0)
+    tuned = Tuned(layers, torch.randn(8, base.dim, generator=generator), torch.zeros(8))
+    save(tuned, folder := tmp_path_factory.mktemp("aligned") / "aligned", unit_norm=True)
+    return folder
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_keeps_the_protocol(kind: str, no_network: None) -> None:
-    encoder = load_encoder(kind)
+def test_every_kind_keeps_the_protocol(kind: str, no_network: None, aligned_folder: Path) -> None:
+    path = aligned_folder if kind == "aligned" else None
+    encoder = load_encoder(kind, path)
     texts = ["pink hair green eyes", "blue hair", "PINK hair  green eyes"]
     c = encoder.encode(texts, batch_size=2)
     assert (encoder.kind, c.shape, c.dtype) == (kind, (3, encoder.dim), torch.float32)
@@ -51,7 +67,16 @@ def test_every_kind_keeps_the_protocol(kind: str, no_network: None) -> None:
     int(encoder.fingerprint, 16)
     assert encoder.space
     assert encoder.encode([]).shape == (0, encoder.dim)
-    again = load_encoder(kind)
+    null = encoder.null(c)
+    assert null.shape == c.shape
+    torch.testing.assert_close(encoder.null(null), null)
+    labels = encoder.labels(c)
+    assert (labels is None) == (encoder.class_sizes == ())
+    if labels is not None:
+        pink_green, blue = Attributes("pink", "green").indices, Attributes("blue").indices
+        assert labels.tolist() == [[*pink_green], [*(blue if kind == "head" else (0, 0, 0))], [*pink_green]]
+    assert encoder.remarks(texts[:2], c[:2]) == []
+    again = load_encoder(kind, path)
     assert (again.fingerprint, again.space) == (encoder.fingerprint, encoder.space)
 
 
@@ -134,8 +159,42 @@ def test_damaged_shipped_cache_gives_the_same_vectors(tmp_path: Path, monkeypatc
     assert len(caplog.records) == 1 and "shipped" in caplog.text
 
 
+def test_statistics_of_the_data_standardise_and_make_another_space(tmp_path: Path) -> None:
+    texts = ["a cat", "a dog", "two birds"]
+    raw = load_source("pooled").encode(texts)
+    statistics = statistics_of(raw)
+    encoder = load_encoder("pooled", statistics=statistics)
+    c = encoder.encode(texts)
+    alive = raw.std(0, correction=0) > 1e-6
+    torch.testing.assert_close(c.mean(0), torch.zeros(384), atol=1e-5, rtol=0)
+    torch.testing.assert_close(c.std(0, correction=0)[alive], torch.ones(int(alive.sum())), atol=1e-4, rtol=0)
+    assert encoder.space != load_encoder("pooled").space
+    encoder.save(tmp_path)
+    again = load_encoder("pooled", statistics=load_statistics(tmp_path / STATISTICS_FILE))
+    assert again.space == encoder.space
+    assert torch.equal(again.encode(texts), c)
+    assert encoder.labels(c) is None and torch.equal(encoder.null(c), torch.zeros(3, 384))
+
+
+def test_a_text_in_another_script_is_remarked_on() -> None:
+    encoder = load_encoder("pooled")
+    texts = ["a cat", "猫の顔", "un été à Paris"]
+    (remark,) = encoder.remarks(texts, torch.zeros(3, 384))
+    assert remark.startswith("'猫の顔': the text encoder was trained on English")
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", "other", "nan", "zero"])
+def test_broken_statistics_are_refused(tmp_path: Path, content) -> None:
+    path = tmp_path / STATISTICS_FILE
+    good = torch.ones(2, 4, dtype=torch.float64)
+    tensors = {"other": {"x": good}, "nan": {"statistics": good * float("nan")}, "zero": {"statistics": good * 0}}
+    path.write_bytes(content if isinstance(content, bytes) else safetensors_save(tensors[content]))
+    with pytest.raises(InputError, match=r"statistics\.safetensors: not the"):
+        load_statistics(path)
+
+
 def test_bad_requests(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="head, pooled, onehot"):
+    with pytest.raises(InputError, match="head, pooled, aligned, onehot"):
         load_encoder("bag of words")
     with pytest.raises(InputError, match="absent"):
         load_encoder("pooled", path=tmp_path / "absent")

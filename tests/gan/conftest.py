@@ -8,9 +8,9 @@ import torch
 from drawing import RGB, draw_face, write_source
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
-from gan.classifier import AttributeClassifier, Reading
-from gan.data import Summary
-from gan.faces.dataset import FaceDataset, load_faces
+from gan.data import load_images
+from gan.faces.classifier import AttributeClassifier, Reading
+from gan.faces.dataset import FaceDataset, faces_of
 
 COPIES = 5
 
@@ -26,13 +26,13 @@ def drawn_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def all_drawn_faces(drawn_source: Path) -> FaceDataset:
-    return load_faces([drawn_source], split="all", progress=False)[0]
+    return faces_of(load_images([drawn_source], split="all", progress=False)[0])
 
 
 @pytest.fixture(scope="session")
-def extra_data(real_data: Path) -> tuple[FaceDataset, Summary]:
-    """All faces of the Extra Data, and the account of them."""
-    return load_faces([real_data / "extra_data.zip"], split="all", progress=False)
+def extra_data(real_data: Path) -> FaceDataset:
+    """All faces of the Extra Data."""
+    return faces_of(load_images([real_data / "extra_data.zip"], split="all", progress=False)[0])
 
 
 @pytest.fixture

@@ -6,19 +6,10 @@ import pytest
 import torch
 
 from encoder.common.errors import InputError
-from gan.classifier import (
-    AttributeClassifier,
-    accuracies,
-    augment,
-    blur,
-    load_classifier,
-    main,
-    measure,
-    read_config,
-    save_classifier,
-    train,
-)
-from gan.faces.dataset import load_faces
+from gan.classifier import augment, main, measure, train
+from gan.data import load_images
+from gan.faces.classifier import AttributeClassifier, accuracies, load_classifier, read_config, save_classifier
+from gan.images import blur
 
 
 @pytest.fixture(scope="module")
@@ -137,9 +128,9 @@ def test_a_damaged_folder_is_named(small_classifier, tmp_path, name, damage) -> 
 def test_command_line_trains_and_saves(faces_zip, tmp_path, capsys) -> None:
     assert main(["--data", str(faces_zip), "--epochs", "0.5", "--out", str(tmp_path / "new")]) == 0
     config = json.loads((tmp_path / "new" / "config.json").read_text())
-    faces, _ = load_faces([faces_zip], split="heldout")
+    faces, _ = load_images([faces_zip], split="heldout")
     assert config["heldout"] == {"extra": len(faces)}
-    assert load_classifier(tmp_path / "new").read(faces.images).hair.shape == (len(faces),)
+    assert load_classifier(tmp_path / "new").read(faces.images[:]).hair.shape == (len(faces),)
 
 
 @pytest.mark.parametrize("arguments", [["--data", "nowhere"], ["--data", "nowhere", "--epochs", "0"]])

@@ -13,9 +13,11 @@ from gan import compare
 from gan.compare import ROWS, Stages, course_of, main
 from gan.evaluation import sets as evaluation
 from gan.evaluation.metrics import Estimate
+from gan.faces.conditions import PROMPTS
 from gan.networks import build_discriminator
 from gan.pipeline import TextToFace
 from gan.training import loop as training
+from gan.training import previews
 from gan.training.objectives import OBJECTIVES
 
 N = 32
@@ -56,8 +58,8 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
     monkeypatch.setattr(compare, "load_classifier", lambda path: reader)
     monkeypatch.setattr(compare, "other_spaces", lambda: {})
-    monkeypatch.setattr(training, "GRID_ROWS", 1)
-    monkeypatch.setattr(training, "STATISTICS_BATCHES", 2)
+    monkeypatch.setattr(previews, "GRID_ROWS", 1)
+    monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
 
 
 @pytest.fixture
@@ -102,7 +104,7 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
     before = (out / "comparison.json").read_bytes()
     for call in CALLS:
         monkeypatch.setattr(call, refuse)
-    monkeypatch.setattr(compare, "Judge", refuse)
+    monkeypatch.setattr(compare, "judge_for", refuse)
     assert run() == 0
     assert (out / "comparison.json").read_bytes() == before
 
@@ -110,7 +112,7 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
 def test_the_pictures_of_all_rows_have_the_same_captions_and_seeds(run, tmp_path) -> None:
     assert run("--rows", "plain") == 0
     model = TextToFace.from_pretrained(tmp_path / "out" / "plain" / "run" / "snapshot", dtype=torch.float32)
-    captions = [attributes.caption for attributes in training.GRID_CAPTIONS]
+    captions = list(PROMPTS)
     expected = model.draw(captions * 2, [0] * 10 + [1] * 10)
     with Image.open(tmp_path / "out" / "plain" / "faces.png") as faces:
         shown = torch.from_numpy(np.asarray(faces).copy())

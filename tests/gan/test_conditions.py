@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from encoder.attributes.onehot import OneHotEncoder
+from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
+from encoder.base import FreeConditions
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
+from gan.training.conditions import CaptionConditions
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
 INDICES = torch.tensor([attributes.indices for attributes in COMBINATIONS])  # (468, 3)
@@ -21,7 +24,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-class Recorder:
+class Recorder(FreeConditions):
     """Every text its own vector, of its digest; remembers what it encoded."""
 
     dim, fingerprint, space = 8, "0f", "recorded"
@@ -38,7 +41,7 @@ class Recorder:
         return torch.tensor(list(hashlib.sha256(text.encode()).digest()[: self.dim]), dtype=torch.float32)
 
 
-class CanonicalHead(Recorder):
+class CanonicalHead(SlotConditions, Recorder):
     """A head that reads canonical captions, and states nothing of any other text."""
 
     dim = sum(len(values) for values in SLOTS.values())
@@ -242,3 +245,93 @@ def test_read_captions_gives_what_the_head_reads(monkeypatch) -> None:
     stated = read_captions(["long pink hair green eyes", "something else"])
     expected = (1 + HAIR_COLOURS.index("pink"), 1 + EYE_COLOURS.index("green"), 1)
     assert stated.tolist() == [list(expected), [0, 0, 0]]
+
+
+# -- captions of any kind --------------------------------------------------------------------------------------------
+
+CAPTIONS = (("a cat", "a black cat"), ("a cat",), ("a dog",), ("two birds", "birds", "a pair"), ("a cat asleep",))
+
+
+def test_free_captions_are_an_images_own_and_the_wrong_one_is_of_none_that_shares_one() -> None:
+    encoder = Recorder()
+    conditions = CaptionConditions(CAPTIONS, encoder, near=0.0)
+    table = {tuple(encoder.vector(text).tolist()): text for own in CAPTIONS for text in own}
+    rows = torch.arange(5).repeat(200)
+    texts = conditions.draw(rows, seeded())
+    right, wrong = ([table[tuple(c)] for c in each.tolist()] for each in (texts.c, texts.c_wrong))
+    for i, own in enumerate(CAPTIONS):
+        assert {text for row, text in zip(rows.tolist(), right, strict=True) if row == i} == set(own)
+        foreign = {text for other in CAPTIONS if not set(other) & set(own) for text in other}
+        assert {text for row, text in zip(rows.tolist(), wrong, strict=True) if row == i} == foreign
+    counts = Counter(text for row, text in zip(rows.tolist(), right, strict=True) if row == 3)
+    assert all(40 <= count <= 95 for count in counts.values())  # every caption as often
+    assert texts.labels.shape == (1000, 0)
+    assert encoder.calls == [list(dict.fromkeys(text for own in CAPTIONS for text in own))]  # each once
+
+
+def test_a_wrong_text_is_of_another_group_and_groups_are_classes() -> None:
+    captions = [(f"image {i}",) for i in range(6)]
+    encoder = Recorder()
+    conditions = CaptionConditions(captions, encoder, groups=["rose", "rose", "tulip", "tulip", None, None], near=0.0)
+    assert conditions.class_sizes == (2,)
+    table = {tuple(encoder.vector(text).tolist()): i for i, (text,) in enumerate(captions)}
+    rows = torch.arange(6).repeat(100)
+    texts = conditions.draw(rows, seeded())
+    assert texts.labels[:6].tolist() == [[1], [1], [2], [2], [0], [0]]
+    wrong = torch.tensor([table[tuple(c)] for c in texts.c_wrong.tolist()])
+    others = [{0, 1}, {0, 1}, {2, 3}, {2, 3}, {4}, {5}]  # who is of the group of each, itself among them
+    for i, group in enumerate(others):
+        assert set(wrong[rows == i].tolist()) == set(range(6)) - group
+
+
+class Directions(Recorder):
+    """Texts are angles in degrees, and their vectors point there."""
+
+    dim = 2
+
+    def vector(self, text: str) -> torch.Tensor:
+        angle = torch.tensor(float(text)).deg2rad()
+        return torch.stack([angle.cos(), angle.sin()])
+
+
+def test_texts_among_the_nearest_are_not_wrong_ones() -> None:
+    captions = [(str(angle),) for angle in (0, 5, 120, 240)]
+    conditions = CaptionConditions(captions, Directions(), near=0.2)  # one pair of six is 5 degrees apart
+    texts = conditions.draw(torch.zeros(500, dtype=torch.int64), seeded())
+    angles = torch.atan2(texts.c_wrong[:, 1], texts.c_wrong[:, 0]).rad2deg().round() % 360
+    assert set(angles.tolist()) == {120.0, 240.0}
+
+
+def test_where_nearly_all_images_say_the_same_the_wrong_text_still_differs() -> None:
+    encoder = Recorder()
+    conditions = CaptionConditions([("a cat",)] * 999 + [("a dog",)], encoder, near=0.5)
+    texts = conditions.draw(torch.zeros(50, dtype=torch.int64), seeded())
+    assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(50, 1))
+
+
+def test_where_all_images_share_a_caption_the_wrong_text_is_one_of_the_others() -> None:
+    encoder = Recorder()
+    conditions = CaptionConditions([("photo", "a cat"), ("photo", "a dog"), ("photo",)], encoder)
+    texts = conditions.draw(torch.zeros(20, dtype=torch.int64), seeded())
+    assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(20, 1))
+
+
+def test_a_dropped_caption_is_the_null_condition_and_its_wrong_text_stays() -> None:
+    conditions = CaptionConditions(CAPTIONS, Recorder(), near=0.0, drop=0.25)
+    texts = conditions.draw(torch.zeros(1000, dtype=torch.int64), seeded())
+    dropped = ~texts.c.any(1)
+    assert 200 < dropped.sum() < 300
+    assert texts.c_wrong.any(1).all()
+
+
+def test_free_captions_live_and_looked_up_are_the_same() -> None:
+    once, live = (CaptionConditions(CAPTIONS, Recorder(), near=0.1, live=live) for live in (False, True))
+    live.near = once.near  # which is measured on fewer pairs
+    rows = torch.arange(5)
+    for a, b in zip(once.draw(rows, seeded(3)), live.draw(rows, seeded(3)), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_images_that_all_have_the_same_captions_are_refused() -> None:
+    with pytest.raises(InputError, match="all images have the same captions, so there is no wrong text"):
+        CaptionConditions([("a cat",), ("a cat",)], Recorder())

@@ -14,11 +14,14 @@ from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
 from encoder.common.errors import InputError
 from gan import evaluate, pipeline
 from gan.benchmark import benchmark_evaluation
-from gan.data.decoding import decode_image
-from gan.evaluate import judge_sets, load_real, main, parse
+from gan.data.dataset import decode_image
+from gan.evaluate import load_real, main, parse
+from gan.evaluation import drawing
 from gan.evaluation import sets as evaluation
-from gan.evaluation.report import SUBJECT
-from gan.evaluation.sets import Evaluator, Monitor, judge_hue, judge_wording, matching_faces
+from gan.faces import evaluate as of_faces
+from gan.faces.evaluate import judge_sets
+from gan.faces.judging import FaceEvaluator, FaceMonitor, judge_hue, judge_wording, matching_faces
+from gan.faces.report import SUBJECT
 
 N = 32
 
@@ -33,11 +36,11 @@ def edges(images: torch.Tensor) -> torch.Tensor:
 def small_scale() -> Iterator[None]:
     """Sets of few faces are compared, on few directions, in the classifier's features and by their edges."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluate, "MIN_FACES", N)
+        patch.setattr(of_faces, "MIN_FACES", N)
         patch.setattr(evaluation, "MIN_FACES", N)
         patch.setattr(evaluation, "DIRECTIONS", 4)
-        patch.setattr(evaluate, "FACES_PER_SUITE", 4)
-        patch.setattr(evaluate, "other_spaces", lambda: {"edges": edges})
+        patch.setattr(of_faces, "FACES_PER_SUITE", 4)
+        patch.setattr(of_faces, "other_spaces", lambda: {"edges": edges})
         yield
 
 
@@ -47,7 +50,7 @@ def classifier_folder(reader, monkeypatch, tmp_path) -> Path:
     (tmp_path / "classifier").mkdir()
     accuracy = {"extra": {"as they are": {"hair": 0.9, "eyes": 0.8, "both": 0.75}}}
     (tmp_path / "classifier" / "config.json").write_text(json.dumps({"accuracy": accuracy}))
-    monkeypatch.setattr(evaluate, "load_classifier", lambda path: reader)
+    monkeypatch.setattr(of_faces, "load_classifier", lambda path: reader)
     return tmp_path / "classifier"
 
 
@@ -66,7 +69,7 @@ def judged(small_scale, reader, all_drawn_faces):
     """What perfect faces, noise in place of an untrained generator's and the controls get; and the sheets."""
     heldout, training = all_drawn_faces[: 2 * 132], all_drawn_faces[2 * 132 :]  # of each pair of colours, 2 and 3
     asked = heldout.attributes[:, :2]
-    evaluator = Evaluator(asked, heldout, training, reader, evaluate.other_spaces())
+    evaluator = FaceEvaluator(asked, heldout, training, reader, of_faces.other_spaces())
     noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
     faces = perfect_faces(asked)
     return judge_sets(faces, asked, reader.read(faces), evaluator, noise)
@@ -126,16 +129,16 @@ def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
     asked = torch.tensor([[1, 2]] * N + [[5, 6]] * N)
     rows = matching_faces(asked, all_drawn_faces.attributes[:, :2], torch.Generator().manual_seed(0))
     faces = all_drawn_faces[rows]
-    evaluator = Evaluator(asked, faces, faces, reader, {"edges": edges})
+    evaluator = FaceEvaluator(asked, faces, faces, reader, {"edges": edges})
     same = faces.images[torch.arange(2 * N) // N * N]  # one face a caption
     for images, expected in ((faces.images, 1), (same, 0)):
-        scores = evaluator.compare(evaluator.view(images)).scores["edges"]
+        scores = evaluator.compare(evaluator.view(images).features)[0]["edges"]
         assert scores["diversity"].value == pytest.approx(expected)
 
 
 def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:
     training, heldout = load_real(str(drawn_source), seed=0)
-    evaluator = Evaluator(heldout.attributes[:, :2], heldout, training, reader, {"edges": edges})
+    evaluator = FaceEvaluator(heldout.attributes[:, :2], heldout, training, reader, {"edges": edges})
     closeness, nearest = evaluator.closeness(training.images[:20].flip(3))
     assert torch.equal(nearest, training.images[:20].flip(3))
     assert evaluator.memorisation(closeness)["copies"].value == 1
@@ -152,7 +155,7 @@ def test_the_same_features_are_never_computed_twice(reader, all_drawn_faces) -> 
         return edges(images)
 
     faces = all_drawn_faces[:N]
-    evaluator = Evaluator(faces.attributes[:, :2], faces, all_drawn_faces, reader, {"edges": counting})
+    evaluator = FaceEvaluator(faces.attributes[:, :2], faces, all_drawn_faces, reader, {"edges": counting})
     judge_sets(faces.images, faces.attributes[:, :2], reader.read(faces.images), evaluator, faces.images)
     # Held-out faces, the faces, the twins, the untrained generator's, one face, the blurred twins.
     assert sorted(seen) == [1, *[N] * 5]
@@ -189,7 +192,7 @@ def test_matching_faces_have_the_colours_and_repeat_only_when_they_must() -> Non
 
 
 def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
-    monitor = Monitor(all_drawn_faces, reader, count=64)
+    monitor = FaceMonitor(all_drawn_faces, reader, count=64)
     good = perfect_faces(monitor.attributes[:, :2])
     scores = monitor.score(good)
     assert scores["score"] == pytest.approx(scores["frechet"] / scores["both"])
@@ -198,7 +201,7 @@ def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
     halves = good[:, :, ::2, ::2]  # the first stage of two draws 32x32
     assert monitor.score(halves)["score"] < monitor.score(halves.roll(1, 0))["score"]
     with pytest.raises(InputError, match="too few"):
-        Monitor(all_drawn_faces[:10], reader)
+        FaceMonitor(all_drawn_faces[:10], reader)
 
 
 def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_drawn_faces, tmp_path, capsys) -> None:
@@ -233,13 +236,13 @@ def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_dra
 def test_a_model_is_judged(
     tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
 ) -> None:
-    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     arguments = ["--model", str(make_release()), "--classifier", str(classifier_folder), "--faces", "90"]
     assert main([*arguments, "--data", str(drawn_source), "--out", str(tmp_path / "a")]) == 0
     results = json.loads((tmp_path / "a" / "results.json").read_text())
     assert results["faces"] == 90
     assert list(results["sets"])[:3] == [SUBJECT, "real faces", "untrained generator"]
-    assert list(results["wordings"]) == [*evaluate.WORDINGS, "all of these"]
+    assert list(results["wordings"]) == [*of_faces.WORDINGS, "all of these"]
     for scores in results["wordings"].values():
         assert list(scores) == ["hair", "eyes", "both", "canonical", "difference"]
         difference = scores["both"]["value"] - scores["canonical"]["value"]
@@ -261,9 +264,9 @@ def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
         styles.append(style)
         return unspied(pipeline, texts, seed, style, what)
 
-    unspied = evaluate.draw
-    monkeypatch.setattr(evaluate, "draw", draw)
-    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    unspied = of_faces.draw
+    monkeypatch.setattr(of_faces, "draw", draw)
+    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     model = make_release(c_dim=27, sources=["anime", "extra"])
     arguments = ["--model", str(model), "--classifier", str(classifier_folder), "--faces", "40"]
     assert main([*arguments, "--data", f"{name}={drawn_source}", "--out", str(tmp_path / "out")]) == 0
@@ -273,7 +276,7 @@ def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
 def test_the_benchmark_times_every_part(
     tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source
 ) -> None:
-    monkeypatch.setattr(evaluate, "build_generator", pipeline.build_generator)
+    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     monkeypatch.setattr(evaluate, "DEFAULT_MODEL", make_release())
     rows = dict(benchmark_evaluation(str(drawn_source), faces=40))
     parts = ["loading the models", "loading real faces", "drawing", "reading colours", "comparing sets", "wordings"]
@@ -311,13 +314,13 @@ def test_the_cascade_counts_faces(all_drawn_faces, tmp_path) -> None:
     if not hasattr(cv2, "CascadeClassifier"):
         pytest.skip("OpenCV 5 has no cascades")
     cascade = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
-    assert evaluate.face_score(torch.zeros(30, 3, 64, 64, dtype=torch.uint8), cascade) == 0
+    assert of_faces.face_score(torch.zeros(30, 3, 64, 64, dtype=torch.uint8), cascade) == 0
     (tmp_path / "no.xml").write_text("<xml/>")
     with pytest.raises(InputError, match="not an OpenCV cascade"):
-        evaluate.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")
+        of_faces.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")
 
 
 def test_the_cascade_needs_opencv(all_drawn_faces, tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match="pip install"):
-        evaluate.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")
+        of_faces.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")

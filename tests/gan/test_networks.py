@@ -59,8 +59,18 @@ def test_both_networks_of_an_architecture_agree_on_the_size_of_pictures_and_feat
 
 def test_a_generator_knows_all_its_arguments() -> None:
     G = build_generator("residual", z_dim=Z_DIM, c_dim=C_DIM, widths=[8, 8, 8, 8], style_dim=8)
-    assert G.arguments == {"widths": [8, 8, 8, 8], "detail_width": 32, "style_dim": 8}
+    assert G.arguments == {"widths": [8, 8, 8, 8], "detail_width": 32, "style_dim": 8, "text_layout": False}
     assert G.regularisation(noise(N, C_DIM)) == 0
+
+
+@torch.no_grad()
+def test_a_text_lays_out_the_start_only_where_it_is_asked_to() -> None:
+    z, c = noise(1, Z_DIM).repeat(2, 1), noise(2, C_DIM, seed=2)
+    for text_layout in (False, True):
+        G = build_generator("residual", z_dim=Z_DIM, c_dim=C_DIM, text_layout=text_layout)
+        (a, b), (style_a, style_b) = G.layout_and_style(z, c)
+        assert torch.equal(a, b) != text_layout
+        assert not torch.equal(style_a, style_b)
 
 
 @torch.no_grad()

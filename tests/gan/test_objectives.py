@@ -12,6 +12,9 @@ LN3 = math.log(3)  # the sigmoid of it is 3/4, of its negative 1/4
 RIGHT, WRONG = 0, 1
 
 
+CLASSES = (12, 11)
+
+
 class KnownScores(ImageTextDiscriminator):
     """Scores by (image, text), with class heads; an image is filled with its number, 0 real and 1 fake.
 
@@ -24,7 +27,7 @@ class KnownScores(ImageTextDiscriminator):
         super().__init__()
         self.table = nn.Parameter(torch.tensor(scores))  # [image][text]
         self.seen: list[int] = []
-        self.add_class_heads()
+        self.add_class_heads(CLASSES)
 
     def features(self, img: torch.Tensor) -> torch.Tensor:
         self.seen.append(int(img[0].mean()))
@@ -38,12 +41,12 @@ def inputs(n: int = 2) -> tuple[Batch, torch.Tensor]:
     """A batch and fakes for ``KnownScores``."""
     image = torch.ones(n, 3, 64, 64)
     text = torch.ones(n, 1)
-    return Batch(0 * image, RIGHT * text, WRONG * text, torch.zeros(n, 3, dtype=torch.int64)), 1 * image
+    return Batch(0 * image, RIGHT * text, WRONG * text, torch.zeros(n, 2, dtype=torch.int64)), 1 * image
 
 
 def batch_of(real: torch.Tensor, c: torch.Tensor) -> Batch:
     """A batch whose wrong texts and labels do not matter."""
-    return Batch(real, c, c, torch.zeros(len(c), 3, dtype=torch.int64))
+    return Batch(real, c, c, torch.zeros(len(c), 2, dtype=torch.int64))
 
 
 SCORES = [[LN3, -LN3], [0.0, -LN3]]  # real: right text, wrong text; fake: right text, wrong text
@@ -73,7 +76,7 @@ def test_acgan_adds_the_classes_of_real_and_fake_to_gan_cls() -> None:
         nn.init.zeros_(head.weight)
         nn.init.zeros_(head.bias)
     D.class_heads[0].weight.data[0] = math.log(11)  # a fake's hair is the first colour, 11 times as likely as another
-    batch = batch._replace(labels=torch.tensor([[1, 5, 0], [1, 5, 2]]))
+    batch = batch._replace(labels=torch.tensor([[1, 5], [1, 5]]))
     acgan, plain = OBJECTIVES["acgan"](), OBJECTIVES["gan-cls"]()
     real, drawn = math.log(12) + math.log(11), math.log(2) + math.log(11)
     classes = acgan.discriminator_loss(D, batch, fake) - plain.discriminator_loss(D, batch, fake)
@@ -86,11 +89,11 @@ def test_acgan_ignores_what_the_text_leaves_open() -> None:
     torch.manual_seed(0)
     D = KnownScores(SCORES)
     features = torch.tensor([1.0, 2.0, 3.0])
-    stated = class_loss(D, features, torch.tensor([[3, 0, 1], [0, 0, 2], [7, 2, 0]]))
+    stated = class_loss(D, features, torch.tensor([[3, 0], [0, 0], [7, 2]]))
     hair, eyes = D.classify(features)
     expected = -(hair[0].log_softmax(0)[2] + hair[2].log_softmax(0)[6]) / 2 - eyes[2].log_softmax(0)[1]
     torch.testing.assert_close(stated, expected)
-    nothing = class_loss(D, features, torch.zeros(3, 3, dtype=torch.int64))
+    nothing = class_loss(D, features, torch.zeros(3, 2, dtype=torch.int64))
     assert nothing == 0
     nothing.backward()  # and no gradient that is not a number
     assert not D.class_heads[0].weight.grad.any()
@@ -99,7 +102,7 @@ def test_acgan_ignores_what_the_text_leaves_open() -> None:
 def test_only_a_classifying_objective_builds_class_heads() -> None:
     for key, objective in OBJECTIVES.items():
         D = build_discriminator("residual", c_dim=3)
-        objective().prepare(D)
+        objective().prepare(D, CLASSES)
         assert hasattr(D, "class_heads") == (key == "acgan")
     hair, eyes = build_and_classify("baseline")
     assert (hair.shape, eyes.shape) == ((2, 12), (2, 11))
@@ -107,13 +110,18 @@ def test_only_a_classifying_objective_builds_class_heads() -> None:
 
 def build_and_classify(architecture: str) -> list[torch.Tensor]:
     D = build_discriminator(architecture, c_dim=3)
-    OBJECTIVES["acgan"]().prepare(D)
+    OBJECTIVES["acgan"]().prepare(D, CLASSES)
     return D.classify(D.features(torch.zeros(2, 3, 64, 64)))
 
 
 def test_acgan_refuses_features_of_an_unknown_size() -> None:
     with pytest.raises(InputError, match=r"acgan puts class heads .* set feature_dim .* or choose another objective"):
-        OBJECTIVES["acgan"]().prepare(ImageTextDiscriminator())
+        OBJECTIVES["acgan"]().prepare(ImageTextDiscriminator(), CLASSES)
+
+
+def test_acgan_refuses_captions_that_name_no_classes() -> None:
+    with pytest.raises(InputError, match=r"acgan classifies, and these captions name no classes: .* a column 'label'"):
+        OBJECTIVES["acgan"]().prepare(build_discriminator("residual", c_dim=3), ())
 
 
 @pytest.mark.parametrize("key", OBJECTIVES)
@@ -150,13 +158,13 @@ def test_losses_stay_finite_at_extreme_scores(key) -> None:
 
 def test_halfway_texts_state_nothing() -> None:
     batch = Batch(
-        torch.randn(3, 3, 64, 64), torch.zeros(3, 2), torch.tensor([[2.0, 4.0]]).repeat(3, 1), torch.ones(3, 3).long()
+        torch.randn(3, 3, 64, 64), torch.zeros(3, 2), torch.tensor([[2.0, 4.0]]).repeat(3, 1), torch.ones(3, 2).long()
     )
     some = batch.halfway(2)
     assert torch.equal(some.real, batch.real[:2])
     assert some.c.tolist() == [[1, 2], [1, 2]]
     assert some.c_wrong.tolist() == [[2, 4], [2, 4]]
-    assert some.labels.tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert some.labels.tolist() == [[0, 0], [0, 0]]
 
 
 # -- the penalty -----------------------------------------------------------------------------------------------------
@@ -277,7 +285,7 @@ def test_gradients_per_image_refuse_batch_normalisation(key) -> None:
 
 def goes_with(objective: Objective, D: nn.Module) -> bool:
     try:
-        objective.prepare(D)
+        objective.prepare(D, CLASSES)
     except InputError:
         return False
     return True
@@ -298,8 +306,8 @@ def test_one_step_moves_every_network(key, architecture) -> None:
     G, D = build_generator(architecture, z_dim=4, c_dim=3), build_discriminator(architecture, c_dim=3)
     if not goes_with(objective, D):
         D = build_discriminator(architecture, c_dim=3, norm=False)
-        objective.prepare(D)
-    labels = torch.tensor([[1, 2, 0], [3, 4, 0]])
+        objective.prepare(D, CLASSES)
+    labels = torch.tensor([[1, 2], [3, 4]])
     batch = Batch(torch.randn(2, 3, D.resolution, D.resolution).tanh(), torch.randn(2, 3), torch.randn(2, 3), labels)
     fake = G(torch.randn(2, 4), batch.c)
 

@@ -5,20 +5,21 @@ import torch
 from drawing import write_pictures
 
 from encoder.common.errors import InputError
-from gan.evaluation.pictures import colours_asked, read_folder, read_grid
+from gan.evaluation.pictures import read_folder, read_grid
+from gan.faces.judging import colours_asked
 from gan.images import save_png, tile
 
 
 def test_a_grid_is_cut_into_its_faces(all_drawn_faces, tmp_path) -> None:
     faces = all_drawn_faces[:7]
     write_pictures(tmp_path, faces)
-    save_png(tmp_path / "grid.png", tile(faces.images, per_row=5), {})
-    for images, asked in (
+    save_png(tmp_path / "grid.png", tile(faces.images[:], per_row=5), {})
+    for pictures in (
         read_grid(tmp_path / "grid.png", tmp_path / "captions.txt"),
         read_folder(tmp_path / "faces", tmp_path / "captions.txt"),
     ):
-        assert torch.equal(images, faces.images)
-        assert torch.equal(asked, faces.attributes[:, :2])
+        assert torch.equal(pictures.images, faces.images[:])
+        assert torch.equal(colours_asked(pictures.texts), faces.attributes[:, :2])
 
 
 def test_faces_that_do_not_fit_the_captions_are_refused(all_drawn_faces, tmp_path) -> None:
@@ -40,5 +41,5 @@ def test_colours_of_canonical_captions() -> None:
 
 
 def test_the_head_reads_other_captions(monkeypatch) -> None:
-    monkeypatch.setattr("gan.evaluation.pictures.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
+    monkeypatch.setattr("gan.faces.judging.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
     assert colours_asked(["black hair", "someone"]).tolist() == [[10, 0], [3, 4]]

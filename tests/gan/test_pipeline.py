@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from encoder.attributes.slots import SlotConditions
 from encoder.common.errors import InputError
 from gan.pipeline import TextToFace, guide
 
@@ -192,18 +193,29 @@ def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
         TextToFace.from_pretrained(folder)
 
 
-def test_guidance_moves_a_stated_slot_away_from_its_mean_and_keeps_the_rest() -> None:
-    c = torch.zeros(1, 27)
+def test_guidance_moves_a_condition_away_from_the_null_one() -> None:
+    c = torch.zeros(1, 25)
     c[0, 4] = 1  # hair
     c[0, 12:14] = 0.5  # eyes between two colours
-    c[0, 26] = 1  # style
-    guided = guide(c, 1.5)
+    guided = guide(c, SlotConditions().null(c), 1.5)
     assert guided[0, 4].item() == pytest.approx(1 / 12 + 1.5 * 11 / 12)
     assert guided[0, 0].item() == pytest.approx(1 / 12 - 1.5 / 12)
     assert guided[0, 12].item() == guided[0, 13].item() == pytest.approx(1 / 11 + 1.5 * (0.5 - 1 / 11))
     assert guided[0, :12].sum().item() == pytest.approx(1)
-    assert guided[0, 23:].tolist() == [0, 0, 0, 1]
-    assert torch.equal(guide(c, 1), c)
+    assert guided[0, 23:].tolist() == [0, 0]  # an unstated length stays unstated
+    torch.testing.assert_close(guide(c, SlotConditions().null(c), 1), c)
+    assert guide(torch.tensor([[1.0, -2.0]]), torch.zeros(1, 2), 1.5).tolist() == [[1.5, -3.0]]
+
+
+def test_guidance_leaves_the_style_as_it_is(make_release, tiny_encoder) -> None:
+    release = make_release("styles", c_dim=27, sources=["extra", "anime"], guidance=2.0)
+    pipeline = TextToFace.from_pretrained(release)
+    shown = []
+    pipeline.G.forward = lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64)
+    c = pipeline.conditions(["pink hair"], style="anime")
+    pipeline.draw_conditions(c, pipeline.noise([0]))
+    assert shown[0][0, 25:].tolist() == [0, 1]
+    assert not torch.equal(shown[0][0, :25], c[0, :25])
 
 
 def test_the_config_says_how_strongly_to_guide(make_release, tiny_encoder, pipeline) -> None:
@@ -220,12 +232,3 @@ def test_the_config_says_how_strongly_to_guide(make_release, tiny_encoder, pipel
 def test_a_config_with_a_guidance_that_is_no_scale_is_refused(make_release, tiny_encoder, guidance) -> None:
     with pytest.raises(InputError, match=r"config\.json: guidance is .* not a number above 0"):
         TextToFace.from_pretrained(make_release("guided", guidance=guidance))
-
-
-def test_only_attributes_can_be_guided(make_release, tiny_encoder) -> None:
-    release = make_release(
-        "pooled", conditioning={"kind": "pooled", "dim": tiny_encoder.dim, "space": tiny_encoder.space}
-    )
-    assert TextToFace.from_pretrained(release).guidance == 1
-    with pytest.raises(InputError, match="only a generator with the conditioning head can be guided"):
-        TextToFace.from_pretrained(release, guidance=1.5)

@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,20 +16,23 @@ from torch import nn
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
-from gan.evaluation.sets import Monitor
+from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset, load_faces
 from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
+from gan.training import batches, previews
 from gan.training import loop as training
+from gan.training.batches import Order
 from gan.training.config import TrainingConfig
-from gan.training.loop import Batches, NonFiniteError, Trainer, train
+from gan.training.loop import NonFiniteError, Trainer, train
 from gan.training.objectives import OBJECTIVES, Objective
 from gan.training.state import load_state, save_state
 
 SMALL = TrainingConfig(
     data=("faces.zip",),
     encoder="onehot",
+    conditioning="attributes",
     generator={"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8},
     discriminator={"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
     z_dim=4,
@@ -53,8 +57,8 @@ def faces(faces_zip) -> FaceDataset:
 
 @pytest.fixture(autouse=True)
 def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "GRID_ROWS", 2)
-    monkeypatch.setattr(training, "STATISTICS_BATCHES", 2)
+    monkeypatch.setattr(previews, "GRID_ROWS", 2)
+    monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
 
 
 def assert_same(a: Any, b: Any, where: str = "state") -> None:
@@ -144,15 +148,15 @@ def test_schedules_are_half_a_cosine(name) -> None:
 
 
 def test_batches_take_every_row_once_an_epoch() -> None:
-    batches = Batches(10, 4, torch.Generator().manual_seed(0))
-    rows = torch.cat([batches.next() for _ in range(10)])  # four epochs
+    order = Order(10, 4, torch.Generator().manual_seed(0))
+    rows = torch.cat([order.next() for _ in range(10)])  # four epochs
     epochs = rows.reshape(4, 10)
     assert all(sorted(epoch) == list(range(10)) for epoch in epochs.tolist())
     assert len({tuple(epoch) for epoch in epochs.tolist()}) == 4
 
 
 def test_batches_larger_than_the_data() -> None:
-    rows = Batches(3, 8, torch.Generator().manual_seed(0)).next()
+    rows = Order(3, 8, torch.Generator().manual_seed(0)).next()
     assert sorted(rows.bincount().tolist()) in ([2, 3, 3], [2, 2, 4])
 
 
@@ -185,10 +189,10 @@ def test_hair_that_lacks_its_colour_is_left_out_of_the_captions(drawn_faces, tmp
     loose = hair == gray
     hair[loose] = blue
     trainer = Trainer(small(hair_chroma=0.03), drawn_faces, tmp_path)
-    assert torch.equal(trainer.faces.attributes[:, 0] == 0, loose)
+    assert torch.equal(trainer.data.attributes[:, 0] == 0, loose)
     assert f"hair colour left out of {loose.sum()} captions" in capsys.readouterr().out
     trusting = Trainer(small(), drawn_faces, tmp_path)
-    assert (trusting.faces.attributes[:, 0] > 0).all()
+    assert (trusting.data.attributes[:, 0] > 0).all()
     assert "left out" not in capsys.readouterr().out
 
 
@@ -360,11 +364,11 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     assert second.minutes > saved["minutes"]
 
 
-class ScriptedMonitor(Monitor):
+class ScriptedMonitor:
     """Gives the scores that it was told to."""
 
     def __init__(self, *scores: float) -> None:
-        self.attributes = torch.tensor([[1, 2, 0], [3, 0, 0], [0, 4, 0]])
+        self.captions = ["orange hair black eyes", "aqua hair", "pink eyes"]
         self.sources = torch.zeros(3, dtype=torch.int64)
         self.scores = list(scores)
 
@@ -403,8 +407,10 @@ def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
     train(small(max_images=8), faces, tmp_path)
     with pytest.raises(InputError, match=r"cannot resume with changed settings \(lr: 0\.0004 -> 0\.1; seed: 0 -> 1\)"):
         train(small(lr=0.1, seed=1), faces, tmp_path, resume=True)
-    with pytest.raises(InputError, match="training faces: 132 -> 100"):
+    with pytest.raises(InputError, match="training images: 132 -> 100"):
         train(small(), faces[:100], tmp_path, resume=True)
+    with pytest.raises(InputError, match="training images: other ones, in another order"):
+        train(small(), faces[torch.arange(len(faces)).flip(0)], tmp_path, resume=True)
     train(small(max_images=16, tick_images=4, snapshot_images=100, max_minutes=9.0), faces, tmp_path, resume=True)
     assert load_state(tmp_path)["cur_nimg"] == 16
     images = [json.loads(line)["images"] for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
@@ -462,7 +468,7 @@ def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1)
 def test_the_released_discriminator_ranks_faces(faces, tmp_path, request, case) -> None:
     config = request.getfixturevalue(case) if case in STAGES else small(objective=case)
     trainer = Trainer(config, faces, tmp_path, quiet=True)
-    trainer.save_generator("snapshot")
+    trainer.snapshot()
     pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
     texts = ["red hair blue eyes"]
     (seed,) = Selector.from_pretrained(tmp_path / "snapshot", pipeline).best_seeds(
@@ -612,7 +618,7 @@ def test_two_sources_have_a_place_each_in_the_condition(faces_zip, tmp_path) -> 
 def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> None:
     faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
     trainer = Trainer(small(batch_size=64), faces, tmp_path, quiet=True)
-    trainer.batches.order = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
+    trainer.batches.order.rest = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
     (_, c, c_wrong, _), _ = trainer.next_batch()
     for condition in (c, c_wrong):
         assert condition[:32, -2:].tolist() == [[1, 0]] * 32
@@ -621,7 +627,7 @@ def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> Non
 
 def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_path, monkeypatch) -> None:
     class Refusing(Objective):
-        def prepare(self, D: nn.Module) -> None:
+        def prepare(self, D: nn.Module, class_sizes: Sequence[int] = ()) -> None:
             raise InputError("not with this discriminator")
 
     monkeypatch.setitem(OBJECTIVES, "refusing", Refusing)
@@ -682,7 +688,7 @@ def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, tmp_
     release = str(tmp_path / "run" / "snapshot")
     train(small(init=release, max_images=4, generator={}, discriminator={}), faces, tmp_path / "second")
     saved = TrainingConfig.from_json((tmp_path / "second" / "config.json").read_text())
-    assert saved.generator == SMALL.generator
+    assert saved.generator == SMALL.generator | {"text_layout": False}
     assert saved.discriminator == SMALL.discriminator | {"fine_width": 16}  # all of them, defaults included
     with pytest.raises(InputError, match="do not fit the network"):
         train(small(init=release, generator={"detail_width": 6}), faces, tmp_path / "third")
@@ -700,7 +706,7 @@ def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_
         seen.append((chance, draws))
         return img
 
-    monkeypatch.setattr(training, "augment", spy)
+    monkeypatch.setattr(batches, "augment", spy)
     trainer = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
     trainer.step()
     assert [chance for chance, _ in seen] == [0.5, 0.5]  # once for the real images, once for the fakes
@@ -721,4 +727,4 @@ def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(trainer.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64))
     trainer.snapshot()
     c = torch.cat(shown)
-    assert torch.equal(c[:, -2:], torch.eye(2).repeat_interleave(len(training.GRID_CAPTIONS), 0))
+    assert torch.equal(c[:, -2:], torch.eye(2).repeat_interleave(len(PROMPTS), 0))

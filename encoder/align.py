@@ -1,0 +1,603 @@
+"""Fits a text encoder to the images of a data set: ``python -m encoder.align``.
+
+The upper layers of the bundled sentence-transformer and a linear map on the state of the first token are trained
+against a small image network, so that in a batch each image is nearest to its own caption: a symmetric InfoNCE loss, as
+in CLIP (Radford et al. 2021, arXiv 2103.00020) and, for the text encoder of a GAN, in AttnGAN's DAMSM (Xu et al. 2018,
+arXiv 1711.10485). The embeddings and the lower layers stay as published, which keeps words that training never saw near
+those that it did. The image network is of use here alone and is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from encoder import ENCODER_DIR
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from encoder.common.precision import autocast
+from encoder.minilm import MiniLM, pad
+from encoder.text import normalise
+from encoder.tuned import Tuned, read_json, save, write_json
+
+MARK, MADE_BY = "align.json", "encoder.align"
+"""The file that tells an output of this command from other folders, and what stands in it."""
+
+CANDIDATES = 100
+
+_TEXTS_AT_ONCE = 32  # of like length, so that little padding is computed
+_KEPT_TOKENS = 300_000  # 230 MB in bfloat16, twice that in float32
+_WARM_UP = 50  # steps
+_MAX_SCALE = 50.0  # of the cosines
+
+_FRONT_MATTER = """---
+license: apache-2.0
+base_model: sentence-transformers/all-MiniLM-L6-v2
+pipeline_tag: sentence-similarity
+library_name: sentence-transformers
+---
+"""
+
+
+@dataclass(frozen=True)
+class AlignConfig:
+    """Settings of the fit; the defaults were chosen by the retrieval of emoji, held out and unseen, after two minutes.
+
+    Attributes:
+        dim: Numbers of a text's vector.
+        tuned: How many of the upper layers are fine-tuned.
+        epochs: How often every image is seen.
+        minutes: Train for so long instead of for ``epochs``; the weights then depend on the machine's speed.
+        batch_size: Images a step; each has the others' captions as negatives.
+        lr_layers: Peak learning rate of the fine-tuned layers.
+        lr_new: Peak learning rate of the linear map, the image network and the temperature.
+        weight_decay: Of AdamW.
+        dropout: Of the single numbers that enter the fine-tuned layers.
+        word_dropout: Share of the tokens that the fine-tuned layers do not see; the first they always do.
+        temperature: What cosines are divided by, to begin with; it is learnt.
+        width: Channels of the image network's first layer.
+        seed: Of everything random.
+    """
+
+    dim: int = 128
+    tuned: int = 1
+    epochs: int = 30
+    minutes: float | None = None
+    batch_size: int = 256
+    lr_layers: float = 6e-4
+    lr_new: float = 2e-3
+    weight_decay: float = 0.05
+    dropout: float = 0.1
+    word_dropout: float = 0.1
+    temperature: float = 0.1
+    width: int = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("dim", "epochs", "batch_size", "width"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.minutes is not None and not (self.minutes > 0 and math.isfinite(self.minutes)):
+            raise InputError(f"minutes is {self.minutes}; it must be above 0")
+
+
+class ImageNetwork(nn.Sequential):
+    """Images (N, 3, 64, 64) in [-1, 1] -> unit vectors (N, ``dim``).
+
+    Four strided convolutions, to 4x4, each but the first followed by a residual one, all with batch normalisation; then
+    the means of the four quarters and a linear map.
+    """
+
+    def __init__(self, dim: int, width: int):
+        widths = [width, 2 * width, 4 * width, 8 * width]
+        stages: list[nn.Module] = [_convolution(3, width, stride=2)]  # 32x32
+        for before, after in itertools.pairwise(widths):  # 16x16, 8x8, 4x4
+            stages += [_convolution(before, after, stride=2), _Residual(after)]
+        super().__init__(*stages, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32 * width, dim))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return F.normalize(super().forward(images.contiguous(memory_format=torch.channels_last)).float(), dim=1)
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int):
+        super().__init__()
+        self.inner = _convolution(width, width, stride=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + self.inner(x)
+
+
+def _convolution(before: int, after: int, *, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(before, after, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(after),
+        nn.LeakyReLU(0.1, inplace=True),
+    )
+
+
+class CaptionNetwork(nn.Module):
+    """Captions, by their numbers, -> unit vectors (n, ``dim``); what ``fit`` trains beside the images."""
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters with their peak learning rates, as an optimiser takes them."""
+        raise NotImplementedError
+
+    def forward(self, numbers: Sequence[int]) -> torch.Tensor:
+        """See the class."""
+        raise NotImplementedError
+
+
+class TunedCaptions(CaptionNetwork):
+    """Frozen layers, fine-tuned ones, the state of the first token, a linear map.
+
+    Args:
+        captions: C captions. What the frozen layers make of one is kept while there is room: it comes again.
+        config: The fit's.
+        base: Folder of the sentence-transformer.
+    """
+
+    def __init__(self, captions: Sequence[str], config: AlignConfig, base: Path = ENCODER_DIR):
+        super().__init__()
+        published = MiniLM.load(base)
+        if not 1 <= config.tuned <= published.layers:
+            raise InputError(f"{config.tuned} layers cannot be fine-tuned: {base} has {published.layers}")
+        self._frozen = published.layers - config.tuned
+        self.layers = {
+            name: nn.Parameter(tensor.float().clone()) for name, tensor in published.layer_tensors(self._frozen).items()
+        }
+        self.linear = nn.Linear(published.dim, config.dim)
+        self._model = published.with_tensors(dict(self.layers))
+        self._ids = published.token_ids([normalise(caption) for caption in captions])
+        self._config = config
+        self._kept: dict[int, torch.Tensor] = {}
+        self._room = _KEPT_TOKENS
+
+    @property
+    def result(self) -> Tuned:
+        """What was trained."""
+        halves = {name: tensor.detach().half() for name, tensor in self.layers.items()}
+        return Tuned(halves, self.linear.weight.detach(), self.linear.bias.detach())
+
+    def groups(self) -> list[dict[str, Any]]:
+        """See ``CaptionNetwork``."""
+        return [
+            {"params": list(self.layers.values()), "lr": self._config.lr_layers},
+            {"params": list(self.linear.parameters()), "lr": self._config.lr_new},
+        ]
+
+    def forward(self, numbers: Sequence[int]) -> torch.Tensor:
+        """See ``CaptionNetwork``."""
+        states = self._frozen_states(numbers)
+        order = sorted(range(len(states)), key=lambda i: len(states[i]))
+        starts = range(0, len(order), _TEXTS_AT_ONCE)
+        parts = [self._vectors([states[i] for i in order[start : start + _TEXTS_AT_ONCE]]) for start in starts]
+        return torch.cat(parts)[torch.tensor(order).argsort()]
+
+    def _vectors(self, states: list[torch.Tensor]) -> torch.Tensor:
+        """What the frozen layers make of n texts, each (tokens, width) -> (n, ``dim``)."""
+        x = nn.utils.rnn.pad_sequence(states, batch_first=True)  # (n, T, width)
+        mask = torch.arange(x.shape[1]) < torch.tensor([len(state) for state in states])[:, None]
+        if self.training:
+            x = F.dropout(x, self._config.dropout)
+            seen = torch.rand(mask.shape) >= self._config.word_dropout
+            seen[:, 0] = True
+            mask = mask & seen
+        last = self._model.layers - 1
+        for i in range(self._frozen, last + 1):
+            x = self._model.layer(i, x, mask, tokens=1 if i == last else None)
+        return F.normalize(self.linear(x[:, 0]).float(), dim=1)
+
+    @torch.no_grad()
+    def _frozen_states(self, numbers: Sequence[int]) -> list[torch.Tensor]:
+        """What the frozen layers make of captions, each (tokens, width)."""
+        new = sorted({number for number in numbers if number not in self._kept}, key=lambda n: (len(self._ids[n]), n))
+        made: dict[int, torch.Tensor] = {}
+        for start in range(0, len(new), _TEXTS_AT_ONCE):
+            some = new[start : start + _TEXTS_AT_ONCE]
+            ids, mask = pad([self._ids[number] for number in some])
+            x = self._model.embed(ids)
+            for i in range(self._frozen):
+                x = self._model.layer(i, x, mask)
+            made |= {number: state[: len(self._ids[number])].clone() for number, state in zip(some, x, strict=True)}
+        states = [made[number] if number in made else self._kept[number] for number in numbers]
+        for number, state in made.items():
+            if len(state) <= self._room:
+                self._kept[number] = state
+                self._room -= len(state)
+        return states
+
+
+class PooledCaptions(CaptionNetwork):
+    """A linear map of given vectors (C, W) of the captions: what the fit is compared with."""
+
+    def __init__(self, vectors: torch.Tensor, config: AlignConfig):
+        super().__init__()
+        self.linear = nn.Linear(vectors.shape[1], config.dim)
+        self._vectors = vectors
+        self._config = config
+
+    def groups(self) -> list[dict[str, Any]]:
+        """See ``CaptionNetwork``."""
+        return [{"params": list(self.linear.parameters()), "lr": self._config.lr_new}]
+
+    def forward(self, numbers: Sequence[int]) -> torch.Tensor:
+        """See ``CaptionNetwork``."""
+        x = F.dropout(self._vectors[list(numbers)], self._config.dropout, self.training)
+        return F.normalize(self.linear(x).float(), dim=1)
+
+
+def shared_captions(captions: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Which of B images have a caption in common, by the numbers of the captions of each: bool (B, B)."""
+    columns = {number: column for column, number in enumerate({n for numbers in captions for n in numbers})}
+    has = torch.zeros(len(captions), len(columns))
+    for row, numbers in enumerate(captions):
+        has[row, [columns[number] for number in numbers]] = 1
+    return has @ has.T > 0
+
+
+def contrastive_loss(
+    images: torch.Tensor, texts: torch.Tensor, alike: torch.Tensor, scale: torch.Tensor | float
+) -> torch.Tensor:
+    """The symmetric InfoNCE loss of B pairs: cross-entropy of the right text for an image, and the other way round.
+
+    Args:
+        images: Unit vectors (B, D).
+        texts: Those of a caption of each, (B, D).
+        alike: (B, B), True where two images have a caption in common: neither is a negative of the other.
+        scale: What the cosines are multiplied by: one over the temperature.
+
+    Returns:
+        The mean of both directions, a scalar.
+    """
+    pairs = torch.eye(len(alike), dtype=torch.bool)
+    logits = (images @ texts.T * scale).masked_fill(alike & ~pairs, -math.inf)  # (B, B)
+    right = torch.arange(len(logits))
+    return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
+
+
+def augment(images: torch.Tensor) -> torch.Tensor:
+    """Images (N, 3, H, W) cropped at random: 75 to 105 % of the side, and a little beyond the border, which repeats.
+
+    They are neither mirrored ("right arrow") nor changed in colour, since captions tell of both.
+    """
+    scale = torch.empty(len(images)).uniform_(0.75, 1.05)
+    theta = torch.zeros(len(images), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = scale
+    theta[:, :, 2] = (2 * torch.rand(len(images), 2) - 1) * (1.1 - scale[:, None])
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What ``fit`` gives.
+
+    Attributes:
+        network: The image network, in evaluation mode, as the captions' network then is too.
+        steps: How many there were.
+        minutes: How long they took.
+    """
+
+    network: ImageNetwork
+    steps: int
+    minutes: float
+
+    @torch.no_grad()
+    def vectors(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (N, 3, 64, 64) uint8 -> unit vectors (N, ``dim``)."""
+        return torch.cat([self.network(_to_floats(some)) for some in images.split(256)])
+
+
+class Images(Protocol):
+    """Uint8 images (N, 3, 64, 64), in memory or on the disk."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> torch.Tensor: ...
+
+
+def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork, config: AlignConfig) -> Fit:
+    """Train ``texts``, and a new image network beside it, on N images.
+
+    Args:
+        images: N of them.
+        captions: The numbers of the captions of each; an epoch shows it under one of them, at random.
+        texts: Is trained in place.
+        config: The settings.
+
+    Raises:
+        InputError: Fewer than two images, or the loss is not finite.
+    """
+    from tqdm import tqdm
+
+    if len(images) < 2:
+        raise InputError(f"{len(images)} images to train on; there must be at least two")
+    network = ImageNetwork(config.dim, config.width)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster convolutions on a CPU
+    log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+    groups = [*texts.groups(), {"params": [*network.parameters(), log_scale], "lr": config.lr_new}]
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=config.weight_decay)
+    peaks = [group["lr"] for group in groups]
+    parameters = [parameter for group in groups for parameter in group["params"]]
+
+    rng = random.Random(config.seed)
+    batch_size = min(config.batch_size, len(images))
+    total = config.epochs * (len(images) // batch_size)
+    network.train()
+    texts.train()
+    order: list[int] = []
+    start, step, done = time.monotonic(), 0, 0.0
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
+    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=interval)
+    with bar:
+        while done < 1:
+            # Draw a batch; an incomplete one at the end of an epoch is left out.
+            if len(order) < batch_size:
+                order = torch.randperm(len(images)).tolist()
+            rows, order = order[:batch_size], order[batch_size:]
+            numbers = [rng.choice(captions[row]) for row in rows]
+            alike = shared_captions([captions[row] for row in rows])
+
+            # Compare.
+            with autocast():
+                text_vectors = texts(numbers)
+                image_vectors = network(augment(_to_floats(images[torch.tensor(rows)])))
+            loss = contrastive_loss(image_vectors, text_vectors, alike, log_scale.exp().clamp(max=_MAX_SCALE))
+            if not math.isfinite(loss.item()):
+                raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rates")
+
+            # Learn.
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * done))
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+
+            step += 1
+            minutes = (time.monotonic() - start) / 60
+            done = min(1.0, minutes / config.minutes if config.minutes else step / total)
+            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+            bar.update()
+    texts.eval()
+    return Fit(network.eval(), step, minutes)
+
+
+def _to_floats(images: torch.Tensor) -> torch.Tensor:
+    return images.float() / 127.5 - 1
+
+
+def align(
+    images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
+) -> tuple[Tuned, Fit]:
+    """Fit an encoder to images; with ``epochs``, the same on every run with as many threads.
+
+    Args:
+        images: uint8 (N, 3, 64, 64).
+        captions: One or more of each.
+        config: The settings.
+        base: Folder of the sentence-transformer that is fine-tuned.
+
+    Returns:
+        The encoder, for ``encoder.tuned.save`` with ``unit_norm``, and what it was fitted with.
+
+    Raises:
+        InputError: An image without a caption, fewer than two images, or the loss is not finite.
+    """
+    torch.manual_seed(config.seed)
+    vocabulary, numbers = _number(captions)
+    texts = TunedCaptions(vocabulary, config, base)
+    fitted = fit(images, numbers, texts, config)
+    return texts.result, fitted
+
+
+def fit_pooled(
+    images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
+) -> tuple[nn.Module, Fit]:
+    """The comparison: the same fit with a linear map of the published sentence embeddings for a text's vector.
+
+    Returns:
+        The map from sentence embeddings (n, W), standardised here by those of ``captions``, and the fit.
+    """
+    torch.manual_seed(config.seed)
+    vocabulary, numbers = _number(captions)
+    raw = MiniLM.load(base).pooled([normalise(caption) for caption in vocabulary], progress=True)
+    mean, std = raw.mean(0), raw.std(0, correction=0).clamp_min(1e-6)
+    texts = PooledCaptions((raw - mean) / std, config)
+    fitted = fit(images, numbers, texts, config)
+    linear = nn.Linear(len(mean), config.dim)
+    with torch.no_grad():  # standardising is linear too
+        linear.weight.copy_(texts.linear.weight / std)
+        linear.bias.copy_(texts.linear.bias - texts.linear.weight @ (mean / std))
+    return linear, fitted
+
+
+def _number(captions: Sequence[Sequence[str]]) -> tuple[list[str], list[list[int]]]:
+    """The distinct captions, and for each image the numbers of its own among them."""
+    for i, texts in enumerate(captions):
+        if not texts:
+            raise InputError(f"image {i} has no caption; leave it out")
+    places: dict[str, int] = {}
+    numbers = [[places.setdefault(text, len(places)) for text in texts] for texts in captions]
+    return list(places), numbers
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How often an image's caption is found among others'.
+
+    Attributes:
+        first: Share of the captions that were nearer to their image than every other candidate, in [0, 1].
+        five: Share of those that were among the nearest five.
+        captions: How many were looked for.
+        candidates: Among how many at least, the right one included.
+    """
+
+    first: float
+    five: float
+    captions: int
+    candidates: int
+
+
+def retrieval(
+    image_vectors: torch.Tensor, captions: Sequence[Sequence[int]], text_vectors: torch.Tensor, *, seed: int = 0
+) -> Retrieval:
+    """For each of N images, each of its captions among 99 of other images that have no caption in common with it.
+
+    Args:
+        image_vectors: Unit vectors (N, D).
+        captions: The numbers of the captions of each.
+        text_vectors: Unit vectors (C, D) of the captions by number.
+        seed: Of the candidates.
+    """
+    rng = random.Random(seed)
+    alike = shared_captions(captions)
+    ranks, sizes = [], []
+    for i, own in enumerate(captions):
+        others = (~alike[i]).nonzero().flatten().tolist()
+        for number in own:
+            some = rng.sample(others, min(CANDIDATES - 1, len(others)))
+            wrong = text_vectors[[rng.choice(captions[j]) for j in some]] if some else text_vectors[:0]
+            ranks.append(int((wrong @ image_vectors[i] >= text_vectors[number] @ image_vectors[i]).sum()))
+            sizes.append(1 + len(some))
+    found = [sum(rank < k for rank in ranks) / max(1, len(ranks)) for k in (1, 5)]
+    return Retrieval(found[0], found[1], len(ranks), min(sizes, default=0))
+
+
+def check_output(folder: Path) -> None:
+    """Raise InputError unless ``folder`` is new, empty, or an earlier output of this command; make it if it is new."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; choose another --out")
+    if folder.is_dir() and any(folder.iterdir()):
+        mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
+        if not isinstance(mark, dict) or mark.get("made_by") != MADE_BY:
+            raise InputError(f"{folder}: holds something else than an output of {MADE_BY}; choose another --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
+
+
+def write_encoder(tuned: Tuned, folder: Path, record: dict[str, Any], base: Path = ENCODER_DIR) -> None:
+    """Write an aligned encoder, the mark first, so that what a stopped run leaves is known as this command's."""
+    write_json(folder / MARK, {"made_by": MADE_BY, **record})
+    save(tuned, folder, unit_norm=True, base=base)
+
+
+def table(scores: dict[str, Retrieval]) -> str:
+    """A Markdown table of the scores by name."""
+    n = min(score.candidates for score in scores.values())
+    rows = [f"| held-out images: their caption among {n} | first | among five |", "|---|---|---|"]
+    rows += [f"| {name} | {score.first:.1%} | {score.five:.1%} |" for name, score in scores.items()]
+    return "\n".join(rows)
+
+
+def card(record: dict[str, Any], scores: dict[str, Retrieval], credit: str = "") -> str:
+    """The README of an aligned encoder: what it was made of and how it was judged."""
+    data, config = ", ".join(record["data"]), record["config"]
+    length = f"{record['images']:,} images, {record['steps']:,} steps of {config['batch_size']}, seed {config['seed']}"
+    judged = "It was not judged on held-out images."
+    if scores:
+        judged = f"{table(scores)}\n\nEach line has an image network of its own, trained for as long as the others."
+    paragraphs = [
+        _FRONT_MATTER + f"# A text encoder fitted to the images of {data}",
+        f"""all-MiniLM-L6-v2 with its upper layers fine-tuned ({config["tuned"]}), the state of the first token, a
+linear map to {config["dim"]} numbers and unit norm. `python -m encoder.align` trained it by a contrastive loss against
+a small image network, which was not kept: {length}.""",
+        credit,
+        """`SentenceTransformer(FOLDER).encode(texts)` gives the unit vectors. As a condition of a generator they are
+multiplied by the root of their size (`encoder.aligned.AlignedEncoder`). The fine-tuned layers are in
+`tuned.safetensors` (float16); the index takes all others from the encoder's folder, so keep the two where they lie to
+each other, or move this one by `encoder.tuned.copy`.""",
+        judged,
+    ]
+    return "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def judge(
+    fits: dict[str, tuple[Fit, torch.Tensor]], images: torch.Tensor, captions: Sequence[Sequence[int]]
+) -> dict[str, Retrieval]:
+    """The scores of fits, each with its unit vectors (C, D) of the captions, on held-out images."""
+    return {name: retrieval(fitted.vectors(images), captions, texts) for name, (fitted, texts) in fits.items()}
+
+
+def main() -> None:
+    """Load, fit, save, compare, and print the table."""
+    args = _parser().parse_args()
+    check_output(args.out)
+    from encoder.aligned import AlignedEncoder
+    from gan.data import load_images
+
+    config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
+    if args.epochs is not None:
+        config = replace(config, epochs=args.epochs)
+    dataset, summary = load_images(args.data, split="all", progress=True)
+    print(summary)
+    training, heldout = dataset.of("train"), dataset.of("heldout")
+
+    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
+    record = {
+        "data": [path.resolve().name for path in args.data],
+        "config": asdict(config),
+        "images": len(training.captions),
+        "steps": fitted.steps,
+    }
+    write_encoder(tuned, args.out, record, ENCODER_DIR)
+    _write_card(args.out, card(record, {}, args.credit))  # an earlier one would tell of other weights
+    print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {args.out}")
+
+    if len(heldout.captions) > 1:
+        texts, numbers = _number(heldout.captions)
+        fits = {}
+        if args.compare:
+            as_long = replace(config, minutes=fitted.minutes)
+            linear, other = fit_pooled(training.images[:], training.captions, as_long, ENCODER_DIR)
+            with torch.no_grad():
+                vectors = linear(MiniLM.load(ENCODER_DIR).pooled([normalise(text) for text in texts]))
+            fits["pooled, with a linear map"] = other, F.normalize(vectors, dim=1)
+        fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(args.out).encode(texts, progress=True), dim=1)
+        scores = judge(fits, heldout.images[:], numbers)
+        print(table(scores))
+        _write_card(args.out, card(record, scores, args.credit))
+
+
+def _write_card(folder: Path, text: str) -> None:
+    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m encoder.align", description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders or zips of images with captions")
+    parser.add_argument("--out", type=Path, required=True, help="new folder, or an earlier output, which is replaced")
+    duration = parser.add_mutually_exclusive_group()
+    duration.add_argument("--minutes", type=float, help="train for so long; the weights depend on the machine's speed")
+    duration.add_argument("--epochs", type=int, help=f"how often each image is seen (default: {AlignConfig.epochs})")
+    parser.add_argument("--dim", type=int, default=AlignConfig.dim, help="numbers of a vector (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=AlignConfig.seed, help="default: %(default)s")
+    parser.add_argument("--credit", default="", help="a sentence for the card: whose the data are")
+    parser.add_argument(
+        "--no-compare", dest="compare", action="store_false", help="do not fit the plain sentence embedding as well"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,51 @@
+"""What a released generator draws for an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from encoder.common.threads import join_side_by_side
+from gan.images import channels_last, enlarged
+from gan.networks import build_generator
+from gan.pipeline import TextToFace
+
+
+def draw(
+    pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Sequence[str | None] | None, what: str
+) -> Tensor:
+    """One image of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar.
+
+    Args:
+        pipeline: Draws.
+        texts: N texts.
+        seed: Of the first image.
+        style: The source whose drawing to follow, of all or of each; ``None`` is the model's default.
+        what: The name of the progress bar.
+    """
+    styles = [style] * len(texts) if style is None or isinstance(style, str) else list(style)
+    c, z = _conditions(pipeline, texts, styles), pipeline.noise(range(seed, seed + len(texts)))
+    bar = tqdm(total=len(texts), desc=what, unit="img", disable=None)
+    return enlarged(join_side_by_side(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
+
+
+def _conditions(pipeline: TextToFace, texts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
+    """The conditions (N, c_dim) of texts, each in a style of its own."""
+    parts, rows = [], []
+    for style in dict.fromkeys(styles):
+        own = [i for i, other in enumerate(styles) if other == style]
+        parts.append(pipeline.conditions([texts[i] for i in own], style=style, progress=True))
+        rows += own
+    return torch.cat(parts)[torch.tensor(rows).argsort()]
+
+
+def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
+    """The same generator with new weights."""
+    config = pipeline.config
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
+    return TextToFace(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype, guidance=pipeline.guidance)

@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny_bert import make_tiny_bert
+
+from encoder import align as module
+from encoder.align import (
+    MARK,
+    AlignConfig,
+    ImageNetwork,
+    PooledCaptions,
+    Retrieval,
+    TunedCaptions,
+    align,
+    augment,
+    card,
+    check_output,
+    contrastive_loss,
+    fit,
+    fit_pooled,
+    retrieval,
+    shared_captions,
+    write_encoder,
+)
+from encoder.aligned import AlignedEncoder
+from encoder.common.errors import InputError
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220), "black": (10, 10, 10)}
+CONFIG = AlignConfig(dim=8, tuned=1, epochs=2, batch_size=8, width=4)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bert(tmp_path_factory.mktemp("align") / "encoder")
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[torch.Tensor, list[tuple[str, ...]]]:
+    """Sixteen images, of one colour above and another below, with one or two captions."""
+    images, captions = [], []
+    for above, rgb_above in COLOURS.items():
+        for below, rgb_below in COLOURS.items():
+            image = torch.empty(3, 64, 64, dtype=torch.uint8)
+            image[:, :32] = torch.tensor(rgb_above).view(3, 1, 1)
+            image[:, 32:] = torch.tensor(rgb_below).view(3, 1, 1)
+            images.append(image)
+            captions.append((f"{above} hair {below} eyes", f"{below} eyes"))
+    return torch.stack(images), captions
+
+
+@pytest.fixture
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_images_with_a_caption_in_common_are_found():
+    assert shared_captions([[0, 1], [2], [1, 3], [3]]).tolist() == [
+        [True, False, True, False],
+        [False, True, False, False],
+        [True, False, True, True],
+        [False, False, True, True],
+    ]
+
+
+def test_the_loss_is_the_one_worked_by_hand():
+    images = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    texts = torch.tensor([[0.6, 0.8], [0.0, 1.0]])
+    alike = torch.eye(2, dtype=torch.bool)
+    # Cosines: [[0.6, 0], [0.8, 1]], times 2: [[1.2, 0], [1.6, 2]].
+    by_image = (math.log(1 + math.exp(0.0 - 1.2)) + math.log(1 + math.exp(1.6 - 2.0))) / 2
+    by_text = (math.log(1 + math.exp(1.6 - 1.2)) + math.log(1 + math.exp(0.0 - 2.0))) / 2
+    assert contrastive_loss(images, texts, alike, 2.0).item() == pytest.approx((by_image + by_text) / 2, abs=1e-6)
+
+
+def test_images_with_a_caption_in_common_are_not_each_others_negatives():
+    images = F.normalize(torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), dim=1).requires_grad_()
+    texts = F.normalize(torch.tensor([[1.0, 0.2], [1.0, 0.0], [0.3, 1.0]]), dim=1)
+    cosines = (images @ texts.T).tolist()
+    alike = shared_captions([[0, 1], [1, 2], [3]])
+
+    def term(right: float, *wrong: float) -> float:
+        return -math.log(math.exp(right) / sum(map(math.exp, (right, *wrong))))
+
+    # The first two are alike, so that each has the third alone as its negative.
+    rows = [term(cosines[0][0], cosines[0][2]), term(cosines[1][1], cosines[1][2])]
+    rows += [term(cosines[2][2], cosines[2][0], cosines[2][1])]
+    columns = [term(cosines[0][0], cosines[2][0]), term(cosines[1][1], cosines[2][1])]
+    columns += [term(cosines[2][2], cosines[0][2], cosines[1][2])]
+    loss = contrastive_loss(images, texts, alike, 1.0)
+    assert loss.item() == pytest.approx((sum(rows) / 3 + sum(columns) / 3) / 2, abs=1e-6)
+
+    everyone = torch.ones(3, 3, dtype=torch.bool)  # no negatives: nothing to lose, nothing to learn
+    loss = contrastive_loss(images, texts, everyone, 1.0)
+    loss.backward()
+    assert loss.item() == 0
+    assert images.grad is not None
+    assert (images.grad == 0).all()
+
+
+def test_retrieval_is_the_one_worked_by_hand():
+    images = torch.eye(3)
+    texts = F.normalize(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.9, 0.1]]), dim=1)
+    # Cosines of the third image: 0, 0 and 0.1 / |(0.2, 0.9, 0.1)|; all three find their own.
+    scores = retrieval(images, [[0], [1], [2]], texts)
+    assert scores == Retrieval(first=1.0, five=1.0, captions=3, candidates=3)
+    # Exchanged, the first two rank behind one and two others.
+    swapped = retrieval(images, [[1], [0], [2]], texts)
+    assert swapped == Retrieval(first=pytest.approx(1 / 3), five=1.0, captions=3, candidates=3)
+
+
+def test_images_with_a_caption_in_common_are_no_candidates():
+    images = F.normalize(torch.tensor([[1.0, 0.0], [0.9, 0.1]]), dim=1)
+    assert retrieval(images, [[0, 1], [1]], torch.eye(2)).candidates == 1
+    assert retrieval(images, [[0], [1]], torch.eye(2)).candidates == 2
+
+
+def test_an_image_network_gives_unit_vectors():
+    vectors = ImageNetwork(8, 4).eval()(torch.rand(2, 3, 64, 64))
+    assert vectors.shape == (2, 8)
+    torch.testing.assert_close(vectors.norm(dim=1), torch.ones(2))
+
+
+def test_augmented_images_keep_their_colours():
+    torch.manual_seed(0)
+    images = torch.full((4, 3, 64, 64), 0.25)
+    images[:, 1] = -0.5
+    torch.testing.assert_close(augment(images), images)
+    gradient = torch.linspace(-1, 1, 64).expand(4, 3, 64, 64)
+    assert (augment(gradient).diff(dim=3) >= -1e-6).all()  # never mirrored
+    assert not torch.equal(augment(gradient), gradient)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_equal_seeds_give_equal_weights(base: Path, drawn):
+    (first, _), (second, _), (other, _) = (
+        align(*drawn, config, base) for config in (CONFIG, CONFIG, replace(CONFIG, seed=1))
+    )
+    assert torch.equal(first.weight, second.weight)
+    assert all(torch.equal(first.layers[name], second.layers[name]) for name in first.layers)
+    assert not torch.equal(first.weight, other.weight)
+    assert {name.split(".")[2] for name in first.layers} == {"1"}
+
+
+def test_a_fit_brings_images_and_their_captions_together(drawn):
+    images, _ = drawn
+    config = AlignConfig(dim=8, epochs=60, batch_size=16, width=8, lr_new=1e-2)
+    torch.manual_seed(0)
+    texts = PooledCaptions(4 * torch.eye(16), config)
+    own = [[i] for i in range(16)]
+    fitted = fit(images, own, texts, config)
+    assert fitted.steps == 60
+    with torch.no_grad():
+        assert retrieval(fitted.vectors(images), own, texts(range(16))).first > 0.5  # chance: 1/16
+
+
+def test_an_encoder_is_saved_as_trained(base: Path, drawn, tmp_path: Path):
+    _, captions = drawn
+    texts = [own[0] for own in captions]
+    torch.manual_seed(0)
+    network = TunedCaptions(texts, CONFIG, base).eval()
+    with torch.no_grad():
+        for tensor in network.layers.values():
+            tensor += torch.randn_like(tensor)
+        trained = network(range(16))
+        torch.testing.assert_close(network([3, 3]), trained[[3, 3]])  # from what was kept of the frozen layers
+    write_encoder(network.result, tmp_path, {}, base)
+    saved = F.normalize(AlignedEncoder.load(tmp_path).encode(texts), dim=1)
+    assert (saved - trained).abs().max() < 0.1 * trained.std(0).max()  # float16
+
+
+def test_fine_tuned_layers_see_no_dropped_words(base: Path):
+    network = TunedCaptions(["red hair", "red hair blue eyes"], replace(CONFIG, dropout=0.0, word_dropout=1.0), base)
+    with torch.no_grad():
+        dropped = network.train()([0, 1])
+        whole = network.eval()([0, 1])
+    assert not torch.equal(dropped, whole)
+    assert dropped.isfinite().all()  # the first token is always seen
+
+
+def test_the_comparison_takes_raw_sentence_embeddings(base: Path, drawn):
+    linear, fitted = fit_pooled(*drawn, CONFIG, base)
+    assert linear(torch.randn(2, 32)).shape == (2, 8)
+    assert fitted.steps == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"tuned": 3}, "3 layers"), ({"tuned": 0}, "0 layers"), ({"lr_new": 1e30, "epochs": 30}, "loss became")],
+)
+def test_bad_settings_are_told(base: Path, drawn, changes: dict[str, float], message: str):
+    with pytest.raises(InputError, match=message):
+        align(*drawn, replace(CONFIG, **changes), base)
+
+
+@pytest.mark.parametrize("changes", [{"dim": 0}, {"epochs": 0}, {"minutes": -1.0}, {"minutes": math.nan}])
+def test_settings_are_checked(changes: dict[str, float]):
+    with pytest.raises(InputError, match=next(iter(changes))):
+        AlignConfig(**changes)
+
+
+def test_bad_data_are_told(base: Path, drawn):
+    images, captions = drawn
+    with pytest.raises(InputError, match="image 1 has no caption"):
+        align(images[:2], [captions[0], ()], CONFIG, base)
+    with pytest.raises(InputError, match="at least two"):
+        align(images[:1], captions[:1], CONFIG, base)
+
+
+def test_a_foreign_folder_is_refused_and_an_earlier_output_is_not(tmp_path: Path):
+    check_output(tmp_path / "new" / "folder")
+    assert (tmp_path / "new" / "folder").is_dir()
+    check_output(tmp_path / "new" / "folder")  # empty
+
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "notes.txt").write_text("mine")
+    for mark in (None, "not JSON", "[]", '{"made_by": "another"}'):
+        if mark is not None:
+            (foreign / MARK).write_text(mark)
+        with pytest.raises(InputError, match="foreign"):
+            check_output(foreign)
+    (foreign / MARK).write_text('{"made_by": "encoder.align"}')
+    check_output(foreign)
+    with pytest.raises(InputError, match="not a folder"):
+        check_output(foreign / "notes.txt")
+    assert (foreign / "notes.txt").read_text() == "mine"
+
+
+class Dataset(SimpleNamespace):
+    """The part of a data set of images that the command uses."""
+
+    def of(self, split: str) -> Dataset:
+        rows = [i for i, of in enumerate(self.splits) if of == split]
+        return Dataset(images=self.images[rows], captions=tuple(self.captions[i] for i in rows))
+
+
+@pytest.fixture
+def command(base: Path, drawn, monkeypatch: pytest.MonkeyPatch):
+    """Runs the command line on the drawn images, of which six are held out."""
+    images, captions = drawn
+    dataset = Dataset(images=images, captions=tuple(captions), splits=["train"] * 10 + ["heldout"] * 6)
+    gan_data = SimpleNamespace(load_images=lambda *_args, **_kwargs: (dataset, "16 images"))
+    monkeypatch.setitem(sys.modules, "gan.data", gan_data)
+    monkeypatch.setattr(module, "ENCODER_DIR", base)
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["align", "--data", "/somewhere/drawn.zip", *arguments])
+        module.main()
+
+    return run
+
+
+def test_the_command_writes_an_encoder_with_its_scores(command, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    out = tmp_path / "out"
+    command("--out", str(out), "--epochs", "1", "--dim", "6", "--credit", "Drawn by the tests.")
+    printed = capsys.readouterr().out
+    assert "| pooled, with a linear map |" in printed
+    assert "| aligned |" in printed
+    text = (out / "README.md").read_text(encoding="utf-8")
+    assert "drawn.zip" in text
+    assert "| aligned |" in text
+    assert "Drawn by the tests." in text
+    assert not any("somewhere" in file.read_text(errors="ignore") for file in out.rglob("*") if file.is_file())
+    assert json.loads((out / MARK).read_text())["config"]["dim"] == 6
+    assert AlignedEncoder.load(out).dim == 6
+
+    command("--out", str(out), "--epochs", "1", "--no-compare")
+    assert "pooled" not in (out / "README.md").read_text(encoding="utf-8")
+    assert AlignedEncoder.load(out).dim == AlignConfig.dim
+
+
+def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "notes.txt").write_text("mine")
+    monkeypatch.setitem(sys.modules, "gan.data", None)  # importing it would fail
+    with pytest.raises(InputError, match="something else"):
+        command("--out", str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_card_without_scores_says_so():
+    record = {"data": ["a.zip"], "config": asdict(AlignConfig()), "images": 3, "steps": 1}
+    assert "not judged" in card(record, {})
+    assert "\n\n\n" not in card(record, {})

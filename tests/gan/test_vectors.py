@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from encoder.common.errors import InputError
+from encoder.pooled import StandardisedEncoder, statistics_of
+from gan.data.store import Rows
+from gan.training import vectors
+from gan.training.vectors import Standardised, raw_vectors, statistics_over
+from tests.gan.test_conditions import Recorder
+
+TEXTS = [f"text {i}" for i in range(11)]
+
+
+@pytest.fixture
+def many(tmp_path, monkeypatch):
+    """Eleven texts are many, and are read three at a time."""
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path))
+    monkeypatch.setattr(vectors, "FEW", 10)
+    monkeypatch.setattr(vectors, "CHUNK", 3)
+    return tmp_path / "vectors"
+
+
+def test_few_vectors_are_a_tensor_and_many_a_file_that_is_found_again(many) -> None:
+    encoder = Recorder()
+    expected = torch.stack([encoder.vector(text) for text in TEXTS])
+    assert torch.equal(raw_vectors(TEXTS[:10], encoder), expected[:10])
+    assert not many.exists()
+    for _ in range(2):
+        rows = raw_vectors(TEXTS, encoder)
+        assert isinstance(rows, Rows)
+        assert torch.equal(rows[torch.tensor([10, 0, 3])], expected[[10, 0, 3]])
+    assert sum(map(len, encoder.calls)) == 10 + 11  # the second time none
+    assert len(list(many.iterdir())) == 1
+    raw_vectors([*TEXTS[1:], "other"], encoder)
+    assert len(list(many.iterdir())) == 2
+
+
+def test_statistics_and_conditions_of_a_file_are_those_of_a_tensor(many) -> None:
+    encoder = Recorder()
+    rows, tensor = raw_vectors(TEXTS, encoder), torch.stack([encoder.vector(text) for text in TEXTS])
+    for kept in (rows, tensor):
+        torch.testing.assert_close(statistics_over(kept), statistics_of(tensor))
+    standardised = StandardisedEncoder("pooled", encoder, statistics_of(tensor))
+    numbers = torch.tensor([4, 4, 7])
+    conditions = Standardised(rows, standardised)[numbers]
+    assert torch.equal(conditions, standardised.encode([TEXTS[i] for i in numbers]))
+
+
+def test_no_room_is_one_line(many, monkeypatch) -> None:
+    def full(*_args) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Rows, "append", full)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\); set TEXT2FACE_CACHE"):
+        raw_vectors(TEXTS, Recorder())
+    assert not list(many.iterdir())

@@ -1,0 +1,114 @@
+"""Any captioned images, from the command line to a picture."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+import infer
+import train_cgan
+from encoder.tuned import INDEX
+from gan.pipeline import TextToFace
+from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
+
+SMALL = [
+    *("--generator", '{"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8, "text_layout": true}'),
+    *("--discriminator", '{"widths": [8, 8, 8, 8, 8], "feature_dim": 8}', "--z-dim", "4", "--batch-size", "4"),
+    *("--max-images", "8", "--tick-images", "4", "--snapshot-images", "8", "--precision", "float32"),
+]
+TEXTS = ["a flower with red petals and a blue centre", "white petals, pink centre"]
+
+
+@pytest.fixture(scope="module")
+def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_flowers(tmp_path_factory.mktemp("flowers") / "flowers.zip", 64)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("gan.training.conditioning.FIT_STEPS", (1, 2))
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+
+
+def train(flowers: Path, run_dir: Path, *options: str) -> int:
+    return train_cgan.main(["--data", str(flowers), "--run-dir", str(run_dir), *SMALL, *options])
+
+
+def test_colours_of_drawn_flowers_are_read_from_their_pixels() -> None:
+    images = [draw_flower(petals, centre, seed=i) for i, (petals, centre) in enumerate(PAIRS)]
+    pixels = torch.stack([torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8) for image in images])
+    assert colours_of(pixels.view(-1, 64, 64, 3).permute(0, 3, 1, 2)) == list(PAIRS)
+
+
+@pytest.mark.parametrize("conditioning", ["pooled", "aligned"])
+def test_a_release_of_any_captions_is_whole(flowers, tmp_path, monkeypatch, capsys, conditioning) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", conditioning) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["conditioning"] == conditioning
+    moved = Path(shutil.move(tmp_path / "run" / "snapshot", tmp_path / "moved"))
+    shutil.rmtree(tmp_path / "run")
+    pipeline = TextToFace.from_pretrained(moved)
+    assert pipeline.config.conditioning.kind == conditioning
+    images = pipeline.draw(TEXTS, [0, 0])
+    assert not torch.equal(images[0], images[1])
+    guided = TextToFace.from_pretrained(moved, guidance=2.0).draw(TEXTS, [0, 0])
+    assert not torch.equal(guided, images)
+
+    monkeypatch.chdir(tmp_path)
+    model = ["--model", str(moved)]
+    assert infer.main([*model, "--text", TEXTS[0], "--best-of", "2", "--out", "a.png"]) == 0
+    assert infer.main([*model, "--interpolate", *TEXTS, "--steps", "3", "--out", "b.png"]) == 0
+    with Image.open("b.png") as picture:
+        assert picture.size == (3 * 64, 64)
+    out, err = capsys.readouterr()
+    assert "a.png: 1 image in" in out
+    assert "warning" not in err
+    assert infer.main([*model, "--text", "赤い花", "--out", "c.png"]) == 0
+    assert "the text encoder was trained on English" in capsys.readouterr().err
+    (moved / "encoder" / "statistics.safetensors").write_bytes(b"")
+    assert infer.main([*model, "--text", TEXTS[0], "--out", "d.png"]) == 2
+    assert "statistics.safetensors: not the statistics of a text encoder" in capsys.readouterr().err
+
+
+def test_auto_takes_captions_where_few_speak_of_hair_and_eyes_and_says_so(flowers, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "auto") == 0
+    out = capsys.readouterr().out
+    assert "conditioning: captions, as they are written, for 0 % of the images" in out
+    assert "fitting a text encoder to the images" in out
+    assert (tmp_path / "run" / "encoder" / INDEX).exists()
+    assert train(flowers, tmp_path / "run", "--resume", "--max-images", "16") == 0
+    assert "fitting" not in capsys.readouterr().out  # it is found there
+
+
+def test_auto_takes_attributes_of_faces(faces_zip, tmp_path, capsys) -> None:
+    assert train(faces_zip, tmp_path / "run", "--wordings", "1") == 0
+    assert "conditioning: attributes (hair, eyes, length), for 100 % of the images" in capsys.readouterr().out
+
+
+def test_attributes_of_flowers_are_refused(flowers, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "attributes") == 2
+    assert "no caption states hair or eyes" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_classes_from_a_column_serve_acgan_and_without_it_is_refused(flowers, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "pooled", "--objective", "acgan") == 2
+    assert "acgan classifies, and these captions name no classes" in capsys.readouterr().err
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = ["file_name,text,label"]
+    for i, (petals, centre) in enumerate(PAIRS[:40]):
+        draw_flower(petals, centre, seed=i).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{petals} petals,{petals}")
+    (folder / "metadata.csv").write_text("\n".join(lines))
+    assert train(folder, tmp_path / "run", "--conditioning", "pooled", "--objective", "acgan") == 0
+    config = json.loads((tmp_path / "run" / "snapshot" / "config.json").read_text())
+    assert config["discriminator"]["class_heads"] == [len({petals for petals, _ in PAIRS[:40]})]
+
+
+def test_gan_int_of_captions(flowers, tmp_path) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "pooled", "--interpolate", "0.5") == 0

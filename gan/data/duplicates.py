@@ -24,7 +24,7 @@ faces by 0.12 or more; in the Anime Dataset, faces nearer than this are the same
 
 _LIMIT = COPY_BELOW + 1e-3  # more than the rounding of the sums
 _BATCH = 256
-_ROWS, _COLUMNS = 512, 1 << 14  # of the table of distances that is made at a time
+_BLOCK = 2048  # images of which all pairs are compared at a time
 _PAIRS = 4096  # pairs whose thumbnails are compared at a time
 
 
@@ -73,11 +73,11 @@ def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
 
     Returns:
         int64 (N,), the first image with the very same pixels; the means over 4x4 blocks, float32 (N, 24), and over 8x8,
-        float32 (N, 96).
+        float16 (N, 96).
     """
     first: list[int] = []
     seen: dict[bytes, int] = {}
-    coarse, fine = torch.empty(len(images), 24), torch.empty(len(images), 96)
+    coarse, fine = torch.empty(len(images), 24), torch.empty(len(images), 96, dtype=torch.float16)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         for i, pixels in enumerate(batch.contiguous().numpy(), start=start):
@@ -91,20 +91,61 @@ def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
 
 def _near(coarse: Tensor, fine: Tensor) -> Iterator[Tensor]:
     """Pairs (P, 2) of the images that the bounds do not tell apart, a piece at a time."""
-    brightness, order = coarse.mean(1).sort(stable=True)
-    coarse, fine = coarse[order], fine[order]
-    ends = torch.searchsorted(brightness, brightness + _LIMIT, right=True).tolist()
-    for start in range(0, len(order), _ROWS):
-        stop = min(start + _ROWS, len(order))
-        for left in range(start, ends[stop - 1], _COLUMNS):
-            right = min(left + _COLUMNS, ends[stop - 1])
-            near = torch.cdist(coarse[start:stop], coarse[left:right]) < _LIMIT * coarse.shape[1] ** 0.5
-            pairs = near.triu(1 + start - left).nonzero() + torch.tensor([start, left])
-            for some in pairs.split(1 << 16):
-                a, b = some.unbind(1)
-                closer = (fine[a] - fine[b]).square().mean(1) < _LIMIT**2
-                if closer.any():
-                    yield order[some[closer]]
+    # Turned so that the axes are those along which images differ most; distances stay as they are.
+    _, axes = torch.linalg.eigh(torch.cov(coarse.T.double(), correction=0))
+    points = coarse @ axes.float()
+    for pairs in _within(points, torch.arange(len(points))):
+        a, b = pairs.unbind(1)
+        closer = (fine[a].float() - fine[b].float()).square().mean(1) < (_LIMIT + 2e-3) ** 2  # 2e-3: float16
+        if closer.any():
+            yield pairs[closer]
+
+
+def _within(points: Tensor, rows: Tensor) -> Iterator[Tensor]:
+    """The near pairs among some points (N, 24): halves of them, then from one half to the other."""
+    if len(rows) <= _BLOCK:
+        near = _closer(points, rows, rows).triu(1)
+        yield from rows[near.nonzero()].split(1 << 16)
+        return
+    left, right = _halves(points, rows)
+    yield from _within(points, left)
+    yield from _within(points, right)
+    yield from _between(points, left, right)
+
+
+def _between(points: Tensor, a: Tensor, b: Tensor) -> Iterator[Tensor]:
+    """The near pairs of one point of ``a`` and one of ``b``."""
+    a = a[_beside(points[a], points[b])]
+    if not len(a):
+        return
+    b = b[_beside(points[b], points[a])]
+    if not len(b):
+        return
+    if len(a) * len(b) <= _BLOCK**2:
+        i, j = _closer(points, a, b).nonzero().unbind(1)
+        yield from torch.stack([a[i], b[j]], 1).split(1 << 16)
+        return
+    larger, other = (a, b) if len(a) > len(b) else (b, a)
+    for half in _halves(points, larger):
+        yield from _between(points, half, other)
+
+
+def _halves(points: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows in two, along the axis in which they reach farthest."""
+    low, high = points[rows].aminmax(dim=0)
+    order = points[rows, (high - low).argmax()].argsort(stable=True)
+    return rows[order[: len(rows) // 2]], rows[order[len(rows) // 2 :]]
+
+
+def _beside(points: Tensor, others: Tensor) -> Tensor:
+    """Which points are in the box around the others, or near it: bool (N,)."""
+    low, high = others.aminmax(dim=0)
+    reach = _LIMIT * points.shape[1] ** 0.5
+    return ((points > low - reach) & (points < high + reach)).all(1)
+
+
+def _closer(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    return torch.cdist(points[a], points[b]) < _LIMIT * points.shape[1] ** 0.5
 
 
 def _are_copies(images: Pixels, a: Tensor, b: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ def fetch(address: str) -> tuple[str, Path]:
     Raises:
         InputError: The address is none, there is no such data set, or neither a network nor an earlier copy of it.
     """
-    match = re.fullmatch(rf"{PREFIX}(?P<repo>(?:[\w.-]+/)?[\w.-]+)(?:@(?P<revision>[\w./-]+))?", address)
+    match = re.fullmatch(rf"{PREFIX}(?P<repo>(?:\w[\w.-]*/)?\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?", address)
     if match is None:
         raise InputError(f"{address}: not an address of a data set; write hub:OWNER/NAME or hub:OWNER/NAME@REVISION")
     import huggingface_hub

@@ -15,7 +15,7 @@ from gan.data import formats, hub
 from gan.data.dataset import ImageDataset, Origin, SourceSummary, Summary
 from gan.data.entries import load_entry
 from gan.data.examples import NAMED, Ledger
-from gan.data.reading import Index, read_examples
+from gan.data.reading import Index, find_copies, read_examples
 from gan.data.splits import Split, split_all, with_both
 from gan.data.store import Images, Rows
 from gan.data.tree import exists, fingerprint, open_tree
@@ -69,7 +69,7 @@ def load_images(
         InputError: A path is missing, cut off or holds no captioned image, two sources have one name, or the split is
             empty.
     """
-    if not paths:
+    if not all(map(str, paths)) or not paths:
         raise InputError("no data: give a folder, an archive or hub:OWNER/NAME")
     read = [_read_path(path, progress) for path in paths]
     summary = Summary(split)
@@ -129,10 +129,10 @@ def _read_path(path: str | Path, progress: bool) -> _Path:
         own = _stem(location)
 
     def build(rows: Rows) -> Index:
-        found = formats.find(open_tree(where, location))
-        index = read_examples(found, rows, progress)
+        index = read_examples(formats.find(open_tree(where, location)), rows, progress)
         if not index.keys:
             raise InputError(f"{where}: no usable image ({_why(index.ledger)})")
+        index.copies = find_copies(rows, index.sources)  # the names of all files are gone from the memory by now
         return index
 
     try:

@@ -77,7 +77,10 @@ class Index:
 
 
 def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
-    """Decode the images that a format finds into ``rows``, and gather what belongs to them, in their order."""
+    """Decode the images that a format finds into ``rows``, and gather what belongs to them, in their order.
+
+    Copies are not looked for yet.
+    """
     index = Index(found.format, found.source)
     pixels, texts = hashlib.sha256(), hashlib.sha256()
     taken: set[tuple[str | None, str]] = set()
@@ -104,7 +107,6 @@ def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
             bar.update(len(examples))
     index.column = list(column)
     index.digest = hashlib.sha256(pixels.digest() + texts.digest()).hexdigest()
-    index.copies = _copies(rows, index.sources)
     return index
 
 
@@ -183,7 +185,7 @@ class _Chosen:
         return self.rows[self.positions[index]]
 
 
-def _copies(rows: Rows, sources: Sequence[int]) -> list[int]:
+def find_copies(rows: Rows, sources: Sequence[int]) -> list[int]:
     """The copy groups of all images: looked for within a source, so that no other one changes its split."""
     own, groups = np.array(sources), np.empty(len(sources), dtype=np.int64)
     for source in np.unique(own):

@@ -14,7 +14,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,25 +134,28 @@ class TarTree(Tree):
     """An uncompressed tar, read in place; ``InputError`` where it is not whole."""
 
     def __init__(self, where: str, path: Path) -> None:
-        places: dict[str, tuple[int, int]] = {}
-        self.order: list[str] = []
+        self._places: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         try:
             with tarfile.open(path, "r:") as archive:
                 while (member := archive.next()) is not None:
                     name = member.name.removeprefix("./").lstrip("/")
                     if member.isreg() and not member.issparse() and not _hidden(name):
-                        places[name] = (member.offset_data, member.size)
-                        self.order.append(name)
+                        self._places[name], sizes[name] = member.offset_data, member.size
                     archive.members.clear()  # type: ignore[attr-defined]  # a million of them fill the memory
             self.handle = os.open(path, os.O_RDONLY)
         except (tarfile.TarError, OSError, ValueError, EOFError) as error:
-            message = f"{where}: not a whole tar ({error}; {len(places):,} files before that); fetch or pack it again"
+            message = f"{where}: not a whole tar ({error}; {len(sizes):,} files before that); fetch or pack it again"
             raise InputError(message) from error
         end = os.fstat(self.handle).st_size
-        if any(offset + size > end for offset, size in places.values()):
+        if any(self._places[name] + size > end for name, size in sizes.items()):
             raise InputError(f"{where}: the tar is cut off; fetch or pack it again")
-        self._places = places
-        super().__init__(where, {name: size for name, (_, size) in places.items()})
+        super().__init__(where, sizes)
+
+    @property
+    def order(self) -> Iterable[str]:
+        """The names as they stand in the tar."""
+        return self._places
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):
@@ -160,12 +163,11 @@ class TarTree(Tree):
 
     def open(self, name: str) -> BinaryIO:
         """See ``Tree``."""
-        return io.BufferedReader(_Window(self, *self._places[name]))
+        return io.BufferedReader(_Window(self, self._places[name], self.sizes[name]))
 
     def read(self, name: str) -> bytes:
         """See ``Tree``; safe in several threads at once."""
-        offset, size = self._places[name]
-        return os.pread(self.handle, size, offset)
+        return os.pread(self.handle, self.sizes[name], self._places[name])
 
 
 class _Window(io.RawIOBase):

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import itertools
 import random
 import re
 from pathlib import Path
 
 import pytest
 
-from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common.errors import InputError
-from encoder.files import TagRow, TextLine, decode_lines, read_lines, read_tags, read_testing_file
+from encoder.files import TextLine, decode_lines, read_records, read_testing_file
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 LINES = [TextLine("1", "blue hair red eyes"), TextLine("7", "a girl, smiling"), TextLine("5", "髪はピンク")]
 
 
@@ -78,77 +75,34 @@ def test_file_that_cannot_be_read(tmp_path) -> None:
             read_testing_file(path)
 
 
-def test_anime_tags() -> None:
-    tags = read_tags(
-        [
-            "2,touhou (series):9\tblonde hair:3735\tre:zero:12\tpink eyes:691\t",  # the published file ends lines so
-            "3,blue hair:1\tLong Hair:8463\tpink hair:2\tblue hair:1\tred eyes:5\tgreen eyes:6",
-            "9,bicolored eyes:2\taikatsu!:98\tshort hair:3\tre:zero:12",
-            "10,",
-        ],
-        "tags.csv",
-    )
-    assert tags.format == "anime"
-    assert tags.rows == [
-        TagRow("2", ("blonde",), ("pink",)),
-        TagRow("3", ("blue", "pink"), ("red", "green"), ("long",)),
-        TagRow("9", length=("short",)),
-        TagRow("10"),
-    ]
-    assert tags.ignored == {"touhou (series)": 1, "re:zero": 2, "bicolored eyes": 1, "aikatsu!": 1}
-
-
-def test_anime_tags_written_at_random_are_read_back() -> None:
-    rng = random.Random(0)
-    irrelevant = ["1girl", "hat", "blue dress", "hair ribbon", "a:b", "long sleeves", "東方"]
-    rows, lines, irrelevant_count = [], [], 0
-    for id in range(300):
-        hair, eyes = rng.sample(HAIR_COLOURS, rng.randrange(4)), rng.sample(EYE_COLOURS, rng.randrange(4))
-        length = rng.sample(HAIR_LENGTHS, rng.randrange(3))
-        others = rng.sample(irrelevant, rng.randrange(4))
-        tags = [f"{value} hair" for value in (*hair, *length)] + [f"{value} eyes" for value in eyes] + others
-        rng.shuffle(tags)
-        if not tags:
-            continue
-        lines.append(f"{id}," + "\t".join(f"{tag}:{rng.randrange(10**6)}" for tag in tags) + rng.choice(["", "\t"]))
-        rows.append((str(id), set(hair), set(eyes), set(length)))
-        irrelevant_count += len(others)
-    tags = read_tags(lines, "tags.csv")
-    assert [(row.id, set(row.hair), set(row.eyes), set(row.length)) for row in tags.rows] == rows
-    assert tags.ignored.total() == irrelevant_count
-
-
-def test_extra_tags_of_every_pair_are_read_back() -> None:
-    pairs = list(itertools.product(HAIR_COLOURS, EYE_COLOURS))
-    tags = read_tags((f"{i}, {hair} hair {eyes} eyes" for i, (hair, eyes) in enumerate(pairs)), "tags.csv")
-    assert tags.format == "extra"
-    assert tags.rows == [TagRow(str(i), (hair,), (eyes,)) for i, (hair, eyes) in enumerate(pairs)]
-    assert not tags.ignored
-
-
-def test_free_captions() -> None:
-    tags = read_tags(["id,caption", "anna,Silver hair at 12:30", "bert_2,long pink hair green eyes"], "own.csv")
-    assert tags.format == "free"
-    assert tags.rows == [
-        TagRow("anna", text="Silver hair at 12:30"),
-        TagRow("bert_2", ("pink",), ("green",), ("long",), text="long pink hair green eyes"),
-    ]
-
-
 @pytest.mark.parametrize(
-    ("lines", "message"),
+    "text",
     [
-        ([], "tags.csv: the file holds no lines"),
-        (["1,pink hair:3", "2,blue hair:2\teyes", "3,x:1"], "tags.csv, line 2: not 'id,tag:count"),
-        (["1,pink hair green eyes", "2"], "tags.csv, line 2: no comma"),
-        (["1,pink hair green eyes", "", "1,red hair green eyes"], "tags.csv, line 3: the id 1 came before"),
-        (["1,"], "tags.csv, line 1: the text is empty"),
-        (["1,curls", "2," + "x" * 3000], "tags.csv, line 2: the text has 3,000"),
+        "text_id,prompt\n1,blue hair\n2,a girl, smiling\n",
+        '"1","blue hair"\n"2","a girl, smiling"\n',
+        '"text_id","prompt"\n"1","blue hair"\n"2","a girl, smiling"\n',
+        ',id,text\n0,1,blue hair\n1,2,"a girl, smiling"\n',
+        "1\tblue hair\n2\ta girl, smiling\n",
+        "id\ttext\n1\tblue hair\n2\ta girl, smiling\n",
+        "1;blue hair\n2;a girl, smiling\n",
+        "name,description\n1,blue hair\n2,a girl, smiling\n",
     ],
 )
-def test_bad_tags_are_named_with_their_line(lines: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
-        read_tags(lines, "tags.csv")
+def test_testing_files_as_spreadsheets_and_pandas_write_them(tmp_path, text: str) -> None:
+    expected = [TextLine("1", "blue hair"), TextLine("2", "a girl, smiling")]
+    assert read_testing_file(write_file(tmp_path, text.encode())) == expected
+
+
+def test_records() -> None:
+    def read(text: str) -> list[tuple[int, str, str | None]]:
+        return [(record.line, record.id, record.text) for record in read_records(text.split("\n"))]
+
+    assert read('a,"one\ntwo"\n\nb,"three"') == [(1, "a", "one\ntwo"), (4, "b", "three")]
+    assert read('a,"\nb,he said "no"') == [(1, "a", '"'), (2, "b", 'he said "no"')]
+    assert read("a\nb,c") == [(1, "a", None), (2, "b", "c")]
+    assert read("name,pink hair\nbob,x") == [(1, "name", "pink hair"), (2, "bob", "x")]
+    assert read("bob,pink\n1,x y\n2,z") == [(2, "1", "x y"), (3, "2", "z")]
+    assert read("") == []
 
 
 def test_lines_end_at_line_ends_only() -> None:
@@ -175,23 +129,9 @@ def test_random_bytes_are_read_or_refused_in_one_line(tmp_path) -> None:
     refused = 0
     for _ in range(500):
         data = b"".join(rng.choices(pieces, k=rng.randrange(12)))
-        for read in (read_testing_file, lambda path: read_tags(read_lines(path), str(path))):
-            try:
-                read(write_file(tmp_path, data))
-            except InputError as error:
-                refused += 1
-                assert "\n" not in str(error)
-    assert 0 < refused < 1000
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason="needs the real data in ../shared/data")
-@pytest.mark.parametrize(
-    ("archive", "format", "rows"), [("extra_data.zip", "extra", 34_589), ("AnimeDataset.zip", "anime", 13_881)]
-)
-def test_real_tags(archive: str, format: str, rows: int) -> None:
-    import zipfile
-
-    with zipfile.ZipFile(DATA / archive) as file:
-        name = next(name for name in file.namelist() if name.endswith("tags.csv"))
-        tags = read_tags(decode_lines(file.read(name), name), name)
-    assert (tags.format, len(tags.rows)) == (format, rows)
+        try:
+            read_testing_file(write_file(tmp_path, data))
+        except InputError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert 0 < refused < 500

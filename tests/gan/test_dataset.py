@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from PIL import Image, ImageOps
 
 from encoder.attributes.vocabulary import Attributes
 from encoder.common.errors import InputError
-from gan.data import Summary
+from gan.data import Summary, load_images
 from gan.data.decoding import decode_image
 from gan.data.splits import is_held_out, split_of_copies
-from gan.faces.dataset import WITHOUT_COLOUR, FaceDataset, load_faces
+from gan.faces.dataset import WITHOUT_COLOUR, FaceDataset, faces_of, load_faces, share_of_faces
 
 PINK_GREEN = Attributes("pink", "green").indices
 BLUE_RED = Attributes("blue", "red").indices
@@ -379,3 +380,29 @@ def test_anime_dataset_itself(real_data: Path) -> None:
     faces, summary = load_faces([real_data / "AnimeDataset.zip"], split="heldout")
     assert faces.source_names == ("anime",)
     check_real(faces, summary, {"train": 11_655, "heldout": 777, "copy": 5})
+
+
+def test_the_captions_of_a_face_have_to_agree(path: Path) -> None:
+    tags = "1,pink hair\n1,green eyes\n2,pink hair green eyes\n2,blue hair\n3,pink hair\n3,blue hair\n"
+    write_source(path, tags, {f"{i}.png": draw_face("pink", "red", seed=i) for i in (1, 2, 3)})
+    data, summary = load_faces([path], split="all")
+    assert data.attributes.tolist() == [[*PINK_GREEN], [0, PINK_GREEN[1], 0]]
+    assert summary.sources[0].ambiguous == {"hair": 1}
+    assert summary.sources[0].reasons == {WITHOUT_COLOUR: 1}
+
+
+def test_faces_of_captioned_images(path: Path) -> None:
+    tags = "1,pink hair\n2,a red car\n3,blue hair red eyes\n4,a house\n"
+    write_source(path, tags, {f"{i}.png": draw_face("pink", "red", seed=i) for i in (1, 2, 3, 4)})
+
+    def read(texts: Sequence[str]) -> torch.Tensor:
+        return torch.zeros(len(texts), 3, dtype=torch.int64)
+
+    images, _ = load_images([path], split="all")
+    assert share_of_faces(images, 512, read) == 0.5
+    faces = faces_of(images, read)
+    assert faces.ids == ("source/1", "source/3")
+    assert isinstance(faces.images, torch.Tensor)
+    assert faces.digest == images[torch.tensor([0, 2])].digest
+    with pytest.raises(InputError, match="source: no caption states hair or eyes"):
+        faces_of(images[torch.tensor([1, 3])], read)

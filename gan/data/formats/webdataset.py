@@ -36,13 +36,12 @@ def _holds_samples(tar: Tree) -> bool:
 
 def samples(tar: Tree) -> Iterator[tuple[str, dict[str, str]]]:
     """The key of each sample with its files by ending, in the order of the tar."""
-    order = tar.order if isinstance(tar, TarTree) else list(tar.sizes)
-    grouped: dict[str, dict[str, str]] = {}
-    for name in order:
+    grouped: dict[str, list[str]] = {}
+    for name in tar.order if isinstance(tar, TarTree) else tar.sizes:
         folder, slash, base = name.rpartition("/")
-        key, dot, ending = base.partition(".")
-        grouped.setdefault(f"{folder}{slash}{key}", {})[f"{dot}{ending}".lower()] = name
-    yield from grouped.items()
+        grouped.setdefault(f"{folder}{slash}{base.partition('.')[0]}", []).append(name)
+    for key, names in grouped.items():
+        yield key, {name[len(key) :].lower(): name for name in names}
 
 
 def _read(tree: Tree, shards: list[str], ledger: Ledger) -> Iterator[Example]:

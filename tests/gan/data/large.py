@@ -1,4 +1,4 @@
-"""How long a large set takes to load, and how much memory: ``python tests/gan/data/large.py --form tar --count 400000``.
+"""How long a large set takes to load, and how much memory: ``python tests/gan/data/large.py --folder DIR``.
 
 The set is made of smooth noise, unlike each other, in a folder that is kept for the next time.
 """

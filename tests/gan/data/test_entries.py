@@ -98,7 +98,7 @@ def test_damaged_entries_are_made_anew(path: Path, cache: Path, decoded: list[in
 
 def test_an_index_of_other_things_is_not_served(path: Path, cache: Path, decoded: list[int]) -> None:
     load(path)
-    first, text = (entry(cache) / "index.json").read_bytes().split(b"\n", 1)
+    _, text = (entry(cache) / "index.json").read_bytes().split(b"\n", 1)
     for line in (b"[]", b"{}", b"[" * 100_000, json.dumps({"stamp": "x", "checksum": "y"}).encode(), b"\xff"):
         (entry(cache) / "index.json").write_bytes(line + b"\n" + text)
         assert len(load(path)[0]) == 2

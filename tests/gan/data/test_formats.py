@@ -93,9 +93,9 @@ def test_names_that_nearly_fit_are_named_and_not_guessed(path: Path) -> None:
 
 
 def test_bad_rows_are_counted_and_stop_nothing(path: Path) -> None:
-    tags = f"good,a text\nempty,\nlong,{'x' * (MAX_TEXT + 1)}\nnul,a\0b\nalone\ngood,a text\ndamaged,y\nheic,z\nbytes,".encode()
+    tags = f"good,a text\nempty,\nlong,{'x' * (MAX_TEXT + 1)}\nnul,a\0b\nalone\ngood,a text\ndamaged,y\nheic,z\n"
     names = ("good.png", "empty.png", "long.png", "nul.png", "bytes.png", "extra.png")
-    files = {"tags.csv": tags + b"\xff\xfe\n", **images(*names), "damaged.png": b"no", "heic.heic": b"x"}
+    files = {"tags.csv": tags.encode() + b"bytes,\xff\xfe\n", **images(*names), "damaged.png": b"no", "heic.heic": b"x"}
     data, summary = load(write(path, files))
     assert data.ids == ("set/good",)
     assert summary.sources[0].reasons == {

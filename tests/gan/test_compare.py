@@ -242,7 +242,7 @@ def test_every_row_can_be_trained(name, tmp_path) -> None:
         own = OBJECTIVES[config.objective].settings
         assert {key: getattr(config, key) for key in own} == own  # the paper's
         D = build_discriminator(config.architecture, c_dim=4, **config.discriminator)
-        OBJECTIVES[config.objective]().prepare(D)
+        OBJECTIVES[config.objective]().prepare(D, (12, 11))
     assert sum(config.max_images for config in runs.values()) == 100_000
 
 

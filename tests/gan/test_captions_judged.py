@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,7 @@ def judged(small_scale, tiny_network, tiny_encoder, make_release, shapes_source,
     return tmp_path / "out"
 
 
-def test_a_model_of_captions_is_judged(judged, shapes, capsys) -> None:
+def test_a_model_of_captions_is_judged(judged, shapes) -> None:
     heldout = len(shapes.of("heldout"))
     results = json.loads((judged / "results.json").read_text())
     assert (results["images"], results["captions"], results["compared"]) == (70, min(70, heldout), min(70, heldout))
@@ -97,7 +98,8 @@ def test_a_model_of_captions_is_judged(judged, shapes, capsys) -> None:
 
     page = (judged / "report.html").read_text("utf-8")
     assert page.count("data:image/png;base64,") == 6 * 24
-    for text in (page, (judged / "results.md").read_text("utf-8"), capsys.readouterr().out):
+    page = re.sub(r"base64,[^']*", "", page)
+    for text in (page, (judged / "results.md").read_text("utf-8")):
         assert "nearest to its own caption among 100" in text
         for word in ("hair", "eye", "face", "colour"):
             assert word not in text.replace("--faces", ""), word

@@ -37,9 +37,7 @@ def test_wrong_captions_are_of_images_that_share_none_and_are_of_another_group()
     assert others[3] == [True, True, True, False, False, False]
     assert others[5] == [True, True, True, False, True, False]  # "a rose" is of its group
     assert pool.number("A Rose") == 3
-    assert pool.chance(torch.arange(6)) == pytest.approx(
-        (3 / 4 + 3 / 5) / 6
-    )  # three have 3 wrong captions, three have 4
+    assert pool.chance(torch.arange(6)) == pytest.approx((3 / 4 + 3 / 5) / 6)
 
 
 def test_noise_finds_its_caption_by_chance_and_the_right_vectors_always() -> None:

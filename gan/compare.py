@@ -26,7 +26,7 @@ from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from gan.data.dataset import ImageDataset
 from gan.evaluate import load_real
-from gan.evaluation.captions import MATCHER, Asked, CaptionJudge, evaluator_of, twins_of
+from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
 from gan.evaluation.drawing import draw
 from gan.evaluation.features import other_spaces
 from gan.evaluation.matcher import matcher_for
@@ -194,13 +194,13 @@ class CaptionedJudge:
     """
 
     def __init__(self, training: ImageDataset, heldout: ImageDataset, seed: int) -> None:
-        self.training, self.heldout, self.seed = training, heldout, seed
+        self.seed = seed
         matcher = matcher_for(training)
         self.monitor: Monitor = CaptionMonitor(heldout, matcher, seed=seed)
         self.judge = CaptionJudge(heldout, matcher, seed)
         self.asked = Asked.of(heldout, len(heldout), heldout.source_names)
         spaces = {MATCHER: matcher.features, **other_spaces()}
-        self.evaluator = evaluator_of(self.asked, heldout, training, spaces, seed)
+        self.evaluator = CaptionEvaluator(self.asked, heldout, training, spaces, seed)
 
     def score_model(self, pipeline: TextToFace) -> Scores:
         """See ``Judge``."""
@@ -209,8 +209,7 @@ class CaptionedJudge:
 
     def score_real(self) -> Scores:
         """See ``Judge``."""
-        twins = twins_of(self.asked.rows, self.heldout, self.training, self.seed)
-        return self._scores(self.heldout.images[:], twins)
+        return self._scores(self.evaluator.heldout, self.evaluator.twins)
 
     def _scores(self, shown: Tensor, compared: Tensor) -> Scores:
         """How often captions are found for the first images, all else of the second."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -141,16 +142,16 @@ class CaptionResults(Results):
     Attributes:
         images: Number of images drawn.
         captions: Number of held-out images that they were drawn for.
+        common: What the images of a group have in common, within which diversity is measured.
     """
 
     images: int
     captions: int
-
-    noun: ClassVar[str] = "image"
+    common: str
 
     def fields(self) -> dict[str, Any]:
         """See ``Results``."""
-        names = ("subject", "source", "images", "captions", "compared", "seed", "sets")
+        names = ("subject", "source", "images", "captions", "common", "compared", "seed", "sets")
         return {name: getattr(self, name) for name in names}
 
     def notes(self) -> list[str]:
@@ -171,37 +172,83 @@ class CaptionResults(Results):
                 f"named, Fréchet distances on their {DIRECTIONS} main directions: only numbers of as many images, the "
                 "same network and the same data can be compared. These are not FIDs. Of real images, captions and "
                 "nearest neighbours are those of the held-out images, and distances those of as many training images "
-                "of the same sources: the floor."
+                f"of the same {self.common}: the floor."
             )
         else:
             notes.append("Too few held-out images to compare sets.")
         return notes
 
 
-def evaluator_of(
-    asked: Asked, heldout: ImageDataset, training: ImageDataset, spaces: Mapping[str, FeatureSpace], seed: int
-) -> Evaluator:
-    """Compares sets of N images with as many held-out ones; images of one caption and source are a group.
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Which held-out images may stand for each other: those of one caption, where captions come again; else wider.
+
+    Attributes:
+        name: What the images of a group have in common: ``"caption"``, ``"class"`` or ``"source"``.
+        heldout: The group of each of the images asked for.
+        training: That of each training image.
+    """
+
+    name: str
+    heldout: Sequence[Hashable]
+    training: Sequence[Hashable]
+
+    @classmethod
+    def of(cls, asked: Asked, heldout: ImageDataset, training: ImageDataset) -> Grouping:
+        """The narrowest grouping by which half of the images are not alone; all groups are within a source."""
+        sources, training_sources = heldout.sources[asked.rows].tolist(), training.sources.tolist()
+        wanted = set(asked.texts)
+        shown = [next((text for text in texts if text in wanted), None) for texts in training.captions]
+        groups = {"caption": cls("caption", _pairs(asked.texts, sources), _pairs(shown, training_sources))}
+        if heldout.groups and training.groups:
+            own = [heldout.groups[row] for row in asked.rows.tolist()]
+            groups["class"] = cls("class", _pairs(own, sources), _pairs(training.groups, training_sources))
+        for grouping in groups.values():
+            counts = Counter(key for key in grouping.heldout if key[0] is not None)  # type: ignore[index]
+            if 2 * sum(count for count in counts.values() if count > 1) >= len(sources):
+                return grouping
+        return cls("source", sources, training_sources)
+
+    def numbers(self) -> Tensor:
+        """The groups of the images asked for by number: int64 (N,)."""
+        numbers: dict[Hashable, int] = {}
+        return torch.tensor([numbers.setdefault(key, len(numbers)) for key in self.heldout])
+
+
+def _pairs(keys: Sequence[str | None], sources: Sequence[int]) -> list[tuple[str | None, int]]:
+    return list(zip(keys, sources, strict=True))
+
+
+class CaptionEvaluator(Evaluator):
+    """Compares sets of N images with as many held-out ones.
 
     Args:
-        asked: Of the N images.
+        asked: Of the N images: the captions of the first N held-out ones.
         heldout: Real images, N at least.
         training: What the generator was trained on.
         spaces: Feature spaces by name.
-        seed: Of all intervals.
+        seed: Of the choice of twins and of all intervals.
+
+    Attributes:
+        grouping: Of the N images.
+        heldout: uint8 (N, 3, 64, 64), the held-out images.
+        twins: Likewise, as many training images of the same groups: what real images are, seen anew.
     """
-    n = len(asked.texts)
-    images = heldout.images[:n]
-    numbers: dict[tuple[str, int], int] = {}
-    keys = zip(asked.texts, heldout.sources[asked.rows].tolist(), strict=True)
-    groups = torch.tensor([numbers.setdefault(key, len(numbers)) for key in keys])
-    return Evaluator(see(images, spaces), groups, groups, images, training, spaces, seed)
 
-
-def twins_of(rows: Tensor, heldout: ImageDataset, training: ImageDataset, seed: int) -> Tensor:
-    """As many random training images of the same sources, uint8 (N, 3, 64, 64): what real images are, seen anew."""
-    generator = torch.Generator().manual_seed(seed)
-    return training.images[matching(heldout.sources[rows].tolist(), training.sources.tolist(), generator)]
+    def __init__(
+        self,
+        asked: Asked,
+        heldout: ImageDataset,
+        training: ImageDataset,
+        spaces: Mapping[str, FeatureSpace],
+        seed: int = 0,
+    ) -> None:
+        self.grouping = Grouping.of(asked, heldout, training)
+        generator = torch.Generator().manual_seed(seed)
+        self.twins = training.images[matching(self.grouping.heldout, self.grouping.training, generator)]
+        self.heldout = heldout.images[: len(asked.texts)]
+        groups = self.grouping.numbers()
+        super().__init__(see(self.heldout, spaces), groups, groups, self.heldout, training, spaces, seed)
 
 
 def evaluate_captions(
@@ -230,12 +277,14 @@ def evaluate_captions(
     sheets = sheets_by_captions(judge, images, asked, heldout)
     watch.lap("looking for captions")
     n = len(first.texts) if len(first.texts) >= MIN_FACES else 0
+    common = "caption"
     if n:
         spaces = {MATCHER: matcher.features, **other_spaces()}
-        evaluator = evaluator_of(first, heldout, training, spaces, seed)
-        compared, further = judge_sets(evaluator, images[:n], blank_images, heldout, training)
+        evaluator = CaptionEvaluator(first, heldout, training, spaces, seed)
+        compared, further = judge_sets(evaluator, images[:n], blank_images)
         sets = {name: sets.get(name, {}) | compared.get(name, {}) for name in sets | compared}
         sheets += further
+        common = evaluator.grouping.name
         watch.lap("comparing sets")
     return CaptionResults(
         subject=pipeline.name,
@@ -246,6 +295,7 @@ def evaluate_captions(
         sheets=sheets,
         images=len(images),
         captions=len(first.texts),
+        common=common,
     )
 
 
@@ -278,7 +328,7 @@ def judge_by_captions(
 
 
 def judge_sets(
-    evaluator: Evaluator, images: Tensor, blank_images: Tensor, heldout: ImageDataset, training: ImageDataset
+    evaluator: CaptionEvaluator, images: Tensor, blank_images: Tensor
 ) -> tuple[dict[str, Scores], list[Sheet]]:
     """What N images, real ones and the controls get as sets; and pictures of the most and least real of them.
 
@@ -286,11 +336,8 @@ def judge_sets(
         evaluator: Compares with the first N held-out images.
         images: uint8 (N, 3, 64, 64).
         blank_images: Likewise, an untrained generator's.
-        heldout: The held-out images.
-        training: What the generator was trained on.
     """
     n, spaces = len(images), evaluator.spaces
-    real, twins = heldout.images[:n], twins_of(torch.arange(n), heldout, training, evaluator.seed)
 
     def scores(features: Features, close: Tensor) -> Scores:
         return {**evaluator.compare(features)[0], "training set": evaluator.memorisation(close)}
@@ -298,14 +345,13 @@ def judge_sets(
     own, realism = evaluator.compare(see(images, spaces))
     close, nearest = evaluator.closeness(images)
     one = {name: features.expand(n, -1) for name, features in see(images[:1], spaces).items()}
-    blurred_real = blurred(real)
     sets = {
         SUBJECT: {**own, "training set": evaluator.memorisation(close)},
         # Closeness of held-out images; distances of as many training images from them.
-        REAL: scores(see(twins, spaces), evaluator.heldout_closeness),
+        REAL: scores(see(evaluator.twins, spaces), evaluator.heldout_closeness),
         UNTRAINED: scores(see(blank_images, spaces), evaluator.closeness(blank_images)[0]),
         ONE: scores(one, evaluator.closeness(images[:1])[0].expand(n)),
-        BLURRED: scores(see(blurred(twins), spaces), evaluator.closeness(blurred_real)[0]),
+        BLURRED: scores(see(blurred(evaluator.twins), spaces), evaluator.closeness(blurred(evaluator.heldout))[0]),
     }
     copies, best = close.argsort()[: SHEET // 2], realism.argsort(descending=True, stable=True)
     labels = [f"{close[i]:.2f}" for i in copies.tolist()]

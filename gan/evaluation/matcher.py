@@ -223,7 +223,7 @@ def first_of(scores: Tensor, own: Tensor, others: Tensor, generator: torch.Gener
         generator: The source of randomness.
     """
     keys = torch.rand(scores.shape, generator=generator).masked_fill(~others, 2)
-    chosen = keys.argsort(1)[:, : CANDIDATES - 1]
+    chosen = keys.topk(min(CANDIDATES - 1, keys.shape[1]), largest=False).indices
     rivals = scores.masked_fill(~others, -torch.inf).gather(1, chosen)
     return (scores.gather(1, own[:, None]) > rivals).all(1)
 

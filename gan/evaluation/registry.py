@@ -19,7 +19,8 @@ class Metric:
 
     Attributes:
         name: Its key in ``results.json``.
-        title: Its name for people, ``{noun}`` for what the images are of.
+        title: Its name for people, with ``{noun}`` for what the images are of and
+            ``{common}`` for what the images of a group have in common.
         better: Which way is good, likewise.
         percent: Whether it is a share.
         scale: What numbers are multiplied by in tables.

@@ -57,6 +57,8 @@ class Results:
 
     noun: ClassVar[str] = "image"
     """What the images are of."""
+    common = "caption"
+    """What the images of a group have in common."""
 
     def fields(self) -> dict[str, Any]:
         """Everything but the pictures, in the order of ``results.json``."""
@@ -121,7 +123,7 @@ class Results:
         return self.subject if column == next(iter(self.sets)) else column
 
     def _name(self, group: str, metric: str) -> str:
-        return METRICS[metric].title.format(noun=self.noun) + where(group)
+        return METRICS[metric].title.format(noun=self.noun, common=self.common) + where(group)
 
     def _cells(self, group: str, metric: str) -> str:
         """A metric of every set."""

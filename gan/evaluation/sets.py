@@ -140,7 +140,7 @@ def _coverage(sets: Comparison) -> Estimate:
     return bootstrap_mean(sets.density_and_coverage[1], sets.generator)
 
 
-@set_metric(Metric("diversity", "diversity within a caption, real {noun}s 1", "1 is best", column="diversity"))
+@set_metric(Metric("diversity", "diversity within a {common}, real {noun}s 1", "1 is best", column="diversity"))
 def _diversity(sets: Comparison) -> Estimate | None:
     spread, real = diversity(sets.fake, sets.groups), sets.real.diversity
     both = sorted(spread.keys() & real.keys())

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import itertools
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from drawing import RGB, draw_face, write_source
+from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.data import load_images
+from gan.data.dataset import ImageDataset
+from gan.evaluation.matcher import Matcher, MatcherConfig, matcher_for
 from gan.faces.classifier import AttributeClassifier, Reading
 from gan.faces.dataset import FaceDataset, faces_of
 
@@ -30,9 +35,10 @@ def all_drawn_faces(drawn_source: Path) -> FaceDataset:
 
 
 @pytest.fixture(scope="session")
-def extra_data(real_data: Path) -> FaceDataset:
-    """All faces of the Extra Data."""
-    return faces_of(load_images([real_data / "extra_data.zip"], split="all", progress=False)[0])
+def extra_data(real_data: Path) -> tuple[FaceDataset, object]:
+    """All faces of the Extra Data, and the account of them."""
+    images, summary = load_images([real_data / "extra_data.zip"], split="all", progress=False)
+    return faces_of(images), summary
 
 
 @pytest.fixture
@@ -65,3 +71,60 @@ def _mean_colour(images: torch.Tensor, row: int, column: int) -> torch.Tensor:
 def reader() -> AttributeClassifier:
     """A classifier of drawn faces that needs no training."""
     return DrawnReader()
+
+
+SHAPES = ("circle", "square", "cross", "stripe")
+COLOURS = {
+    "red": (215, 30, 40),
+    "green": (30, 170, 60),
+    "blue": (40, 70, 220),
+    "yellow": (240, 215, 0),
+    "black": (20, 20, 25),
+}
+BACKGROUNDS = {"paper": "white", "card": (190, 190, 190)}
+
+
+def draw_shape(shape: str, colour: str, source: str, seed: int) -> Image.Image:
+    """A coloured shape, somewhere near the middle of a 64x64 picture."""
+    rng = random.Random(seed)
+    x, y, r = rng.uniform(26, 38), rng.uniform(26, 38), rng.uniform(12, 22)
+    image = Image.new("RGB", (64, 64), BACKGROUNDS[source])
+    pen, fill = ImageDraw.Draw(image), RGB[colour]
+    if shape == "circle":
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=fill)
+    elif shape == "square":
+        pen.rectangle((x - r, y - r, x + r, y + r), fill=fill)
+    else:
+        pen.rectangle((x - r, y - r / 4, x + r, y + r / 4), fill=fill)
+        if shape == "cross":
+            pen.rectangle((x - r / 4, y - r, x + r / 4, y + r), fill=fill)
+    return image
+
+
+@pytest.fixture(scope="session")
+def shapes_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 640 captioned shapes in two sources, each with two captions; it holds no face."""
+    folder = tmp_path_factory.mktemp("shapes") / "shapes"
+    (folder / "images").mkdir(parents=True)
+    lines = ["file_name,text,source"]
+    kinds = list(itertools.product(SHAPES, COLOURS, BACKGROUNDS)) * 16
+    for i, (shape, colour, source) in enumerate(kinds):
+        name = f"images/{i}.png"
+        draw_shape(shape, colour, source, seed=i).save(folder / name)
+        lines += [f"{name},a {colour} {shape},{source}", f"{name},{shape} painted in {colour},{source}"]
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shapes(shapes_source: Path) -> ImageDataset:
+    """The images of ``shapes_source``."""
+    return load_images([shapes_source], split="all", progress=False)[0]
+
+
+@pytest.fixture
+def small_matcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[ImageDataset], Matcher]:
+    """What trains a matcher in a second, and keeps it in a cache of the test's own."""
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
+    config = MatcherConfig(dim=16, width=8, queries=2, least_steps=60, most_steps=60, batch_size=32)
+    return lambda training: matcher_for(training, config)

@@ -227,6 +227,28 @@ def test_distances_are_those_of_the_last_feature_space() -> None:
     assert "| 30 [29, 31] |" in real
 
 
+def test_captioned_images_are_compared_by_their_captions(
+    shapes_source, small_matcher, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(compare, "matcher_for", small_matcher)
+    stage = {**TINY["plain"][0], "encoder": "live", "conditioning": "pooled"}
+    rows: dict[str, Stages] = {"plain": [stage], "classes": [{**stage, "objective": "acgan"}]}
+    options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path)]
+    assert main(options, rows) == 0
+    output = capsys.readouterr()
+    assert "classes: left out, for the data name no classes" in output.err
+    assert "| R-precision | Fréchet distance, matcher | diversity, matcher | R-precision after" in output.out
+    results = json.loads((tmp_path / "comparison.json").read_text())
+    assert list(results) == ["real faces", "plain"]
+    scores = {name: result["scores"]["captions"]["r_precision"]["value"] for name, result in results.items()}
+    assert scores["plain"] < scores["real faces"]
+    assert results["plain"]["course"][-1].keys() >= {"r_precision", "frechet", "score", "minutes"}
+    assert (tmp_path / "comparison.png").is_file()
+    for call in CALLS:
+        monkeypatch.setattr(call, refuse)
+    assert main(options, rows) == 0  # done already
+
+
 # -- the rows of the project -----------------------------------------------------------------------------------------
 
 
@@ -242,7 +264,7 @@ def test_every_row_can_be_trained(name, tmp_path) -> None:
         own = OBJECTIVES[config.objective].settings
         assert {key: getattr(config, key) for key in own} == own  # the paper's
         D = build_discriminator(config.architecture, c_dim=4, **config.discriminator)
-        OBJECTIVES[config.objective]().prepare(D)
+        OBJECTIVES[config.objective]().prepare(D, (12, 11))
     assert sum(config.max_images for config in runs.values()) == 100_000
 
 

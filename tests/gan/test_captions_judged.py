@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from encoder.common.errors import InputError
+from gan import pipeline
+from gan.evaluate import main
+from gan.evaluation import captions as module
+from gan.evaluation import drawing, monitors
+from gan.evaluation import sets as evaluation
+from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, ranks_of_own
+from gan.evaluation.monitors import CaptionMonitor, monitor_for
+from gan.images import thumbnails
+
+N = 16
+
+
+@pytest.fixture
+def small_scale(monkeypatch, small_matcher, tiny_network) -> None:
+    monkeypatch.setattr(module, "MIN_FACES", N)
+    monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
+    monkeypatch.setattr(module, "other_spaces", lambda: {})
+    monkeypatch.setattr(module, "matcher_for", small_matcher)
+    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
+
+
+def test_thumbnails_are_means_of_blocks() -> None:
+    image = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+    image[0, 0, :8, 8:16] = 255
+    small = thumbnails(image, 8).view(3, 8, 8)
+    assert small[0, 0, 1] == 1
+    assert (small == 1).sum() == 1
+    assert (small == -1).sum() == 191
+
+
+def test_the_own_real_image_is_looked_for_in_its_source() -> None:
+    real = torch.tensor([[0.0], [1.0], [2.0], [1.1]])
+    sources = torch.tensor([0, 0, 0, 1])
+    images = torch.tensor([[1.2], [1.2], [0.1], [9.0]])
+    ranks = ranks_of_own(images, real, torch.tensor([1, 2, 2, 3]), sources)
+    # 1.2: nearest is 1.1, of another source; then 1; 2 is second. 0.1: 2 is third. The last has no rival.
+    assert ranks.tolist() == [0, 1, 2, 0]
+
+
+def test_captions_come_in_turn_with_their_styles(shapes) -> None:
+    heldout = shapes.of("heldout")[:3]
+    asked = Asked.of(heldout, 7, known=("paper",))
+    assert asked.rows.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert [asked.texts[i] for i in (0, 3, 6)] == [heldout.captions[0][i] for i in (0, 1, 0)]
+    names = [heldout.source_names[source] for source in heldout.sources.tolist()]
+    assert asked.styles[:3] == [name if name == "paper" else None for name in names]
+
+
+def test_real_images_are_found_and_permuted_ones_are_not(shapes, small_matcher) -> None:
+    heldout = shapes.of("heldout")
+    judge = CaptionJudge(heldout, small_matcher(shapes.of("train")))
+    asked = Asked.of(heldout, len(heldout))
+    images = heldout.images[:]
+    scores = judge.scores(images, asked)
+    assert scores["first"].value == scores["five"].value == 1
+    chance = judge.chance(asked)
+    assert chance["five"].value == pytest.approx(5 * chance["first"].value)
+    permuted = judge.scores(images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))], asked)
+    assert permuted["r_precision"].value < scores["r_precision"].value / 2
+    assert permuted["first"].value < 0.2
+    assert permuted["r_precision"].low <= chance["r_precision"].value + 0.1
+
+
+@pytest.fixture
+def judged(small_scale, tiny_network, tiny_encoder, make_release, shapes_source, tmp_path) -> Path:
+    """Where the report of a model of two styles lies, and of as many images as twice those held out."""
+    model = make_release(c_dim=27, sources=["card", "paper"])
+    arguments = ["--model", str(model), "--data", str(shapes_source), "--faces", "70"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    return tmp_path / "out"
+
+
+def test_a_model_of_captions_is_judged(judged, shapes) -> None:
+    heldout = len(shapes.of("heldout"))
+    results = json.loads((judged / "results.json").read_text())
+    assert (results["images"], results["captions"], results["compared"]) == (70, min(70, heldout), min(70, heldout))
+    sets = results["sets"]
+    assert list(sets) == [
+        *(SUBJECT, REAL, "untrained generator", "captions permuted", "one image repeated"),
+        *("real images, blurred by 0.8 px", "chance"),
+    ]
+    assert sets[REAL]["captions"].keys() == {"r_precision"}
+    assert sets[REAL]["captions"]["r_precision"]["value"] > 3 * sets["chance"]["captions"]["r_precision"]["value"]
+    assert sets[SUBJECT]["captions"].keys() == {"r_precision", "first", "five"}
+    assert {"frechet", "kernel", "density", "coverage"} <= sets[SUBJECT]["matcher"].keys()
+    assert sets[REAL]["matcher"]["frechet"]["value"] < sets[SUBJECT]["matcher"]["frechet"]["value"]
+    assert sets[SUBJECT]["training set"].keys() == {"closeness", "copies"}
+
+    page = (judged / "report.html").read_text("utf-8")
+    assert page.count("data:image/png;base64,") == 6 * 24
+    page = re.sub(r"base64,[^']*", "", page)
+    for text in (page, (judged / "results.md").read_text("utf-8")):
+        assert "nearest to its own caption among 100" in text
+        for word in ("hair", "eye", "face", "colour"):
+            assert word not in text.replace("--faces", ""), word
+
+
+def test_few_held_out_images_are_still_looked_for(
+    small_scale, tiny_network, tiny_encoder, make_release, shapes_source, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "MIN_FACES", 1000)
+    arguments = ["--model", str(make_release()), "--data", str(shapes_source), "--faces", "12"]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
+    results = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert results["compared"] == 0
+    assert all(scores.keys() == {"captions"} for scores in results["sets"].values())
+
+
+def test_pictures_are_judged_by_hair_and_eyes_alone(shapes_source, tmp_path, capsys) -> None:
+    (tmp_path / "captions.txt").write_text("1,a red circle\n")
+    arguments = ["--images", str(tmp_path), "--captions", str(tmp_path / "captions.txt"), "--data", str(shapes_source)]
+    assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
+    assert "is not of faces" in capsys.readouterr().err
+
+
+def test_the_monitor_prefers_images_that_show_their_captions(shapes, small_matcher, monkeypatch) -> None:
+    monkeypatch.setattr(monitors, "matcher_for", small_matcher)
+    heldout = shapes.of("heldout")
+    monitor = monitor_for(shapes.of("train"), heldout)
+    assert isinstance(monitor, CaptionMonitor)
+    assert len(monitor.captions) == len(monitor.sources) == len(heldout)
+    good = heldout.images[monitor.rows]
+    scores = monitor.score(good)
+    assert scores["score"] == pytest.approx(scores["frechet"] / scores["r_precision"])
+    assert scores["r_precision"] > monitor.score(good.roll(1, 0))["r_precision"]
+    one = good[:1].expand(len(good), -1, -1, -1)
+    assert scores["frechet"] < monitor.score(one)["frechet"]
+    assert monitor.score(good[:, :, ::2, ::2])["score"] < monitor.score(one)["score"]
+    with pytest.raises(InputError, match="too few"):
+        CaptionMonitor(heldout[:3], monitor.matcher)

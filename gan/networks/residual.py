@@ -143,6 +143,8 @@ class Generator(StyledGenerator):
         detail_width: channels that are interpolated to 64x64, halved there.
         style_dim: size of the style ``w`` that modulates every block.
         text_layout: whether the condition has a say in the start.
+        bounded: whether a hyperbolic tangent holds the pixels within [-1, 1]. Where most of an image is plain white or
+            black, it saturates at once and lets no gradient through: leave it out.
     """
 
     def __init__(
@@ -153,8 +155,10 @@ class Generator(StyledGenerator):
         detail_width: int = 32,
         style_dim: int = 256,
         text_layout: bool = False,
+        bounded: bool = True,
     ) -> None:
         super().__init__(z_dim, c_dim, widths[0], style_dim, text_layout)
+        self.bounded = bounded
         self.blocks = nn.ModuleList(
             [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]
             + [GeneratorBlock(widths[-1], widths[-1], style_dim, up=False)]
@@ -166,13 +170,14 @@ class Generator(StyledGenerator):
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
-        """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
+        """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1], or about it."""
         x, w = self.layout_and_style(z, c)
         for block in self.blocks:
             x = block(x, w)
         x = activate(self.modulate(x, w))
         detail = self.detail(upsample(activate(self.to_detail(x))))
-        return torch.tanh(self.to_rgb(activate(detail + upsample(self.shortcut(x)))))
+        img: Tensor = self.to_rgb(activate(detail + upsample(self.shortcut(x))))
+        return img.tanh() if self.bounded else img
 
 
 class DiscriminatorBlock(nn.Module):

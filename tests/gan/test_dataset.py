@@ -364,7 +364,7 @@ def test_no_bar_without_a_terminal(faces_zip: Path, capsys: pytest.CaptureFixtur
 
 
 def check_real(faces: FaceDataset, summary: Summary, counts: dict[str, int]) -> None:
-    assert summary.sources[0].faces == counts
+    assert summary.sources[0].images == counts
     assert not summary.sources[0].reasons.keys() - {WITHOUT_COLOUR}
     assert faces.attributes[:, :2].amax(0).tolist() == [12, 11]
     assert (faces.images.float().mean((1, 2, 3)) > 20).all()

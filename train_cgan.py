@@ -102,7 +102,8 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     if world.leads:
         print(summary, flush=True)
     config, everything = choose(config, everything, print if world.leads else lambda _: None)
-    data, heldout = everything.of("train"), everything.of("heldout")
+    data = everything.of("train")
+    heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
     monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None
     prompts = [captions[0] for captions in heldout.captions]
     try:

@@ -15,7 +15,7 @@ from gan.pipeline import TextToFace
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
 
 SMALL = [
-    *("--generator", '{"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8, "text_layout": true}'),
+    *("--generator", '{"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}'),
     *("--discriminator", '{"widths": [8, 8, 8, 8, 8], "feature_dim": 8}', "--z-dim", "4", "--batch-size", "4"),
     *("--max-images", "8", "--tick-images", "4", "--snapshot-images", "8", "--precision", "float32"),
 ]
@@ -49,6 +49,7 @@ def test_a_release_of_any_captions_is_whole(flowers, tmp_path, monkeypatch, caps
     assert train(flowers, tmp_path / "run", "--conditioning", conditioning) == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["conditioning"] == conditioning
+    assert config["generator"].items() >= {"text_layout": True, "bounded": False, "style_dim": 8}.items()
     moved = Path(shutil.move(tmp_path / "run" / "snapshot", tmp_path / "moved"))
     shutil.rmtree(tmp_path / "run")
     pipeline = TextToFace.from_pretrained(moved)
@@ -112,3 +113,14 @@ def test_classes_from_a_column_serve_acgan_and_without_it_is_refused(flowers, tm
 
 def test_gan_int_of_captions(flowers, tmp_path) -> None:
     assert train(flowers, tmp_path / "run", "--conditioning", "pooled", "--interpolate", "0.5") == 0
+
+
+def test_a_few_images_train_though_none_is_held_out(tmp_path) -> None:
+    few = write_flowers(tmp_path / "few.zip", 3)
+    assert train(few, tmp_path / "run", "--conditioning", "pooled") == 0
+
+
+def test_one_image_is_refused(tmp_path, capsys) -> None:
+    one = write_flowers(tmp_path / "one.zip", 1)
+    assert train(one, tmp_path / "run", "--conditioning", "pooled") == 2
+    assert "all images have the same captions" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -24,8 +24,10 @@ class TextToImageGenerator(nn.Module):
         resolution: height and width of its images; the discriminator of its file takes the same.
         first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
         arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
+        for_captions: arguments that suit images of any captions better than the defaults, which are those of faces.
     """
 
+    for_captions: ClassVar[dict[str, Any]] = {}
     resolution: int = 64
     first_stage: str = ""
 
@@ -77,6 +79,11 @@ class ImageTextDiscriminator(nn.Module):
         """Features -> logits ``(N, size)`` of each class slot."""
         flat = features.reshape(len(features), -1)
         return [head(flat).float() for head in self.class_heads]
+
+
+def caption_arguments(architecture: str) -> dict[str, Any]:
+    """What ``build_generator`` of an architecture is best given for images of any captions."""
+    return dict(_network("Generator", architecture).for_captions)
 
 
 def _network(role: str, architecture: str) -> Any:

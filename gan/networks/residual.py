@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -146,6 +147,8 @@ class Generator(StyledGenerator):
         bounded: whether a hyperbolic tangent holds the pixels within [-1, 1]. Where most of an image is plain white or
             black, it saturates at once and lets no gradient through: leave it out.
     """
+
+    for_captions: ClassVar[dict[str, Any]] = {"text_layout": True, "bounded": False}
 
     def __init__(
         self,

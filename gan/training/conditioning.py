@@ -12,6 +12,7 @@ from encoder import load_encoder, load_source
 from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder
 from gan.data import ImageDataset
+from gan.networks import caption_arguments
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import CaptionConditions, Conditioner
 from gan.training.config import TrainingConfig
@@ -35,8 +36,8 @@ def choose(
         say: Told in one line what ``auto`` took, and why.
 
     Returns:
-        The settings with ``attributes``, ``pooled`` or ``aligned``; the images, which are ``FaceDataset`` for
-        ``attributes``.
+        The settings with ``attributes``, ``pooled`` or ``aligned``, and with the arguments of the generator that suit
+        captions where none are given; the images, which are ``FaceDataset`` for ``attributes``.
 
     Raises:
         InputError: Attributes are asked for, and no caption states any.
@@ -53,7 +54,9 @@ def choose(
         say(f"conditioning: {took}, for {100 * share:.0f} % of the images have a caption that states hair or eyes")
     config = dataclasses.replace(config, conditioning=conditioning)
     if conditioning != "attributes":
-        return config, data
+        # A run from a release has its networks.
+        generator = {} if config.init else caption_arguments(config.architecture)
+        return dataclasses.replace(config, generator=generator | config.generator), data
     faces = faces_of(data)
     if len(faces) < len(data):
         say(f"{len(data) - len(faces):,} of {len(data):,} images state neither hair nor eyes and are left out")

@@ -242,6 +242,7 @@ class Trainer:
             "config": self.config.to_json(),
             "data": self.data.digest,
             "images": len(self.data),
+            "sources": list(self.data.source_names),
             "space": self.encoder.space,
             "cur_nimg": self.cur_nimg,
             "images_before": self.images_before,
@@ -272,6 +273,9 @@ class Trainer:
             changes.append(f"training images: {state['images']} -> {len(self.data)}")
         elif state["data"] != self.data.digest:
             changes.append("training images: other ones, in another order or with other captions")
+        sources = list(self.data.source_names)
+        if len(sources) > 1 and state["sources"] != sources:  # of a single one the condition says nothing
+            changes.append(f"sources: {', '.join(state['sources'])} -> {', '.join(sources)}")
         if state["space"] != self.encoder.space:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:

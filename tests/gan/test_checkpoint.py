@@ -81,7 +81,7 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
     release = ReleaseConfig.read(tmp_path / "model")
     assert (release.architecture, release.z_dim, release.c_dim) == ("residual", 4, 134)
     assert release.sources == ("a", "b")
-    assert release.network == SMALL | {"text_layout": False}  # all of them, defaults included
+    assert release.network == SMALL | {"text_layout": False, "bounded": True}  # all of them, defaults included
     assert release.discriminator == SMALL_D
     text = (tmp_path / "model" / "config.json").read_text()
     assert json.loads(text)["images_seen"] == 1234

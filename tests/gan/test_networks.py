@@ -59,7 +59,13 @@ def test_both_networks_of_an_architecture_agree_on_the_size_of_pictures_and_feat
 
 def test_a_generator_knows_all_its_arguments() -> None:
     G = build_generator("residual", z_dim=Z_DIM, c_dim=C_DIM, widths=[8, 8, 8, 8], style_dim=8)
-    assert G.arguments == {"widths": [8, 8, 8, 8], "detail_width": 32, "style_dim": 8, "text_layout": False}
+    assert G.arguments == {
+        "widths": [8, 8, 8, 8],
+        "detail_width": 32,
+        "style_dim": 8,
+        "text_layout": False,
+        "bounded": True,
+    }
     assert G.regularisation(noise(N, C_DIM)) == 0
 
 
@@ -71,6 +77,18 @@ def test_a_text_lays_out_the_start_only_where_it_is_asked_to() -> None:
         (a, b), (style_a, style_b) = G.layout_and_style(z, c)
         assert torch.equal(a, b) != text_layout
         assert not torch.equal(style_a, style_b)
+
+
+@torch.no_grad()
+def test_pixels_are_held_within_bounds_unless_told_otherwise() -> None:
+    z, c = 100 * noise(4, Z_DIM), noise(4, C_DIM, seed=2)
+    free, bounded = (
+        build_generator("residual", z_dim=Z_DIM, c_dim=C_DIM, bounded=bounded) for bounded in (False, True)
+    )
+    bounded.load_state_dict(free.state_dict())
+    img = free(z, c)
+    assert img.abs().max() > 1
+    torch.testing.assert_close(bounded(z, c), img.tanh())
 
 
 @torch.no_grad()

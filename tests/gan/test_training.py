@@ -3,6 +3,7 @@ import dataclasses
 import itertools
 import json
 import math
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -417,6 +418,18 @@ def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
     assert images == [8, 12, 16]
 
 
+def test_resume_knows_the_data_by_what_they_are(faces_zip, tmp_path) -> None:
+    def load(*paths: str) -> FaceDataset:
+        return load_faces(paths, split="all", progress=False)[0]
+
+    train(small(max_images=4), load(str(faces_zip)), tmp_path / "one")
+    moved = shutil.copy(faces_zip, tmp_path / "moved.zip")
+    train(small(max_images=8), load(f"renamed={moved}"), tmp_path / "one", resume=True)
+    train(small(max_images=4), load(f"a={faces_zip}", f"b={moved}"), tmp_path / "two")
+    with pytest.raises(InputError, match="sources: a, b -> b, a"):
+        train(small(max_images=8), load(f"b={moved}", f"a={faces_zip}"), tmp_path / "two", resume=True)
+
+
 def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> None:
     train(small(max_images=4), faces, tmp_path)
     monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", "onehot-other")
@@ -688,7 +701,7 @@ def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, tmp_
     release = str(tmp_path / "run" / "snapshot")
     train(small(init=release, max_images=4, generator={}, discriminator={}), faces, tmp_path / "second")
     saved = TrainingConfig.from_json((tmp_path / "second" / "config.json").read_text())
-    assert saved.generator == SMALL.generator | {"text_layout": False}
+    assert saved.generator == SMALL.generator | {"text_layout": False, "bounded": True}
     assert saved.discriminator == SMALL.discriminator | {"fine_width": 16}  # all of them, defaults included
     with pytest.raises(InputError, match="do not fit the network"):
         train(small(init=release, generator={"detail_width": 6}), faces, tmp_path / "third")

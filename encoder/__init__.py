@@ -67,11 +67,22 @@ def load_encoder(
 
 
 def load_source(
-    kind: str, path: str | Path | None = None, *, cached: bool = False, cache_dir: str | Path | None = None
+    kind: str,
+    path: str | Path | None = None,
+    *,
+    cached: bool = False,
+    cache_dir: str | Path | None = None,
+    exact: bool = True,
 ) -> TextEncoder:
-    """The encoder whose vectors are cached for a kind: the head, or what ``"pooled"`` and ``"aligned"`` standardise."""
-    encoder = _open(kind, path)
-    if not cached:
+    """The encoder whose vectors are cached for a kind: the head, or what ``"pooled"`` and ``"aligned"`` standardise.
+
+    Args:
+        kind: As of ``load_encoder``; so are ``path``, ``cached`` and ``cache_dir``.
+        exact: Compute in float64, so that a vector is the same in any batch; otherwise in float32, several times
+            faster and not cached, which differs from it in the sixth digit.
+    """
+    encoder = _open(kind, path, exact)
+    if not (cached and exact):
         return encoder
     from encoder.cache import CachedEncoder, EmbeddingCache
 
@@ -80,21 +91,24 @@ def load_source(
     return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
 
 
-def _open(kind: str, path: str | Path | None) -> TextEncoder:
+def _open(kind: str, path: str | Path | None, exact: bool) -> TextEncoder:
+    import torch
+
+    dtype = torch.float64 if exact else torch.float32
     if kind == "head":
         from encoder.attributes.head import HeadEncoder
 
-        return HeadEncoder.load(path or HEAD_DIR)
+        return HeadEncoder.load(path or HEAD_DIR, dtype)
     if kind == "pooled":
         from encoder.pooled import load_sentence_encoder
 
-        return load_sentence_encoder(path or ENCODER_DIR)
+        return load_sentence_encoder(path or ENCODER_DIR, dtype)
     if kind == "aligned":
         from encoder.aligned import AlignedEncoder
 
         if path is None:
             raise InputError("an aligned text encoder is a folder that python -m encoder.align wrote; give it")
-        return AlignedEncoder.load(path)
+        return AlignedEncoder.load(path, dtype)
     raise InputError(f"{kind!r} is not a kind of encoder; choose one of: {', '.join(KINDS)}")
 
 

@@ -175,12 +175,12 @@ def statistics_of(vectors: torch.Tensor) -> torch.Tensor:
     return torch.stack([vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)])
 
 
-def load_sentence_encoder(folder: str | Path) -> TextEncoder:
-    """The raw sentence embeddings of a folder: run lightly where the model is of the bundled kind."""
+def load_sentence_encoder(folder: str | Path, dtype: torch.dtype = torch.float64) -> TextEncoder:
+    """The raw sentence embeddings of a folder: run lightly, in ``dtype``, where the model is of the bundled kind."""
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give that of a sentence-transformer (see python -m encoder.fetch)")
     try:
-        return MiniLMSentenceEncoder(MiniLM.load(folder, torch.float64))
+        return MiniLMSentenceEncoder(MiniLM.load(folder, dtype))
     except UnsupportedModelError:
         return LibrarySentenceEncoder(folder)
 

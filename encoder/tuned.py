@@ -78,14 +78,18 @@ class TunedEncoder:
         self._bias = bias
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, dtype: torch.dtype = torch.float64) -> Self:
         """Open a folder that ``save`` wrote; its index says where the encoder lies that it builds on.
+
+        Args:
+            folder: Of the encoder.
+            dtype: The arithmetic.
 
         Raises:
             InputError: A file is missing or broken, or the folder holds another kind of model.
         """
         folder = Path(folder)
-        base = MiniLM.load(_base_folder(folder / INDEX, cls.noun), torch.float64)
+        base = MiniLM.load(_base_folder(folder / INDEX, cls.noun), dtype)
         dense = _tensors(folder / DENSE_WEIGHTS, cls.noun)
         cls._check(folder, {name: tuple(tensor.shape) for name, tensor in dense.items()}, base.dim)
         layers = _tensors(folder / TUNED, cls.noun)

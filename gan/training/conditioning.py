@@ -115,9 +115,9 @@ def _by_captions(
     if config.conditioning == "aligned" and path is None:
         path = str(fit_text_encoder(data, run_dir / ENCODER_FOLDER, seed=config.seed, quiet=quiet))
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
-    # Many vectors are kept in a file of their own.
-    texts = load_source(config.conditioning, path, cached=config.encoder == "cached" and len(captions) <= FEW)
-    vectors = raw_vectors(captions, texts, progress=not quiet)
+    texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
+    fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
+    vectors = raw_vectors(captions, texts if len(captions) <= FEW else fast, progress=not quiet)
     folder = Path(path) if config.conditioning == "aligned" and path else None
     encoder = StandardisedEncoder(config.conditioning, texts, statistics_over(vectors), folder)
     chosen = list(dict.fromkeys(prompts)) or captions

@@ -176,6 +176,18 @@ def test_statistics_of_the_data_standardise_and_make_another_space(tmp_path: Pat
     assert encoder.labels(c) is None and torch.equal(encoder.null(c), torch.zeros(3, 384))
 
 
+@pytest.mark.parametrize("kind", ["head", "pooled", "aligned"])
+def test_fast_vectors_are_nearly_the_exact_ones_and_are_not_cached(kind: str, user_cache, aligned_folder: Path) -> None:
+    path = aligned_folder if kind == "aligned" else None
+    texts = ["a cat on a mat", "two birds"]
+    fast = load_source(kind, path, cached=True, exact=False)
+    vectors = fast.encode(texts)
+    assert not user_cache.exists()
+    exact = load_source(kind, path).encode(texts)
+    torch.testing.assert_close(vectors, exact, atol=2e-5, rtol=1e-3)
+    assert vectors.dtype == torch.float32
+
+
 def test_a_text_in_another_script_is_remarked_on() -> None:
     encoder = load_encoder("pooled")
     texts = ["a cat", "猫の顔", "un été à Paris"]

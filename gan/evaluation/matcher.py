@@ -63,16 +63,16 @@ class MatcherConfig:
     """
 
     dim: int = 96
-    width: int = 40
+    width: int = 32
     queries: int = 6
     epochs: int = 24
     least_steps: int = 40
-    most_steps: int = 1000
+    most_steps: int = 750
     batch_size: int = 128
     images: int = 10_000
     captions: int = 10_000
     tokens: int = 48
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     seed: int = 7919
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gan.data.dataset import ImageDataset
+from gan.data.duplicates import Pixels
 from gan.evaluation.features import FeatureSpace
 from gan.evaluation.metrics import (
     Estimate,

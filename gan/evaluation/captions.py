@@ -75,7 +75,7 @@ class CaptionJudge:
 
     def __init__(self, heldout: ImageDataset, matcher: Matcher, seed: int = 0) -> None:
         self.matcher, self.seed, self.sources = matcher, seed, heldout.sources
-        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher)
+        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher.read)
         self.thumbnails = thumbnails(heldout.images[:], THUMBNAIL)
 
     def vectors(self, images: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -161,7 +161,7 @@ class CaptionPool:
     Args:
         captions: Those of each of M images.
         groups: The class of each image, or ``None``; or none at all.
-        matcher: Reads them.
+        read: Texts to unit vectors (N, D), a matcher's.
 
     Attributes:
         texts: The C different captions, normalised.
@@ -169,12 +169,15 @@ class CaptionPool:
     """
 
     def __init__(
-        self, captions: Sequence[Sequence[str]], groups: Sequence[str | None], matcher: Matcher | None = None
+        self,
+        captions: Sequence[Sequence[str]],
+        groups: Sequence[str | None],
+        read: Callable[[Sequence[str]], Tensor],
     ) -> None:
         numbers: dict[str, int] = {}
         own = [[numbers.setdefault(normalise(text), len(numbers)) for text in texts] for texts in captions]
         self.texts, self._numbers = list(numbers), numbers
-        self.vectors = matcher.read(self.texts) if matcher is not None else torch.empty(len(numbers), 0)
+        self.vectors = read(self.texts)
         pairs = [(row, number) for row, some in enumerate(own) for number in set(some)]
         positions, shape = torch.tensor(pairs, dtype=torch.int64).T, (len(own), len(numbers))
         has = torch.sparse_coo_tensor(positions, torch.ones(len(pairs)), shape, check_invariants=True)

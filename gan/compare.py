@@ -75,7 +75,6 @@ ROWS: dict[str, Stages] = {
 }
 """What is compared."""
 
-REAL = "real faces"
 RESULT_FILE, PICTURE_FILE = "result.json", "faces.png"
 SCORES_A_RUN = 4
 FIGURE_SEEDS = 2
@@ -325,19 +324,19 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
     """Train and score what is not done; the results by row, real faces first."""
     training, heldout = load_real(args.data, args.seed)
     heldout = heldout[: args.faces]
+    noun, conditioning = ("faces", "attributes") if isinstance(training, FaceDataset) else ("images", "aligned")
     if len(heldout) < MIN_FACES:
-        raise InputError(f"{len(heldout)} held-out faces are too few to compare with; there must be {MIN_FACES}")
+        raise InputError(f"{len(heldout)} held-out {noun} are too few to compare with; there must be {MIN_FACES}")
     judge = functools.cache(lambda: judge_for(training, heldout, args.classifier, args.seed))
-    conditioning = "attributes" if isinstance(training, FaceDataset) else "aligned"
     prompts = prompts_of(heldout)
-    common: dict[str, Any] = {"seed": args.seed, "training faces": len(training), "scored faces": len(heldout)}
+    common: dict[str, Any] = {"seed": args.seed, f"training {noun}": len(training), f"scored {noun}": len(heldout)}
 
-    place = args.out / "real-faces" / RESULT_FILE
+    place = args.out / f"real-{noun}" / RESULT_FILE
     real = Result.read(place, common)
     if real is None:
         real = Result(common, scores=judge().score_real())
         real.write(place)
-    results = {REAL: real}
+    results = {f"real {noun}": real}
     for name, stages in suitable(rows, training).items():
         runs = configs_of(stages, args.out / name, args, conditioning)
         settings = common | {path.name: identity(config) for path, config in runs.items()}
@@ -394,7 +393,8 @@ def write_comparison(results: Mapping[str, Result], out: Path, prompts: Sequence
 
 def table(results: Mapping[str, Result]) -> str:
     """The scores as a Markdown table, distances in the last feature space; quick ones at equal wall time; failures."""
-    shown, *spaces = results[REAL].scores.items()
+    real, *_ = results.values()
+    shown, *spaces = real.scores.items()
     columns = [
         (group, METRICS[metric])
         for group, scores in (shown, *spaces[-1:])
@@ -421,7 +421,7 @@ def table(results: Mapping[str, Result]) -> str:
         lines.append(cells)
     noun, judge = ("faces", "classifier") if shown[0] == "colours" else ("images", "matcher")
     notes = [
-        f"Scores are of {results[REAL].settings['scored faces']:,} {noun}, drawn for the captions of as many held-out "
+        f"Scores are of {real.settings[f'scored {noun}']:,} {noun}, drawn for the captions of as many held-out "
         f"ones after all images, with 95 % confidence intervals; what real {noun} get is the ceiling of the {shown[0]} "
         "and the floor of the distances. Images are counted as the discriminator sees them: with five critic steps, "
         "the generator takes a fifth of the steps. The last two columns are the quick scores of training (distances in "

@@ -75,7 +75,7 @@ class CaptionJudge:
 
     def __init__(self, heldout: ImageDataset, matcher: Matcher, seed: int = 0) -> None:
         self.matcher, self.seed, self.sources = matcher, seed, heldout.sources
-        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher)
+        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher.read)
         self.thumbnails = thumbnails(heldout.images[:], THUMBNAIL)
 
     def vectors(self, images: Tensor) -> Tensor:
@@ -358,7 +358,13 @@ def judge_sets(
     return sets, [
         Sheet("Most like real images", images[best[:SHEET]], [""] * min(SHEET, n)),
         Sheet("Least like real images", images[best.flip(0)[:SHEET]], [""] * min(SHEET, n)),
-        beside("Closest to the training set, each beside its nearest", images[copies], nearest[copies], labels),
+        beside(
+            "Closest to the training set, each beside its nearest",
+            images[copies],
+            nearest[copies],
+            labels,
+            "training image",
+        ),
     ]
 
 
@@ -378,13 +384,13 @@ def sheets_by_captions(judge: CaptionJudge, images: Tensor, asked: Asked, heldou
             images[order[: SHEET // 2]],
             heldout.images[asked.rows[order[: SHEET // 2]]],
             [asked.texts[i] for i in order[: SHEET // 2].tolist()],
+            "real",
         )
         for title, order in orders.items()
     ]
 
 
-def beside(title: str, images: Tensor, others: Tensor, labels: Sequence[str]) -> Sheet:
-    """Each of N images, labelled, and then its real one."""
-    return Sheet(
-        title, torch.stack([images, others], 1).flatten(0, 1), [x for label in labels for x in (label, "real")]
-    )
+def beside(title: str, images: Tensor, others: Tensor, labels: Sequence[str], other: str) -> Sheet:
+    """Each of N images, labelled, and then the one that it is shown beside."""
+    pairs = torch.stack([images, others], 1).flatten(0, 1)
+    return Sheet(title, pairs, [text for label in labels for text in (label, other)])

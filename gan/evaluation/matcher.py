@@ -12,7 +12,7 @@ import itertools
 import json
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -63,16 +63,16 @@ class MatcherConfig:
     """
 
     dim: int = 96
-    width: int = 40
+    width: int = 32
     queries: int = 6
     epochs: int = 24
     least_steps: int = 40
-    most_steps: int = 1000
+    most_steps: int = 750
     batch_size: int = 128
     images: int = 10_000
     captions: int = 10_000
     tokens: int = 48
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     seed: int = 7919
 
 
@@ -161,7 +161,7 @@ class CaptionPool:
     Args:
         captions: Those of each of M images.
         groups: The class of each image, or ``None``; or none at all.
-        matcher: Reads them.
+        read: Texts to unit vectors (N, D), a matcher's.
 
     Attributes:
         texts: The C different captions, normalised.
@@ -169,15 +169,19 @@ class CaptionPool:
     """
 
     def __init__(
-        self, captions: Sequence[Sequence[str]], groups: Sequence[str | None], matcher: Matcher | None = None
+        self,
+        captions: Sequence[Sequence[str]],
+        groups: Sequence[str | None],
+        read: Callable[[Sequence[str]], Tensor],
     ) -> None:
         numbers: dict[str, int] = {}
         own = [[numbers.setdefault(normalise(text), len(numbers)) for text in texts] for texts in captions]
         self.texts, self._numbers = list(numbers), numbers
-        self.vectors = matcher.read(self.texts) if matcher is not None else torch.empty(len(numbers), 0)
-        self.has = torch.zeros(len(own), len(numbers))  # (M, C)
-        for row, some in enumerate(own):
-            self.has[row, some] = 1
+        self.vectors = read(self.texts)
+        pairs = [(row, number) for row, some in enumerate(own) for number in set(some)]
+        positions, shape = torch.tensor(pairs, dtype=torch.int64).T, (len(own), len(numbers))
+        has = torch.sparse_coo_tensor(positions, torch.ones(len(pairs)), shape, check_invariants=True)
+        self.has = has.coalesce()  # (M, C)
         self.classes = class_numbers(groups, len(own))
 
     def number(self, caption: str) -> int:
@@ -189,7 +193,9 @@ class CaptionPool:
 
         They are those of images that share no caption with it and are not of its group, and of none that does or is.
         """
-        return (_alike(self.has[rows], self.has, self.classes[rows], self.classes).float() @ self.has) == 0
+        own = self.has.index_select(0, rows).to_dense()
+        alike = _alike(torch.sparse.mm(self.has, own.T).T, self.classes[rows], self.classes)  # (n, M)
+        return torch.sparse.mm(self.has.T, alike.float().T).T == 0
 
     def ranked_first(self, images: Tensor, rows: Tensor, own: Tensor, seed: int = 0) -> Tensor:
         """Whether each of N images is nearer to its own caption than to 99 wrong ones; ties are lost.
@@ -234,16 +240,15 @@ def class_numbers(groups: Sequence[str | None], count: int) -> Tensor:
     return torch.tensor([classes[group] if group else -1 for group in groups] or [-1] * count)
 
 
-def _alike(a: Tensor, b: Tensor, classes_a: Tensor, classes_b: Tensor) -> Tensor:
+def _alike(shared: Tensor, classes_a: Tensor, classes_b: Tensor) -> Tensor:
     """Which of n images share a caption with, or are of the group of, which of m others: bool (n, m).
 
     Args:
-        a: Which captions each of the n has, 0 or 1, (n, C).
-        b: Likewise, (m, C).
+        shared: How many captions they share, (n, m).
         classes_a: int64 (n,), -1 is unknown.
         classes_b: int64 (m,).
     """
-    return (a @ b.T > 0) | ((classes_a[:, None] == classes_b) & (classes_a[:, None] >= 0))
+    return (shared > 0) | ((classes_a[:, None] == classes_b) & (classes_a[:, None] >= 0))
 
 
 # Training.
@@ -275,7 +280,8 @@ def cache_path(training: ImageDataset, config: MatcherConfig, encoder: MiniLM) -
     """Where the matcher of these images and settings is kept."""
     place = Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache")
     settings = json.dumps(asdict(config), sort_keys=True)
-    name = digest("matcher", VERSION, training.digest, *training.ids, settings, encoder.fingerprint)
+    groups = json.dumps(training.groups)
+    name = digest("matcher", VERSION, training.digest, groups, settings, encoder.fingerprint)
     return place / "matchers" / f"{name}.safetensors"
 
 
@@ -415,7 +421,7 @@ def _same(captions: Sequence[Sequence[int]], classes: Tensor) -> Tensor:
     has = torch.zeros(len(captions), len(columns))
     for row, numbers in enumerate(captions):
         has[row, [columns[number] for number in numbers]] = 1
-    return _alike(has, has, classes, classes)
+    return _alike(has @ has.T, classes, classes)
 
 
 def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

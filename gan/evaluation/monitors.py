@@ -51,7 +51,7 @@ class CaptionMonitor:
         if len(heldout) < FEWEST:
             raise InputError(f"{len(heldout)} held-out images are too few to score a generator with; give {FEWEST}")
         self.matcher, self.seed = matcher, seed
-        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher)
+        self.pool = CaptionPool(heldout.captions, heldout.groups, matcher.read)
         self.rows = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))[:count]
         self.captions: Sequence[str] = [heldout.captions[row][0] for row in self.rows.tolist()]
         self.sources = heldout.sources[self.rows]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan.data.dataset import ImageDataset
-from gan.data.store import Images
+from gan.data.duplicates import Pixels
 from gan.evaluation.features import FeatureSpace
 from gan.evaluation.metrics import (
     Estimate,
@@ -184,7 +184,7 @@ class Evaluator:
     ) -> None:
         self.groups, self.training, self.spaces, self.seed = groups, training, spaces, seed
         self.references = {name: Reference(features, real_groups) for name, features in real.items()}
-        pixels = torch.cat([thumbnails(part, THUMBNAIL) for part in in_chunks(training.images, len(training))])
+        pixels = torch.cat([thumbnails(part, THUMBNAIL) for part in in_chunks(training.images)])
         turned = pixels.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
         self.training_pixels = torch.cat([pixels, turned])
         self.heldout_closeness, _ = self.closeness(heldout)
@@ -233,9 +233,9 @@ def see(images: Tensor, spaces: Mapping[str, FeatureSpace]) -> Features:
     return {name: extract(images) for name, extract in spaces.items()}
 
 
-def in_chunks(images: Images | Tensor, count: int) -> Iterable[Tensor]:
-    """The images of a data set, which may lie on disk, a part at a time."""
-    return (images[start : start + CHUNK] for start in range(0, count, CHUNK))
+def in_chunks(images: Pixels) -> Iterable[Tensor]:
+    """The images of a data set, which may lie on the disk, a part at a time."""
+    return (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
 
 
 def matching(wanted: Sequence[Hashable], groups: Sequence[Hashable], generator: torch.Generator) -> Tensor:

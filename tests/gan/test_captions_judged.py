@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -13,8 +14,11 @@ from gan.evaluate import main
 from gan.evaluation import captions as module
 from gan.evaluation import drawing, monitors
 from gan.evaluation import sets as evaluation
-from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, ranks_of_own
+from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, Grouping, ranks_of_own
+from gan.evaluation.metrics import Estimate
 from gan.evaluation.monitors import CaptionMonitor, monitor_for
+from gan.evaluation.registry import METRICS, register
+from gan.evaluation.sets import matching
 from gan.images import thumbnails
 
 N = 16
@@ -54,6 +58,43 @@ def test_captions_come_in_turn_with_their_styles(shapes) -> None:
     assert [asked.texts[i] for i in (0, 3, 6)] == [heldout.captions[0][i] for i in (0, 1, 0)]
     names = [heldout.source_names[source] for source in heldout.sources.tolist()]
     assert asked.styles[:3] == [name if name == "paper" else None for name in names]
+
+
+def test_images_of_one_caption_are_a_group_else_those_of_one_class_or_source(shapes) -> None:
+    heldout, training = shapes.of("heldout"), shapes.of("train")
+    asked = Asked.of(heldout, len(heldout))
+    grouping = Grouping.of(asked, heldout, training)
+    assert grouping.name == "caption"
+    assert grouping.heldout[0] == (asked.texts[0], int(heldout.sources[0]))
+    assert grouping.numbers()[0] == 0
+    row = grouping.training.index(grouping.heldout[0])
+    assert asked.texts[0] in training.captions[row]
+    assert training.sources[row] == heldout.sources[0]
+
+    other = dataclasses.replace(asked, texts=[f"number {i}" for i in range(len(heldout))])
+    assert Grouping.of(other, heldout, training).name == "source"
+    classed, trained = (
+        dataclasses.replace(part, groups=tuple(captions[0].split()[-1] for captions in part.captions))
+        for part in (heldout, training)
+    )
+    grouping = Grouping.of(other, classed, trained)
+    assert grouping.name == "class"
+    assert set(grouping.heldout) <= set(grouping.training)
+
+
+def test_images_stand_in_for_a_group_without_any() -> None:
+    rows = matching(["a", "b", "b", "c"], ["a", "x", "y", "a"], torch.Generator().manual_seed(0))
+    assert rows[0] in (0, 3)
+    assert len(set(rows[1:].tolist())) == 3  # three different ones
+
+
+def test_a_metric_is_named_once() -> None:
+    with pytest.raises(ValueError, match="two metrics are called 'frechet'"):
+        register(METRICS["frechet"])
+    assert METRICS["coverage"].format(Estimate(0.5, 0.4, 0.62)) == "50.0 % [40.0, 62.0]"
+    assert METRICS["kernel"].format(Estimate(0.0178, 0.0164, 0.0192)) == "17.8 [16.4, 19.2]"
+    assert METRICS["difference"].format(Estimate(-0.006, -0.014, 0)) == "-0.6 [-1.4, +0.0]"
+    assert METRICS["frechet"].format(None) == "–"
 
 
 def test_real_images_are_found_and_permuted_ones_are_not(shapes, small_matcher) -> None:

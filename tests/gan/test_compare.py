@@ -239,9 +239,9 @@ def test_captioned_images_are_compared_by_their_captions(
     assert "classes: left out, for the data name no classes" in output.err
     assert "| R-precision | Fréchet distance, matcher | diversity, matcher | R-precision after" in output.out
     results = json.loads((tmp_path / "comparison.json").read_text())
-    assert list(results) == ["real faces", "plain"]
+    assert list(results) == ["real images", "plain"]
     scores = {name: result["scores"]["captions"]["r_precision"]["value"] for name, result in results.items()}
-    assert scores["plain"] < scores["real faces"]
+    assert scores["plain"] < scores["real images"]
     assert results["plain"]["course"][-1].keys() >= {"r_precision", "frechet", "score", "minutes"}
     assert (tmp_path / "comparison.png").is_file()
     for call in CALLS:

@@ -29,7 +29,7 @@ def test_no_more_than_99_rivals_are_drawn() -> None:
 
 def test_wrong_captions_are_of_images_that_share_none_and_are_of_another_group() -> None:
     captions = [["A  cat", "pet"], ["a dog", "pet"], ["a cat"], ["a rose"], ["a tulip", "A rose"], ["a fern"]]
-    pool = CaptionPool(captions, [None, None, None, "plant", None, "plant"])
+    pool = CaptionPool(captions, [None, None, None, "plant", None, "plant"], lambda texts: torch.eye(len(texts)))
     assert pool.texts == ["a cat", "pet", "a dog", "a rose", "a tulip", "a fern"]
     others = pool.others(torch.arange(6)).tolist()
     assert others[0] == [False, False, False, True, True, True]  # "a dog" is of an image that is a pet, too
@@ -42,11 +42,11 @@ def test_wrong_captions_are_of_images_that_share_none_and_are_of_another_group()
 
 def test_noise_finds_its_caption_by_chance_and_the_right_vectors_always() -> None:
     generator = torch.Generator().manual_seed(0)
-    pool = CaptionPool([[f"caption {i}"] for i in range(600)], ())
-    pool.vectors = torch.nn.functional.normalize(torch.randn(600, 32, generator=generator), dim=1)
+    vectors = torch.nn.functional.normalize(torch.randn(600, 32, generator=generator), dim=1)
+    pool = CaptionPool([[f"caption {i}"] for i in range(600)], (), lambda texts: vectors)
     rows = torch.arange(600)
-    assert pool.ranked_first(pool.vectors, rows, rows).all()
-    permuted = pool.vectors[torch.randperm(600, generator=generator)]
+    assert pool.ranked_first(vectors, rows, rows).all()
+    permuted = vectors[torch.randperm(600, generator=generator)]
     assert pool.chance(rows) == pytest.approx(0.01)
     assert pool.ranked_first(permuted, rows, rows).double().mean().item() == pytest.approx(0.01, abs=0.012)
     assert torch.equal(pool.ranked_first(permuted, rows, rows), pool.ranked_first(permuted, rows, rows))
@@ -70,7 +70,7 @@ def test_augmentation_keeps_a_plain_colour() -> None:
 
 def test_it_learns_which_caption_is_whose(small_matcher, shapes) -> None:
     matcher, heldout = small_matcher(shapes.of("train")), shapes.of("heldout")
-    pool = CaptionPool(heldout.captions, heldout.groups, matcher)
+    pool = CaptionPool(heldout.captions, heldout.groups, matcher.read)
     rows = torch.arange(len(heldout))
     own = torch.tensor([pool.number(captions[0]) for captions in heldout.captions])
     vectors = matcher.project(matcher.features(heldout.images[:]))

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 
 from encoder.base import FreeConditions
 from encoder.common.errors import InputError
-from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, TunedEncoder, read_json
+from encoder.minilm import read_json
+from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, TunedEncoder
 
 
 class AlignedEncoder(FreeConditions, TunedEncoder):

@@ -291,7 +291,8 @@ def pad(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     return padded, mask
 
 
-def _read_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The contents of a JSON file; ``InputError`` names one that is missing or broken."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -304,7 +305,7 @@ def _read_settings(path: Path, *, optional: bool = False) -> dict[str, Any]:
     """The JSON object in ``path``; an empty one where an optional file is missing."""
     if optional and not path.exists():
         return {}
-    settings = _read_json(path)
+    settings = read_json(path)
     if not isinstance(settings, dict):
         raise InputError(f"{path}: not a JSON object; restore the file")
     return settings
@@ -313,7 +314,7 @@ def _read_settings(path: Path, *, optional: bool = False) -> dict[str, Any]:
 def _check_modules(folder: Path) -> None:
     """Only a BERT at the top of the folder, then mean pooling, then unit norm, is run here."""
     try:
-        modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in _read_json(folder / _MODULES)]
+        modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in read_json(folder / _MODULES)]
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{folder / _MODULES}: not a list of modules; restore the file") from error
     if [name for name, _ in modules] != ["Transformer", "Pooling", "Normalize"] or modules[0][1] != "":

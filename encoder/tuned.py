@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -178,16 +178,6 @@ def copy(folder: Path, to: Path) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` to ``path``, whole or not at all."""
     write_atomically(path, lambda file: file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8"))
-
-
-def read_json(path: Path) -> Any:
-    """The contents of a JSON file; InputError names one that is missing or broken."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); restore the file") from error
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,10 +12,10 @@ from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.data import load_images
-from gan.data.dataset import ImageDataset
+from gan.data.dataset import ImageDataset, Summary
 from gan.evaluation.matcher import Matcher, MatcherConfig, matcher_for
 from gan.faces.classifier import AttributeClassifier, Reading
-from gan.faces.dataset import FaceDataset, faces_of
+from gan.faces.dataset import FaceDataset, faces_of, load_faces
 
 COPIES = 5
 
@@ -35,10 +35,9 @@ def all_drawn_faces(drawn_source: Path) -> FaceDataset:
 
 
 @pytest.fixture(scope="session")
-def extra_data(real_data: Path) -> tuple[FaceDataset, object]:
+def extra_data(real_data: Path) -> tuple[FaceDataset, Summary]:
     """All faces of the Extra Data, and the account of them."""
-    images, summary = load_images([real_data / "extra_data.zip"], split="all", progress=False)
-    return faces_of(images), summary
+    return load_faces([real_data / "extra_data.zip"], split="all", progress=False)
 
 
 @pytest.fixture

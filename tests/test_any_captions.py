@@ -78,7 +78,7 @@ def test_a_release_of_any_captions_is_whole(flowers, tmp_path, monkeypatch, caps
 def test_auto_takes_captions_where_few_speak_of_hair_and_eyes_and_says_so(flowers, tmp_path, capsys) -> None:
     assert train(flowers, tmp_path / "run", "--conditioning", "auto") == 0
     out = capsys.readouterr().out
-    assert "conditioning: captions, as they are written, for 0 % of the images" in out
+    assert "conditioning: captions, as they are written, for 0 % of the captions" in out
     assert "fitting a text encoder to the images" in out
     assert (tmp_path / "run" / "encoder" / INDEX).exists()
     assert train(flowers, tmp_path / "run", "--resume", "--max-images", "16") == 0
@@ -87,7 +87,7 @@ def test_auto_takes_captions_where_few_speak_of_hair_and_eyes_and_says_so(flower
 
 def test_auto_takes_attributes_of_faces(faces_zip, tmp_path, capsys) -> None:
     assert train(faces_zip, tmp_path / "run", "--wordings", "1") == 0
-    assert "conditioning: attributes (hair, eyes, length), for 100 % of the images" in capsys.readouterr().out
+    assert "conditioning: attributes (hair, eyes, length), for 100 % of the captions" in capsys.readouterr().out
 
 
 def test_attributes_of_flowers_are_refused(flowers, tmp_path, capsys) -> None:

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from encoder import ENCODER_DIR, ROOT
+from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
@@ -244,7 +245,7 @@ def _alike(shared: Tensor, classes_a: Tensor, classes_b: Tensor) -> Tensor:
     """Which of n images share a caption with, or are of the group of, which of m others: bool (n, m).
 
     Args:
-        shared: How many captions they share, (n, m).
+        shared: How many captions they share, or whether they share one, (n, m).
         classes_a: int64 (n,), -1 is unknown.
         classes_b: int64 (m,).
     """
@@ -330,7 +331,8 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
             kept[:, 0] = True  # the token of the whole text
             read = matcher.text_tower(F.dropout(x.float(), 0.1), kept)
             scale = matcher.log_scale.exp().clamp_max(LARGEST_SCALE)
-            loss = info_nce(scale * seen @ read.T, _same(several, classes[batch]))
+            alike = _alike(shared_captions(several), classes[batch], classes[batch])
+            loss = contrastive_loss(seen, read, alike, scale)
             if not loss.isfinite():
                 raise InputError(f"the matcher's loss is {loss.item()}; look for damaged images")
             optimizer.zero_grad(set_to_none=True)
@@ -338,19 +340,6 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
             optimizer.step()
             schedule.step()
     matcher.eval()
-
-
-def info_nce(scores: Tensor, alike: Tensor) -> Tensor:
-    """The symmetric InfoNCE loss: cross-entropy of the right text for an image, and the other way round.
-
-    Args:
-        scores: (B, B), of each image with each text, the right ones on the diagonal.
-        alike: bool (B, B), True where a text may be true of another image: it is no negative of it.
-    """
-    wrong = alike & ~torch.eye(len(scores), dtype=torch.bool)
-    scores = scores.masked_fill(wrong, -torch.inf)
-    right = torch.arange(len(scores))
-    return (F.cross_entropy(scores, right) + F.cross_entropy(scores.T, right)) / 2
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -413,15 +402,6 @@ def _padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(x) for x in states])
     x = nn.utils.rnn.pad_sequence(list(states), batch_first=True)
     return x, torch.arange(x.shape[1]) < lengths[:, None]
-
-
-def _same(captions: Sequence[Sequence[int]], classes: Tensor) -> Tensor:
-    """Which of B images share a caption, by their numbers, or a group: bool (B, B)."""
-    columns = {number: i for i, number in enumerate(dict.fromkeys(itertools.chain(*captions)))}
-    has = torch.zeros(len(captions), len(columns))
-    for row, numbers in enumerate(captions):
-        has[row, [columns[number] for number in numbers]] = 1
-    return _alike(has @ has.T, classes, classes)
 
 
 def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:

@@ -147,8 +147,9 @@ def faces_of(images: ImageDataset, read_captions: CaptionReader | None = None) -
 
 
 def share_of_faces(images: ImageDataset, most: int = 512, read_captions: CaptionReader | None = None) -> float:
-    """The share, from 0 to 1, of images with a caption that states hair or eyes; of ``most`` of them, spread out."""
+    """The share, from 0 to 1, of images whose first caption states hair or eyes; of ``most`` of them, spread out."""
     sample = images[torch.linspace(0, len(images) - 1, min(most, len(images))).long()]
+    sample = dataclasses.replace(sample, captions=tuple(own[:1] for own in sample.captions))
     labels = _labels(sample, [_account(SourceSummary(name)) for name in images.source_names], read_captions or _head)
     return sum(label.is_face or any(slot in COLOUR_SLOTS for slot in label.ambiguous) for label in labels) / len(sample)
 

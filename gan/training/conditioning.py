@@ -51,7 +51,7 @@ def choose(
         share = share_of_faces(data, SAMPLE)
         conditioning = "attributes" if share > 0.5 else "aligned"
         took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
-        say(f"conditioning: {took}, for {100 * share:.0f} % of the images have a caption that states hair or eyes")
+        say(f"conditioning: {took}, for {100 * share:.0f} % of the captions state hair or eyes")
     config = dataclasses.replace(config, conditioning=conditioning)
     if conditioning != "attributes":
         # A run from a release has its networks.

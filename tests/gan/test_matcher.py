@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
 
 from encoder.common.errors import InputError
 from gan.evaluation import matcher as module
-from gan.evaluation.matcher import CaptionPool, augment, first_of, info_nce
+from gan.evaluation.matcher import CaptionPool, augment, first_of
 
 
 def test_an_image_is_ranked_among_the_wrong_captions_alone() -> None:
@@ -50,15 +48,6 @@ def test_noise_finds_its_caption_by_chance_and_the_right_vectors_always() -> Non
     assert pool.chance(rows) == pytest.approx(0.01)
     assert pool.ranked_first(permuted, rows, rows).double().mean().item() == pytest.approx(0.01, abs=0.012)
     assert torch.equal(pool.ranked_first(permuted, rows, rows), pool.ranked_first(permuted, rows, rows))
-
-
-def test_the_loss_leaves_out_what_may_be_true() -> None:
-    scores = torch.tensor([[2.0, 1.0], [0.0, 3.0]])
-    none = torch.zeros(2, 2, dtype=torch.bool)
-    rows = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-3))
-    columns = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-2))
-    assert info_nce(scores, none).item() == pytest.approx((rows / 2 + columns / 2) / 2)
-    assert info_nce(scores, ~none).item() == 0
 
 
 def test_augmentation_keeps_a_plain_colour() -> None:

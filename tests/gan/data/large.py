@@ -1,4 +1,5 @@
-"""How long a large set takes to load, and how much memory: ``python tests/gan/data/large.py --folder DIR``.
+"""How long a large set takes to load and to train on, and how much memory:
+``python tests/gan/data/large.py --folder DIR``.
 
 The set is made of smooth noise, unlike each other, in a folder that is kept for the next time.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import math
 import os
 import resource
 import subprocess
@@ -24,6 +26,9 @@ from PIL import Image
 ROOT = Path(__file__).parents[3]
 
 
+CAPTIONS = 20_000  # different ones
+
+
 def pictures(count: int) -> Iterator[tuple[str, bytes, str]]:
     """(key, JPEG, caption) of each image."""
     rng = np.random.default_rng(0)
@@ -31,7 +36,7 @@ def pictures(count: int) -> Iterator[tuple[str, bytes, str]]:
         small = rng.integers(0, 256, (5, 5, 3), dtype=np.uint8)
         buffer = io.BytesIO()
         Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC).save(buffer, "JPEG")
-        yield f"{i:07d}", buffer.getvalue(), f"picture number {i} of colours {small[0, 0].tolist()} and some others"
+        yield f"{i:07d}", buffer.getvalue(), f"picture of kind {i % CAPTIONS} with some colours"
 
 
 def write(form: str, path: Path, count: int) -> None:
@@ -78,11 +83,13 @@ def load(path: Path) -> None:
     with open("/proc/self/status") as status:
         now = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
     cpu = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
-    print(f"{len(data):,} images in {seconds:.1f} s ({cpu:.1f} s of the CPU), peak {peak:.0f} MB, then {now:.0f} MB")
+    print(
+        f"loaded {len(data):,} images in {seconds:.1f} s ({cpu:.1f} s of the CPU), peak {peak:.0f} MB, then {now:.0f} MB"
+    )
 
 
 def main() -> None:
-    """Make the set where it is missing, and load it twice."""
+    """Make the set where it is missing, load it twice, and begin to train on it twice."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--form", choices=("tar", "zip", "parquet"), default="tar")
     parser.add_argument("--count", type=int, default=400_000)
@@ -102,6 +109,18 @@ def main() -> None:
         print(name, end=": ", flush=True)
         command = [sys.executable, __file__, "--folder", str(args.folder), "--load", str(path)]
         subprocess.run(command, env=environment, check=True)
+    for run in (1, 2):
+        start = time.perf_counter()
+        command = [sys.executable, str(ROOT / "train_cgan.py"), "--data", str(path), "--conditioning", "pooled"]
+        command += ["--run-dir", str(args.folder / f"run{time.time():.0f}"), "--max-images", "64", "--tick-images", "8"]
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        first = next((time.perf_counter() - start for line in process.stdout if line.startswith("images ")), math.nan)
+        process.stdout.read()
+        _, _, usage = os.wait4(process.pid, 0)
+        print(
+            f"training, start {run}: first step after {first:.1f} s, peak {usage.ru_maxrss / 1024:.0f} MB", flush=True
+        )
 
 
 if __name__ == "__main__":

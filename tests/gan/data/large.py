@@ -84,7 +84,7 @@ def load(path: Path) -> None:
         now = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
     cpu = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     print(
-        f"loaded {len(data):,} images in {seconds:.1f} s ({cpu:.1f} s of the CPU), peak {peak:.0f} MB, then {now:.0f} MB"
+        f"{len(data):,} images loaded in {seconds:.1f} s ({cpu:.1f} s of the CPU), peak {peak:.0f} MB, then {now:.0f}"
     )
 
 

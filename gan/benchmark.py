@@ -144,13 +144,13 @@ def plain_step(run: Trainer) -> Callable[[], object]:
         (real_images, c, c_wrong, _), z = run.next_batch()
         real_images = real_images.contiguous()
         loss_D = loss(real_images, c, 1) + 0.5 * (loss(G(z, c).detach(), c, 0) + loss(real_images, c_wrong, 0))
-        run.opt_D.zero_grad()
+        run.players.opt_D.zero_grad()
         loss_D.backward()
-        run.opt_D.step()
+        run.players.opt_D.step()
         loss_G = loss(G(z, c), c, 1)
-        run.opt_G.zero_grad()
+        run.players.opt_G.zero_grad()
         loss_G.backward()
-        run.opt_G.step()
+        run.players.opt_G.step()
 
     return step
 

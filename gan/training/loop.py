@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -12,31 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from encoder.common import precision
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from gan.data import ImageDataset
 from gan.images import check_folder
-from gan.networks import build_discriminator, build_generator, load_weights
-from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
-from gan.sources import condition_dim
+from gan.release import CONFIG_FILE, ReleaseConfig
 from gan.training.batches import Batches
 from gan.training.conditioning import build_conditioner
 from gan.training.config import TrainingConfig
 from gan.training.distributed import ALONE, World
-from gan.training.ema import ema_decay, update_ema
 from gan.training.log import Log
-from gan.training.objectives import OBJECTIVES, Batch
+from gan.training.objectives import Batch
+from gan.training.players import NonFiniteError as NonFiniteError
+from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
 from gan.training.signals import catch_signals
-from gan.training.stages import insert_first_stage
 from gan.training.state import STATE_FILE, load_state, save_state
-
-
-class NonFiniteError(RuntimeError):
-    """A loss or a weight is no longer a number; the last saved state is from before it."""
 
 
 class Trainer:
@@ -72,25 +64,10 @@ class Trainer:
         self.device = torch.device(config.device)
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every batch has the same shapes
 
-        # Texts to conditions.
         self.data, conditioner = build_conditioner(config, data, run_dir, prompts=prompts, quiet=self.quiet)
         self.encoder = conditioner.encoder
-        c_dim = condition_dim(self.encoder.dim, data.source_names)
-
-        # The two players, the average of one, and their optimizers.
-        torch.manual_seed(config.seed)  # of the weights
-        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
-        insert_first_stage(self.G, config, self.encoder, data.source_names)
-        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
-        self.objective = OBJECTIVES[config.objective]()
-        self.objective.prepare(self.D, conditioner.class_sizes)
-        for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
-            network.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
-        adam["fused" if self.device.type == "cuda" else "foreach"] = True
-        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
-        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
+        self.players = Players(config, self.encoder, data.source_names, conditioner.class_sizes, self.device)
+        self.G, self.D, self.objective = self.players.G, self.players.D, self.players.objective
 
         # Everything random, and how far the run is.
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
@@ -103,13 +80,10 @@ class Trainer:
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
-        config, objective, G, D = self.config, self.objective, self.G, self.D
+        config, players, objective, G, D = self.config, self.players, self.objective, self.G, self.D
         stats: dict[str, Tensor] = {}
+        players.follow_schedules(self.cur_nimg)
         gamma = config.at("gamma", self.cur_nimg)
-        for optimizer in (self.opt_G, self.opt_D):
-            for group in optimizer.param_groups:
-                group["lr"] = config.at("lr", self.cur_nimg)
-                group["betas"] = (config.beta1, config.at("beta2", self.cur_nimg))
         autocast = precision.autocast(config.precision, self.device)
 
         for remaining in reversed(range(objective.d_steps)):
@@ -129,9 +103,9 @@ class Trainer:
                 stats["penalty"] = penalty.detach()
                 (penalty * objective.penalty_interval).backward()
             self.world.average_gradients(D)
-            self.opt_D.step()
+            players.opt_D.step()
             objective.after_discriminator_step(D)
-            self.opt_D.zero_grad(set_to_none=True)
+            players.opt_D.zero_grad(set_to_none=True)
             self.d_step += 1
             self.cur_nimg += config.batch_size
 
@@ -147,14 +121,12 @@ class Trainer:
         stats["loss_G"] = loss_G.detach()
         loss_G.backward()
         self.world.average_gradients(G)
-        self.opt_G.step()
-        self.opt_G.zero_grad(set_to_none=True)
+        players.opt_G.step()
+        players.opt_G.zero_grad(set_to_none=True)
         D.requires_grad_(True)
 
         # Average the generator.
-        half_life = config.at("ema_images", self.cur_nimg)
-        decay = ema_decay(config.batch_size, self.cur_nimg, half_life, config.ema_rampup)
-        update_ema(self.G_ema, G, decay)
+        players.average(self.cur_nimg)
         return stats
 
     def next_batch(self) -> tuple[Batch, Tensor]:
@@ -183,9 +155,9 @@ class Trainer:
                     # Report, and save the state to go on from.
                     self.minutes = minutes_before + minutes
                     means = {name: self.world.mean(value).item() for name, value in log.means().items()}
-                    self.check_finite(means)
+                    check_finite(means, self.cur_nimg)
                     log.tick(self.cur_nimg, self.minutes, means)
-                    self.check_weights()
+                    self.players.check(self.cur_nimg)
                     if self.world.leads:
                         save_state(self.run_dir, self.state())
                 if done:
@@ -200,8 +172,8 @@ class Trainer:
                     self.snapshot()
                 last = self.cur_nimg >= config.max_images
                 if self.previews.monitor and (self.is_due(config.evaluate_images, before) or last):
-                    self.check_weights()
-                    log.write(self.cur_nimg, self.previews.evaluate(self.G_ema, self.D, self.images_seen))
+                    self.players.check(self.cur_nimg)
+                    log.write(self.cur_nimg, self.previews.evaluate(self.players, self.images_seen))
             self.snapshot()
 
     def is_due(self, interval: int, before: int) -> bool:
@@ -216,23 +188,8 @@ class Trainer:
     def snapshot(self) -> None:
         """Write a sample grid and the averaged generator."""
         if self.world.leads:
-            self.check_weights()
-            self.previews.snapshot(self.G_ema, self.D, self.cur_nimg, self.images_seen)
-
-    def check_weights(self) -> None:
-        """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
-        networks = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
-        norms = {name: nn.utils.get_total_norm(network.parameters()).item() for name, network in networks.items()}
-        self.check_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()})
-
-    def check_finite(self, values: dict[str, float]) -> None:
-        """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise NonFiniteError(
-                    f"{name} is {value} after {self.cur_nimg} images; the state on disk is the last good one. "
-                    "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
-                )
+            self.players.check(self.cur_nimg)
+            self.previews.snapshot(self.players, self.cur_nimg, self.images_seen)
 
     # -- the state ---------------------------------------------------------------------------------------------------
 
@@ -248,11 +205,7 @@ class Trainer:
             "images_before": self.images_before,
             "d_step": self.d_step,
             "minutes": self.minutes,
-            "G": self.G.state_dict(),
-            "D": self.D.state_dict(),
-            "G_ema": self.G_ema.state_dict(),
-            "opt_G": self.opt_G.state_dict(),
-            "opt_D": self.opt_D.state_dict(),
+            **self.players.state(),
             "generator": self.generator.get_state(),
             "order": self.batches.order.rest,
             "best_score": self.previews.best_score,
@@ -260,9 +213,7 @@ class Trainer:
 
     def start_from(self, release: Path) -> None:
         """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
-        load_weights(self.G, release / WEIGHTS_FILE)
-        load_weights(self.D, release / DISCRIMINATOR_FILE)
-        self.G_ema.load_state_dict(self.G.state_dict())
+        self.players.start_from(release)
         self.images_before = ReleaseConfig.read(release).images_seen
 
     def resume(self) -> None:
@@ -280,8 +231,7 @@ class Trainer:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:
             raise InputError(f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them")
-        for name in ("G", "D", "G_ema", "opt_G", "opt_D"):
-            getattr(self, name).load_state_dict(state[name])
+        self.players.load_state(state)
         self.generator.set_state(state["generator"])
         self.batches.order.rest = state["order"]
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from gan.images import save_png, tile, to_uint8
-from gan.networks import ImageTextDiscriminator, TextToImageGenerator
+from gan.networks import TextToImageGenerator
 from gan.sources import join_source
 from gan.training.batches import Batches
 from gan.training.config import TrainingConfig
 from gan.training.ema import refresh_statistics
+from gan.training.players import Players
 from gan.training.state import save_release
 
 GRID_ROWS = 10
@@ -54,25 +55,25 @@ class Previews:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
 
-    def snapshot(self, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, cur_nimg: int, images_seen: int) -> None:
+    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> None:
         """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
         names = self.batches.data.source_names
         c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
-        grid = tile(self.draw(G_ema, self.grid_z, c), per_row=len(self.prompts))
+        grid = tile(self.draw(players.G_ema, self.grid_z, c), per_row=len(self.prompts))
         save_png(self.run_dir / "samples" / f"{cur_nimg:08d}.png", grid, {})
-        self.save("snapshot", G_ema, D, images_seen)
+        self.save("snapshot", players, images_seen)
 
-    def evaluate(self, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, images_seen: int) -> dict[str, float]:
+    def evaluate(self, players: Players, images_seen: int) -> dict[str, float]:
         """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""
         assert self.monitor is not None
         c = self.batches.conditioner.encoder.encode(self.monitor.captions)
         c = join_source(c, self.monitor.sources, self.batches.data.source_names)
         z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
-        scores = self.monitor.score(self.draw(G_ema, z, c))
+        scores = self.monitor.score(self.draw(players.G_ema, z, c))
         if scores["score"] < self.best_score:
             self.best_score = scores["score"]
-            self.save("best", G_ema, D, images_seen)
+            self.save("best", players, images_seen)
         return scores
 
     @torch.no_grad()
@@ -84,7 +85,7 @@ class Previews:
         parts = zip(z.split(size), c.split(size), strict=True)
         return torch.cat([to_uint8(G_ema(z.to(device), c.to(device)).float()).cpu() for z, c in parts])
 
-    def save(self, folder: str, G_ema: TextToImageGenerator, D: ImageTextDiscriminator, images_seen: int) -> None:
+    def save(self, folder: str, players: Players, images_seen: int) -> None:
         """Save the averaged generator, the discriminator and the text encoder's part in the form of a release."""
         encoder, names = self.batches.conditioner.encoder, self.batches.data.source_names
-        save_release(self.run_dir / folder, G_ema, D, self.config, encoder, names, images_seen)
+        save_release(self.run_dir / folder, players.G_ema, players.D, self.config, encoder, names, images_seen)

@@ -22,7 +22,7 @@ from gan.faces.dataset import FaceDataset, load_faces
 from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
-from gan.training import batches, previews
+from gan.training import batches, players, previews
 from gan.training import loop as training
 from gan.training.batches import Order
 from gan.training.config import TrainingConfig
@@ -111,8 +111,8 @@ class NormedDiscriminator(ImageTextDiscriminator):
 @pytest.fixture
 def normed(monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """The settings of a run with batch normalisation, whose moving statistics are state too."""
-    monkeypatch.setattr(training, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
-    monkeypatch.setattr(training, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
+    monkeypatch.setattr(players, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
+    monkeypatch.setattr(players, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
     return small(objective="gan-cls", generator={}, discriminator={})
 
 
@@ -277,16 +277,16 @@ def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_pat
     trainer = Trainer(small(lr=1e-3, lr_end=1e-5, beta2=0.8, beta2_end=0.9), faces, tmp_path, quiet=True)
     trainer.step()  # what lies behind a modulation of zero moves from the second step on
     for network in ("G", "D", "G_ema"):
-        before = [p.detach().clone() for p in getattr(trainer, network).parameters()]
+        before = [p.detach().clone() for p in getattr(trainer.players, network).parameters()]
         trainer.step()
-        after = list(getattr(trainer, network).parameters())
+        after = list(getattr(trainer.players, network).parameters())
         assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True) if a.dim() > 1), network
     trainer.cur_nimg = 20  # half of schedule_images
     trainer.step()
-    for optimizer in (trainer.opt_G, trainer.opt_D):
+    for optimizer in (trainer.players.opt_G, trainer.players.opt_D):
         assert optimizer.param_groups[0]["lr"] == pytest.approx((1e-3 + 1e-5) / 2)
         assert optimizer.param_groups[0]["betas"] == pytest.approx((0, 0.85))
-    assert not any(p.requires_grad for p in trainer.G_ema.parameters())
+    assert not any(p.requires_grad for p in trainer.players.G_ema.parameters())
 
 
 def test_interpolated_captions_add_to_the_generator_alone(faces, tmp_path) -> None:
@@ -575,7 +575,7 @@ def test_broken_weights_are_not_released(faces, tmp_path) -> None:
     trainer = Trainer(small(), faces, tmp_path, quiet=True)
     trainer.snapshot()
     good = (tmp_path / "snapshot" / "generator.safetensors").read_bytes()
-    next(trainer.G_ema.parameters()).data.view(-1)[0] = float("nan")
+    next(trainer.players.G_ema.parameters()).data.view(-1)[0] = float("nan")
     with pytest.raises(NonFiniteError, match="G_ema"):
         trainer.snapshot()
     assert (tmp_path / "snapshot" / "generator.safetensors").read_bytes() == good
@@ -656,7 +656,7 @@ def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
     trainer.start_from(snapshot)
     first = load_state(tmp_path / "first")
     for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
-        for name, weight in getattr(trainer, network).state_dict().items():
+        for name, weight in getattr(trainer.players, network).state_dict().items():
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
 
 
@@ -737,7 +737,9 @@ def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:
     two = dataclasses.replace(faces, sources=torch.arange(len(faces)) % 2, source_names=("a", "b"))
     trainer = Trainer(small(), two, tmp_path, quiet=True)
     shown = []
-    monkeypatch.setattr(trainer.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64))
+    monkeypatch.setattr(
+        trainer.players.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64)
+    )
     trainer.snapshot()
     c = torch.cat(shown)
     assert torch.equal(c[:, -2:], torch.eye(2).repeat_interleave(len(PROMPTS), 0))

@@ -1,0 +1,108 @@
+"""The two players of a run, the average of one, and what moves them."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from encoder.base import TextEncoder
+from gan.networks import build_discriminator, build_generator, load_weights
+from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.sources import condition_dim
+from gan.training.config import TrainingConfig
+from gan.training.ema import ema_decay, update_ema
+from gan.training.objectives import OBJECTIVES
+from gan.training.stages import insert_first_stage
+
+STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
+
+
+class NonFiniteError(RuntimeError):
+    """A loss or a weight is no longer a number; the last saved state is from before it."""
+
+
+class Players:
+    """Generator and discriminator with their optimizers, and the averaged generator that is shown and released.
+
+    Args:
+        config: The settings; the weights are drawn from ``config.seed``.
+        encoder: Of the texts: gives the size of the condition.
+        sources: The names of the data's sources.
+        class_sizes: Of the class slots, for an objective that classifies.
+        device: Where they live.
+
+    Raises:
+        InputError: The networks cannot be built, or do not go with the objective or with each other.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        encoder: TextEncoder,
+        sources: tuple[str, ...],
+        class_sizes: tuple[int, ...],
+        device: torch.device,
+    ) -> None:
+        self.config = config
+        c_dim = condition_dim(encoder.dim, sources)
+        torch.manual_seed(config.seed)  # of the weights
+        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+        insert_first_stage(self.G, config, encoder, sources)
+        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.objective = OBJECTIVES[config.objective]()
+        self.objective.prepare(self.D, class_sizes)
+        for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
+            network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
+        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
+        adam["fused" if device.type == "cuda" else "foreach"] = True
+        self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
+        self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
+
+    def follow_schedules(self, cur_nimg: int) -> None:
+        """Give the optimizers their settings after ``cur_nimg`` images."""
+        for optimizer in (self.opt_G, self.opt_D):
+            for group in optimizer.param_groups:
+                group["lr"] = self.config.at("lr", cur_nimg)
+                group["betas"] = (self.config.beta1, self.config.at("beta2", cur_nimg))
+
+    def average(self, cur_nimg: int) -> None:
+        """Take a step of the generator, the one to ``cur_nimg`` images, into its average."""
+        half_life = self.config.at("ema_images", cur_nimg)
+        update_ema(self.G_ema, self.G, ema_decay(self.config.batch_size, cur_nimg, half_life, self.config.ema_rampup))
+
+    def check(self, cur_nimg: int) -> None:
+        """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
+        networks = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
+        norms = {name: nn.utils.get_total_norm(network.parameters()).item() for name, network in networks.items()}
+        check_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()}, cur_nimg)
+
+    def state(self) -> dict[str, Any]:
+        """Weights and the optimizers' moments."""
+        return {name: getattr(self, name).state_dict() for name in STATEFUL}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """The inverse of ``state``."""
+        for name in STATEFUL:
+            getattr(self, name).load_state_dict(state[name])
+
+    def start_from(self, release: Path) -> None:
+        """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
+        load_weights(self.G, release / WEIGHTS_FILE)
+        load_weights(self.D, release / DISCRIMINATOR_FILE)
+        self.G_ema.load_state_dict(self.G.state_dict())
+
+
+def check_finite(values: dict[str, float], cur_nimg: int) -> None:
+    """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise NonFiniteError(
+                f"{name} is {value} after {cur_nimg} images; the state on disk is the last good one. "
+                "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
+            )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +18,9 @@ from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import join_source
+
+SEEDS = 2**32
+"""Seeds that the random generator tells apart."""
 
 
 def guide(c: torch.Tensor, null: torch.Tensor, scale: float) -> torch.Tensor:
@@ -34,6 +38,26 @@ def guide(c: torch.Tensor, null: torch.Tensor, scale: float) -> torch.Tensor:
         (N, dim).
     """
     return null + scale * (c - null)
+
+
+def seeded_noise(seed: int, size: int) -> torch.Tensor:
+    """Standard normal noise of a seed from 0 to 2**63 - 1, float64 (``size``,), on the CPU."""
+    low, high = seed % SEEDS, seed // SEEDS
+    noise = torch.randn(size, generator=torch.Generator().manual_seed(low), dtype=torch.float64)
+    if high:  # the generator itself keeps 32 bits of a seed alone
+        noise = (noise + torch.randn(size, generator=torch.Generator().manual_seed(high), dtype=torch.float64)) / 2**0.5
+    return noise
+
+
+def seed_list(seeds: int | Iterable[int]) -> list[int]:
+    """Seeds in any form as a list of integers; ``ValueError`` for one that is not from 0 to 2**63 - 1."""
+    if hasattr(seeds, "tolist"):  # an array or a tensor, of one number or of several
+        seeds = seeds.tolist()
+    values = [seeds] if isinstance(seeds, int) else list(seeds)
+    for seed in values:
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise ValueError(f"{seed!r} is not a seed; give whole numbers from 0 to 2**63 - 1")
+    return values
 
 
 class TextToFace:
@@ -68,7 +92,7 @@ class TextToFace:
         self.name = name
         self.dtype = dtype
         self.device = torch.device(device)
-        self.G = G.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
+        self.G: Any = G.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
 
     @classmethod
     def from_pretrained(
@@ -117,10 +141,7 @@ class TextToFace:
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
         instructions.
         """
-        rows = [
-            torch.randn(self.config.z_dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-            for seed in seeds
-        ]
+        rows = [seeded_noise(seed, self.config.z_dim) for seed in seeds]
         return (self.truncation * torch.stack(rows)).to(self.device, self.dtype)
 
     def conditions(self, texts: Sequence[str], *, style: str | None = None, progress: bool = False) -> torch.Tensor:
@@ -151,7 +172,13 @@ class TextToFace:
             text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
             c = torch.cat([guide(text, self.encoder.null(text), self.guidance), style], dim=1)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
-            return to_uint8(self.G(z, c)).cpu()
+            img = self.G(z, c)
+        if not img.isfinite().all():
+            raise InputError(
+                f"{self.name}: what it draws is not a picture, for some pixels are no numbers; "
+                f"truncation is {self.truncation:g} and guidance {self.guidance:g}: take them nearer to 1"
+            )
+        return to_uint8(img).cpu()
 
     def draw_many(self, c: torch.Tensor, seeds: Sequence[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
         """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
@@ -165,19 +192,35 @@ class TextToFace:
             yield self.draw_conditions(c[i : i + batch_size], self.noise(seeds[i : i + batch_size]))
 
     def draw(
-        self, texts: Sequence[str], seeds: Sequence[int], *, style: str | None = None, batch_size: int = 25
+        self,
+        texts: str | Sequence[str],
+        seeds: int | Iterable[int],
+        *,
+        style: str | None = None,
+        batch_size: int = 25,
     ) -> torch.Tensor:
         """Draw one face of each text.
 
         Args:
-            texts: N texts, at least one.
-            seeds: N seeds; the same text and seed give the same face, alone or among others.
+            texts: N texts, or one.
+            seeds: N seeds, or one, as integers, an array or a tensor; from 0 to 2**63 - 1. The same text and seed give
+                the same face, alone or among others.
             style: As in ``conditions``.
             batch_size: Faces drawn together.
 
         Returns:
-            uint8 (N, 3, 64, 64).
+            uint8 (N, 3, H, W), 64x64 for most generators.
+
+        Raises:
+            ValueError: There are not as many seeds as texts, or a seed is out of range.
+            InputError: As of ``conditions``, or ``truncation`` or ``guidance`` are so large that there is no picture.
         """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        seeds = seed_list(seeds)
+        if len(texts) != len(seeds):
+            raise ValueError(f"{len(texts)} texts and {len(seeds)} seeds; give a seed for each text")
+        if not texts:
+            return torch.empty((0, 3, self.G.resolution, self.G.resolution), dtype=torch.uint8)
         return torch.cat(list(self.draw_many(self.conditions(texts, style=style), seeds, batch_size=batch_size)))
 
     def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:

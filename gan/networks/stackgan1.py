@@ -84,7 +84,7 @@ class Generator(TextToImageGenerator):
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 32, 32)`` in [-1, 1]."""
         noise, epsilon = z.chunk(2, dim=1)
         x = self.start(torch.cat([noise, self.text(c, epsilon)], dim=1))
-        x = x.view(len(z), 4, 4, -1).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
+        x = x.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
         x = self.blocks(F.relu(self.start_norm(x)))
         return torch.tanh(self.to_rgb(x))
 

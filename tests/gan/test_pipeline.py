@@ -1,12 +1,13 @@
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from encoder.attributes.slots import SlotConditions
 from encoder.common.errors import InputError
-from gan.pipeline import TextToFace, guide
+from gan.pipeline import TextToFace, guide, seeded_noise
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
@@ -89,7 +90,7 @@ def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
 
 
 def test_texts_and_seeds_must_match(pipeline) -> None:
-    with pytest.raises(ValueError, match="2 conditions and 1 seeds"):
+    with pytest.raises(ValueError, match="2 texts and 1 seeds; give a seed for each text"):
         pipeline.draw(["a", "b"], [0])
 
 
@@ -232,3 +233,43 @@ def test_the_config_says_how_strongly_to_guide(make_release, tiny_encoder, pipel
 def test_a_config_with_a_guidance_that_is_no_scale_is_refused(make_release, tiny_encoder, guidance) -> None:
     with pytest.raises(InputError, match=r"config\.json: guidance is .* not a number above 0"):
         TextToFace.from_pretrained(make_release("guided", guidance=guidance))
+
+
+def test_seeds_of_more_than_32_bits_are_other_seeds(pipeline) -> None:
+    seeds = [5, 2**32 + 5, 2**33 + 5, 2**32, 2**63 - 1]
+    images = pipeline.draw(["a"] * len(seeds), seeds)
+    assert len(images.flatten(1).unique(dim=0)) == len(seeds)
+    z = torch.stack([seeded_noise(2**32 * (1 + i) + i, 64) for i in range(200)])
+    assert abs(z.mean().item()) < 0.05
+    assert z.std().item() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "seeds", [[3, 4], (3, 4), range(3, 5), np.array([3, 4]), torch.tensor([3, 4]), np.array([3, 4], dtype=np.uint8)]
+)
+def test_seeds_come_in_any_form(pipeline, seeds) -> None:
+    assert torch.equal(pipeline.draw(["a", "b"], seeds), pipeline.draw(["a", "b"], [3, 4]))
+
+
+@pytest.mark.parametrize("seed", [3, np.int64(3), torch.tensor(3)])
+def test_one_text_and_one_seed(pipeline, seed) -> None:
+    assert torch.equal(pipeline.draw("a", seed), pipeline.draw(["a"], [3]))
+
+
+def test_nothing_is_drawn_of_nothing(pipeline) -> None:
+    pipeline.G.resolution = 64
+    assert pipeline.draw([], []).shape == (0, 3, 64, 64)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "a", True, None])
+def test_what_is_no_seed_is_named(pipeline, seed) -> None:
+    with pytest.raises(ValueError, match="is not a seed; give whole numbers"):
+        pipeline.draw(["a"], [seed])
+
+
+@pytest.mark.parametrize("settings", [{"truncation": 1e308}, {"guidance": 1e308}])
+def test_a_picture_that_is_not_finite_is_refused(make_release, tiny_network, tiny_encoder, settings) -> None:
+    pipeline = TextToFace.from_pretrained(make_release("wild"), **settings)
+    pipeline.G.to_rgb.weight.data.fill_(float("inf"))  # as an overflow in a larger network
+    with pytest.raises(InputError, match="is not a picture, for some pixels are no numbers; truncation is"):
+        pipeline.draw(["a"], [0])

@@ -43,6 +43,7 @@ from gan.pipeline import TextToFace
 from gan.release import ENCODER_FOLDER
 from gan.training.conditioning import fit_text_encoder
 from gan.training.config import RUNTIME_FIELDS, TrainingConfig
+from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
 from gan.training.previews import Monitor
@@ -312,7 +313,7 @@ def train_row(
 
 def course_of(run_dir: Path) -> list[dict[str, float]]:
     """The quick scores on the way of a run, each with the ``minutes`` at which it was taken."""
-    lines = [json.loads(line) for line in (run_dir / "stats.jsonl").read_text("utf-8").splitlines()]
+    lines = read_stats(run_dir / STATS_FILE)
     ticks = {0: 0.0} | {line["images"]: line["minutes"] for line in lines if "minutes" in line}
     scores = {line["images"]: line for line in lines if "score" in line}  # a resume may have repeated some
     images = sorted(ticks)

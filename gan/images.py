@@ -129,4 +129,6 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     for key, value in text.items():
         info.add_itxt(key, value)
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
-    write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", compress_level=0, pnginfo=info))
+    write_atomically(
+        path, lambda temporary: picture.save(temporary, format="PNG", compress_level=0, pnginfo=info), durable=False
+    )

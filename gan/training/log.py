@@ -12,6 +12,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from encoder.common.atomic import write_atomically
+
+STATS_FILE = "stats.jsonl"
+
+
+def read_stats(path: Path) -> list[dict[str, float]]:
+    """The lines of a ``stats.jsonl``; one that was torn by a crash is passed over, and a missing file has none."""
+    try:
+        lines = path.read_text("utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            stats = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(stats, dict) and "images" in stats:
+            found.append(stats)
+    return found
+
+
+def cut_back(path: Path, images: int) -> None:
+    """Take from a ``stats.jsonl`` what is of more than ``images`` images, which a resume writes anew, and torn lines."""
+    if path.exists():
+        kept = "".join(json.dumps(line) + "\n" for line in read_stats(path) if line["images"] <= images)
+        if kept != path.read_text("utf-8", errors="replace"):
+            write_atomically(path, lambda temporary: temporary.write_text(kept, "utf-8"))
+
 
 class Log:
     """The statistics of a run, tick by tick. Use as a context manager.
@@ -31,6 +60,8 @@ class Log:
         from tqdm import tqdm
 
         self.run_dir, self.quiet, self.leads = run_dir, quiet, leads
+        if leads:
+            cut_back(run_dir / STATS_FILE, initial)
         self.board = Board(run_dir / "tensorboard") if leads else None
         self.bar = tqdm(
             total=total, initial=initial, unit="img", unit_scale=True, disable=quiet or not sys.stderr.isatty()
@@ -73,7 +104,7 @@ class Log:
         if not self.leads:
             return
         line = {"images": cur_nimg, **statistics}
-        with (self.run_dir / "stats.jsonl").open("a", encoding="utf-8") as file:
+        with (self.run_dir / STATS_FILE).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         self.show(line)
         if self.board:

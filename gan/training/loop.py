@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from encoder.common import precision
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.lock import locked
 from gan.data import ImageDataset
 from gan.images import check_folder
 from gan.release import CONFIG_FILE, ReleaseConfig
@@ -152,14 +154,14 @@ class Trainer:
                 done = self.cur_nimg >= config.max_images or should_stop()
                 done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
                 if self.cur_nimg - log.tick_nimg >= config.tick_images or done:
-                    # Report, and save the state to go on from.
+                    # Save the state to go on from, and report.
                     self.minutes = minutes_before + minutes
                     means = {name: self.world.mean(value).item() for name, value in log.means().items()}
                     check_finite(means, self.cur_nimg)
-                    log.tick(self.cur_nimg, self.minutes, means)
                     self.players.check(self.cur_nimg)
                     if self.world.leads:
                         save_state(self.run_dir, self.state())
+                    log.tick(self.cur_nimg, self.minutes, means)
                 if done:
                     break
 
@@ -288,9 +290,9 @@ def train(
         trainer.resume()
     elif config.init:
         trainer.start_from(Path(config.init))
-    if world.leads:
-        write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
-    with catch_signals() as caught:
+    with locked(run_dir) if world.leads else nullcontext(), catch_signals() as caught:
+        if world.leads:
+            write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
         trainer.train(should_stop=lambda: bool(caught))
     if caught and world.leads:
         print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)

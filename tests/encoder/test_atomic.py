@@ -1,5 +1,6 @@
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,16 @@ def test_a_folder_that_cannot_be_made(tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "a.txt", lambda path: path.write_text("new"))
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch) -> None:
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(os.readlink(f"/proc/self/fd/{handle}")) or sync(handle))
+    monkeypatch.setattr(os, "replace", lambda a, b: done.append("replaced") or replace(a, b))
+    write_atomically(tmp_path / "a.txt", lambda path: path.write_text("new"))
+    assert [Path(each).name for each in done][1:] == ["replaced", tmp_path.name]
+    assert Path(done[0]).name.startswith(".a.txt.")
+    done.clear()
+    write_atomically(tmp_path / "a.txt", lambda path: path.write_text("newer"), durable=False)
+    assert done == ["replaced"]

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from gan.training.log import Log
+from gan.training.log import Log, read_stats
 
 MEANS = {"loss_D": 0.5}
 
@@ -49,3 +49,14 @@ def test_quiet_shows_nothing(tmp_path, capsys, monkeypatch, terminal) -> None:
         log.add({}, 50)
         log.write(50, MEANS)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_resume_cuts_the_statistics_back_to_its_state(tmp_path) -> None:
+    path = tmp_path / "stats.jsonl"
+    path.write_text('{"images": 10, "a": 1}\n{"images": 20, "a": 2}\n{"images": 30, "a": 3}\n{"images": 40, "a')
+    assert [line["images"] for line in read_stats(path)] == [10, 20, 30]
+    with Log(tmp_path, 100, 20, quiet=True) as log:
+        assert path.read_text() == '{"images": 10, "a": 1}\n{"images": 20, "a": 2}\n'
+        log.write(30, {"a": 4.0})
+    assert read_stats(path)[-1] == {"images": 30, "a": 4.0}
+    assert read_stats(tmp_path / "none.jsonl") == []

@@ -3,6 +3,7 @@ import dataclasses
 import itertools
 import json
 import math
+import os
 import shutil
 import signal
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from torch import nn
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
+from encoder.common.lock import locked
 from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset, load_faces
 from gan.faces.selection import Selector, candidate_seeds
@@ -308,6 +310,7 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     train(config, faces, tmp_path / "run")
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} - {"tensorboard"} == {
+        ".lock",
         "config.json",
         "samples",
         "snapshot",
@@ -443,6 +446,12 @@ def test_a_run_is_not_written_over(faces, tmp_path) -> None:
     with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
         train(small(), faces, tmp_path)
     assert (tmp_path / "state.pt").read_bytes() == before
+
+
+def test_a_run_is_one_processs_at_a_time(faces, tmp_path) -> None:
+    with locked(tmp_path), pytest.raises(InputError, match=f"process {os.getpid()} is at work there"):
+        train(small(max_images=4), faces, tmp_path)
+    assert not (tmp_path / "state.pt").exists()
 
 
 def test_nothing_to_resume(faces, tmp_path) -> None:

@@ -35,7 +35,7 @@ def read_stats(path: Path) -> list[dict[str, float]]:
 
 
 def cut_back(path: Path, images: int) -> None:
-    """Take from a ``stats.jsonl`` what is of more than ``images`` images, for a resume writes it anew; and torn lines."""
+    """Take torn lines from a ``stats.jsonl``, and those of more than ``images`` images, which a resume writes anew."""
     if path.exists():
         kept = "".join(json.dumps(line) + "\n" for line in read_stats(path) if line["images"] <= images)
         if kept != path.read_text("utf-8", errors="replace"):

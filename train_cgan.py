@@ -96,12 +96,14 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     from gan.training.conditioning import choose
     from gan.training.distributed import WorkerLostError, World
     from gan.training.loop import NonFiniteError, train
+    from gan.training.state import begun_with
 
     world = World.join(config.device)
+    begun = begun_with(run_dir) if resume else None
     everything, summary = load_images(config.data, split="all", progress=world.leads)
     if world.leads:
         print(summary, flush=True)
-    config, everything = choose(config, everything, print if world.leads else lambda _: None)
+    config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
     data = everything.of("train")
     heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
     monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -110,6 +111,8 @@ def decode_lines(data: bytes, name: str, errors: str = "strict") -> list[str]:
 
     With ``errors="surrogateescape"`` such bytes stay in their lines as what is not valid Unicode.
     """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of spreadsheets
+        raise InputError(f"{name}: UTF-16 text; save the file as UTF-8")
     data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     try:
         text = data.decode("utf-8", errors)

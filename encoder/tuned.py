@@ -194,6 +194,9 @@ def _write_index(folder: Path, base: Path, layers: dict[str, torch.Tensor]) -> N
 
 def _base_folder(index: Path, noun: str) -> Path:
     """The folder of the encoder that the model with this index builds on."""
+    if not index.is_file():
+        what = f"it has no {index.name}" if index.parent.is_dir() else "there is no such folder"
+        raise InputError(f"{index.parent}: not {noun} ({what}); give the folder of one, or restore the file")
     try:
         files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         (weights,) = files - {TUNED}

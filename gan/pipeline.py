@@ -242,6 +242,8 @@ class TextToFace:
 def _load_encoder(kind: str, own: Path, path: str | Path | None) -> TextEncoder:
     """The text encoder of a kind, with what the released generator has of its own of it in the folder ``own``."""
     if not own.is_dir():
+        if kind in ("pooled", "aligned"):
+            raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
         return load_encoder(kind, path=path)
     from encoder.pooled import STATISTICS_FILE, load_statistics
 

@@ -1,15 +1,18 @@
 """Any captioned images, from the command line to a picture."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import infer
 import train_cgan
+from encoder import ENCODER_DIR
 from encoder.tuned import INDEX
 from gan.pipeline import TextToFace
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
@@ -123,4 +126,87 @@ def test_a_few_images_train_though_none_is_held_out(tmp_path) -> None:
 def test_one_image_is_refused(tmp_path, capsys) -> None:
     one = write_flowers(tmp_path / "one.zip", 1)
     assert train(one, tmp_path / "run", "--conditioning", "pooled") == 2
+    assert "there is one image alone" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_same_captions_everywhere_are_refused_before_anything_is_fitted(tmp_path, capsys) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for i, colours in enumerate(PAIRS[:4]):
+        draw_flower(*colours).save(folder / f"{i}.png")
+    (folder / "tags.csv").write_text("".join(f"{i},a flower\n" for i in range(4)))
+    assert train(folder, tmp_path / "run", "--conditioning", "aligned") == 2
     assert "all images have the same captions" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def encoder_of(release: Path) -> dict:
+    return json.loads((release / "config.json").read_text())["conditioning"]
+
+
+@pytest.mark.parametrize("conditioning", ["pooled", "aligned"])
+def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(flowers, tmp_path, conditioning) -> None:
+    assert train(flowers, tmp_path / "first", "--conditioning", conditioning) == 0
+    first, run = tmp_path / "first" / "snapshot", tmp_path / "run"
+    others = write_flowers(tmp_path / "others.zip", 20, seed=1)
+    assert train(others, run, "--init", str(first)) == 0  # auto takes the release's conditioning
+    assert encoder_of(run / "snapshot") == encoder_of(first)
+    shutil.rmtree(tmp_path / "first")
+    assert train(others, run, "--init", str(first), "--resume", "--max-images", "12") == 0
+    assert TextToFace.from_pretrained(run / "snapshot").encoder.space == encoder_of(run / "snapshot")["space"]
+
+
+def test_a_release_of_another_kind_is_refused_in_one_line(flowers, faces_zip, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "first", "--conditioning", "pooled") == 0
+    first = str(tmp_path / "first" / "snapshot")
+    classes = ["--objective", "acgan", "--conditioning", "attributes", "--wordings", "1"]
+    for options, message in [
+        (["--conditioning", "aligned"], "was trained with --conditioning pooled, and this run is to train aligned"),
+        (["--conditioning", "attributes"], "was trained with --conditioning pooled, and this run is to train attr"),
+        (["--encoder", "onehot"], "was trained with --conditioning pooled, and this run is to train attributes"),
+        (["--z-dim", "5"], "was trained with --z-dim 4"),
+        (["--generator", '{"widths": [16, 8, 8, 8]}'], "has networks of another size (widths)"),
+    ]:
+        assert train(flowers, tmp_path / "run", "--init", first, *options) == 2
+        assert message in capsys.readouterr().err
+    assert train(faces_zip, tmp_path / "faces", "--wordings", "1") == 0
+    assert train(faces_zip, tmp_path / "run", "--init", str(tmp_path / "faces" / "snapshot"), *classes) == 2
+    assert "its discriminator tells classes of no sizes" in capsys.readouterr().err
+    both = ["--data", str(flowers), f"other={flowers}", "--run-dir", str(tmp_path / "run"), *SMALL, "--init", first]
+    assert train_cgan.main(both) == 2
+    assert "was trained on the sources flowers, this run's are flowers, other" in capsys.readouterr().err
+
+
+def test_onehot_conditions_on_nothing_but_attributes(faces_zip, tmp_path, capsys) -> None:
+    assert train(faces_zip, tmp_path / "run", "--encoder", "onehot", "--conditioning", "pooled") == 2
+    assert "--encoder onehot knows pairs of colours alone, not --conditioning pooled" in capsys.readouterr().err
+
+
+def test_an_encoder_that_was_fitted_to_other_images_is_not_taken_for_ones_own(flowers, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+    (tmp_path / "run" / "state.pt").unlink()  # as if the run had come to nothing
+    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+    assert capsys.readouterr().out.count("fitting a text encoder") == 1
+    (tmp_path / "run" / "state.pt").unlink()
+    assert train(write_flowers(tmp_path / "o.zip", 20, seed=1), tmp_path / "run", "--conditioning", "aligned") == 0
+    assert "fitting a text encoder" in capsys.readouterr().out
+
+
+def test_an_encoder_that_gives_no_numbers_is_named(flowers, tmp_path, capsys) -> None:
+    broken = shutil.copytree(ENCODER_DIR, tmp_path / "broken")
+    weights = load_file(broken / "model.safetensors")
+    name = next(name for name in weights if name.endswith("word_embeddings.weight"))
+    save_file({**weights, name: weights[name].float() * math.nan}, broken / "model.safetensors")
+    options = ["--conditioning", "pooled", "--encoder-path", str(broken)]
+    assert train(flowers, tmp_path / "run", *options) == 2
+    assert f"{broken}: gives vectors that are not finite" in capsys.readouterr().err
+
+
+def test_a_release_without_its_text_encoder_is_named(flowers, tmp_path, capsys, monkeypatch) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+    release = tmp_path / "run" / "snapshot"
+    shutil.rmtree(release / "encoder")
+    monkeypatch.chdir(tmp_path)
+    assert infer.main(["--model", str(release), "--text", "red petals"]) == 2
+    assert "the text encoder of the release is missing; restore the folder" in capsys.readouterr().err

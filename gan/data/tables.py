@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -26,6 +27,8 @@ SOURCE_COLUMN = "source"
 def read_frame(tree: Tree, name: str, ledger: Ledger) -> pd.DataFrame:
     """A table of the tree; lines that cannot be read are counted, and one that is none at all is an ``InputError``."""
     data = tree.read_table(name)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise InputError(f"{tree.where}/{name}: UTF-16 text; save the file as UTF-8")
     try:
         if suffix(name) == ".parquet":
             import pandas as pd

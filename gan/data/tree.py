@@ -143,13 +143,18 @@ class TarTree(Tree):
                     if member.isreg() and not member.issparse() and not _hidden(name):
                         self._places[name], sizes[name] = member.offset_data, member.size
                     archive.members.clear()  # type: ignore[attr-defined]  # a million of them fill the memory
+                end_mark = archive.offset
             self.handle = os.open(path, os.O_RDONLY)
         except (tarfile.TarError, OSError, ValueError, EOFError) as error:
             message = f"{where}: not a whole tar ({error}; {len(sizes):,} files before that); fetch or pack it again"
             raise InputError(message) from error
         end = os.fstat(self.handle).st_size
-        if any(self._places[name] + size > end for name, size in sizes.items()):
-            raise InputError(f"{where}: the tar is cut off; fetch or pack it again")
+        # tarfile takes whatever is no header for the end, so that what follows a cut or a damaged one would be missed.
+        closed = os.pread(self.handle, tarfile.BLOCKSIZE, end_mark) == bytes(tarfile.BLOCKSIZE)
+        if not closed or any(self._places[name] + size > end for name, size in sizes.items()):
+            raise InputError(
+                f"{where}: the tar is cut off or damaged after {len(sizes):,} files; fetch or pack it again"
+            )
         super().__init__(where, sizes)
 
     @property

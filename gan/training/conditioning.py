@@ -8,14 +8,16 @@ from pathlib import Path
 
 import torch
 
-from encoder import load_encoder, load_source
+from encoder import ENCODER_DIR, load_encoder, load_source, tuned
 from encoder.common.errors import InputError
-from encoder.pooled import StandardisedEncoder
+from encoder.minilm import read_json
+from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
 from gan.networks import caption_arguments
-from gan.release import ENCODER_FOLDER
-from gan.training.conditions import CaptionConditions, Conditioner
+from gan.release import ENCODER_FOLDER, ReleaseConfig
+from gan.training.conditions import CaptionConditions, Conditioner, check_captions
 from gan.training.config import TrainingConfig
+from gan.training.state import STATE_FILE
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
 SETTLED = ("attributes", "pooled", "aligned")
@@ -26,27 +28,51 @@ FIT_STEPS = 300, 1500
 
 
 def choose(
-    config: TrainingConfig, data: ImageDataset, say: Callable[[str], None]
+    config: TrainingConfig,
+    data: ImageDataset,
+    say: Callable[[str], None],
+    *,
+    begun: TrainingConfig | None = None,
 ) -> tuple[TrainingConfig, ImageDataset]:
     """Settle ``config.conditioning``, and bring the data into the form that it asks for.
 
     Args:
-        config: The settings as asked for; ``auto`` takes attributes where most captions speak of hair and eyes.
+        config: The settings as asked for; ``auto`` takes that of the run or the release that is gone on from, else
+            attributes where most captions speak of hair and eyes.
         data: All images.
         say: Told in one line what ``auto`` took, and why.
+        begun: The settings of the run that is gone on with.
 
     Returns:
         The settings with ``attributes``, ``pooled`` or ``aligned``, and with the arguments of the generator that suit
         captions where none are given; the images, which are ``FaceDataset`` for ``attributes``.
 
     Raises:
-        InputError: Attributes are asked for, and no caption states any.
+        InputError: Attributes are asked for, and no caption states any; or the run, the release that it starts from or
+            the encoder is of another conditioning.
     """
     from gan.faces.dataset import faces_of, share_of_faces
 
     conditioning = {"head": "attributes", "captions": "aligned"}.get(config.conditioning, config.conditioning)
     if config.encoder == "onehot":
+        if conditioning not in ("auto", "attributes"):
+            raise InputError(
+                f"--encoder onehot knows pairs of colours alone, not --conditioning {config.conditioning}; "
+                "give --conditioning attributes, or --encoder cached"
+            )
         conditioning = "attributes"
+    start = config.init or config.stage1
+    earlier = begun.conditioning if begun else _of_release(start) if start else None
+    open_to = ("auto", "captions") if earlier != "attributes" else ("auto",)
+    if earlier and config.conditioning in open_to and config.encoder != "onehot":
+        conditioning = earlier
+    elif begun and conditioning != earlier:
+        raise InputError(f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); keep them")
+    elif earlier and conditioning != earlier:
+        raise InputError(
+            f"{start}: was trained with --conditioning {earlier}, and this run is to train {conditioning}; "
+            f"give --conditioning {earlier}, or start from another release"
+        )
     if conditioning == "auto":
         share = share_of_faces(data, SAMPLE)
         conditioning = "attributes" if share > 0.5 else "aligned"
@@ -63,6 +89,12 @@ def choose(
     return config, faces
 
 
+def _of_release(folder: str) -> str:
+    """The conditioning that a release was trained with."""
+    kind = ReleaseConfig.read(Path(folder)).conditioning.kind
+    return kind if kind in SETTLED else "attributes"
+
+
 def build_conditioner(
     config: TrainingConfig, data: ImageDataset, run_dir: Path, *, prompts: Sequence[str] = (), quiet: bool = False
 ) -> tuple[ImageDataset, Conditioner]:
@@ -76,13 +108,24 @@ def build_conditioner(
         quiet: Say nothing.
 
     Raises:
-        InputError: ``conditioning`` is not settled, or there is nothing to tell texts apart by.
+        InputError: ``conditioning`` is not settled, there is nothing to tell texts apart by, or the text encoder is
+            not that of the release which the run starts from.
     """
     if config.conditioning not in SETTLED:
         raise InputError(f"conditioning is {config.conditioning}; settle it by choose, to one of {', '.join(SETTLED)}")
     if config.conditioning == "attributes":
-        return _by_attributes(config, data, quiet)
-    return data, _by_captions(config, data, run_dir, prompts, quiet)
+        data, conditioner = _by_attributes(config, data, quiet)
+    else:
+        conditioner = _by_captions(config, data, run_dir, prompts, quiet)
+    if config.init and not (run_dir / STATE_FILE).exists():  # a run that is gone on with may have lost the release
+        theirs = ReleaseConfig.read(Path(config.init)).conditioning
+        if theirs.space != conditioner.encoder.space:
+            raise InputError(
+                f"{config.init}: was trained with the text encoder {theirs.space}, and this run's is "
+                f"{conditioner.encoder.space}; give the same --encoder and --encoder-path as for that one, "
+                "or leave --init out"
+            )
+    return data, conditioner
 
 
 def _by_attributes(config: TrainingConfig, data: ImageDataset, quiet: bool) -> tuple[ImageDataset, Conditioner]:
@@ -111,15 +154,23 @@ def _by_attributes(config: TrainingConfig, data: ImageDataset, quiet: bool) -> t
 def _by_captions(
     config: TrainingConfig, data: ImageDataset, run_dir: Path, prompts: Sequence[str], quiet: bool
 ) -> Conditioner:
-    path = config.encoder_path or None
+    check_captions(data.captions)
+    path, own = config.encoder_path or None, run_dir / ENCODER_FOLDER
+    start = config.init or config.stage1
+    if start and not (run_dir / STATE_FILE).exists():
+        adopt(Path(start), own)
     if config.conditioning == "aligned" and path is None:
-        path = str(fit_text_encoder(data, run_dir / ENCODER_FOLDER, seed=config.seed, quiet=quiet))
+        path = str(own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet))
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
     fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
     vectors = raw_vectors(captions, texts if len(captions) <= FEW else fast, progress=not quiet)
     folder = Path(path) if config.conditioning == "aligned" and path else None
-    encoder = StandardisedEncoder(config.conditioning, texts, statistics_over(vectors), folder)
+    measured = statistics_over(vectors)
+    if not measured.isfinite().all():
+        raise InputError(f"{path or ENCODER_DIR}: gives vectors that are not finite; restore its weights")
+    statistics = load_statistics(own / STATISTICS_FILE) if start else measured
+    encoder = StandardisedEncoder(config.conditioning, texts, statistics, folder)
     chosen = list(dict.fromkeys(prompts)) or captions
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
     return CaptionConditions(
@@ -136,18 +187,44 @@ def _by_captions(
     )
 
 
-def fit_text_encoder(data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False) -> Path:
-    """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``."""
-    from encoder.align import AlignConfig, align, write_encoder
+def adopt(release: Path, folder: Path) -> None:
+    """Keep the text encoder of a release, and what its vectors are standardised by, as a run's own.
 
-    if not (folder / "modules.json").exists():
+    A run from the weights of a release starts with its texts too, so that the weights go on to mean what they meant;
+    in ``folder`` they stay though the release may go.
+
+    Raises:
+        InputError: The release holds none, or a file of it is broken or cannot be written.
+    """
+    theirs = release / ENCODER_FOLDER
+    statistics = load_statistics(theirs / STATISTICS_FILE)
+    if (theirs / tuned.MODULES).exists():
+        tuned.copy(theirs, folder)
+    save_statistics(folder / STATISTICS_FILE, statistics)
+
+
+def fit_text_encoder(data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False) -> Path:
+    """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``.
+
+    One that was fitted to other images, by a run that came to nothing, is made anew.
+    """
+    from encoder.align import MARK, AlignConfig, align, write_encoder
+
+    made_of = {"digest": data.digest, "seed": seed}
+    if not (folder / tuned.MODULES).exists() or not _made_of(folder / MARK, made_of):
         if not quiet:
             print(f"fitting a text encoder to the images, once: {folder}", flush=True)
         fitting = AlignConfig(seed=seed)
         steps_an_epoch = max(1, len(data) // fitting.batch_size)
         steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
         fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))
-        tuned, fit = align(data.images, data.captions, fitting)
+        made, fit = align(data.images, data.captions, fitting)
         record = {"data": list(data.source_names), "images": len(data), "steps": fit.steps}
-        write_encoder(tuned, folder, {**record, "config": dataclasses.asdict(fitting)})
+        write_encoder(made, folder, {**record, **made_of, "config": dataclasses.asdict(fitting)})
     return folder
+
+
+def _made_of(mark: Path, values: dict[str, object]) -> bool:
+    """Whether the file that marks a fitted text encoder says that it was made of this."""
+    record = read_json(mark) if mark.is_file() else None
+    return isinstance(record, dict) and values.items() <= record.items()

@@ -59,6 +59,14 @@ class Vectors(Protocol):
         """Texts by their numbers, int64 (n,) -> float32 (n, dim)."""
 
 
+def check_captions(captions: Sequence[Sequence[str]]) -> None:
+    """Raise InputError where no image has another text than the others: there is nothing to learn from texts then."""
+    if len(captions) == 1:
+        raise InputError("there is one image alone, so there is no wrong text to learn from; add others")
+    if len(set(map(frozenset, captions))) < 2:
+        raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
+
+
 class CaptionConditions:
     """An image's own captions, through any text encoder.
 
@@ -104,8 +112,7 @@ class CaptionConditions:
         self.count = torch.tensor(list(map(len, own)))  # captions of each image
         self.start = self.count.cumsum(0) - self.count  # where they start in
         self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
-        if len(set(map(tuple, own))) < 2:
-            raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
+        check_captions(captions)
         self.vectors = None if live else encoder.encode(self.texts, progress=progress) if vectors is None else vectors
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}

@@ -30,7 +30,7 @@ from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
 from gan.training.signals import catch_signals
-from gan.training.state import STATE_FILE, load_state, save_state
+from gan.training.state import STATE_FILE, begun_with, load_state, save_state
 
 
 class Trainer:
@@ -240,13 +240,18 @@ class Trainer:
         self.previews.best_score, self.images_before = state["best_score"], state["images_before"]
 
 
-def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
+def shaped_like_its_start(
+    config: TrainingConfig, sources: tuple[str, ...], run_dir: Path, *, resume: bool
+) -> TrainingConfig:
     """A run from a release has its networks: what ``config`` leaves open of their arguments is the release's.
 
     A resumed run takes it from its own state, for the release may be gone.
+
+    Raises:
+        InputError: The release is of another architecture, of other sizes or of other styles than the run.
     """
     if resume:
-        saved = TrainingConfig.from_json(load_state(run_dir)["config"])
+        saved = begun_with(run_dir)
         generator, discriminator = saved.generator, saved.discriminator
     else:
         release = ReleaseConfig.read(Path(config.init))
@@ -255,6 +260,15 @@ def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool
             raise InputError(
                 f"{config.init}: holds the architecture {release.architecture}, and this run is to train "
                 f"{config.architecture}; give --architecture {release.architecture}, or leave --init out"
+            )
+        if release.z_dim != config.z_dim:
+            raise InputError(f"{config.init}: was trained with --z-dim {release.z_dim}; give this run the same")
+        theirs = release.sources
+        swapped = theirs != sources and set(theirs) == set(sources)
+        if swapped or len(theirs) != len(sources):  # others' names may be new: the drawing is what is learnt anew
+            raise InputError(
+                f"{config.init}: was trained on the sources {', '.join(theirs)}, this run's are "
+                f"{', '.join(sources)}; give as many, in that order, or leave --init out"
             )
     return dataclasses.replace(
         config, generator=generator | config.generator, discriminator=discriminator | config.discriminator
@@ -284,7 +298,7 @@ def train(
     if not resume and (run_dir / STATE_FILE).exists():
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
     if config.init:
-        config = shaped_like_its_start(config, run_dir, resume=resume)
+        config = shaped_like_its_start(config, data.source_names, run_dir, resume=resume)
     trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
     if resume:
         trainer.resume()

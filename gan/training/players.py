@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from encoder.base import TextEncoder
+from encoder.common.errors import InputError
 from gan.networks import build_discriminator, build_generator, load_weights
-from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE
+from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import condition_dim
 from gan.training.config import TrainingConfig
 from gan.training.ema import ema_decay, update_ema
@@ -93,8 +94,26 @@ class Players:
 
     def start_from(self, release: Path) -> None:
         """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
-        load_weights(self.G, release / WEIGHTS_FILE)
-        load_weights(self.D, release / DISCRIMINATOR_FILE)
+        theirs = ReleaseConfig.read(release)
+        heads = [arguments.get("class_heads", []) for arguments in (theirs.discriminator, self.D.arguments)]
+        if heads[0] != heads[1]:
+            raise InputError(
+                f"{release}: its discriminator tells classes of {heads[0] or 'no'} sizes, and this run's of "
+                f"{heads[1] or 'no'}; give the --objective and the classes of that run, or leave --init out"
+            )
+        try:
+            load_weights(self.G, release / WEIGHTS_FILE)
+            load_weights(self.D, release / DISCRIMINATOR_FILE)
+        except InputError as error:
+            own = (self.G.arguments.items(), self.D.arguments.items())
+            pairs = zip(own, (theirs.network, theirs.discriminator), strict=True)
+            other = sorted({name for mine, wanted in pairs for name, value in mine if wanted.get(name, value) != value})
+            if not other:
+                raise
+            raise InputError(
+                f"{release}: has networks of another size ({', '.join(other)}); leave these out of --generator and "
+                "--discriminator"
+            ) from error
         self.G_ema.load_state_dict(self.G.state_dict())
 
 

@@ -40,6 +40,11 @@ def load_state(run_dir: Path) -> dict[str, Any]:
     return state
 
 
+def begun_with(run_dir: Path) -> TrainingConfig:
+    """The settings of the run that is to be resumed; ``InputError`` where there is none."""
+    return TrainingConfig.from_json(load_state(run_dir)["config"])
+
+
 def save_weights(network: nn.Module, path: Path, dtype: torch.dtype = torch.float32) -> None:
     """Write a network's weights and statistics as safetensors, floating ones in ``dtype``."""
     state = {

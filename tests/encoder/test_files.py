@@ -54,7 +54,7 @@ def test_shipped_testing_file() -> None:
         (b'1,""\n', "line 1: the text is empty"),
         (b"1," + b"x" * 100_000, "line 1: the text has 100,000 characters"),
         (b"1,pink hair\n2,\xff\xfe eyes\n", "line 2: not UTF-8"),
-        ("1,pink hair".encode("utf-16"), "line 1: not UTF-8"),
+        ("1,pink hair".encode("utf-16"), "UTF-16 text; save the file as UTF-8"),
         ("1,pink hair".encode("utf-16-le"), "line 1:"),
         (b"../../1,pink hair", "line 1: '../../1' is not an id"),
         (b",pink hair", "line 1: '' is not an id"),

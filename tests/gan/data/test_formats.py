@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import os
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -258,6 +260,21 @@ def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:
         path.write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"set\.tar: (not a whole tar|the tar is cut off|holds no captioned)"):
             load(path)
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        third = tar.getmembers()[4].offset
+    # At the end of a file, within a header, and a header that is none: tarfile takes each for the end.
+    for data in (whole[:third], whole[: third + 100], whole[:third] + b"x" * 512 + whole[third + 512 :]):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=r"set\.tar: the tar is cut off or damaged after 4 files"):
+            load(path)
+
+
+@pytest.mark.parametrize("name", ["tags.csv", "metadata.csv", "metadata.jsonl"])
+def test_a_table_in_utf_16_is_named(tmp_path: Path, name: str) -> None:
+    text = '{"file_name": "0.png", "text": "x"}' if name.endswith("jsonl") else "file_name,text\n0.png,x\n"
+    folder = write(tmp_path / "set", {"0.png": png(0), name: text.encode("utf-16")})
+    with pytest.raises(InputError, match=rf"{name}: UTF-16 text; save the file as UTF-8"):
+        load(folder)
 
 
 def test_packed_tars_are_to_be_unpacked(tmp_path: Path) -> None:

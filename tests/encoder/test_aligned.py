@@ -135,5 +135,5 @@ def test_another_kind_of_model_is_refused(folder: Path):
     edit_json(folder / DENSE_CONFIG, activation_function="torch.nn.modules.activation.Tanh")
     with pytest.raises(InputError, match="not an aligned encoder"):
         AlignedEncoder.load(folder)
-    with pytest.raises(InputError, match="nowhere: not an aligned encoder .there is no such folder"):
+    with pytest.raises(InputError, match=r"nowhere: not an aligned encoder .there is no such folder"):
         AlignedEncoder.load(folder / "nowhere")

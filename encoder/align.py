@@ -542,13 +542,13 @@ def judge(
 def main() -> None:
     """Load, fit, save, compare, and print the table."""
     args = _parser().parse_args()
-    from encoder.aligned import AlignedEncoder
-    from gan.data import load_images
-
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)
     check_output(args.out)
+    from encoder.aligned import AlignedEncoder
+    from gan.data import load_images
+
     dataset, summary = load_images(args.data, split="all", progress=True)
     print(summary)
     training = dataset.of("train")

@@ -89,6 +89,8 @@ class AlignConfig:
         for name in ("dim", "epochs", "batch_size", "width"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; it must be at least 0 and below 2**63")
         if self.minutes is not None and not (self.minutes > 0 and math.isfinite(self.minutes)):
             raise InputError(f"minutes is {self.minutes}; it must be above 0")
 
@@ -400,6 +402,8 @@ def align(
     """
     torch.manual_seed(config.seed)
     vocabulary, numbers = _number(captions)
+    if len(captions) > 1 and len(set(map(frozenset, numbers))) < 2:
+        raise InputError("all images have the same captions, so there is nothing to tell them apart by; add others")
     texts = TunedCaptions(vocabulary, config, base)
     fitted = fit(images, numbers, texts, config)
     return texts.result, fitted
@@ -538,16 +542,17 @@ def judge(
 def main() -> None:
     """Load, fit, save, compare, and print the table."""
     args = _parser().parse_args()
+    config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
+    if args.epochs is not None:
+        config = replace(config, epochs=args.epochs)
     check_output(args.out)
     from encoder.aligned import AlignedEncoder
     from gan.data import load_images
 
-    config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
-    if args.epochs is not None:
-        config = replace(config, epochs=args.epochs)
     dataset, summary = load_images(args.data, split="all", progress=True)
     print(summary)
-    training, heldout = dataset.of("train"), dataset.of("heldout")
+    training = dataset.of("train")
+    heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is
 
     tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
     record = {

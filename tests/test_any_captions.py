@@ -193,6 +193,15 @@ def test_an_encoder_that_was_fitted_to_other_images_is_not_taken_for_ones_own(fl
     assert "fitting a text encoder" in capsys.readouterr().out
 
 
+def test_a_refused_resume_leaves_the_encoder_of_the_run_as_it_is(flowers, tmp_path, capsys) -> None:
+    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+    kept = (tmp_path / "run" / "encoder" / "tuned.safetensors").read_bytes()
+    others = write_flowers(tmp_path / "others.zip", 20, seed=1)
+    assert train(others, tmp_path / "run", "--resume", "--max-images", "12") == 2
+    assert "cannot resume with changed settings (training images" in capsys.readouterr().err
+    assert (tmp_path / "run" / "encoder" / "tuned.safetensors").read_bytes() == kept
+
+
 def test_an_encoder_that_gives_no_numbers_is_named(flowers, tmp_path, capsys) -> None:
     broken = shutil.copytree(ENCODER_DIR, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")

@@ -160,7 +160,8 @@ def _by_captions(
     if start and not (run_dir / STATE_FILE).exists():
         adopt(Path(start), own)
     if config.conditioning == "aligned" and path is None:
-        path = str(own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet))
+        begun = (run_dir / STATE_FILE).exists()  # its encoder stays, whatever the data have become
+        path = str(own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=begun))
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
     fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
@@ -203,15 +204,17 @@ def adopt(release: Path, folder: Path) -> None:
     save_statistics(folder / STATISTICS_FILE, statistics)
 
 
-def fit_text_encoder(data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False) -> Path:
+def fit_text_encoder(
+    data: ImageDataset, folder: Path, *, seed: int = 0, quiet: bool = False, keep: bool = False
+) -> Path:
     """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``.
 
-    One that was fitted to other images, by a run that came to nothing, is made anew.
+    One that was fitted to other images, by a run that came to nothing, is made anew, unless it is to be kept.
     """
     from encoder.align import MARK, AlignConfig, align, write_encoder
 
     made_of = {"digest": data.digest, "seed": seed}
-    if not (folder / tuned.MODULES).exists() or not _made_of(folder / MARK, made_of):
+    if not (folder / tuned.MODULES).exists() or not (keep or _made_of(folder / MARK, made_of)):
         if not quiet:
             print(f"fitting a text encoder to the images, once: {folder}", flush=True)
         fitting = AlignConfig(seed=seed)

@@ -204,7 +204,7 @@ def test_bad_settings_are_told(base: Path, drawn, changes: dict[str, float], mes
         align(*drawn, replace(CONFIG, **changes), base)
 
 
-@pytest.mark.parametrize("changes", [{"dim": 0}, {"epochs": 0}, {"minutes": -1.0}, {"minutes": math.nan}])
+@pytest.mark.parametrize("changes", [{"dim": 0}, {"epochs": 0}, {"minutes": -1.0}, {"minutes": math.nan}, {"seed": -1}])
 def test_settings_are_checked(changes: dict[str, float]):
     with pytest.raises(InputError, match=next(iter(changes))):
         AlignConfig(**changes)
@@ -216,6 +216,8 @@ def test_bad_data_are_told(base: Path, drawn):
         align(images[:2], [captions[0], ()], CONFIG, base)
     with pytest.raises(InputError, match="at least two"):
         align(images[:1], captions[:1], CONFIG, base)
+    with pytest.raises(InputError, match="all images have the same captions"):
+        align(images[:2], [["the same"]] * 2, CONFIG, base)
 
 
 def test_a_foreign_folder_is_refused_and_an_earlier_output_is_not(tmp_path: Path):
@@ -279,6 +281,12 @@ def test_the_command_writes_an_encoder_with_its_scores(command, tmp_path: Path, 
     command("--out", str(out), "--epochs", "1", "--no-compare")
     assert "pooled" not in (out / "README.md").read_text(encoding="utf-8")
     assert AlignedEncoder.load(out).dim == AlignConfig.dim
+
+
+def test_bad_settings_leave_no_folder(command, tmp_path: Path):
+    with pytest.raises(InputError, match="dim is 0"):
+        command("--out", str(tmp_path / "out"), "--dim", "0")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -113,9 +113,7 @@ def test_style_is_the_last_part_of_the_condition(make_release, tiny_encoder) -> 
 
 def test_weights_of_another_encoder(make_release, tiny_encoder) -> None:
     conditioning = {"kind": "head", "dim": 25, "space": "attributes-ab12"}
-    with pytest.raises(
-        InputError, match=r"tiny: .* text encoder attributes-ab12 .* not with attributes-tiny .*; use that"
-    ):
+    with pytest.raises(InputError, match=r"tiny: .* encoder attributes-ab12 .* not with attributes-tiny .*; use that"):
         TextToFace.from_pretrained(make_release(conditioning=conditioning))
 
 

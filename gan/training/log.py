@@ -92,10 +92,13 @@ class Log:
         """The mean of each statistic of the tick."""
         return {name: torch.stack(values).float().mean() for name, values in self.values.items()}
 
-    def tick(self, cur_nimg: int, minutes: float, means: dict[str, float]) -> None:
+    def speed(self, cur_nimg: int) -> float:
+        """Images a second in this tick, which has come to ``cur_nimg`` images."""
+        return (cur_nimg - self.tick_nimg) / (time.monotonic() - self.tick_start)
+
+    def tick(self, cur_nimg: int, minutes: float, speed: float, means: dict[str, float]) -> None:
         """End a tick: write its means, if there was a step, and begin the next one."""
         if means:
-            speed = (cur_nimg - self.tick_nimg) / (time.monotonic() - self.tick_start)
             self.write(cur_nimg, {"minutes": round(minutes, 3), "images_per_second": round(speed, 2), **means})
         self._begin(cur_nimg)
 

@@ -155,13 +155,13 @@ class Trainer:
                 done = self.world.any(done or 0 < config.max_minutes <= minutes, self.device)
                 if self.cur_nimg - log.tick_nimg >= config.tick_images or done:
                     # Save the state to go on from, and report.
-                    self.minutes = minutes_before + minutes
+                    self.minutes, speed = minutes_before + minutes, log.speed(self.cur_nimg)
                     means = {name: self.world.mean(value).item() for name, value in log.means().items()}
                     check_finite(means, self.cur_nimg)
                     self.players.check(self.cur_nimg)
                     if self.world.leads:
                         save_state(self.run_dir, self.state())
-                    log.tick(self.cur_nimg, self.minutes, means)
+                    log.tick(self.cur_nimg, self.minutes, speed, means)
                 if done:
                     break
 

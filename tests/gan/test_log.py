@@ -14,7 +14,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path, capsys) -> None:
         log.add({"loss_D": torch.tensor(0.75)}, 50)
         means = {name: value.item() for name, value in log.means().items()}
         assert means == MEANS
-        log.tick(50, 1.25, means)
+        log.tick(50, 1.25, log.speed(50), means)
         assert (log.tick_nimg, log.means()) == (50, {})
     start, end = capsys.readouterr().out.split("  loss_D ")
     assert start.startswith("images 50  minutes 1.25  images_per_second ")
@@ -25,7 +25,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path, capsys) -> None:
 
 def test_a_tick_without_a_step_writes_nothing(tmp_path, capsys) -> None:
     with Log(tmp_path, 100, 0) as log:
-        log.tick(0, 0.0, {})
+        log.tick(0, 0.0, log.speed(0), {})
     assert not (tmp_path / "stats.jsonl").exists()
     assert capsys.readouterr().out == ""
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -23,6 +25,24 @@ def test_run_cgan_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path) ->
     assert made.read_bytes() == SHIPPED.read_bytes()
     with Image.open(made) as picture:
         assert picture.size == (320, 320)
+
+
+def test_the_emoji_picture_is_drawn_again_by_its_command_and_the_colours_are_as_asked(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "drawing.md").read_text("utf-8")
+    command = next(
+        part for part in text.split("```bash\n") if part.startswith("python infer.py --model pretrained/emoji")
+    )
+    words = shlex.split(command.partition("```")[0].replace("\\\n", " "))
+    words[0], words[words.index("samples/emoji.png")] = sys.executable, str(tmp_path / "emoji.png")
+    subprocess.run(words, cwd=ROOT, check=True)
+    with Image.open(tmp_path / "emoji.png") as made, Image.open(ROOT / "samples" / "emoji.png") as shipped:
+        assert made.tobytes() == shipped.tobytes()
+        cells = (
+            np.asarray(made.convert("RGB"), dtype=float).reshape(4, 64, 5, 64, 3).swapaxes(1, 2).reshape(20, 64, 64, 3)
+        )
+    red, green, blue = cells[:, 20:44, 20:44].mean((1, 2)).T  # the middle of each
+    assert red[1] > 1.5 * max(green[1], blue[1])  # "a red heart"
+    assert green[2] > max(red[2], blue[2])  # "green apple"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,12 @@ SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"
 USER_CACHE_DIR = ROOT / ".cache" / "embeddings"
 """Vectors of all other texts; the environment variable TEXT2FACE_CACHE names another place."""
 
+
+def cache_dir(name: str) -> Path:
+    """The folder of one kind of things that are kept to be found again: in ``.cache``, or in ``TEXT2FACE_CACHE``."""
+    return Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache") / name
+
+
 KINDS = ("head", "pooled", "aligned", "onehot")
 
 

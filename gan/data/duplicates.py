@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from gan.images import thumbnails as averaged
+
 SIZE = 16  # pixels a side of a thumbnail
 COPY_BELOW = 0.05
 """Root mean square difference of thumbnails in [-1, 1]: copies in the Extra Data differ by less than 0.002 and other
@@ -38,8 +40,7 @@ class Pixels(Protocol):
 
 def thumbnails(images: Tensor) -> Tensor:
     """Uint8 images (N, 3, 64, 64) averaged down to 16x16: float32 (N, 768) in [-1, 1]."""
-    small = [F.avg_pool2d(batch.float(), batch.shape[3] // SIZE).flatten(1) for batch in images.split(_BATCH)]
-    return torch.cat(small) / 127.5 - 1
+    return averaged(images, SIZE)
 
 
 def mirrored(pixels: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from encoder import ROOT
+from encoder import cache_dir
 from encoder.common.errors import InputError
 from gan.data.reading import SHAPE, Index
 from gan.data.store import Rows
@@ -41,7 +41,7 @@ class NoRoomError(Exception):
 
 def entries_dir() -> Path:
     """The folder of all entries: ``.cache/data`` beside the code, or ``data`` in ``TEXT2FACE_CACHE``."""
-    return Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache") / "data"
+    return cache_dir("data")
 
 
 def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from encoder import ENCODER_DIR, ROOT
+from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
 from encoder.common.atomic import write_atomically
@@ -279,11 +278,10 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
 
 def cache_path(training: ImageDataset, config: MatcherConfig, encoder: MiniLM) -> Path:
     """Where the matcher of these images and settings is kept."""
-    place = Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache")
     settings = json.dumps(asdict(config), sort_keys=True)
     groups = json.dumps(training.groups)
     name = digest("matcher", VERSION, training.digest, groups, settings, encoder.fingerprint)
-    return place / "matchers" / f"{name}.safetensors"
+    return cache_dir("matchers") / f"{name}.safetensors"
 
 
 def _load(matcher: Matcher, path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from encoder import ROOT
+from encoder import cache_dir
 from encoder.base import TextEncoder, digest
 from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder
@@ -30,7 +30,7 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     """
     if len(texts) <= FEW:
         return encoder.encode(texts, progress=progress)
-    folder = Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache") / "vectors"
+    folder = cache_dir("vectors")
     path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
     if not path.exists():
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")

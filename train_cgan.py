@@ -119,4 +119,7 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    from gan.training.distributed import end_process
+
+    end_process(status)

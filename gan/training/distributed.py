@@ -8,8 +8,11 @@ up to the order of float additions. (Batch normalisation is the exception: each 
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 import torch
 import torch.distributed as dist
@@ -101,6 +104,16 @@ class World:
         """Disconnect."""
         if self.size > 1:
             dist.destroy_process_group()
+
+
+def end_process(status: int) -> NoReturn:
+    """End the process, of several of a run at once: gloo's threads may not outlive the interpreter (they abort it)."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):
+                stream.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 ALONE = World()

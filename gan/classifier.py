@@ -1,4 +1,4 @@
-"""Trains the classifier of hair and eye colours: ``python -m gan.classifier --data PATH [PATH ...]``.
+"""Trains the classifier of hair, eyes and length: ``python -m gan.classifier --data PATH [PATH ...]``.
 
 It makes the one in ``pretrained/classifier`` again, which ``gan.faces.classifier`` loads.
 """
@@ -95,13 +95,13 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=steps + 1, pct_start=0.1)
     weights = torch.tensor([SOURCE_WEIGHTS.get(name, 1.0) for name in faces.source_names])[faces.sources]
 
-    order = _batches(len(faces), batch_size, generator)
+    order = batches(len(faces), batch_size, generator)
     hidden = None if progress else True  # None: hidden unless stderr is a terminal
     with tqdm(range(steps), desc="classifier", unit="step", disable=hidden) as bar:
         for step in bar:
             batch = next(order)
             views = augment(to_signed(faces.images[batch]), generator).contiguous(memory_format=torch.channels_last)
-            targets = faces.attributes[batch, :2] - 1
+            targets = faces.attributes[batch] - 1
             with autocast():
                 logits = model(views)
             loss = sum(
@@ -124,7 +124,7 @@ def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return F.cross_entropy(logits, targets, ignore_index=UNKNOWN - 1, label_smoothing=LABEL_SMOOTHING, reduction="none")
 
 
-def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
+def batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
     """Full batches of positions, for ever; within an epoch none comes twice."""
     while True:
         order = torch.randperm(count, generator=generator)

@@ -1,4 +1,4 @@
-"""The attribute classifier: reads the hair and eye colours of faces, and gives the features that sets are compared in.
+"""The attribute classifier: reads hair, eyes and length of faces, and gives the features that sets are compared in.
 
 ``python -m gan.classifier`` trains it.
 """
@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.threads import side_by_side
@@ -41,15 +41,19 @@ class Reading:
     Attributes:
         hair: int64 (N,), 1 to 12, as in ``Attributes.indices``.
         eyes: int64 (N,), 1 to 11, likewise.
+        length: int64 (N,), 1 or 2, likewise.
         hair_probabilities: float32 (N, 12), in the order of ``HAIR_COLOURS``.
         eyes_probabilities: float32 (N, 11), in the order of ``EYE_COLOURS``.
-        features: float32 (N, F), what both colours are read from.
+        length_probabilities: float32 (N, 2), in the order of ``HAIR_LENGTHS``.
+        features: float32 (N, F), what all of it is read from.
     """
 
     hair: Tensor
     eyes: Tensor
+    length: Tensor
     hair_probabilities: Tensor
     eyes_probabilities: Tensor
+    length_probabilities: Tensor
     features: Tensor
 
     def __getitem__(self, index: slice | Tensor) -> Reading:
@@ -66,7 +70,7 @@ class Reading:
 
 
 class AttributeClassifier(nn.Module):
-    """A small residual network with BatchNorm (He et al. 2016), and one linear head for each colour."""
+    """A small residual network with BatchNorm (He et al. 2016), and one linear head for each attribute."""
 
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
@@ -80,15 +84,19 @@ class AttributeClassifier(nn.Module):
         )
         self.hair = nn.Linear(widths[-1], len(HAIR_COLOURS))
         self.eyes = nn.Linear(widths[-1], len(EYE_COLOURS))
+        self.length = nn.Linear(widths[-1], len(HAIR_LENGTHS))
 
     def features(self, images: Tensor) -> Tensor:
         """Images (N, 3, 64, 64) in [-1, 1] to features (N, ``widths[-1]``), not negative."""
         return self.stages(self.stem(images)).mean((2, 3))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (N, 3, 64, 64) in [-1, 1] to the logits of hair (N, 12) and eyes (N, 11)."""
-        features = self.features(images)
-        return self.hair(features), self.eyes(features)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Images (N, 3, 64, 64) in [-1, 1] to the logits of hair (N, 12), eyes (N, 11) and length (N, 2)."""
+        return self.logits(self.features(images))
+
+    def logits(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The logits of features, as in ``forward``."""
+        return self.hair(features), self.eyes(features), self.length(features)
 
     def read(self, images: Tensor | np.ndarray, batch_size: int = 64) -> Reading:
         """Read uint8 images (N, 3, 64, 64), N at least 1, in evaluation mode.
@@ -101,14 +109,15 @@ class AttributeClassifier(nn.Module):
             raise ValueError(f"images are uint8 (N, 3, 64, 64), not {images.dtype} {tuple(images.shape)}")
         self.eval()
         batches = side_by_side(self._read, images.split(batch_size))
-        features, hair, eyes = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, hair, eyes, features)
+        features, *shares = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        hair, eyes, length = shares
+        return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, length.argmax(1) + 1, hair, eyes, length, features)
 
     @torch.inference_mode()
-    def _read(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Uint8 images (N, 3, 64, 64) to their features and the probabilities of hair and eyes."""
+    def _read(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Uint8 images (N, 3, 64, 64) to their features and the probabilities of each attribute's values."""
         features = self.features(to_signed(images))
-        return features, self.hair(features).softmax(1), self.eyes(features).softmax(1)
+        return features, *(logits.softmax(1) for logits in self.logits(features))
 
 
 class _Residual(nn.Module):
@@ -144,6 +153,12 @@ def accuracies(reading: Reading, asked: Tensor) -> dict[str, float]:
     known = torch.cat([known, known.all(1, keepdim=True)], 1)  # hair, eyes, both
     right = torch.cat([right, right.all(1, keepdim=True)], 1)
     return {name: right[known[:, i], i].double().mean().item() for i, name in enumerate(("hair", "eyes", "both"))}
+
+
+def length_accuracy(reading: Reading, asked: Tensor) -> float:
+    """The share of hair lengths that are read as asked, int64 (N, 3); NaN where none is known."""
+    known = asked[:, 2] != UNKNOWN
+    return (reading.length == asked[:, 2])[known].double().mean().item()
 
 
 def load_classifier(path: str | Path = CLASSIFIER_DIR) -> AttributeClassifier:

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
+from encoder.attributes.slots import SIZES
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
+from gan.faces.colours import WithColours, numbers, values_of
+from gan.faces.localiser import Colours, distance
 from gan.training.conditions import Texts
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
@@ -51,12 +55,23 @@ class Conditions:
         live: Encode at every look-up instead of once; the vectors are the same.
         seed: Of the wordings.
         progress: Whether to show a progress bar while encoding.
+        vectors: Those of an earlier start, float32 (combinations * count, dim); then nothing is encoded.
     """
 
     def __init__(
-        self, encoder: TextEncoder, *, count: int = 1, live: bool = False, seed: int = 0, progress: bool = False
+        self,
+        encoder: TextEncoder,
+        *,
+        count: int = 1,
+        live: bool = False,
+        seed: int = 0,
+        progress: bool = False,
+        vectors: Tensor | None = None,
     ) -> None:
         self.encoder, self.count = encoder, count
+        if vectors is not None:
+            self.vectors: Tensor | None = vectors
+            return
         grammar = Grammar(random.Random(seed))
         combinations = list(canonical_captions().values())  # in the order of SHAPE: the last slot runs fastest
         self.texts = [text for combination in combinations for text in wordings(combination, count, grammar)]
@@ -98,20 +113,25 @@ class WrongAttributes:
         if all(len(values) < 2 for values in self.present):
             raise InputError("all faces have the same caption: there is no wrong text to learn from; add other faces")
 
-    def draw(self, known: Tensor, stated: Tensor, generator: torch.Generator) -> Tensor:
+    def draw(
+        self, known: Tensor, stated: Tensor, generator: torch.Generator, also: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Attributes to show a face under as the wrong text.
 
         Args:
             known: int64 (N, 3), what is true of each face; 0 is unknown. Something must be known of every face.
             stated: int64 (N, 3), what the right text says of it.
             generator: The source of randomness.
+            also: bool (N, 3), slots that can be wrong though their value is unknown.
 
         Returns:
-            int64 (N, 3): ``stated``, but wrong in a random non-empty subset of what is known.
+            int64 (N, 3): ``stated``, but wrong in a random non-empty subset of what is known; bool (N, 3), that subset.
         """
         changeable = torch.stack(
             [(column > 0) & (len(values) > 1) for column, values in zip(known.unbind(1), self.present, strict=True)], 1
         )
+        if also is not None:
+            changeable |= also
         # After the eyes' own chance, every non-empty subset of the changeable slots is as likely; there are 7 of three.
         subsets = torch.cartesian_prod(*[torch.tensor([False, True])] * known.shape[1])[1:]  # (7, 3)
         allowed = (~subsets[None] | changeable[:, None]).all(2)  # (N, 7)
@@ -129,13 +149,64 @@ class WrongAttributes:
             shift = torch.randint(1, len(values), (len(known),), generator=generator)
             other = values[(place + shift) % len(values)]
             wrong[:, slot] = torch.where(chosen[:, slot], other, stated[:, slot])
-        return wrong
+        return wrong, chosen
 
 
 def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tensor:
     """Each attribute left unstated with ``chance``: int64 (N, 3) -> int64 (N, 3)."""
     kept = torch.rand(attributes.shape, generator=generator) >= chance
     return attributes * kept
+
+
+class ParticularColours:
+    """The measured colours of a training set, as texts state them.
+
+    Args:
+        colours: Of each face.
+        attributes: int64 (N, 3), the values that its caption states.
+    """
+
+    FORMS = 3
+    """A text that states a colour may state the value as the caption has it, not at all, or as the colour has it."""
+    LEAST = 0.08
+    """How far from a face's own colour a wrong one is, at least, as ``gan.faces.localiser.distance``."""
+    CANDIDATES = 8
+
+    def __init__(self, colours: Colours, attributes: Tensor) -> None:
+        self.lab, self.sure = colours.lab, colours.sure
+        self.attributes = attributes[:, : len(COLOUR_SLOTS)]
+        self.shares = values_of(colours.lab)
+        self.rows = [torch.nonzero(sure).squeeze(1) for sure in self.sure.unbind(1)]  # of each slot, where one is known
+
+    def others(self, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Of each face the rows, int64 (n, 2), with other hair and with other eyes: half of them not far off."""
+        chosen = []
+        for slot, known in enumerate(self.rows):
+            picked = known[torch.randint(len(known), (len(rows), self.CANDIDATES), generator=generator)]
+            away = distance(self.lab[rows, slot, None], self.lab[picked, slot])  # (n, candidates)
+            away = torch.where(away < self.LEAST, 20 - away, away)  # too near ones last, the furthest of them first
+            nearest = away.argmin(1)
+            first = (away < 10).int().argmax(1)
+            near = torch.rand(len(rows), generator=generator) < 0.5
+            place = torch.where(near | (away >= 10).all(1), nearest, first)
+            chosen.append(picked.gather(1, place[:, None]).squeeze(1))
+        return torch.stack(chosen, 1)
+
+    def value(self, rows: Tensor, form: Tensor, otherwise: Tensor) -> Tensor:
+        """The values int64 (n, 2) that texts state beside the colours of ``rows (n, 2)``, in ``form (n, 2)``.
+
+        Where ``form`` is negative no colour is stated, and ``otherwise`` holds.
+        """
+        own = self.attributes.gather(0, rows)
+        return torch.where(form < 0, otherwise, own * (form == 0))
+
+    def state(self, c: Tensor, rows: Tensor, form: Tensor) -> Tensor:
+        """Conditions (n, 25) of values, with the colours of ``rows (n, 2)`` where ``form (n, 2)`` is not negative."""
+        slots = list(c.split(SIZES, dim=1))
+        for i, shares in enumerate(self.shares):
+            slots[i] = torch.where((form[:, i] == 2)[:, None], shares[rows[:, i]], slots[i])
+        lab = torch.stack([self.lab[rows[:, i], i] for i in range(rows.shape[1])], 1)
+        return torch.cat([*slots, numbers(lab, form >= 0)], dim=1)
 
 
 class AttributeConditions:
@@ -150,6 +221,10 @@ class AttributeConditions:
         live: As in ``Conditions``.
         seed: Of the wordings.
         progress: Whether to show a progress bar while encoding.
+        colours: Of the faces, measured; without them texts state values alone.
+        colour_chance: The chance that a measured colour is stated.
+        rare: The most times that a face of a rare colour is shown where one of a usual colour is shown once.
+        vectors: As in ``Conditions``.
     """
 
     prompts = PROMPTS
@@ -165,19 +240,63 @@ class AttributeConditions:
         live: bool = False,
         seed: int = 0,
         progress: bool = False,
+        colours: Colours | None = None,
+        colour_chance: float = 0.0,
+        rare: float = 1.0,
+        vectors: Tensor | None = None,
     ) -> None:
-        self.attributes, self.encoder, self.drop = attributes, encoder, drop
+        self.attributes, self.drop, self.colour_chance = attributes, drop, colour_chance
         self.class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
         self.wrong = WrongAttributes(attributes, eyes=wrong_eyes)
-        self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress)
+        self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
+        self.colours = ParticularColours(colours, attributes) if colours else None
+        self.encoder: TextEncoder = WithColours(encoder) if colours else encoder
+        self.weights = rare_first(attributes, rare) if rare > 1 else None
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """See ``Conditioner.draw``; ``labels`` are those of hair and eyes that the right text states."""
         known = self.attributes[rows]
         stated = drop(known, self.drop, generator)
-        wrong = self.wrong.draw(known, stated, generator)
+        if self.colours:
+            return self._draw_with_colours(rows, known, stated, generator)
+        wrong, _ = self.wrong.draw(known, stated, generator)
         c, c_wrong = (self.conditions.draw(each, generator) for each in (stated, wrong))
         return Texts(c, c_wrong, stated[:, : len(self.class_sizes)])
+
+    def _draw_with_colours(self, rows: Tensor, known: Tensor, stated: Tensor, generator: torch.Generator) -> Texts:
+        assert self.colours
+        n, slots = len(rows), len(COLOUR_SLOTS)
+        asked = torch.rand(n, slots, generator=generator) < self.colour_chance
+        asked &= self.colours.sure[rows]
+        form = torch.randint(ParticularColours.FORMS, (n, slots), generator=generator)
+        form = torch.where(asked, form, -1)
+        own, others = rows[:, None].expand(-1, slots), self.colours.others(rows, generator)
+
+        stated = torch.cat([self.colours.value(own, form, stated[:, :slots]), stated[:, slots:]], dim=1)
+        also = F.pad(asked, (0, known.shape[1] - slots))
+        wrong, chosen = self.wrong.draw(known, stated, generator, also)
+        chosen = chosen[:, :slots]
+        values = self.colours.value(others, torch.where(chosen, form, -1), wrong[:, :slots])
+        wrong = torch.cat([values, wrong[:, slots:]], dim=1)
+
+        c, c_wrong = (self.conditions.draw(each, generator) for each in (stated, wrong))
+        c = self.colours.state(c, own, form)
+        c_wrong = self.colours.state(c_wrong, torch.where(chosen, others, own), form)
+        return Texts(c, c_wrong, stated[:, :slots])
+
+
+def rare_first(attributes: Tensor, most: float) -> Tensor:
+    """How often each face is shown, float32 (N,), where one of usual colours is shown once; its rarer colour counts.
+
+    It grows with the root of the rarity, from 1 to ``most``.
+    """
+    weights = torch.ones(len(attributes))
+    for column in attributes[:, : len(COLOUR_SLOTS)].unbind(1):
+        counts = torch.bincount(column)[1:]
+        usual = counts[counts > 0].float().median()
+        weight = F.pad((usual / counts.clamp_min(1)).sqrt(), (1, 0), value=1.0)  # of an unknown colour, 1
+        weights = torch.maximum(weights, weight[column])
+    return weights.clamp(1, most)
 
 
 def read_captions(texts: Sequence[str]) -> Tensor:

@@ -16,18 +16,29 @@ from gan.training.objectives import Batch
 
 
 class Order:
-    """Endless row numbers: every epoch a new order, none left out between epochs. Resumable by ``rest``."""
+    """Endless row numbers: every epoch a new order, none left out between epochs. Resumable by ``rest``.
 
-    def __init__(self, size: int, batch_size: int, generator: torch.Generator) -> None:
-        self.size, self.batch_size, self.generator = size, batch_size, generator
+    With ``weights (size,)``, a row comes so many times in an epoch, in the mean.
+    """
+
+    def __init__(self, size: int, batch_size: int, generator: torch.Generator, weights: Tensor | None = None) -> None:
+        self.size, self.batch_size, self.generator, self.weights = size, batch_size, generator, weights
         self.rest = torch.empty(0, dtype=torch.int64)
 
     def next(self) -> Tensor:
         """int64 (batch_size,)."""
         while len(self.rest) < self.batch_size:
-            self.rest = torch.cat([self.rest, torch.randperm(self.size, generator=self.generator)])
+            self.rest = torch.cat([self.rest, self.epoch()])
         rows, self.rest = self.rest[: self.batch_size], self.rest[self.batch_size :]
         return rows
+
+    def epoch(self) -> Tensor:
+        """A new order of all rows."""
+        if self.weights is None:
+            return torch.randperm(self.size, generator=self.generator)
+        times = (self.weights + torch.rand(self.size, generator=self.generator)).floor().long()
+        rows = torch.arange(self.size).repeat_interleave(times)
+        return rows[torch.randperm(len(rows), generator=self.generator)]
 
 
 class Batches:
@@ -54,7 +65,7 @@ class Batches:
         self.config, self.conditioner, self.generator, self.world = config, conditioner, generator, world
         self.device, self.data = device, data
         self.images = data.images[:].to(device) if device.type == "cuda" else data.images
-        self.order = Order(len(data), config.batch_size, generator)
+        self.order = Order(len(data), config.batch_size, generator, conditioner.weights)
 
     def next(self, resolution: int) -> tuple[Batch, Tensor]:
         """This process's share of a batch: real images with their texts, and noise z (N, z_dim) for fakes."""

@@ -20,6 +20,8 @@ from gan.training.config import TrainingConfig
 from gan.training.state import STATE_FILE
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
+KNOWLEDGE_FILE = "faces.safetensors"
+"""What a run keeps of its faces, beside what their captions say."""
 SETTLED = ("attributes", "pooled", "aligned")
 SAMPLE = 512  # images whose captions are looked at
 CAPTIONS_OF_GRID = 10
@@ -114,7 +116,7 @@ def build_conditioner(
     if config.conditioning not in SETTLED:
         raise InputError(f"conditioning is {config.conditioning}; settle it by choose, to one of {', '.join(SETTLED)}")
     if config.conditioning == "attributes":
-        data, conditioner = _by_attributes(config, data, quiet)
+        data, conditioner = _by_attributes(config, data, run_dir, quiet)
     else:
         conditioner = _by_captions(config, data, run_dir, prompts, quiet)
     if config.init and not (run_dir / STATE_FILE).exists():  # a run that is gone on with may have lost the release
@@ -128,10 +130,13 @@ def build_conditioner(
     return data, conditioner
 
 
-def _by_attributes(config: TrainingConfig, data: ImageDataset, quiet: bool) -> tuple[ImageDataset, Conditioner]:
+def _by_attributes(
+    config: TrainingConfig, data: ImageDataset, run_dir: Path, quiet: bool
+) -> tuple[ImageDataset, Conditioner]:
     from gan.faces.conditions import AttributeConditions
     from gan.faces.dataset import FaceDataset
     from gan.faces.hue import without_loose_captions
+    from gan.faces.knowledge import knowledge_of
 
     assert isinstance(data, FaceDataset)
     faces, loose = without_loose_captions(data, config.hair_chroma)
@@ -139,15 +144,30 @@ def _by_attributes(config: TrainingConfig, data: ImageDataset, quiet: bool) -> t
         print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
     onehot = config.encoder == "onehot"
     encoder = load_encoder("onehot" if onehot else "head", config.encoder_path or None, config.encoder == "cached")
+    wordings = 1 if onehot else config.wordings
+    known = None
+    if config.colours:
+        known = knowledge_of(
+            faces,
+            encoder,
+            run_dir / KNOWLEDGE_FILE,
+            wordings=wordings,
+            seed=config.seed,
+            progress=not quiet,
+        )
     return faces, AttributeConditions(
         faces.attributes,
         encoder,
-        wordings=1 if onehot else config.wordings,
+        wordings=wordings,
         drop=config.drop_attributes,
         wrong_eyes=config.wrong_eyes,
         live=config.encoder == "live",
         seed=config.seed,
         progress=not quiet,
+        colours=known.colours if known else None,
+        colour_chance=config.colours,
+        rare=config.rare,
+        vectors=known.vectors if known and config.encoder == "cached" else None,
     )
 
 

@@ -48,6 +48,10 @@ class Conditioner(Protocol):
     def prompts(self) -> Sequence[str]:
         """What sample grids are drawn for."""
 
+    @property
+    def weights(self) -> Tensor | None:
+        """How often each image is shown in an epoch, float32 (N,); ``None`` is once."""
+
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
 
@@ -90,6 +94,8 @@ class CaptionConditions:
     Raises:
         InputError: All images have the same captions.
     """
+
+    weights = None
 
     def __init__(
         self,

@@ -64,6 +64,9 @@ class TrainingConfig:
         wrong_eyes: The chance that a wrong text errs in the eyes alone; the others err in hair, eyes or both alike.
         hair_chroma: Leave a hair colour out of a face's caption where the hair, measured, has less chroma of that hue
             (see ``gan.faces.hue``); 0 believes every caption.
+        colours: The chance that a text states the measured colour of hair, and of eyes (see ``gan.faces.localiser``),
+            beside or instead of its value; above 0, the condition has room for it.
+        rare: The most times that a face of a rare colour is shown where one of a usual colour is shown once.
         interpolate: GAN-INT (arXiv 1605.05396): the share of faces drawn for a caption half-way between two as well.
         architecture: A file of ``gan.networks``.
         stage1: The snapshot folder of a first stage (a stackgan1 run), for architectures that refine one (stackgan2).
@@ -109,6 +112,8 @@ class TrainingConfig:
     near_captions: float = 0.01
     wrong_eyes: float = 0.0
     hair_chroma: float = 0.0
+    colours: float = 0.0
+    rare: float = 1.0
     interpolate: float = 0.0
     architecture: str = "residual"
     stage1: str = ""
@@ -146,6 +151,7 @@ class TrainingConfig:
         counts = ("wordings", "z_dim", "batch_size", "schedule_images", "max_images", "tick_images", "snapshot_images")
         for name in counts:
             self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._require("rare", 1 <= self.rare < math.inf, "at least 1")
         for name in ("lr", "ema_images", "ema_images_end"):
             self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
         amounts = (
@@ -153,7 +159,16 @@ class TrainingConfig:
         )  # fmt: skip
         for name in amounts:
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
-        chances = ("drop_attributes", "near_captions", "wrong_eyes", "interpolate", "mirror", "augment", "augment_end")
+        chances = (
+            "drop_attributes",
+            "colours",
+            "near_captions",
+            "wrong_eyes",
+            "interpolate",
+            "mirror",
+            "augment",
+            "augment_end",
+        )
         for name in (*chances, "beta1", "beta2", "beta2_end"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
         self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")

@@ -153,7 +153,7 @@ def faces(n: int, seed: int = 0) -> torch.Tensor:
 
 def test_hair_eyes_or_both_are_wrong_a_third_each() -> None:
     known = faces(9000)
-    wrong = WrongAttributes(known).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, known, seeded())
     counts = Counter(tuple(row) for row in (wrong != known).tolist())
     assert set(counts) == {(True, False, False), (False, True, False), (True, True, False)}
     assert all(2850 < count < 3150 for count in counts.values())  # 3000, three standard deviations of 45 each way
@@ -162,7 +162,7 @@ def test_hair_eyes_or_both_are_wrong_a_third_each() -> None:
 def test_the_eyes_alone_can_be_wrong_more_often() -> None:
     known = faces(9000)
     known[:1000, 1] = 0  # of these only the hair can be wrong
-    wrong = WrongAttributes(known, eyes=0.4).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known, eyes=0.4).draw(known, known, seeded())
     assert all(row == (True, False, False) for row in (tuple(row) for row in (wrong != known)[:1000].tolist()))
     counts = Counter(tuple(row) for row in (wrong != known)[1000:].tolist())
     assert set(counts) == {(True, False, False), (False, True, False), (True, True, False)}
@@ -172,7 +172,7 @@ def test_the_eyes_alone_can_be_wrong_more_often() -> None:
 
 def test_wrong_values_occur_in_the_faces_each_as_often() -> None:
     known = faces(9000)
-    wrong = WrongAttributes(known).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, known, seeded())
     changed = wrong[:, 1] != known[:, 1]
     assert set(wrong[:, 0].tolist()) == {1, 2, 3, 4}
     assert set(wrong[:, 1].tolist()) == {2, 3, 5}
@@ -184,7 +184,7 @@ def test_wrong_values_occur_in_the_faces_each_as_often() -> None:
 def test_only_what_is_known_is_contradicted() -> None:
     known = faces(600)
     known[::2, 1] = 0  # eyes unknown
-    wrong = WrongAttributes(known).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, known, seeded())
     assert (wrong[::2, 1] == 0).all()
     assert (wrong[::2, 0] != known[::2, 0]).all()
     assert (wrong != known).any(1).all()
@@ -193,7 +193,7 @@ def test_only_what_is_known_is_contradicted() -> None:
 def test_a_value_that_the_text_leaves_out_can_still_be_contradicted() -> None:
     known = faces(600)
     stated = torch.zeros_like(known)  # the right texts say nothing
-    wrong = WrongAttributes(known).draw(known, stated, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, stated, seeded())
     assert (wrong != 0).any(1).all()
     assert ((wrong == 0) | (wrong != known)).all()  # whatever it does state is untrue
 
@@ -201,7 +201,7 @@ def test_a_value_that_the_text_leaves_out_can_still_be_contradicted() -> None:
 def test_known_lengths_are_contradicted_too() -> None:
     known = faces(700)
     known[:, 2] = torch.randint(1, 3, (700,), generator=seeded())
-    wrong = WrongAttributes(known).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, known, seeded())
     assert len({tuple(row) for row in (wrong != known).tolist()}) == 7
     assert set(wrong[:, 2].tolist()) == {1, 2}
 
@@ -209,7 +209,7 @@ def test_known_lengths_are_contradicted_too() -> None:
 def test_a_slot_with_a_single_value_is_left_alone() -> None:
     known = faces(200)
     known[:, 0] = 7
-    wrong = WrongAttributes(known).draw(known, known, seeded())
+    wrong, _ = WrongAttributes(known).draw(known, known, seeded())
     assert (wrong[:, 0] == 7).all()
     assert (wrong[:, 1] != known[:, 1]).all()
 
@@ -222,8 +222,8 @@ def test_faces_of_one_caption_have_no_wrong_text() -> None:
 def test_wrong_texts_are_of_the_generator_alone() -> None:
     known = faces(50)
     wrong = WrongAttributes(known)
-    assert torch.equal(wrong.draw(known, known, seeded(1)), wrong.draw(known, known, seeded(1)))
-    assert not torch.equal(wrong.draw(known, known, seeded(1)), wrong.draw(known, known, seeded(2)))
+    assert torch.equal(wrong.draw(known, known, seeded(1))[0], wrong.draw(known, known, seeded(1))[0])
+    assert not torch.equal(wrong.draw(known, known, seeded(1))[0], wrong.draw(known, known, seeded(2))[0])
 
 
 # -- the rest --------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from encoder.common.errors import InputError
 from gan.exact_conv import FastFloat64
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
-from gan.release import ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
+from gan.release import ENCODER_FOLDER, WEIGHTS_FILE, Conditioning, ReleaseConfig
 from gan.sources import join_source
 
 SEEDS = 2**32
@@ -124,7 +124,7 @@ class TextToFace:
         config = ReleaseConfig.read(model_dir)
         conditioning = config.conditioning
         if encoder is None:
-            encoder = _load_encoder(conditioning.kind, model_dir / ENCODER_FOLDER, encoder_path)
+            encoder = _load_encoder(conditioning, model_dir / ENCODER_FOLDER, encoder_path)
         if (encoder.dim, encoder.space) != (conditioning.dim, conditioning.space):
             raise InputError(
                 f"{model_dir}: these weights were trained with the text encoder {conditioning.space} "
@@ -239,12 +239,18 @@ class TextToFace:
         return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
 
 
-def _load_encoder(kind: str, own: Path, path: str | Path | None) -> TextEncoder:
-    """The text encoder of a kind, with what the released generator has of its own of it in the folder ``own``."""
+def _load_encoder(conditioning: Conditioning, own: Path, path: str | Path | None) -> TextEncoder:
+    """The text encoder of a release, with what it has of its own of it in the folder ``own``."""
+    kind = conditioning.kind
     if not own.is_dir():
         if kind in ("pooled", "aligned"):
             raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
-        return load_encoder(kind, path=path)
+        encoder = load_encoder(kind, path=path)
+        if encoder.dim == conditioning.dim:
+            return encoder
+        from gan.faces import colours
+
+        return colours.WithColours(encoder) if conditioning.space == colours.SPACE else encoder
     from encoder.pooled import STATISTICS_FILE, load_statistics
 
     return load_encoder(

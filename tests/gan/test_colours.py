@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny import HashEncoder
+
+from encoder import load_encoder
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
+from encoder.language.colours import oklab
+from gan.faces.colours import NUMBERS, SPACE, WithColours, numbers, srgb, values_of
+from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
+from gan.faces.knowledge import knowledge_of
+from gan.faces.localiser import Colours, distance
+from gan.training.batches import Order
+
+
+def lab(*colours: tuple[int, int, int]) -> torch.Tensor:
+    return torch.from_numpy(oklab(np.array(colours) / 255)).float()
+
+
+RED, NAVY, SKY, WHITE = lab((200, 20, 30), (10, 10, 90), (130, 190, 240), (255, 255, 255))
+
+
+def test_a_colour_is_four_numbers_and_zeros_where_none_is_asked_for() -> None:
+    c = numbers(torch.stack([RED, NAVY])[None], torch.tensor([[True, False]]))
+    assert c.shape == (1, 8)
+    assert c[0, 0] == 1
+    assert c[0, 1:4].tolist() == pytest.approx([4 * (RED[0].item() - 0.6), 8 * RED[1].item(), 8 * RED[2].item()])
+    assert c[0, 4:].tolist() == [0] * 4
+
+
+def test_srgb_is_the_inverse_of_oklab() -> None:
+    colours = np.random.default_rng(0).uniform(size=(200, 3))
+    assert np.allclose(srgb(oklab(colours)), colours, atol=1e-5)
+
+
+def test_a_colour_has_the_values_that_its_name_is_drawn_as() -> None:
+    hair, eyes = values_of(torch.stack([torch.stack([RED, NAVY])]))
+    assert HAIR_COLOURS[hair[0].argmax()] == "red"
+    assert EYE_COLOURS[eyes[0].argmax()] == "blue"
+    assert hair.sum() == pytest.approx(1)
+
+
+def test_a_head_of_values_states_no_particular_colour() -> None:
+    encoder = WithColours(load_encoder("head"))
+    c = encoder.encode(["pink hair green eyes"])
+    assert (encoder.dim, encoder.space) == (33, SPACE)
+    assert torch.equal(c[:, :25], load_encoder("head").encode(["pink hair green eyes"]))
+    assert not c[:, 25:].any()
+    assert encoder.labels(c).tolist() == [[8, 8, 0]]
+    c[0, 25:29] = torch.tensor([1.0, 0.3, 0.2, -0.5])
+    null = encoder.null(c)
+    assert null[0, 25:].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]  # a colour, but the usual one
+    assert encoder.remarks(["pink hair green eyes"], c) == []
+
+
+def particular(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
+    generator = torch.Generator().manual_seed(seed)
+    attributes = torch.randint(1, 11, (count, 3), generator=generator).clamp(max=torch.tensor([12, 11, 2]))
+    lab = torch.rand(count, 2, 3, generator=generator) * torch.tensor([0.8, 0.3, 0.3]) + torch.tensor(
+        [0.2, -0.15, -0.15]
+    )
+    sure = torch.rand(count, 2, generator=generator) < 0.9
+    return attributes, Colours(lab, sure, torch.full((count, 2), 100))
+
+
+def conditions(**settings: float) -> tuple[AttributeConditions, Colours]:
+    attributes, colours = particular()
+    encoder = load_encoder("head")
+    return AttributeConditions(attributes, encoder, colours=colours, **settings), colours  # type: ignore[arg-type]
+
+
+def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() -> None:
+    drawn, colours = conditions(colour_chance=0.7)
+    rows = torch.arange(200)
+    texts = drawn.draw(rows, torch.Generator().manual_seed(0))
+    assert texts.c.shape == texts.c_wrong.shape == (200, 33)
+    own = numbers(colours.lab, colours.sure).unflatten(1, (2, NUMBERS))
+    right, wrong = (c[:, 25:].unflatten(1, (2, NUMBERS)) for c in (texts.c, texts.c_wrong))
+    stated = right[..., 0] == 1
+    assert 0.5 < stated.float().mean() < 0.75
+    assert not (stated & ~colours.sure).any()
+    assert torch.allclose(right[stated], own[stated])
+    assert not right[~stated].any()
+    assert torch.equal(wrong[..., 0], right[..., 0])  # what is asked of, not whether
+    changed = (wrong != right).any(-1)
+    assert 0.3 < changed[stated].float().mean() < 0.8
+    away = ((wrong - right)[..., 1:] / torch.tensor([4.0, 8.0, 8.0]))[changed]
+    assert (distance(away, torch.zeros(3)) > ParticularColours.LEAST - 1e-4).float().mean() > 0.99
+    assert (texts.c != texts.c_wrong).any(1).all()
+
+
+def test_a_stated_colour_comes_with_its_value_or_without_or_with_a_mixture() -> None:
+    drawn, _ = conditions(colour_chance=0.99)
+    texts = drawn.draw(torch.arange(200), torch.Generator().manual_seed(0))
+    stated = texts.c[:, 25] == 1
+    hair = texts.c[stated][:, :12]
+    empty = hair.amax(1) < 0.1
+    caption = hair.argmax(1) + 1 == drawn.attributes[stated, 0]
+    assert 0.2 < empty.float().mean() < 0.5
+    assert 0.25 < (caption & ~empty).float().mean() < 0.6
+    assert (hair.sum(1) < 1.2).all()
+
+
+def test_conditions_come_from_the_generator_alone() -> None:
+    drawn, _ = conditions(colour_chance=0.5, drop=0.1)
+    a, b, other = (drawn.draw(torch.arange(50), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(a.c, b.c) and torch.equal(a.c_wrong, b.c_wrong)
+    assert not torch.equal(a.c, other.c)
+
+
+def test_rare_colours_are_shown_more_often_but_not_too_often() -> None:
+    attributes = torch.tensor([[1, 1, 0]] * 90 + [[2, 1, 0]] * 90 + [[3, 1, 0]] * 10 + [[4, 1, 0]] + [[5, 1, 0]] * 90)
+    weights = rare_first(attributes, 5.0)
+    assert weights[:180].tolist() == [1] * 180
+    assert weights[180].item() == pytest.approx((90 / 10) ** 0.5)
+    assert weights[190].item() == 5
+    assert rare_first(torch.tensor([[0, 2, 0], [1, 2, 0]]), 5.0).tolist() == [1, 1]  # an unknown colour is not rare
+
+
+def test_an_epoch_holds_each_row_as_often_as_it_weighs() -> None:
+    weights = torch.tensor([1.0, 2.0, 2.5, 1.0])
+    order = Order(4, 1, torch.Generator().manual_seed(0), weights)
+    counts = torch.zeros(4)
+    for _ in range(200):
+        counts += torch.bincount(order.epoch(), minlength=4)
+    assert counts[[0, 1, 3]].tolist() == [200, 400, 200]
+    assert counts[2].item() / 200 == pytest.approx(2.5, abs=0.1)
+
+
+def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> None:
+    faces, path = drawn_faces[:20], tmp_path / "faces.safetensors"
+    encoder = load_encoder("head")
+    found = knowledge_of(faces, encoder, path)
+    assert found.lab.shape == (20, 2, 3)
+
+    class Untouched(HashEncoder):
+        def encode(self, texts, **_settings):
+            raise AssertionError("encoded again")
+
+    kept = knowledge_of(faces, Untouched(), path)
+    assert all(torch.equal(a, b) for a, b in zip(found, kept, strict=True))
+    path.write_bytes(path.read_bytes()[:-100])
+    assert torch.equal(knowledge_of(faces, encoder, path).lab, found.lab)  # damaged: found again
+    assert len(knowledge_of(faces[:10], encoder, path).lab) == 10  # of other faces

@@ -15,13 +15,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from encoder.common.errors import InputError
+from encoder.common.errors import BreakdownError, InputError
 
 TIMEOUT = timedelta(minutes=30)
 """How long a process waits for the others; the first one draws sample grids meanwhile."""
 
 
-class WorkerLostError(RuntimeError):
+class WorkerLostError(BreakdownError):
     """Another process of the run has ended or no longer answers."""
 
 
@@ -37,17 +37,25 @@ class World:
         """The processes that ``torchrun`` started, connected by NCCL on GPUs and by gloo on CPUs; else this one alone.
 
         Raises:
-            InputError: There are more processes on this machine than GPUs.
+            InputError: There are more processes on this machine than GPUs, or the variables that ``torchrun`` sets
+                are none that it has set.
         """
-        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if "WORLD_SIZE" not in os.environ:
+            return ALONE
+        size = _variable("WORLD_SIZE")
         if size == 1:
             return ALONE
+        _variable("RANK")
         if device == "cuda":
-            local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+            local_rank, gpus = _variable("LOCAL_RANK"), torch.cuda.device_count()
             if local_rank >= gpus:
                 raise InputError(f"process {local_rank} has no GPU of its own; use --nproc_per_node={gpus}")
             torch.cuda.set_device(local_rank)
-        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+        try:
+            dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the processes of the run do not meet ({reason}); start them by torchrun") from error
         return cls(dist.get_rank(), size)
 
     @property
@@ -101,6 +109,17 @@ class World:
         """Disconnect."""
         if self.size > 1:
             dist.destroy_process_group()
+
+
+def _variable(name: str) -> int:
+    """A number that ``torchrun`` says by the environment."""
+    text = os.environ.get(name, "")
+    smallest = 1 if name == "WORLD_SIZE" else 0
+    if not text.isdecimal() or len(text) > 9 or int(text) < smallest:
+        raise InputError(
+            f"{name} is {text[:40]!r}, which is no number of processes; start several by torchrun, or unset WORLD_SIZE"
+        )
+    return int(text)
 
 
 ALONE = World()

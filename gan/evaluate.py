@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
         help="of the model's faces (default: what its config says)",
     )
     result.add_argument(
-        "--captions", type=arguments.place(), metavar="FILE", help='the lines "id,text" of --images or --grid'
+        "--captions", type=arguments.existing_file, metavar="FILE", help='the lines "id,text" of --images or --grid'
     )
     result.add_argument(
         "--data", type=arguments.given, metavar="PATH", help="real images: without them, colours of faces are all"

@@ -297,8 +297,8 @@ def test_a_missing_face_is_told_in_one_line_and_nothing_is_written(all_drawn_fac
     "arguments",
     [
         ["--images", "."],
-        ["--model", ".", "--captions", "y"],
-        ["--images", ".", "--captions", "y", "--guidance", "2"],
+        ["--model", ".", "--captions", __file__],
+        ["--images", ".", "--captions", __file__, "--guidance", "2"],
         ["--faces", "0"],
         ["--guidance", "0"],
         ["--guidance", "nan"],

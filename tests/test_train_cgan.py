@@ -115,7 +115,7 @@ def test_dry_run_takes_every_option(capsys) -> None:
     ("arguments", "message"),
     [
         (["--batch-size", "0"], "batch_size is 0; it must be at least 1"),
-        (["--batch-size", "1000000000"], "batch_size is 1000000000; it must be at least 1 and at most 65,536"),
+        (["--batch-size", "1000000000"], "batch_size is 1000000000; it must be at least 1 and at most 4,096"),
         (["--threads", "100000"], "threads is 100000; it must be 0 or more, and at most 1,024"),
         (["--seed", str(2**70)], "seed is 1180591620717411303424; it must be at least 0 and below 2**63"),
         (["--generator", "[" * 100_000], "argument --generator: invalid JSON"),

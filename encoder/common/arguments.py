@@ -19,7 +19,7 @@ from encoder.common.errors import InputError
 
 MAX_SEED = 2**63 - 1
 MAX_COUNT = 10**12
-MAX_BATCH = 2**16
+MAX_BATCH = 4096
 MAX_THREADS = 1024
 MAX_SIZE = 2**16
 MAX_DEPTH = 10

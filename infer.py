@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before all that takes its time to import
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import json
-import math
+import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from encoder.common import arguments
+from encoder.common.arguments import MAX_SEED, check_file, kind_of
+from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from encoder.text import check_text
-from gan.images import check_folder, check_png_path, save_png, tile
+from gan.images import check_png_path, save_png, tile
 from gan.release import DEFAULT_MODEL, ReleaseConfig
 
 if TYPE_CHECKING:
@@ -24,7 +32,6 @@ if TYPE_CHECKING:
     from gan.pipeline import TextToFace
 
 DEFAULT_OUT = Path("samples/faces.png")
-MAX_SEED = 2**63 - 1
 MANY = 200  # images from which progress is shown
 
 
@@ -57,56 +64,85 @@ class Config:
     steps: int | None
 
 
-def parse(argv: Sequence[str] | None) -> Config:
-    """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
         prog="infer.py", description="Draw 64x64 images from text: anime faces, or what --model has learnt."
     )
-    what = parser.add_mutually_exclusive_group(required=True)
+    what = result.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
-    what.add_argument("--testing-file", type=Path, metavar="FILE", help='lines "id,text": an image each')
+    what.add_argument("--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each')
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
-    parser.add_argument("--num", type=_between(1, 10_000), default=1, metavar="N", help="images per text (default 1)")
-    parser.add_argument("--steps", type=_between(2, 100), metavar="N", help="images of --interpolate (default 8)")
-    parser.add_argument(
+    result.add_argument(
+        "--num", type=arguments.between(1, 10_000), default=1, metavar="N", help="images per text (default 1)"
+    )
+    result.add_argument(
+        "--steps", type=arguments.between(2, 100), metavar="N", help="images of --interpolate (default 8)"
+    )
+    result.add_argument(
         "--seed",
-        type=_between(0, MAX_SEED),
+        type=arguments.seed,
         default=0,
         help="seed of the first image; each further one has the next (default 0)",
     )
-    parser.add_argument(
+    result.add_argument(
         "--same-seeds", action="store_true", help="start every text from --seed again: only what is asked changes"
     )
-    parser.add_argument("--out", type=Path, metavar="PNG", help=f"all images in one picture (default {DEFAULT_OUT})")
-    parser.add_argument(
-        "--separate", type=Path, metavar="DIR", help="a file per image: ID.png, or ID-1.png ... with --num"
+    result.add_argument(
+        "--out",
+        type=arguments.place(check_png_path),
+        metavar="PNG",
+        help=f"all images in one picture (default {DEFAULT_OUT})",
     )
-    parser.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
-    parser.add_argument(
-        "--best-of", type=_between(1, 100), default=1, metavar="N", help="draw N images for each and keep the best one"
+    result.add_argument(
+        "--separate",
+        type=arguments.output_folder,
+        metavar="DIR",
+        help="a file per image: ID.png, or ID-1.png ... with --num",
     )
-    parser.add_argument(
+    result.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
+    result.add_argument(
+        "--best-of",
+        type=arguments.between(1, 100),
+        default=1,
+        metavar="N",
+        help="draw N images for each and keep the best one",
+    )
+    result.add_argument(
         "--truncation",
-        type=_positive,
+        type=arguments.positive(),
         default=1.0,
         metavar="X",
         help="below 1: usual images that vary less (default 1)",
     )
-    parser.add_argument(
+    result.add_argument(
         "--guidance",
-        type=_positive,
+        type=arguments.positive(),
         metavar="X",
         help="how strongly to ask for what the text states; above 1, purer colours (default: the model's)",
     )
-    parser.add_argument("--model", type=Path, default=DEFAULT_MODEL, metavar="DIR", help="a released model's folder")
-    parser.add_argument("--encoder-path", type=Path, metavar="DIR", help="another folder of the text encoder")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    args = parser.parse_args(argv)
+    result.add_argument(
+        "--model",
+        type=arguments.model_folder,
+        default=str(DEFAULT_MODEL),
+        metavar="DIR",
+        help="a released model's folder",
+    )
+    result.add_argument(
+        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
+    )
+    result.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    return result
 
+
+def parse(argv: Sequence[str] | None) -> Config:
+    """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
+    options = parser()
+    args = options.parse_args(argv)
     if args.interpolate and (args.separate or args.num != 1 or args.best_of != 1):
-        parser.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
+        options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if args.steps and not args.interpolate:
-        parser.error("--steps goes with --interpolate")
+        options.error("--steps goes with --interpolate")
     if args.testing_file:
         lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
     else:
@@ -115,10 +151,9 @@ def parse(argv: Sequence[str] | None) -> Config:
         lines = [(str(i), text) for i, text in enumerate(texts, 1)]
 
     out = args.out or (None if args.separate else DEFAULT_OUT)
-    if out:
+    if out == DEFAULT_OUT:
         check_png_path(out)
     if args.separate:
-        check_folder(args.separate)
         _check_unique(name for name, _ in lines)
     release = ReleaseConfig.read(args.model)
     release.style_index(args.style)
@@ -126,6 +161,8 @@ def parse(argv: Sequence[str] | None) -> Config:
         items = [Item(name, text, args.seed) for name, text in lines]
     else:
         items = list(number_items(lines, args.num, args.seed, same_seeds=args.same_seeds))
+    if args.separate:
+        _check_names(args.separate, items)
     return Config(
         items=items,
         model=args.model,
@@ -196,7 +233,7 @@ def draw(config: Config) -> str:
                 images.append(batch)
             if config.separate:
                 for item, image in zip(items[done : done + len(batch)], batch, strict=True):
-                    save_png(config.separate / f"{item.name}.png", image, metadata(pipeline, [item], config.style))
+                    save_png(file_of(item, config.separate), image, metadata(pipeline, [item], config.style))
             done += len(batch)
     if config.out:
         per_row = config.steps or 5
@@ -204,6 +241,11 @@ def draw(config: Config) -> str:
     count = config.steps or len(texts)
     places = " and ".join(str(place) for place in (config.out, config.separate) if place)
     return f"{places}: {count} {noun}{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+
+
+def file_of(item: Item, folder: Path) -> Path:
+    """The file of its own that an image has in the folder of ``--separate``."""
+    return folder / f"{item.name}.png"
 
 
 def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
@@ -240,16 +282,10 @@ def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator
                 print(f"{done} of {total} {noun}s", file=sys.stderr, flush=True)
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line. Returns the exit status: 0, 2 for bad input, 130 where it was interrupted."""
-    try:
-        print(draw(parse(argv)))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+    """Run the command line. Returns the exit status (``encoder.common.command``)."""
+    print(draw(parse(argv)))
     return 0
 
 
@@ -261,21 +297,13 @@ def _check_unique(ids: Iterable[str]) -> None:
         seen.add(id.lower())
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def _between(low: int, high: int) -> Callable[[str], int]:
-    def integer(text: str) -> int:
-        value = int(text)
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(f"{value} is not between {low} and {high}")
-        return value
-
-    return integer
+def _check_names(folder: Path, items: Sequence[Item]) -> None:
+    """Raise ``InputError`` where the file of an image cannot be written, before that of any other is."""
+    paths = [file_of(item, folder) for item in items]
+    check_file(max(paths, key=lambda path: len(os.fsencode(path.name))))
+    for path in paths:
+        if kind_of(path) == "folder":
+            raise InputError(f"{path}: is a folder, where the file of an image is to be; choose another --separate")
 
 
 if __name__ == "__main__":

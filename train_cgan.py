@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before all that takes its time to import
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import dataclasses
-import json
-import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
+from encoder.common import arguments
+from encoder.common.arguments import check_existing_folder, check_folder, kind_of
+from encoder.common.command import command, end_process, status_of
 from encoder.common.errors import InputError
 from encoder.common.precision import Precision
-from gan.training.config import CONDITIONINGS, PRESETS, Encoding, TrainingConfig
+from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, Encoding, TrainingConfig
 
+TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
+"""What reads a field of ``TrainingConfig``, which knows its limits itself."""
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
 
@@ -28,16 +36,18 @@ def parser() -> argparse.ArgumentParser:
         "architecture": ARCHITECTURES,
         "objective": tuple(OBJECTIVES),
         "precision": get_args(Precision),
-        "device": ("cpu", "cuda"),
+        "device": DEVICES,
     }
     help_lines = field_help()
-    result = argparse.ArgumentParser(
+    result = arguments.Parser(
         prog="train_cgan.py",
         description=(__doc__ or "").replace("``", ""),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    result.add_argument("--run-dir", type=Path, default=Path("runs/default"), help="where the run keeps its files")
+    result.add_argument(
+        "--run-dir", type=arguments.output_folder, default="runs/default", help="where the run keeps its files"
+    )
     result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
     result.add_argument("--dry-run", action="store_true", help="print the configuration and stop")
     result.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
@@ -45,11 +55,15 @@ def parser() -> argparse.ArgumentParser:
         flag = "--" + field.name.replace("_", "-")
         options: dict[str, Any] = {"help": help_lines[field.name]}
         if field.name == "data":
-            options |= {"nargs": "+", "default": DEFAULT_DATA}
+            options |= {"type": arguments.given, "nargs": "+", "default": DEFAULT_DATA}
         elif field.name in ("generator", "discriminator"):
-            options |= {"type": json.loads, "default": {}, "metavar": "JSON"}
+            options |= {"type": arguments.json_value, "default": {}, "metavar": "JSON"}
         else:
-            options |= {"type": type(field.default), "default": field.default, "choices": choices.get(field.name)}
+            options |= {
+                "type": TYPES[type(field.default)],
+                "default": field.default,
+                "choices": choices.get(field.name),
+            }
         result.add_argument(flag, **options)
     return result
 
@@ -67,26 +81,36 @@ def field_help() -> dict[str, str]:
     return {name: text.replace("``", "").replace("%", "%%") for name, text in descriptions.items()}
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Parse, load the images, train. Returns the exit status: 2 for bad input, 1 for a run that broke down."""
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parse, load the images, train. Returns the exit status (``encoder.common.command``)."""
     from gan.training.objectives import OBJECTIVES
 
     options = parser()
     chosen = options.parse_args(argv)
     options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
-    arguments = vars(options.parse_args(argv))
-    del arguments["preset"]
-    run_dir, resume, dry_run = (arguments.pop(name) for name in ("run_dir", "resume", "dry_run"))
-    try:
-        config = TrainingConfig(**{**arguments, "data": tuple(arguments["data"])})
-        if dry_run:
-            print(config.to_json(), end="")
-            return 0
-        return run(config, run_dir, resume=resume)
-    except InputError as error:
-        if os.environ.get("RANK", "0") == "0":  # the processes of a parallel run all meet the same
-            print(f"error: {error}", file=sys.stderr)
-        return 2
+    settings = vars(options.parse_args(argv))
+    del settings["preset"]
+    run_dir, resume, dry_run = (settings.pop(name) for name in ("run_dir", "resume", "dry_run"))
+    config = TrainingConfig(**{**settings, "data": tuple(settings["data"])})
+    if dry_run:
+        print(config.to_json(), end="")
+        return 0
+    check_places(config, run_dir, resume=resume)
+    return run(config, run_dir, resume=resume)
+
+
+def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:
+    """Raise ``InputError`` for a place that a run cannot use, before the images are loaded."""
+    from gan.training.state import STATE_FILE
+
+    check_folder(run_dir)
+    if not resume and kind_of(run_dir / STATE_FILE):
+        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    for folder in filter(None, (config.init, config.stage1)):
+        kind_of(Path(folder)) if resume else check_existing_folder(Path(folder), "model folder")
+    if config.encoder_path:
+        check_existing_folder(Path(config.encoder_path))
 
 
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
@@ -94,32 +118,26 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     from gan.data import load_images
     from gan.evaluation.monitors import monitor_for
     from gan.training.conditioning import choose
-    from gan.training.distributed import WorkerLostError, World
-    from gan.training.loop import NonFiniteError, train
+    from gan.training.distributed import World
+    from gan.training.loop import train
     from gan.training.state import begun_with
 
     world = World.join(config.device)
-    begun = begun_with(run_dir) if resume else None
-    everything, summary = load_images(config.data, split="all", progress=world.leads)
-    if world.leads:
-        print(summary, flush=True)
-    config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
-    data = everything.of("train")
-    heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
-    monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None
-    prompts = [captions[0] for captions in heldout.captions]
     try:
-        train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
-    except (NonFiniteError, WorkerLostError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        begun = begun_with(run_dir) if resume else None
+        everything, summary = load_images(config.data, split="all", progress=world.leads)
+        if world.leads:
+            print(summary, flush=True)
+        config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
+        data = everything.of("train")
+        heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
+        monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None
+        prompts = [captions[0] for captions in heldout.captions]
+        stopped = train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
     finally:
         world.leave()
-    return 0
+    return status_of(stopped) if stopped else 0
 
 
 if __name__ == "__main__":
-    status = main()
-    from gan.training.distributed import end_process
-
-    end_process(status)
+    end_process(main())

@@ -9,6 +9,11 @@ those that it did. The image network is of use here alone and is not kept.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import itertools
 import math
@@ -25,7 +30,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from encoder import ENCODER_DIR
+from encoder.common import arguments
+from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
+from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.minilm import MiniLM, pad, read_json
@@ -36,6 +44,7 @@ MARK, MADE_BY = "align.json", "encoder.align"
 """The file that tells an output of this command from other folders, and what stands in it."""
 
 CANDIDATES = 100
+MAX_DIM, MAX_EPOCHS, MAX_MINUTES = 65_536, 1_000_000, 1e6
 
 _TEXTS_AT_ONCE = 32  # of like length, so that little padding is computed
 _KEPT_TOKENS = 300_000  # 230 MB in bfloat16, twice that in float32
@@ -484,9 +493,10 @@ def retrieval(
 
 def check_output(folder: Path) -> None:
     """Raise InputError unless ``folder`` is new, empty, or an earlier output of this command; make it if it is new."""
-    if folder.exists() and not folder.is_dir():
+    kind = kind_of(folder)
+    if kind not in (None, "folder"):
         raise InputError(f"{folder}: not a folder; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
+    if kind == "folder" and any(folder.iterdir()):
         mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
         if not isinstance(mark, dict) or mark.get("made_by") != MADE_BY:
             raise InputError(f"{folder}: holds something else than an output of {MADE_BY}; choose another --out")
@@ -539,9 +549,10 @@ def judge(
     return {name: retrieval(fitted.vectors(images), captions, texts) for name, (fitted, texts) in fits.items()}
 
 
-def main() -> None:
-    """Load, fit, save, compare, and print the table."""
-    args = _parser().parse_args()
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load, fit, save, compare, and print the table. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)
@@ -556,7 +567,7 @@ def main() -> None:
 
     tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
     record = {
-        "data": [path.resolve().name for path in args.data],
+        "data": [Path(path).resolve().name for path in args.data],
         "config": asdict(config),
         "images": len(training.captions),
         "steps": fitted.steps,
@@ -578,31 +589,53 @@ def main() -> None:
         scores = judge(fits, heldout.images[:], numbers)
         print(table(scores))
         _write_card(args.out, card(record, scores, args.credit))
+    return 0
 
 
 def _write_card(folder: Path, text: str) -> None:
     write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m encoder.align", description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, nargs="+", required=True, help="folders or zips of images with captions")
-    parser.add_argument("--out", type=Path, required=True, help="new folder, or an earlier output, which is replaced")
-    duration = parser.add_mutually_exclusive_group()
-    duration.add_argument("--minutes", type=float, help="train for so long; the weights depend on the machine's speed")
-    duration.add_argument("--epochs", type=int, help=f"how often each image is seen (default: {AlignConfig.epochs})")
-    parser.add_argument("--dim", type=int, default=AlignConfig.dim, help="numbers of a vector (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=AlignConfig.seed, help="default: %(default)s")
-    parser.add_argument("--credit", default="", help="a sentence for the card: whose the data are")
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m encoder.align", description=(__doc__ or "").partition("\n")[0])
+    result.add_argument(
+        "--data",
+        type=arguments.given,
+        nargs="+",
+        required=True,
+        help="folders or zips of images with captions",
+    )
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        required=True,
+        help="new folder, or an earlier output, which is replaced",
+    )
+    duration = result.add_mutually_exclusive_group()
+    duration.add_argument(
+        "--minutes",
+        type=arguments.positive(MAX_MINUTES),
+        help="train for so long; the weights depend on the machine's speed",
+    )
+    duration.add_argument(
+        "--epochs",
+        type=arguments.between(1, MAX_EPOCHS),
+        help=f"how often each image is seen (default: {AlignConfig.epochs})",
+    )
+    result.add_argument(
+        "--dim",
+        type=arguments.between(1, MAX_DIM),
+        default=AlignConfig.dim,
+        help="numbers of a vector (default: %(default)s)",
+    )
+    result.add_argument("--seed", type=arguments.seed, default=AlignConfig.seed, help="default: %(default)s")
+    result.add_argument("--credit", default="", help="a sentence for the card: whose the data are")
+    result.add_argument(
         "--no-compare", dest="compare", action="store_false", help="do not fit the plain sentence embedding as well"
     )
-    return parser
+    return result
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main())

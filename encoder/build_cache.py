@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import sys
 from collections.abc import Sequence
@@ -10,7 +15,9 @@ from pathlib import Path
 from encoder import SHIPPED_CACHE_DIR, cache_name, load_source
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.cache import EmbeddingCache
+from encoder.common import arguments
 from encoder.common.atomic import write_atomically
+from encoder.common.command import command
 from encoder.common.errors import InputError
 
 CACHED_KINDS = ("head", "pooled")
@@ -42,18 +49,31 @@ def build_cache(kind: str, folder: Path) -> Path:
     return path
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m encoder.build_cache", description=(__doc__ or "").replace("``", ""))
+    result.add_argument("kinds", nargs="*", metavar="KIND", help="head or pooled; both by default")
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        default=str(SHIPPED_CACHE_DIR),
+        metavar="DIR",
+        help="default: pretrained/cache",
+    )
+    return result
+
+
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m encoder.build_cache", description=__doc__)
-    parser.add_argument("kinds", nargs="*", metavar="KIND", help="head or pooled; both by default")
-    parser.add_argument("--out", type=Path, default=SHIPPED_CACHE_DIR, metavar="DIR", help="default: pretrained/cache")
-    args = parser.parse_args(argv)
-    try:
-        for kind in args.kinds or CACHED_KINDS:
-            print(build_cache(kind, args.out))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Run the command line. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    for kind in args.kinds:
+        if kind not in CACHED_KINDS:
+            raise InputError(
+                f"{kind!r} is not a kind of encoder whose cache is shipped; {' or '.join(CACHED_KINDS)} is"
+            )
+    for kind in args.kinds or CACHED_KINDS:
+        print(build_cache(kind, args.out))
     return 0
 
 

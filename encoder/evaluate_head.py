@@ -6,12 +6,16 @@ colour and the eye colour are both read correctly, an unstated one as unstated.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +24,8 @@ from encoder import HEAD_DIR
 from encoder.attributes.reading import read
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import TextEncoder
-from encoder.common.errors import InputError
+from encoder.common import arguments
+from encoder.common.command import command
 from encoder.language import forms, grammar, lexicon
 from encoder.language.grammar import Caption, Grammar
 
@@ -86,6 +91,7 @@ class Suite:
         return list(map(self.understood, captions, encoder.encode([caption.text for caption in captions])))
 
 
+MAX_SIZE = 1_000_000
 UNSEEN: dict[str, Any] = {"plain": 0.0, "colours": lexicon.HELD_OUT.colours}
 
 SUITES = {
@@ -125,23 +131,37 @@ def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> No
         print(f"misread: {text!r} as {', '.join(str(reading.value) for reading in read(c))}")
 
 
-def main() -> None:
-    """Print the table of a head."""
-    parser = argparse.ArgumentParser(prog="python -m encoder.evaluate_head", description=__doc__.partition("\n")[0])
-    parser.add_argument("--head", type=Path, default=HEAD_DIR, help="folder of a head (default: the shipped one)")
-    parser.add_argument("--size", type=int, default=1000, help="captions a suite (default: %(default)s)")
-    parser.add_argument(
-        "--failures", type=int, default=0, metavar="N", help="show up to N misread captions of each suite"
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m encoder.evaluate_head", description=(__doc__ or "").partition("\n")[0])
+    result.add_argument(
+        "--head",
+        type=arguments.existing_folder,
+        default=str(HEAD_DIR),
+        help="folder of a head (default: the shipped one)",
     )
-    args = parser.parse_args()
+    result.add_argument(
+        "--size", type=arguments.between(1, MAX_SIZE), default=1000, help="captions a suite (default: %(default)s)"
+    )
+    result.add_argument(
+        "--failures",
+        type=arguments.between(0),
+        default=0,
+        metavar="N",
+        help="show up to N misread captions of each suite",
+    )
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table of a head. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
     from encoder.attributes.head import HeadEncoder
 
     print_table(HeadEncoder.load(args.head), args.size, args.failures)
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main())

@@ -8,6 +8,11 @@ Nothing else in this project asks a network for anything.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import os
 import shutil
@@ -16,6 +21,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from encoder.common import arguments
+from encoder.common.arguments import check_new_folder
+from encoder.common.command import command
 from encoder.common.errors import InputError
 
 _UNUSED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack"]  # the same weights for other frameworks
@@ -29,10 +37,9 @@ def fetch(name: str, folder: Path) -> None:
         folder: Must not exist yet.
 
     Raises:
-        InputError: The folder exists, the model cannot be had, or it is not a sentence-transformer.
+        InputError: The folder exists or cannot be made, the model cannot be had, or it is not a sentence-transformer.
     """
-    if folder.exists():
-        raise InputError(f"{folder}: exists already; give a new folder")
+    check_new_folder(folder)
     from huggingface_hub import snapshot_download
 
     try:
@@ -44,26 +51,33 @@ def fetch(name: str, folder: Path) -> None:
             if not (arriving / "modules.json").is_file():
                 raise InputError(f"{name}: not a sentence-transformer (it has no modules.json); choose another model")
             os.replace(arriving, folder)
-    except InputError:
+    except (InputError, MemoryError):
         raise
     except Exception as error:  # the hub's, its HTTP library's and the file system's share no class
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{name}: cannot be fetched ({reason}); check the name and the network") from error
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
         prog="python -m encoder.fetch", description="Download a sentence-transformer from the hub into a folder."
     )
-    parser.add_argument("name", metavar="NAME", help="the model's name on the hub, such as intfloat/e5-small-v2")
-    parser.add_argument("folder", metavar="DIR", type=Path, help="a new folder, for --encoder-path")
-    args = parser.parse_args(argv)
-    try:
-        fetch(args.name, args.folder)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    result.add_argument(
+        "name",
+        metavar="NAME",
+        type=arguments.given,
+        help="the model's name on the hub, such as intfloat/e5-small-v2",
+    )
+    result.add_argument("folder", metavar="DIR", type=arguments.new_folder, help="a new folder, for --encoder-path")
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    fetch(args.name, args.folder)
     print(f"{args.folder}: ready for --encoder-path")
     return 0
 

@@ -7,12 +7,17 @@ the lower layers stay as published, which keeps words that training never saw ne
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import math
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +26,8 @@ import torch.nn.functional as F
 
 from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.attributes.head import DIM
+from encoder.common import arguments
+from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.language import grammar
@@ -28,6 +35,9 @@ from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
 from encoder.tuned import SIGMOID, Tuned
 from encoder.tuned import save as save_tuned
+
+LAYERS = 6
+"""Of the bundled sentence-transformer."""
 
 
 @dataclass(frozen=True)
@@ -147,18 +157,32 @@ def save(head: Tuned, folder: Path, base: Path = ENCODER_DIR) -> None:
     save_tuned(head, folder, activation=SIGMOID, base=base)
 
 
-def main() -> None:
-    """Train, save, and print the table of held-out captions."""
-    parser = argparse.ArgumentParser(prog="python -m encoder.train_head", description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--out", type=Path, default=HEAD_DIR, help="folder of the head (default: the shipped one, which is replaced)"
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m encoder.train_head", description=(__doc__ or "").partition("\n")[0])
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        default=str(HEAD_DIR),
+        help="folder of the head (default: the shipped one, which is replaced)",
     )
-    parser.add_argument("--steps", type=int, default=HeadConfig.steps, help="optimiser steps (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=HeadConfig.seed, help="default: %(default)s")
-    parser.add_argument(
-        "--frozen", type=int, default=HeadConfig.frozen, help="lowest layers left as published (default: %(default)s)"
+    result.add_argument(
+        "--steps", type=arguments.between(1), default=HeadConfig.steps, help="optimiser steps (default: %(default)s)"
     )
-    args = parser.parse_args()
+    result.add_argument("--seed", type=arguments.seed, default=HeadConfig.seed, help="default: %(default)s")
+    result.add_argument(
+        "--frozen",
+        type=arguments.between(0, LAYERS - 1),
+        default=HeadConfig.frozen,
+        help="lowest layers left as published (default: %(default)s)",
+    )
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
     from encoder.attributes.head import HeadEncoder
     from encoder.evaluate_head import print_table
 
@@ -167,11 +191,8 @@ def main() -> None:
     save(train(config), args.out)
     print(f"trained in {(time.time() - start) / 60:.1f} min; saved in {args.out}")
     print_table(HeadEncoder.load(args.out))
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(main())

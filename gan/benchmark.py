@@ -8,6 +8,11 @@ passes of the discriminator, nothing reused. The evaluation is timed part by par
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import itertools
 import math
@@ -26,7 +31,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import SLOTS
-from encoder.common.errors import InputError
+from encoder.common import arguments
+from encoder.common.command import command
+from encoder.common.errors import BreakdownError, InputError
+from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
@@ -34,6 +42,7 @@ from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES, Objective
 
 ROOT = Path(__file__).resolve().parent.parent
+MAX_SECONDS = 1e6
 DEFAULT_DATA = "../shared/data/extra_data.zip"
 IMPORT_TORCH = (sys.executable, "-c", "import torch")
 
@@ -47,7 +56,7 @@ def timed_process(command: Sequence[str], **environment: str) -> tuple[float, fl
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed with status {process.returncode}; run it by itself")
+        raise BreakdownError(f"{' '.join(command)} failed with status {process.returncode}; run it by itself")
     return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
@@ -232,36 +241,54 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     print(flush=True)
 
 
-def main() -> None:
-    """Print the tables."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
-    arguments.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
-    arguments.add_argument("--seconds", type=float, default=20.0, help="time for each training step (default 20)")
-    arguments.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m gan.benchmark", description=(__doc__ or "").replace("``", ""))
+    result.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
+    result.add_argument(
+        "--runs", type=arguments.between(1, 1000), default=5, help="counted runs of each command (default 5)"
+    )
+    result.add_argument(
+        "--seconds",
+        type=arguments.positive(MAX_SECONDS),
+        default=20.0,
+        help="time for each training step (default 20)",
+    )
+    result.add_argument(
         "--architectures",
         nargs="+",
         choices=ARCHITECTURES,
         default=[name for name in ARCHITECTURES if name != PRESETS["gpu"]["architecture"]],
         help="which ones to time training with (default: all but the GPU's); the arithmetic is counted for all",
     )
-    arguments.add_argument("--batch-size", type=int, default=TrainingConfig.batch_size, help="of a training step")
-    arguments.add_argument("--data", default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)")
-    arguments.add_argument("--faces", type=int, default=10_000, help="faces to evaluate (default 10,000)")
-    options = arguments.parse_args()
-    if options.batch_size < 1:
-        arguments.error("--batch-size must be at least 1")
+    result.add_argument(
+        "--batch-size", type=arguments.batch_size, default=TrainingConfig.batch_size, help="of a training step"
+    )
+    result.add_argument(
+        "--data", type=arguments.given, default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)"
+    )
+    result.add_argument(
+        "--faces", type=arguments.between(1, MAX_FACES), default=10_000, help="faces to evaluate (default 10,000)"
+    )
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the tables. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    if options.what in ("commands", "all"):
-        print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(options.runs))
-    if options.what in ("training", "all"):
-        rows = benchmark_training(options.seconds, options.architectures, options.batch_size)
-        batch = f"training step, batch {options.batch_size}"
+    if args.what in ("commands", "all"):
+        print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))
+    if args.what in ("training", "all"):
+        rows = benchmark_training(args.seconds, args.architectures, args.batch_size)
+        batch = f"training step, batch {args.batch_size}"
         print_table((batch, "images/s", "of the plain step", "GFLOP an image"), rows)
-    if options.what in ("evaluation", "all"):
-        parts = benchmark_evaluation(options.data, options.faces)
-        print_table((f"evaluation of {options.faces:,} faces", "seconds"), parts)
+    if args.what in ("evaluation", "all"):
+        parts = benchmark_evaluation(args.data, args.faces)
+        print_table((f"evaluation of {args.faces:,} faces", "seconds"), parts)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,18 +5,24 @@ It makes the one in ``pretrained/classifier`` again, which ``gan.faces.classifie
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from encoder.common.errors import InputError
+from encoder.common import arguments
+from encoder.common.command import command
+from encoder.common.errors import BreakdownError
 from encoder.common.precision import autocast
 from gan.data import load_images
 from gan.faces.classifier import CLASSIFIER_DIR, UNKNOWN, WIDTHS, AttributeClassifier, accuracies, save_classifier
@@ -25,6 +31,7 @@ from gan.images import blur, channels_last, to_signed, to_uint8
 
 SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wrong
 LABEL_SMOOTHING = 0.05
+MAX_EPOCHS = 1e6
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -83,7 +90,7 @@ def train(
         progress: Draw a progress bar, if stderr is a terminal.
 
     Raises:
-        FloatingPointError: The loss is not finite.
+        BreakdownError: The loss is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -110,7 +117,7 @@ def train(
             )
             assert isinstance(loss, Tensor)
             if not loss.isfinite():
-                raise FloatingPointError(f"the classifier's loss is {loss.item()} in step {step}")
+                raise BreakdownError(f"the classifier's loss is {loss.item()} in step {step}")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -152,33 +159,48 @@ def measure(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[st
     }
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m gan.classifier", description="Train the attribute classifier.")
+    result.add_argument(
+        "--data",
+        type=arguments.given,
+        nargs="+",
+        required=True,
+        metavar="PATH",
+        help="folders or zips with tags.csv",
+    )
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        default=str(CLASSIFIER_DIR),
+        metavar="DIR",
+        help="default pretrained/classifier",
+    )
+    result.add_argument(
+        "--epochs", type=arguments.positive(MAX_EPOCHS), default=6.0, help="times each face is seen (default 6)"
+    )
+    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
+    return result
+
+
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m gan.classifier``."""
-    parser = argparse.ArgumentParser(prog="python -m gan.classifier", description="Train the attribute classifier.")
-    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="folders or zips with tags.csv")
-    parser.add_argument("--out", type=Path, default=CLASSIFIER_DIR, metavar="DIR", help="default pretrained/classifier")
-    parser.add_argument("--epochs", type=float, default=6.0, help="times each face is seen (default 6)")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
-        if args.epochs <= 0:
-            raise InputError(f"--epochs {args.epochs:g}: give a number above 0")
-        everything, summary = load_images(args.data, split="all")
-        print(summary)
-        known = faces_of(everything)
-        faces, heldout = known.of("train"), known.of("heldout")
-        model = train(faces, epochs=args.epochs, seed=args.seed)
-        notes = {
-            "epochs": args.epochs,
-            "seed": args.seed,
-            "train": _counts(faces),
-            "heldout": _counts(heldout),
-            "accuracy": measure(model, heldout),
-        }
-        save_classifier(model, args.out, notes)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """``python -m gan.classifier``. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    everything, summary = load_images(args.data, split="all")
+    print(summary)
+    known = faces_of(everything)
+    faces, heldout = known.of("train"), known.of("heldout")
+    model = train(faces, epochs=args.epochs, seed=args.seed)
+    notes = {
+        "epochs": args.epochs,
+        "seed": args.seed,
+        "train": _counts(faces),
+        "heldout": _counts(heldout),
+        "accuracy": measure(model, heldout),
+    }
+    save_classifier(model, args.out, notes)
     print(f"{args.out}: {json.dumps(notes['accuracy'])}")
     return 0
 

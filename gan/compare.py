@@ -6,6 +6,11 @@ goes on where it was stopped: rows that are done stay as they are.
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import dataclasses
 import functools
@@ -22,10 +27,12 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from encoder.common import arguments
 from encoder.common.atomic import write_atomically
+from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
 from gan.data.dataset import ImageDataset
-from gan.evaluate import load_real
+from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
 from gan.evaluation.drawing import draw
 from gan.evaluation.features import other_spaces
@@ -38,11 +45,11 @@ from gan.faces.classifier import CLASSIFIER_DIR, load_classifier
 from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset
 from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
-from gan.images import check_folder, save_png, tile
+from gan.images import save_png, tile
 from gan.pipeline import TextToFace
 from gan.release import ENCODER_FOLDER
 from gan.training.conditioning import fit_text_encoder
-from gan.training.config import RUNTIME_FIELDS, TrainingConfig
+from gan.training.config import DEVICES, RUNTIME_FIELDS, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
@@ -85,7 +92,15 @@ QUICK = {"both": "both", "r_precision": "R-precision"}
 
 
 class Stopped(Exception):  # noqa: N818 (nothing is wrong)
-    """A signal ended the training of a row; its state is saved."""
+    """A signal ended the training of a row; its state is saved.
+
+    Attributes:
+        number: That of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 @dataclass(frozen=True)
@@ -306,9 +321,8 @@ def train_row(
         if progress_of(run_dir)[0] < config.max_images:
             resume = (run_dir / STATE_FILE).exists()
             own = monitor if config.evaluate_images else None
-            train(config, data, run_dir, prompts=prompts, monitor=own, resume=resume)
-        if progress_of(run_dir)[0] < config.max_images:
-            raise Stopped
+            if number := train(config, data, run_dir, prompts=prompts, monitor=own, resume=resume):
+                raise Stopped(number)
 
 
 def course_of(run_dir: Path) -> list[dict[str, float]]:
@@ -450,41 +464,59 @@ def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
     return torch.from_numpy(np.asarray(page).copy()).permute(2, 0, 1)
 
 
-def parse(argv: Sequence[str] | None, rows: Mapping[str, Stages]) -> argparse.Namespace:
-    """The command line, checked."""
-    parser = argparse.ArgumentParser(prog="python -m gan.compare", description="Train and score every objective alike.")
-    parser.add_argument("--data", required=True, metavar="PATH", help="captioned images")
-    parser.add_argument("--images", type=int, default=100_000, metavar="N", help="images of a row (default 100,000)")
-    parser.add_argument("--batch-size", type=int, default=TrainingConfig.batch_size, metavar="N", help="of every row")
-    parser.add_argument(
+def parser(rows: Mapping[str, Stages] = ROWS) -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m gan.compare", description="Train and score every objective alike.")
+    result.add_argument("--data", type=arguments.given, required=True, metavar="PATH", help="captioned images")
+    result.add_argument(
+        "--images",
+        type=arguments.between(1),
+        default=100_000,
+        metavar="N",
+        help="images of a row (default 100,000)",
+    )
+    result.add_argument(
+        "--batch-size",
+        type=arguments.batch_size,
+        default=TrainingConfig.batch_size,
+        metavar="N",
+        help="of every row (default %(default)s)",
+    )
+    result.add_argument(
         "--rows", nargs="+", choices=tuple(rows), default=tuple(rows), metavar="ROW", help=f"among {', '.join(rows)}"
     )
-    parser.add_argument("--faces", type=int, default=2000, metavar="N", help="images to score by (default 2,000)")
-    parser.add_argument("--out", type=Path, default=Path("runs/compare"), metavar="DIR", help="default runs/compare")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves PyTorch's choice")
-    parser.add_argument("--classifier", type=Path, default=CLASSIFIER_DIR, metavar="DIR")
-    args = parser.parse_args(argv)
-    if args.images < 1 or args.faces < 1:
-        parser.error("--images and --faces must be at least 1")
-    if args.seed < 0:
-        parser.error("--seed must not be negative")
-    check_folder(args.out)
-    return args
+    result.add_argument(
+        "--faces",
+        type=arguments.between(1, MAX_FACES),
+        default=2000,
+        metavar="N",
+        help="images to score by (default 2,000)",
+    )
+    result.add_argument(
+        "--out", type=arguments.output_folder, default="runs/compare", metavar="DIR", help="default runs/compare"
+    )
+    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
+    result.add_argument("--device", choices=DEVICES, default="cpu")
+    result.add_argument("--threads", type=arguments.threads, default=0, help="CPU threads; 0 leaves PyTorch's choice")
+    result.add_argument(
+        "--classifier",
+        type=arguments.existing_folder,
+        default=str(CLASSIFIER_DIR),
+        metavar="DIR",
+        help="of the attributes of faces (default: the shipped one)",
+    )
+    return result
 
 
+@command
 def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -> int:
-    """``python -m gan.compare``. Returns the exit status: 0, 2 for bad input, 130 where it was stopped."""
+    """``python -m gan.compare``. Returns the exit status (``encoder.common.command``)."""
+    args = parser(rows).parse_args(argv)
     try:
-        args = parse(argv, rows)
         results = compare(args, {name: rows[name] for name in args.rows})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except Stopped:
+    except Stopped as stopped:
         print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+        return status_of(stopped.number)
     print(table(results), end="")
     return 0
 

@@ -6,14 +6,19 @@ judged by their hair and eyes (``gan.faces.evaluate``), other images by their ca
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
-import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
+from encoder.common import arguments
+from encoder.common.command import command
 from encoder.common.errors import InputError
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
@@ -24,11 +29,13 @@ from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.faces.dataset import FaceDataset
 from gan.faces.evaluate import evaluate_faces
-from gan.images import channels_last, check_folder
+from gan.images import channels_last
 from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
 from gan.training.conditioning import choose
 from gan.training.config import TrainingConfig
+
+MAX_FACES = 1_000_000
 
 
 def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
@@ -76,54 +83,93 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
+    what = result.add_mutually_exclusive_group()
+    what.add_argument(
+        "--model",
+        type=arguments.model_folder,
+        metavar="DIR",
+        help=f"a released model (default {DEFAULT_MODEL.name})",
+    )
+    what.add_argument(
+        "--images",
+        type=arguments.existing_folder,
+        metavar="DIR",
+        help="a folder of faces: ID.png for every line of --captions",
+    )
+    what.add_argument(
+        "--grid",
+        type=arguments.existing_file,
+        metavar="PNG",
+        help="a picture of 64x64 faces, row by row, as of --captions",
+    )
+    result.add_argument(
+        "--guidance",
+        type=arguments.positive(),
+        metavar="X",
+        help="of the model's faces (default: what its config says)",
+    )
+    result.add_argument(
+        "--captions", type=arguments.existing_file, metavar="FILE", help='the lines "id,text" of --images or --grid'
+    )
+    result.add_argument(
+        "--data", type=arguments.given, metavar="PATH", help="real images: without them, colours of faces are all"
+    )
+    result.add_argument(
+        "--faces",
+        type=arguments.between(1, MAX_FACES),
+        default=10_000,
+        metavar="N",
+        help="images to draw (default 10,000)",
+    )
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        default="runs/evaluation",
+        metavar="DIR",
+        help="default runs/evaluation",
+    )
+    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
+    result.add_argument(
+        "--cascade",
+        type=arguments.existing_file,
+        metavar="XML",
+        help="an OpenCV face cascade, for the course's score",
+    )
+    result.add_argument(
+        "--classifier",
+        type=arguments.existing_folder,
+        default=str(CLASSIFIER_DIR),
+        metavar="DIR",
+        help="of the attributes of faces (default: the shipped one)",
+    )
+    return result
+
+
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line, checked."""
-    parser = argparse.ArgumentParser(prog="python -m gan.evaluate", description="Measure how good images are.")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--model", type=Path, metavar="DIR", help=f"a released model (default {DEFAULT_MODEL.name})")
-    what.add_argument(
-        "--images", type=Path, metavar="DIR", help="a folder of faces: ID.png for every line of --captions"
-    )
-    what.add_argument("--grid", type=Path, metavar="PNG", help="a picture of 64x64 faces, row by row, as of --captions")
-    parser.add_argument(
-        "--guidance", type=float, metavar="X", help="of the model's faces (default: what its config says)"
-    )
-    parser.add_argument("--captions", type=Path, metavar="FILE", help='the lines "id,text" of --images or --grid')
-    parser.add_argument("--data", metavar="PATH", help="real images: without them, colours of faces are all")
-    parser.add_argument("--faces", type=int, default=10_000, metavar="N", help="images to draw (default 10,000)")
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/evaluation"), metavar="DIR", help="default runs/evaluation"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--cascade", type=Path, metavar="XML", help="an OpenCV face cascade, for the course's score")
-    parser.add_argument("--classifier", type=Path, default=CLASSIFIER_DIR, metavar="DIR")
-    args = parser.parse_args(argv)
+    options = parser()
+    args = options.parse_args(argv)
     if (args.images or args.grid) and not args.captions:
-        parser.error("--images and --grid need --captions: what was asked for")
+        options.error("--images and --grid need --captions: what was asked for")
     if not (args.images or args.grid):
         args.model = args.model or DEFAULT_MODEL
         if args.captions:
-            parser.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
-    if args.guidance is not None and not (args.model and 0 < args.guidance < math.inf):
-        parser.error("--guidance is a number above 0, and goes with a model")
-    if args.faces < 1:
-        parser.error("--faces must be at least 1")
-    if args.seed < 0:
-        parser.error("--seed must not be negative")
-    check_folder(args.out)
+            options.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
+    if args.guidance is not None and not args.model:
+        options.error("--guidance goes with a model")
     return args
 
 
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m gan.evaluate``."""
+    """``python -m gan.evaluate``. Returns the exit status (``encoder.common.command``)."""
     watch = Stopwatch()
-    try:
-        args = parse(argv)
-        results = evaluate(args, watch)
-        write_report(results, args.out)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    args = parse(argv)
+    results = evaluate(args, watch)
+    write_report(results, args.out)
     watch.lap("report")
     print(results.summary())
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in watch.seconds.items())

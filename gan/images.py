@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from encoder.common.arguments import check_file, kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 
@@ -93,20 +93,11 @@ def tile(images: torch.Tensor, per_row: int = 5) -> torch.Tensor:
 
 def check_png_path(path: Path) -> None:
     """Raise ``InputError`` where ``save_png`` could not write ``path``, before time is spent on a picture."""
-    if path.is_dir():
+    if kind_of(path) == "folder":
         raise InputError(f"{path}: is a folder; give the name of a .png file")
     if path.suffix.lower() != ".png":
         raise InputError(f"{path}: pictures are written as PNG; give a file name that ends in .png")
-    check_folder(path.parent)
-
-
-def check_folder(folder: Path) -> None:
-    """Raise ``InputError`` where ``folder`` neither is a folder that can be written nor can be made."""
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not existing.is_dir():
-        raise InputError(f"{existing}: is a file, so the folder {folder} cannot be made; choose another folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{existing}: cannot be written; choose another folder or change its permissions")
+    check_file(path)
 
 
 def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:

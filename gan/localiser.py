@@ -5,17 +5,22 @@ It makes the one in ``pretrained/localiser`` again, which ``gan.faces.localiser`
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from encoder.common.errors import InputError
+from encoder.common import arguments
+from encoder.common.command import command
 from encoder.common.precision import autocast
 from gan.classifier import SOURCE_WEIGHTS, batches
 from gan.data import load_images
@@ -24,6 +29,7 @@ from gan.faces.localiser import LOCALISER_DIR, SIZES, Localiser, save_localiser
 from gan.images import channels_last, to_signed
 
 BATCH_SIZE = 48
+MAX_STEPS = 10**6
 LEARNING_RATE = 4e-3
 SHIFT = 6  # pixels by which pictures are moved, so that a place means nothing
 
@@ -79,30 +85,40 @@ def accuracy(model: Localiser, faces: FaceDataset) -> dict[str, float]:
     }
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m gan.localiser", description="Train what finds hair and irises.")
+    result.add_argument(
+        "--data", type=arguments.given, nargs="+", required=True, metavar="PATH", help="captioned faces"
+    )
+    result.add_argument(
+        "--out",
+        type=arguments.output_folder,
+        default=str(LOCALISER_DIR),
+        metavar="DIR",
+        help="default pretrained/localiser",
+    )
+    result.add_argument(
+        "--steps", type=arguments.between(1, MAX_STEPS), default=900, help="batches of 48 faces (default 900)"
+    )
+    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
+    return result
+
+
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """``python -m gan.localiser``."""
-    parser = argparse.ArgumentParser(prog="python -m gan.localiser", description="Train what finds hair and irises.")
-    parser.add_argument("--data", nargs="+", required=True, metavar="PATH", help="captioned faces")
-    parser.add_argument("--out", type=Path, default=LOCALISER_DIR, metavar="DIR", help="default pretrained/localiser")
-    parser.add_argument("--steps", type=int, default=900, help="batches of 48 faces (default 900)")
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    try:
-        if args.steps < 1:
-            raise InputError(f"--steps {args.steps}: give 1 or more")
-        everything, summary = load_images(args.data, split="all")
-        print(summary)
-        known = faces_of(everything)
-        model = train(known.of("train"), steps=args.steps, seed=args.seed)
-        heldout = known.of("heldout")
-        scores = {
-            name: accuracy(model, heldout[torch.nonzero(heldout.sources == i).squeeze(1)])
-            for i, name in enumerate(heldout.source_names)
-        }
-        save_localiser(model, args.out, {"steps": args.steps, "seed": args.seed, "accuracy": scores})
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """``python -m gan.localiser``. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    everything, summary = load_images(args.data, split="all")
+    print(summary)
+    known = faces_of(everything)
+    model = train(known.of("train"), steps=args.steps, seed=args.seed)
+    heldout = known.of("heldout")
+    scores = {
+        name: accuracy(model, heldout[torch.nonzero(heldout.sources == i).squeeze(1)])
+        for i, name in enumerate(heldout.source_names)
+    }
+    save_localiser(model, args.out, {"steps": args.steps, "seed": args.seed, "accuracy": scores})
     print(f"{args.out}: {json.dumps(scores)}")
     return 0
 

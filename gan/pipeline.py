@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -53,11 +54,17 @@ def seed_list(seeds: int | Iterable[int]) -> list[int]:
     """Seeds in any form as a list of integers; ``ValueError`` for one that is not from 0 to 2**63 - 1."""
     if hasattr(seeds, "tolist"):  # an array or a tensor, of one number or of several
         seeds = seeds.tolist()
-    values = [seeds] if isinstance(seeds, int) else list(seeds)
-    for seed in values:
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise ValueError(f"{seed!r} is not a seed; give whole numbers from 0 to 2**63 - 1")
-    return values
+    return [_seed(seed) for seed in (seeds if isinstance(seeds, Iterable) else [seeds])]
+
+
+def _seed(value: Any) -> int:
+    try:
+        seed = -1 if isinstance(value, bool) else operator.index(value)  # whole numbers of numpy and PyTorch too
+    except TypeError:
+        seed = -1
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"{value!r} is not a seed; give whole numbers from 0 to 2**63 - 1")
+    return seed
 
 
 class TextToFace:
@@ -135,20 +142,23 @@ class TextToFace:
         name = model_dir.resolve().name
         return cls(G, config, encoder, name=name, dtype=dtype, device=device, truncation=truncation, guidance=guidance)
 
-    def noise(self, seeds: Sequence[int]) -> torch.Tensor:
-        """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone.
+    def noise(self, seeds: int | Iterable[int]) -> torch.Tensor:
+        """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone, as ``draw``.
 
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
         instructions.
         """
-        rows = [seeded_noise(seed, self.config.z_dim) for seed in seeds]
-        return (self.truncation * torch.stack(rows)).to(self.device, self.dtype)
+        rows = [seeded_noise(seed, self.config.z_dim) for seed in seed_list(seeds)]
+        z = torch.stack(rows) if rows else torch.empty(0, self.config.z_dim, dtype=torch.float64)
+        return (self.truncation * z).to(self.device, self.dtype)
 
-    def conditions(self, texts: Sequence[str], *, style: str | None = None, progress: bool = False) -> torch.Tensor:
+    def conditions(
+        self, texts: str | Sequence[str], *, style: str | None = None, progress: bool = False
+    ) -> torch.Tensor:
         """The generator's conditions ``c (N, c_dim)`` of N texts.
 
         Args:
-            texts: Any texts.
+            texts: Any texts, or one.
             style: The source whose drawing to follow, for a generator with several; the first by default.
             progress: Whether the encoder shows a progress bar.
 
@@ -156,7 +166,8 @@ class TextToFace:
             InputError: An unknown style, or a text that cannot be encoded.
         """
         index = self.config.style_index(style)
-        c = self.encoder.encode(texts, progress=progress)
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        c = self.encoder.encode(texts, progress=progress) if texts else torch.empty(0, self.encoder.dim)
         c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
@@ -180,12 +191,13 @@ class TextToFace:
             )
         return to_uint8(img).cpu()
 
-    def draw_many(self, c: torch.Tensor, seeds: Sequence[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
+    def draw_many(self, c: torch.Tensor, seeds: int | Iterable[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
         """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
 
         Yields:
             uint8 (at most ``batch_size``, 3, 64, 64), in the order of ``c``.
         """
+        seeds = seed_list(seeds)
         if len(c) != len(seeds):
             raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
         for i in range(0, len(c), batch_size):
@@ -234,6 +246,8 @@ class TextToFace:
         Returns:
             uint8 (``steps``, 3, 64, 64).
         """
+        if len(c) != 2 or steps < 2:
+            raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions and at least two steps")
         a, b = c
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))

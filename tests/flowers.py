@@ -7,6 +7,11 @@ python -m tests.flowers judge runs/flowers/snapshot  # colours of 200 drawn flow
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
 import argparse
 import itertools
 import json
@@ -20,6 +25,9 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw
 
+from encoder.common import arguments
+from encoder.common.arguments import check_existing_folder, check_file
+from encoder.common.command import command
 from tests.drawing import encode_image
 
 RGB = {
@@ -96,16 +104,27 @@ def judge(model: Path, count: int = 200) -> float:
     return sum(a == b for a, b in zip(asked, colours_of(images), strict=True)) / count
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m tests.flowers", description=(__doc__ or "").partition("\n")[0])
+    result.add_argument("what", choices=("make", "judge"))
+    result.add_argument("path", type=arguments.place(), help="the zip to write, or the model to judge")
+    result.add_argument(
+        "--count", type=arguments.between(1, 1_000_000), help="flowers to draw (default 300, and 200 to judge by)"
+    )
+    return result
+
+
+@command
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.flowers", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("make", "judge"))
-    parser.add_argument("path", type=Path, help="the zip to write, or the model to judge")
-    parser.add_argument("--count", type=int, help="flowers to draw (default 300, and 200 to judge by)")
-    args = parser.parse_args(argv)
+    """Run the command line. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
     if args.what == "make":
+        check_file(args.path)
+        args.path.parent.mkdir(parents=True, exist_ok=True)
         print(write_flowers(args.path, args.count or 300))
     else:
+        check_existing_folder(args.path, "model folder")
         print(f"both colours right: {100 * judge(args.path, args.count or 200):.1f} %")
     return 0
 

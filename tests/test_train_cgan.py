@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ import torch
 import train_cgan
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
+from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES
+from gan.training.state import load_state
 
 ROOT = Path(__file__).parents[1]
 FIELDS = [field.name for field in dataclasses.fields(TrainingConfig)]
@@ -112,6 +115,10 @@ def test_dry_run_takes_every_option(capsys) -> None:
     ("arguments", "message"),
     [
         (["--batch-size", "0"], "batch_size is 0; it must be at least 1"),
+        (["--batch-size", "1000000000"], "batch_size is 1000000000; it must be at least 1 and at most 4,096"),
+        (["--threads", "100000"], "threads is 100000; it must be 0 or more, and at most 1,024"),
+        (["--seed", str(2**70)], "seed is 1180591620717411303424; it must be at least 0 and below 2**63"),
+        (["--generator", "[" * 100_000], "argument --generator: invalid JSON"),
         (["--lr", "nan"], "lr is nan; it must be above 0"),
         (["--beta1", "1.5"], "beta1 is 1.5"),
         (["--generator", "[1]"], "generator is [1]; it must be a JSON object"),
@@ -134,6 +141,46 @@ def test_a_bad_option_is_one_line_and_status_2(capsys, arguments, message) -> No
     assert message in one_error(err)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--run-dir", "file/run"], "file: is a file, so the folder file/run cannot be made"),
+        (["--run-dir", "x" * 5000], "cannot be reached (File name too long)"),
+        (["--init", "nowhere"], "nowhere: no such model folder"),
+        (["--init", "x" * 5000], "cannot be reached (File name too long)"),
+        (["--stage1", "file"], "file: is not a folder"),
+        (["--encoder-path", "file/below"], "file/below: no such folder"),
+    ],
+)
+def test_places_are_refused_before_the_images_are_loaded(capsys, tmp_path, monkeypatch, arguments, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "gan.data", None)  # importing it would fail
+    (tmp_path / "file").touch()
+    assert train_cgan.main(["--data", "nowhere.zip", *arguments]) == 2
+    assert message in one_error(capsys.readouterr().err)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WORLD_SIZE": "x"}, "WORLD_SIZE is 'x', which is no number of processes"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE is '0'"),
+        ({"WORLD_SIZE": "9" * 5000}, "WORLD_SIZE is '999"),
+        ({"WORLD_SIZE": "2"}, "RANK is ''"),
+        ({"WORLD_SIZE": "2", "RANK": "-1"}, "RANK is '-1'"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "the processes of the run do not meet"),
+    ],
+)
+def test_a_parallel_run_that_torchrun_did_not_start(capsys, tmp_path, monkeypatch, variables, message) -> None:
+    for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert train_cgan.main(["--data", "nowhere.zip", "--run-dir", str(tmp_path / "run")]) == 2
+    assert message in one_error(capsys.readouterr().err)
+
+
 def test_data_that_are_not_there(capsys, tmp_path) -> None:
     assert train_cgan.main(["--data", str(tmp_path / "none.zip"), "--run-dir", str(tmp_path / "run")]) == 2
     assert one_error(capsys.readouterr().err) == f"error: {tmp_path / 'none.zip'}: no such folder or zip"
@@ -145,6 +192,8 @@ def test_data_that_are_not_there(capsys, tmp_path) -> None:
     [
         (["--architecture", "baseline", "--generator", "{}", "--discriminator", "{}"], "batch normalisation"),
         (["--generator", '{"depth": 3}'], "'depth'"),
+        (["--generator", '{"widths": [1, 2, 3, 4, 5]}'], "widths is [1, 2, 3, 4, 5]; it must be 4 whole numbers"),
+        (["--discriminator", '{"feature_dim": -1}'], "feature_dim is -1; it must be a whole number from 1 to 2,048"),
         (["--resume"], "no training state to resume from"),
         (["--evaluate-images", "8"], "11 held-out faces are too few to score a generator with"),
     ],
@@ -184,6 +233,49 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
     assert "lr: 0.0004 -> 0.1" in one_error(capsys.readouterr().err)
     assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
     assert "images 16 " in capsys.readouterr().out
+    assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
+    finished = f"{tmp_path / 'run'}: finished after 16 images; --max-images above that goes on"
+    assert capsys.readouterr().out.splitlines()[-1] == finished
+
+
+def test_a_run_in_a_thread(tmp_path, faces_zip, monkeypatch) -> None:
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run"), "--max-images", "8"]
+    statuses: list[int] = []
+    thread = threading.Thread(target=lambda: statuses.append(train_cgan.main(arguments)))
+    thread.start()
+    thread.join()
+    assert statuses == [0]
+
+
+def test_ctrl_c_again_while_the_state_is_saved_loses_nothing(tmp_path, faces_zip, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run"), "--max-images", "800"]
+    save, step = torch.save, Trainer.step
+
+    def interrupted_step(trainer: Trainer) -> dict[str, torch.Tensor]:
+        signal.raise_signal(signal.SIGINT)
+        return step(trainer)
+
+    def interrupted_save(state: object, path: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+        save(state, path)
+
+    monkeypatch.setattr(Trainer, "step", interrupted_step)
+    monkeypatch.setattr(torch, "save", interrupted_save)
+    assert train_cgan.main(arguments) == 130
+    assert "stopped after 4 images; --resume goes on from here" in capsys.readouterr().err
+    assert load_state(tmp_path / "run")["cur_nimg"] == 4
+
+    def thrice(state: object, path: Path) -> None:
+        for _ in range(3):  # the third one ends it at once, with the earlier state whole
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(torch, "save", thrice)
+    assert train_cgan.main([*arguments, "--resume"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+    assert load_state(tmp_path / "run")["cur_nimg"] == 4
+    assert not list((tmp_path / "run").glob(".state*"))
 
 
 def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
@@ -200,7 +292,8 @@ def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
     assert json.loads((run / "best" / "config.json").read_text())["images_seen"] == best["images"]
 
 
-def test_sigterm_saves_the_state_and_ends_well(tmp_path, faces_zip) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_saves_the_state_and_is_the_status(tmp_path, faces_zip, number) -> None:
     run = tmp_path / "run"
     command = [sys.executable, "train_cgan.py", *SMALL, "--data", str(faces_zip), "--run-dir", str(run)]
     with subprocess.Popen(
@@ -214,9 +307,9 @@ def test_sigterm_saves_the_state_and_ends_well(tmp_path, faces_zip) -> None:
         for line in process.stdout:  # until the first report: training is under way
             if line.startswith("images "):
                 break
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
+    assert process.returncode == 128 + number, err
     stopped = re.search(r"stopped after (\d+) images; --resume goes on from here", err)
     assert stopped, err
     assert torch.load(run / "state.pt", weights_only=True)["cur_nimg"] == int(stopped[1])

@@ -26,7 +26,7 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bo
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
         os.close(handle)
         temporary = Path(name)
         write(temporary)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 Precision = Literal["auto", "bfloat16", "float32"]
 
@@ -14,6 +15,8 @@ BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "bf16")
 
 def has_bfloat16(device: str | torch.device = "cpu") -> bool:
     """Whether bfloat16 is fast on ``device``."""
+    import torch
+
     if torch.device(device).type == "cpu":
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
@@ -22,5 +25,7 @@ def has_bfloat16(device: str | torch.device = "cpu") -> bool:
 
 def autocast(precision: Precision = "auto", device: str | torch.device = "cpu") -> torch.autocast:
     """A context in which layers compute in ``precision``; ``"auto"`` is bfloat16 where that is fast."""
+    import torch
+
     enabled = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)

@@ -25,6 +25,7 @@ from tqdm import tqdm
 from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
+from encoder.common.arguments import check_folder
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
@@ -261,6 +262,9 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
         training: What a generator is trained on; no held-out image.
         config: The settings.
         folder: Of the sentence encoder.
+
+    Raises:
+        InputError: The cache's folder cannot be written.
     """
     config = config or MatcherConfig()
     encoder = MiniLM.load(folder)
@@ -270,6 +274,7 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
         torch.manual_seed(config.seed)
         matcher = Matcher(config, encoder)
         if not _load(matcher, path):
+            check_folder(path.parent)  # before the minutes that training takes
             train(matcher, training, config)
             state = {name: value.contiguous() for name, value in matcher.state_dict().items()}
             write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +15,10 @@ from encoder.common.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
+
+MAX_WIDTH = 2048
+MAX_WEIGHT = 1e6
+"""What an argument of a network may be at most: far beyond what trains, and within what a memory holds."""
 
 
 class TextToImageGenerator(nn.Module):
@@ -94,14 +98,51 @@ def _network(role: str, architecture: str) -> Any:
 
 def _build(role: str, architecture: str, sizes: dict[str, int], arguments: dict[str, Any]) -> Any:
     network = _network(role, architecture)
+    defaults = _defaults(network)
     try:
+        _check_arguments(arguments, defaults)
+        if first := getattr(network, "first_stage", ""):
+            _check_arguments(arguments.get("stage1") or {}, _defaults(_network(role, first)))
         built = network(**sizes, **arguments)
-    except (TypeError, ValueError, IndexError, RuntimeError) as error:
+    except (TypeError, ValueError, IndexError, RuntimeError, ArithmeticError) as error:
         raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
-    parameters = inspect.signature(network).parameters.items()
-    defaults = {name: value.default for name, value in parameters if value.default is not value.empty}
     built.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
     return built
+
+
+def _defaults(network: Any) -> dict[str, Any]:
+    """The arguments of a network that an architecture has of its own, with their defaults."""
+    parameters = inspect.signature(network).parameters.items()
+    return {name: value.default for name, value in parameters if value.default is not value.empty}
+
+
+def _check_arguments(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` for an argument of a network that is not of the form of its default."""
+    for name, value in arguments.items():
+        if name not in defaults:
+            raise ValueError(f"{name!r} is not one of {', '.join(defaults) or 'its arguments, of which it has none'}")
+        default = defaults[name]
+        if isinstance(default, (tuple, list)):
+            fits = isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(_is_size, value))
+            _require(name, fits, value, f"{len(default)} whole numbers from 1 to {MAX_WIDTH:,}")
+        elif isinstance(default, bool):
+            _require(name, isinstance(value, bool), value, "true or false")
+        elif isinstance(default, int):
+            _require(name, _is_size(value), value, f"a whole number from 1 to {MAX_WIDTH:,}")
+        elif isinstance(default, float):
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            _require(name, number and 0 <= value <= MAX_WEIGHT, value, f"a number from 0 to {MAX_WEIGHT:g}")
+        else:
+            _require(name, value is None or isinstance(value, Mapping), value, "a JSON object")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WIDTH
+
+
+def _require(name: str, met: bool, value: object, what: str) -> None:
+    if not met:
+        raise ValueError(f"{name} is {str(value)[:100]}; it must be {what}")
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:
@@ -114,6 +155,8 @@ def build_discriminator(
     architecture: str, *, c_dim: int, class_heads: Sequence[int] = (), **arguments: Any
 ) -> ImageTextDiscriminator:
     """A new discriminator, with class heads if need be; as ``build_generator``."""
+    if not (isinstance(class_heads, (tuple, list)) and all(map(_is_size, class_heads))):
+        raise InputError(f"{architecture}: class_heads is {str(class_heads)[:100]}; it must be a list of whole numbers")
     network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
     if class_heads:
         network.add_class_heads(class_heads)

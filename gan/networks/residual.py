@@ -161,6 +161,8 @@ class Generator(StyledGenerator):
         bounded: bool = True,
     ) -> None:
         super().__init__(z_dim, c_dim, widths[0], style_dim, text_layout)
+        if detail_width < 2:
+            raise ValueError(f"detail_width is {detail_width}; it must be at least 2, for it is halved")
         self.bounded = bounded
         self.blocks = nn.ModuleList(
             [GeneratorBlock(a, b, style_dim, up=True) for a, b in itertools.pairwise(widths)]

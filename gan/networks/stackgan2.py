@@ -57,6 +57,8 @@ class Generator(TextToImageGenerator):
         kl_weight: float = 2.0,
     ) -> None:
         super().__init__()
+        if width < 4:
+            raise ValueError(f"width is {width}; it must be at least 4, for it is halved twice")
         self.kl_weight = kl_weight
         self.encode = nn.Sequential(
             nn.Conv2d(3, width // 2, 3, padding=1), nn.ReLU(), conv_block(width // 2, width, kernel=4, stride=2)

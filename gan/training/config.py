@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_SEED, MAX_SIZE, MAX_THREADS
 from encoder.common.errors import InputError
 from encoder.common.precision import Precision
 
 Encoding = Literal["cached", "live", "onehot"]
+DEVICES = ("cpu", "cuda")
 CONDITIONINGS = ("auto", "attributes", "captions", "pooled", "aligned", "head")
 
 RUNTIME_FIELDS = (
@@ -19,6 +22,12 @@ RUNTIME_FIELDS = (
 )  # fmt: skip
 """What a resumed run may change: where and for how long it runs, never what it computes."""
 
+COUNTS = {
+    "wordings": 10_000, "z_dim": MAX_SIZE, "batch_size": MAX_BATCH, "schedule_images": MAX_COUNT,
+    "ema_images": MAX_COUNT, "ema_images_end": MAX_COUNT, "max_images": MAX_COUNT, "tick_images": MAX_COUNT,
+    "snapshot_images": MAX_COUNT,
+}  # fmt: skip
+"""What is at least 1, and the most that it may be."""
 
 PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {},
@@ -148,16 +157,14 @@ class TrainingConfig:
     evaluate_images: int = 0
 
     def __post_init__(self) -> None:
-        counts = ("wordings", "z_dim", "batch_size", "schedule_images", "max_images", "tick_images", "snapshot_images")
-        for name in counts:
-            self._require(name, getattr(self, name) >= 1, "at least 1")
+        self._check_types()
+        for name, most in COUNTS.items():
+            self._require(name, 1 <= getattr(self, name) <= most, f"at least 1 and at most {most:,}")
+        for name, most in {"threads": MAX_THREADS, "evaluate_images": MAX_COUNT}.items():
+            self._require(name, 0 <= getattr(self, name) <= most, f"0 or more, and at most {most:,}")
         self._require("rare", 1 <= self.rare < math.inf, "at least 1")
-        for name in ("lr", "ema_images", "ema_images_end"):
-            self._require(name, 0 < getattr(self, name) < math.inf, "above 0")
-        amounts = (
-            "lr_end", "gamma", "gamma_end", "hair_chroma", "max_minutes", "ema_rampup", "threads", "evaluate_images",
-        )  # fmt: skip
-        for name in amounts:
+        self._require("lr", 0 < self.lr < math.inf, "above 0")
+        for name in ("lr_end", "gamma", "gamma_end", "hair_chroma", "max_minutes", "ema_rampup"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         chances = (
             "drop_attributes",
@@ -171,18 +178,39 @@ class TrainingConfig:
         )
         for name in (*chances, "beta1", "beta2", "beta2_end"):
             self._require(name, 0 <= getattr(self, name) < 1, "at least 0 and below 1")
-        self._require("seed", 0 <= self.seed < 2**63, "at least 0 and below 2**63")
-        choices = {"encoder": get_args(Encoding), "conditioning": CONDITIONINGS, "precision": get_args(Precision)}
+        self._require("seed", 0 <= self.seed <= MAX_SEED, "at least 0 and below 2**63")
+        choices = {
+            "encoder": get_args(Encoding),
+            "conditioning": CONDITIONINGS,
+            "precision": get_args(Precision),
+            "device": DEVICES,
+        }
         for name, values in choices.items():
             self._require(name, getattr(self, name) in values, f"one of {', '.join(values)}")
         for name in ("generator", "discriminator"):
-            value = getattr(self, name)
-            self._require(name, isinstance(value, dict), "a JSON object of the network's arguments")
-            self._require(name, not {"z_dim", "c_dim"} & value.keys(), "without z_dim and c_dim, which the run sets")
+            keys = getattr(self, name).keys()
+            self._require(name, not {"z_dim", "c_dim"} & keys, "without z_dim and c_dim, which the run sets")
+
+    def _check_types(self) -> None:
+        """Hold every field to the type of its default; only a whole number may stand for another one."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name == "data":
+                fits = isinstance(value, (tuple, list)) and all(isinstance(path, str) for path in value)
+                self._require("data", fits, "a list of paths")
+            elif field.name in ("generator", "discriminator"):
+                self._require(field.name, isinstance(value, dict), "a JSON object of the network's arguments")
+            elif isinstance(field.default, str):
+                self._require(field.name, isinstance(value, str), "a text")
+            elif isinstance(field.default, int):
+                self._require(field.name, isinstance(value, int) and not isinstance(value, bool), "a whole number")
+            else:
+                fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+                self._require(field.name, fits and _is_float(value), "a number, as large as a float can be")
 
     def _require(self, name: str, met: bool, what: str) -> None:
         if not met:  # comparisons with NaN are false, so that it meets nothing
-            raise InputError(f"{name} is {getattr(self, name)}; it must be {what}")
+            raise InputError(f"{name} is {_shown(getattr(self, name))}; it must be {what}")
 
     def at(self, name: str, cur_nimg: int) -> float:
         """The value of a scheduled setting after ``cur_nimg`` images: half a cosine from ``name`` to ``name_end``."""
@@ -211,3 +239,17 @@ class TrainingConfig:
             for name in mine
             if name not in RUNTIME_FIELDS and mine[name] != theirs[name]
         ]
+
+
+def _is_float(value: float) -> bool:
+    """Whether arithmetic with floats takes a number: not a whole one that is too large."""
+    return not isinstance(value, int) or abs(value) <= sys.float_info.max
+
+
+def _shown(value: Any) -> str:
+    """A value as messages show it: in one line that is not too long."""
+    try:
+        text = " ".join(str(value).splitlines())
+    except (ValueError, RecursionError):  # an integer of more digits, or more brackets, than Python writes
+        text = "too large to show"
+    return text if len(text) <= 100 else f"{text[:100]}..."

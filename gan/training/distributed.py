@@ -8,23 +8,20 @@ up to the order of float additions. (Batch normalisation is the exception: each 
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import NoReturn
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from encoder.common.errors import InputError
+from encoder.common.errors import BreakdownError, InputError
 
 TIMEOUT = timedelta(minutes=30)
 """How long a process waits for the others; the first one draws sample grids meanwhile."""
 
 
-class WorkerLostError(RuntimeError):
+class WorkerLostError(BreakdownError):
     """Another process of the run has ended or no longer answers."""
 
 
@@ -40,17 +37,25 @@ class World:
         """The processes that ``torchrun`` started, connected by NCCL on GPUs and by gloo on CPUs; else this one alone.
 
         Raises:
-            InputError: There are more processes on this machine than GPUs.
+            InputError: There are more processes on this machine than GPUs, or the variables that ``torchrun`` sets
+                are none that it has set.
         """
-        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if "WORLD_SIZE" not in os.environ:
+            return ALONE
+        size = _variable("WORLD_SIZE")
         if size == 1:
             return ALONE
+        _variable("RANK")
         if device == "cuda":
-            local_rank, gpus = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+            local_rank, gpus = _variable("LOCAL_RANK"), torch.cuda.device_count()
             if local_rank >= gpus:
                 raise InputError(f"process {local_rank} has no GPU of its own; use --nproc_per_node={gpus}")
             torch.cuda.set_device(local_rank)
-        dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+        try:
+            dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+        except (ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(f"the processes of the run do not meet ({reason}); start them by torchrun") from error
         return cls(dist.get_rank(), size)
 
     @property
@@ -106,14 +111,15 @@ class World:
             dist.destroy_process_group()
 
 
-def end_process(status: int) -> NoReturn:
-    """End the process, of several of a run at once: gloo's threads may not outlive the interpreter (they abort it)."""
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):
-                stream.flush()
-        os._exit(status)
-    sys.exit(status)
+def _variable(name: str) -> int:
+    """A number that ``torchrun`` says by the environment."""
+    text = os.environ.get(name, "")
+    smallest = 1 if name == "WORLD_SIZE" else 0
+    if not text.isdecimal() or len(text) > 9 or int(text) < smallest:
+        raise InputError(
+            f"{name} is {text[:40]!r}, which is no number of processes; start several by torchrun, or unset WORLD_SIZE"
+        )
+    return int(text)
 
 
 ALONE = World()

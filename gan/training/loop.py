@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from encoder.common import precision
+from encoder.common.arguments import check_folder
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
 from gan.data import ImageDataset
-from gan.images import check_folder
 from gan.release import CONFIG_FILE, ReleaseConfig
 from gan.training.batches import Batches
 from gan.training.conditioning import build_conditioner
@@ -284,8 +284,11 @@ def train(
     monitor: Monitor | None = None,
     resume: bool = False,
     world: World = ALONE,
-) -> None:
-    """Train a run to its limits; SIGINT and SIGTERM end it early with its state saved.
+) -> int:
+    """Train a run to its limits; SIGINT, SIGTERM and SIGHUP end it early with its state saved.
+
+    Returns:
+        The number of the signal that ended it, 0 where none did.
 
     Raises:
         InputError: A run is there already, cannot be resumed with these settings, or cannot be written.
@@ -302,11 +305,16 @@ def train(
     trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
     if resume:
         trainer.resume()
+        if world.leads and trainer.cur_nimg >= config.max_images:
+            print(f"{run_dir}: finished after {trainer.cur_nimg} images; --max-images above that goes on", flush=True)
     elif config.init:
         trainer.start_from(Path(config.init))
     with locked(run_dir) if world.leads else nullcontext(), catch_signals() as caught:
         if world.leads:
             write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
         trainer.train(should_stop=lambda: bool(caught))
-    if caught and world.leads:
+    if not caught or trainer.cur_nimg >= config.max_images:
+        return 0
+    if world.leads:
         print(f"stopped after {trainer.cur_nimg} images; --resume goes on from here", file=sys.stderr)
+    return caught[0]

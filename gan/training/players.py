@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from encoder.base import TextEncoder
-from encoder.common.errors import InputError
+from encoder.common.errors import BreakdownError, InputError
 from gan.networks import build_discriminator, build_generator, load_weights
 from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import condition_dim
@@ -23,7 +23,7 @@ from gan.training.stages import insert_first_stage
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
 
 
-class NonFiniteError(RuntimeError):
+class NonFiniteError(BreakdownError):
     """A loss or a weight is no longer a number; the last saved state is from before it."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from encoder import cache_dir
 from encoder.base import TextEncoder, digest
+from encoder.common.arguments import kind_of
 from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
@@ -26,13 +28,13 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again.
 
     Raises:
-        InputError: The file cannot be written.
+        InputError: The file cannot be written or read.
     """
     if len(texts) <= FEW:
         return encoder.encode(texts, progress=progress)
     folder = cache_dir("vectors")
     path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
-    if not path.exists():
+    if not kind_of(path):
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +46,8 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
                 f"{path}: cannot be written ({reason}); set TEXT2FACE_CACHE to a folder with room"
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # below a file, as above
+                temporary.unlink()
     return Rows.open(path, (encoder.dim,), torch.float32)
 
 

@@ -133,9 +133,8 @@ def test_command_line_trains_and_saves(faces_zip, tmp_path, capsys) -> None:
     assert load_classifier(tmp_path / "new").read(faces.images[:]).hair.shape == (len(faces),)
 
 
-@pytest.mark.parametrize("arguments", [["--data", "nowhere"], ["--data", "nowhere", "--epochs", "0"]])
-def test_command_line_reports_bad_input(arguments, tmp_path, capsys) -> None:
-    assert main([*arguments, "--out", str(tmp_path / "new")]) == 2
+def test_command_line_reports_bad_input(tmp_path, capsys) -> None:
+    assert main(["--data", "nowhere", "--out", str(tmp_path / "new")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "new").exists()
 

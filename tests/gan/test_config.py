@@ -26,11 +26,22 @@ def test_an_unknown_setting_is_an_error() -> None:
         ("max_minutes", -1.0), ("drop_attributes", 1.0), ("drop_attributes", float("nan")), ("beta1", 1.0),
         ("beta2", -0.1), ("lr", -1.0), ("threads", -1), ("evaluate_images", -1), ("seed", -1), ("seed", 2**64),
         ("encoder", "telepathy"), ("generator", [1]), ("wrong_eyes", 1.0),
+        ("batch_size", 8.0), ("batch_size", True), ("batch_size", None), ("batch_size", "8"), ("batch_size", 10**9),
+        ("threads", 100_000), ("max_images", 10**20), ("seed", 1.0), ("lr", "0.1"), ("lr", None), ("lr", True),
+        pytest.param("gamma", 10**5000, id="gamma-huge"), ("wordings", [8]), ("encoder_path", None),
+        ("init", 3), ("device", "tpu"),
+        ("conditioning", 1), ("generator", None), ("discriminator", '{"a": 1}'), ("data", "a.zip"), ("data", (1,)),
+        ("schedule_images", float("nan")), ("ema_images", float("inf")), ("precision", ["auto"]),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named(name, value) -> None:
-    with pytest.raises(InputError, match=f"^{name} is .*; it must be "):
+    with pytest.raises(InputError, match=f"^{name} is .*; it must be ") as caught:
         dataclasses.replace(CONFIG, **{name: value})
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
+
+
+def test_a_whole_number_stands_for_any_other() -> None:
+    assert dataclasses.replace(CONFIG, lr=1, gamma=0).lr == 1
 
 
 def test_changes_name_what_was_changed() -> None:

@@ -296,8 +296,9 @@ def test_a_missing_face_is_told_in_one_line_and_nothing_is_written(all_drawn_fac
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--images", "x"],
-        ["--model", "x", "--captions", "y"],
+        ["--images", "."],
+        ["--model", ".", "--captions", __file__],
+        ["--images", ".", "--captions", __file__, "--guidance", "2"],
         ["--faces", "0"],
         ["--guidance", "0"],
         ["--guidance", "nan"],

@@ -245,8 +245,9 @@ def test_seeds_of_more_than_32_bits_are_other_seeds(pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    "seeds", [[3, 4], (3, 4), range(3, 5), np.array([3, 4]), torch.tensor([3, 4]), np.array([3, 4], dtype=np.uint8)]
-)
+    "seeds", [[3, 4], (3, 4), range(3, 5), np.array([3, 4]), torch.tensor([3, 4]), np.array([3, 4], dtype=np.uint8),
+     [np.int64(3), np.uint8(4)], [torch.tensor(3), 4], iter([3, 4])],
+)  # fmt: skip
 def test_seeds_come_in_any_form(pipeline, seeds) -> None:
     assert torch.equal(pipeline.draw(["a", "b"], seeds), pipeline.draw(["a", "b"], [3, 4]))
 
@@ -259,6 +260,23 @@ def test_one_text_and_one_seed(pipeline, seed) -> None:
 def test_nothing_is_drawn_of_nothing(pipeline) -> None:
     pipeline.G.resolution = 64
     assert pipeline.draw([], []).shape == (0, 3, 64, 64)
+    assert pipeline.conditions([]).shape == (0, 25)
+    assert pipeline.noise([]).shape == (0, 8)
+    assert list(pipeline.draw_many(pipeline.conditions([]), np.array([], dtype=int))) == []
+
+
+def test_one_text_or_seed_is_taken_by_every_method(pipeline) -> None:
+    c = pipeline.conditions("a")
+    assert torch.equal(c, pipeline.conditions(["a"]))
+    assert torch.equal(pipeline.noise(np.int64(3)), pipeline.noise([3]))
+    (image,) = pipeline.draw_many(c, torch.tensor(3))
+    assert torch.equal(image, pipeline.draw("a", 3))
+    with pytest.raises(ValueError, match="1 texts and 2 seeds"):
+        pipeline.draw("a", [1, 2])
+    with pytest.raises(ValueError, match=r"1\.5 is not a seed"):
+        pipeline.draw("a", 1.5)
+    with pytest.raises(ValueError, match="give two conditions and at least two steps"):
+        pipeline.interpolate(pipeline.conditions(["a", "b"]), steps=1)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "a", True, None])

@@ -601,7 +601,7 @@ def test_max_minutes(faces, tmp_path, monkeypatch) -> None:
     assert load_state(tmp_path)["minutes"] > state["minutes"] + 0.8  # a limit of this process, a sum of the run
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_run_with_its_state_saved(faces, tmp_path, monkeypatch, capsys, number) -> None:
     sound_step = Trainer.step
 
@@ -612,7 +612,7 @@ def test_a_signal_ends_the_run_with_its_state_saved(faces, tmp_path, monkeypatch
 
     monkeypatch.setattr(Trainer, "step", step)
     before = signal.getsignal(number)
-    train(small(), faces, tmp_path)
+    assert train(small(), faces, tmp_path) == number
     assert load_state(tmp_path)["cur_nimg"] == 8  # the step that was under way is finished
     assert "stopped after 8 images; --resume goes on from here" in capsys.readouterr().err
     assert signal.getsignal(number) is before

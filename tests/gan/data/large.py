@@ -1,5 +1,5 @@
 """How long a large set takes to load and to train on, and how much memory:
-``python tests/gan/data/large.py --folder DIR``.
+``python -m tests.gan.data.large --folder DIR``.
 
 The set is made of smooth noise, unlike each other, in a folder that is kept for the next time.
 """
@@ -17,11 +17,14 @@ import sys
 import tarfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from encoder.common import arguments
+from encoder.common.command import command
 
 ROOT = Path(__file__).parents[3]
 
@@ -88,17 +91,26 @@ def load(path: Path) -> None:
     )
 
 
-def main() -> None:
-    """Make the set where it is missing, load it twice, and begin to train on it twice."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--form", choices=("tar", "zip", "parquet"), default="tar")
-    parser.add_argument("--count", type=int, default=400_000)
-    parser.add_argument("--folder", type=Path, required=True, help="where the set and what is decoded are kept")
-    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(prog="python -m tests.gan.data.large", description=__doc__)
+    result.add_argument("--form", choices=("tar", "zip", "parquet"), default="tar")
+    result.add_argument("--count", type=arguments.between(1, 10**9), default=400_000)
+    result.add_argument(
+        "--folder", type=arguments.output_folder, required=True, help="where the set and what is decoded are kept"
+    )
+    result.add_argument("--load", type=arguments.place(), help=argparse.SUPPRESS)
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the set where it is missing, load it twice, and begin to train on it twice. Returns the exit status."""
+    args = parser().parse_args(argv)
     if args.load:
         load(args.load)
-        return
+        return 0
+    args.folder = args.folder.resolve()
     args.folder.mkdir(parents=True, exist_ok=True)
     path = args.folder / f"{args.count}.{args.form}"
     if not path.exists():
@@ -107,8 +119,8 @@ def main() -> None:
     environment = {**os.environ, "TEXT2FACE_CACHE": str(args.folder / "cache"), "PYTHONPATH": str(ROOT)}
     for name in ("first start", "second start"):
         print(name, end=": ", flush=True)
-        command = [sys.executable, __file__, "--folder", str(args.folder), "--load", str(path)]
-        subprocess.run(command, env=environment, check=True)
+        command = [sys.executable, "-m", "tests.gan.data.large", "--folder", str(args.folder), "--load", str(path)]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
     for run in (1, 2):
         start = time.perf_counter()
         command = [sys.executable, str(ROOT / "train_cgan.py"), "--data", str(path), "--conditioning", "pooled"]
@@ -121,7 +133,8 @@ def main() -> None:
         print(
             f"training, start {run}: first step after {first:.1f} s, peak {usage.ru_maxrss / 1024:.0f} MB", flush=True
         )
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

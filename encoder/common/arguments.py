@@ -1,0 +1,241 @@
+"""What the options of the command lines take: numbers within limits, places that can be read or written, JSON.
+
+They are ``type``s of argparse, for a ``Parser``. What is no such value at all is told as argparse does, with the usage;
+a place that cannot be used is an ``InputError``. Either comes before any work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from encoder.common.errors import InputError
+
+MAX_SEED = 2**63 - 1
+MAX_COUNT = 10**12
+MAX_BATCH = 4096
+MAX_THREADS = 256
+MAX_SIZE = 2**16
+MAX_DEPTH = 10
+"""Limits: beyond them a machine runs out of something long before it ends."""
+
+_SHOWN = 60  # characters of a value in a message
+
+
+class Parser(argparse.ArgumentParser):
+    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``place``: one that argparse lets through."""
+
+    def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
+        """See ``ArgumentParser``."""
+        try:
+            return super().parse_known_args(*args, **kwargs)
+        except _RefusedError as refused:
+            raise refused.error from None
+
+
+class _RefusedError(Exception):
+    """An ``InputError`` on its way through argparse, which would take that for its own: it is a ValueError."""
+
+    def __init__(self, error: InputError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+# -- numbers ---------------------------------------------------------------------------------------------------------
+
+
+def integer(text: str) -> int:
+    """A whole number of any size that Python reads."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid int value: {text[:_SHOWN]!r}") from None
+
+
+def decimal(text: str) -> float:
+    """A number; infinite ones and NaN too."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid float value: {text[:_SHOWN]!r}") from None
+
+
+def between(low: int, high: int = MAX_COUNT) -> Callable[[str], int]:
+    """A whole number from ``low`` to ``high``."""
+
+    def number(text: str) -> int:
+        value = integer(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]} is not between {low} and {high}")
+        return value
+
+    return number
+
+
+seed = between(0, MAX_SEED)
+threads = between(0, MAX_THREADS)
+batch_size = between(1, MAX_BATCH)
+
+
+def positive(most: float = math.inf) -> Callable[[str], float]:
+    """A number above 0, finite and at most ``most``."""
+
+    def number(text: str) -> float:
+        value = decimal(text)
+        if not (0 < value < math.inf and value <= most):
+            limit = "" if most == math.inf else f" and at most {most:g}"
+            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]} is not a number above 0{limit}")
+        return value
+
+    return number
+
+
+# -- texts -----------------------------------------------------------------------------------------------------------
+
+
+def given(text: str) -> str:
+    """A text that is not empty."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty")
+    return text
+
+
+def json_value(text: str) -> Any:
+    """JSON of any kind, nested a few times at most."""
+    try:
+        value = json.loads(text)
+        deep = _is_deep(value, MAX_DEPTH)
+    except RecursionError:
+        deep = True
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"invalid JSON ({str(error)[:_SHOWN]}): {text[:_SHOWN]!r}") from None
+    if deep:
+        raise argparse.ArgumentTypeError(f"invalid JSON (more than {MAX_DEPTH} brackets within each other)")
+    return value
+
+
+def _is_deep(value: Any, depth: int) -> bool:
+    """Whether more than ``depth`` brackets stand in each other."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (depth == 0 or any(_is_deep(one, depth - 1) for one in inner))
+
+
+# -- places ----------------------------------------------------------------------------------------------------------
+
+
+def place(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
+    """A path that every one of ``checks`` lets pass, each of which raises ``InputError`` where it does not."""
+
+    def path_of(text: str) -> Path:
+        path = Path(given(text))
+        try:
+            for check in checks:
+                check(path)
+        except InputError as error:
+            raise _RefusedError(error) from None
+        return path
+
+    return path_of
+
+
+def kind_of(path: Path) -> Literal["file", "folder", "other", None]:
+    """What lies at a path, links followed; ``None`` where there is nothing.
+
+    Raises:
+        InputError: Nobody can tell: it lies in a folder that may not be entered, or its name is too long.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{shown(path)}: cannot be reached ({reason}); choose another place") from error
+    return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
+
+
+def shown(path: str | Path) -> str:
+    """A path as messages show it: of one that is too long, its beginning."""
+    text = str(path)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def check_existing_folder(path: Path, what: str = "folder") -> None:
+    """Raise ``InputError`` unless there is a folder whose files can be read; messages call it ``what``."""
+    kind = kind_of(path)
+    if kind is None:
+        raise InputError(f"{path}: no such {what}; give another one")
+    if kind != "folder":
+        raise InputError(f"{path}: is not a folder; give a {what}")
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise InputError(f"{path}: may not be entered; change its permissions or give another {what}")
+
+
+def check_existing_file(path: Path) -> None:
+    """Raise ``InputError`` unless there is a regular file that can be read."""
+    kind = kind_of(path)
+    if kind is None:
+        raise InputError(f"{path}: no such file; give another one")
+    if kind != "file":
+        raise InputError(f"{path}: is {'a folder' if kind == 'folder' else 'not a regular file'}; give a file")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path}: may not be read; change its permissions or give another file")
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``InputError`` where ``folder`` neither is a folder that can be written nor can be made."""
+    kind_of(folder)  # of too long a name, although no folder on the way is there
+    existing = _nearest(folder)
+    if kind_of(existing) != "folder":
+        raise InputError(f"{existing}: is a file, so the folder {shown(folder)} cannot be made; choose another folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{existing}: cannot be written; choose another folder or change its permissions")
+    for missing in (folder, *folder.absolute().parents):
+        if missing == existing:
+            break
+        _check_name(existing, missing.name, folder)
+        if missing.is_symlink():
+            raise InputError(f"{missing}: is a link to nothing; choose another folder or remove it")
+
+
+def check_file(path: Path) -> None:
+    """Raise ``InputError`` where no file can be written at ``path``, or put in the place of what is there."""
+    kind = kind_of(path)
+    if kind not in (None, "file"):
+        raise InputError(f"{path}: is {'a folder' if kind == 'folder' else 'no regular file'}; give the name of a file")
+    check_folder(path.parent)
+    _check_name(_nearest(path.parent), path.name, path)
+
+
+def check_new_folder(path: Path) -> None:
+    """Raise ``InputError`` where there is something at ``path``, or no folder can be made."""
+    if kind_of(path) is not None:
+        raise InputError(f"{path}: exists already; give a new folder")
+    check_folder(path)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or what is there of the folders that it lies in."""
+    return next(here for here in (path, *path.absolute().parents) if kind_of(here) is not None)
+
+
+def _check_name(folder: Path, name: str, path: Path) -> None:
+    """Raise ``InputError`` where the file system of ``folder`` has no room for a name."""
+    try:
+        kind_of(folder / name)
+    except InputError as error:
+        raise InputError(f"{shown(path)}: the name is too long; choose a shorter one") from error
+
+
+existing_folder = place(check_existing_folder)
+existing_file = place(check_existing_file)
+output_folder = place(check_folder)
+output_file = place(check_file)
+new_folder = place(check_new_folder)
+model_folder = place(lambda path: check_existing_folder(path, "model folder"))

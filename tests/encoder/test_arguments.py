@@ -51,7 +51,7 @@ def test_values_are_read(type: Callable[[str], Any], text: str, value: Any) -> N
         (arguments.between(1, 3), "4", "4 is not between 1 and 3"),
         (arguments.seed, str(2**70), "is not between 0 and"),
         (arguments.seed, "-1", "is not between 0 and"),
-        (arguments.threads, "100000", "100000 is not between 0 and 1024"),
+        (arguments.threads, "100000", "100000 is not between 0 and 256"),
         (arguments.batch_size, "1000000000", "is not between 1 and 4096"),
         (arguments.positive(), "nan", "nan is not a number above 0"),
         (arguments.positive(), "inf", "inf is not a number above 0"),

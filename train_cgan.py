@@ -95,9 +95,10 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     from gan.evaluation.monitors import monitor_for
     from gan.training.conditioning import choose
     from gan.training.distributed import WorkerLostError, World
-    from gan.training.loop import NonFiniteError, train
+    from gan.training.loop import NonFiniteError, check_run_dir, train
     from gan.training.state import begun_with
 
+    check_run_dir(run_dir, resume=resume)
     world = World.join(config.device)
     begun = begun_with(run_dir) if resume else None
     everything, summary = load_images(config.data, split="all", progress=world.leads)

@@ -25,15 +25,17 @@ import torch.nn.functional as F
 from torch import nn
 
 from encoder import ENCODER_DIR
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
-from encoder.minilm import MiniLM, pad, read_json
+from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
-from encoder.tuned import Tuned, save, write_json
+from encoder.tuned import NAMES, Tuned, save, write_json
 
-MARK, MADE_BY = "align.json", "encoder.align"
-"""The file that tells an output of this command from other folders, and what stands in it."""
+RECORD = "align.json"
+"""What an encoder was fitted to, and how."""
+OUTPUT = Output("encoder.align", (*NAMES, RECORD))
 
 CANDIDATES = 100
 
@@ -482,24 +484,11 @@ def retrieval(
     return Retrieval(found[0], found[1], len(ranks), min(sizes, default=0))
 
 
-def check_output(folder: Path) -> None:
-    """Raise InputError unless ``folder`` is new, empty, or an earlier output of this command; make it if it is new."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder}: not a folder; choose another --out")
-    if folder.is_dir() and any(folder.iterdir()):
-        mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
-        if not isinstance(mark, dict) or mark.get("made_by") != MADE_BY:
-            raise InputError(f"{folder}: holds something else than an output of {MADE_BY}; choose another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
-
-
 def write_encoder(tuned: Tuned, folder: Path, record: dict[str, Any], base: Path = ENCODER_DIR) -> None:
-    """Write an aligned encoder, the mark first, so that what a stopped run leaves is known as this command's."""
-    write_json(folder / MARK, {"made_by": MADE_BY, **record})
-    save(tuned, folder, unit_norm=True, base=base)
+    """Write an aligned encoder and the record of its making, at once."""
+    with at_once():
+        write_json(folder / RECORD, {"made_by": OUTPUT.command, **record})
+        save(tuned, folder, unit_norm=True, base=base)
 
 
 def table(scores: dict[str, Retrieval]) -> str:
@@ -545,7 +534,11 @@ def main() -> None:
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)
-    check_output(args.out)
+    with OUTPUT.held(args.out):
+        _align(args, config)
+
+
+def _align(args: argparse.Namespace, config: AlignConfig) -> None:
     from encoder.aligned import AlignedEncoder
     from gan.data import load_images
 

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from encoder import SHIPPED_CACHE_DIR, cache_name, load_source
+from encoder import KINDS, SHIPPED_CACHE_DIR, cache_name, load_source
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.cache import EmbeddingCache
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 
 CACHED_KINDS = ("head", "pooled")
+OUTPUT = Output("encoder.build_cache", tuple(map(cache_name, KINDS)))
 
 
 def build_cache(kind: str, folder: Path) -> Path:
@@ -49,8 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=SHIPPED_CACHE_DIR, metavar="DIR", help="default: pretrained/cache")
     args = parser.parse_args(argv)
     try:
-        for kind in args.kinds or CACHED_KINDS:
-            print(build_cache(kind, args.out))
+        with OUTPUT.held(args.out):
+            for kind in args.kinds or CACHED_KINDS:
+                print(build_cache(kind, args.out))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -17,14 +17,24 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from gan.data import load_images
-from gan.faces.classifier import CLASSIFIER_DIR, UNKNOWN, WIDTHS, AttributeClassifier, accuracies, save_classifier
+from gan.faces.classifier import (
+    CLASSIFIER_DIR,
+    FILES,
+    UNKNOWN,
+    WIDTHS,
+    AttributeClassifier,
+    accuracies,
+    save_classifier,
+)
 from gan.faces.dataset import FaceDataset, faces_of
 from gan.images import blur, channels_last, to_signed, to_uint8
 
 SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wrong
 LABEL_SMOOTHING = 0.05
+OUTPUT = Output("gan.classifier", FILES)
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -163,19 +173,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if args.epochs <= 0:
             raise InputError(f"--epochs {args.epochs:g}: give a number above 0")
-        everything, summary = load_images(args.data, split="all")
-        print(summary)
-        known = faces_of(everything)
-        faces, heldout = known.of("train"), known.of("heldout")
-        model = train(faces, epochs=args.epochs, seed=args.seed)
-        notes = {
-            "epochs": args.epochs,
-            "seed": args.seed,
-            "train": _counts(faces),
-            "heldout": _counts(heldout),
-            "accuracy": measure(model, heldout),
-        }
-        save_classifier(model, args.out, notes)
+        with OUTPUT.held(args.out):
+            everything, summary = load_images(args.data, split="all")
+            print(summary)
+            known = faces_of(everything)
+            faces, heldout = known.of("train"), known.of("heldout")
+            model = train(faces, epochs=args.epochs, seed=args.seed)
+            notes = {
+                "epochs": args.epochs,
+                "seed": args.seed,
+                "train": _counts(faces),
+                "heldout": _counts(heldout),
+                "accuracy": measure(model, heldout),
+            }
+            save_classifier(model, args.out, notes)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

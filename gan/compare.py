@@ -24,6 +24,7 @@ from torch import Tensor
 
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from gan.data.dataset import ImageDataset
 from gan.evaluate import load_real
 from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
@@ -478,7 +479,8 @@ def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -
     """``python -m gan.compare``. Returns the exit status: 0, 2 for bad input, 130 where it was stopped."""
     try:
         args = parse(argv, rows)
-        results = compare(args, {name: rows[name] for name in args.rows})
+        with Output("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
+            results = compare(args, {name: rows[name] for name in args.rows})
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -15,11 +15,12 @@ from pathlib import Path
 import torch
 
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
 from gan.evaluation.captions import evaluate_captions
 from gan.evaluation.pictures import read_folder, read_grid
-from gan.evaluation.report import Results, write_report
+from gan.evaluation.report import REPORT_FILES, Results, write_report
 from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.faces.dataset import FaceDataset
@@ -29,6 +30,8 @@ from gan.pipeline import TextToFace
 from gan.release import DEFAULT_MODEL
 from gan.training.conditioning import choose
 from gan.training.config import TrainingConfig
+
+OUTPUT = Output("gan.evaluate", REPORT_FILES)
 
 
 def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
@@ -119,8 +122,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     try:
         args = parse(argv)
-        results = evaluate(args, watch)
-        write_report(results, args.out)
+        with OUTPUT.held(args.out):
+            results = evaluate(args, watch)
+            write_report(results, args.out)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

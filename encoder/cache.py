@@ -59,10 +59,12 @@ class EmbeddingCache:
         Returns:
             The float32 vectors (dim,) of those texts that the cache holds.
         """
-        if not self._usable or not self.path.exists():
+        if not self._usable:
             return {}
         texts_by_key = {_key(fingerprint, text): text for text in texts}
         try:
+            if not self.path.exists():  # which raises where a folder may not be entered, or a name is too long
+                return {}
             rows = self._select(list(texts_by_key))
         except _FAILURES as error:
             self._recover(error)

@@ -18,7 +18,8 @@ from typing import ClassVar, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 
 from encoder import ENCODER_DIR
 from encoder.base import digest, files_digest
@@ -152,10 +153,11 @@ def save(
     dense = {"in_features": width, "out_features": dim, "bias": True, "activation_function": activation}
 
     with at_once():
-        metadata = {"format": "pt"}
-        write_atomically(folder / TUNED, lambda path: save_file(tuned.layers, path, metadata=metadata))
-        weights = {"linear.weight": tuned.weight, "linear.bias": tuned.bias}
-        write_atomically(folder / DENSE_WEIGHTS, lambda path: save_file(weights, path))
+        # save_file would not tell a full disk from other errors.
+        layers = serialise(tuned.layers, {"format": "pt"})
+        write_atomically(folder / TUNED, lambda path: path.write_bytes(layers))
+        linear = serialise({"linear.weight": tuned.weight, "linear.bias": tuned.bias})
+        write_atomically(folder / DENSE_WEIGHTS, lambda path: path.write_bytes(linear))
         write_json(folder / DENSE_CONFIG, dense)
         write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
         write_json(folder / _CONFIG, json.loads((base / _CONFIG).read_text(encoding="utf-8")) | {"dtype": "float32"})

@@ -345,8 +345,7 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     texts.train()
     order: list[int] = []
     start, step, done = time.monotonic(), 0, 0.0
-    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
-    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=interval)
+    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=0.5, disable=None)
     with bar:
         while done < 1:
             # Draw a batch; an incomplete one at the end of an epoch is left out.

@@ -114,8 +114,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     )
 
     batches = _batches(config, model)
-    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
-    bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
+    bar = tqdm(range(config.steps), desc="training the head", unit="step", mininterval=0.5, disable=None)
     for step in bar:
         ids, mask, targets = next(batches)
         with autocast():

@@ -315,6 +315,7 @@ def train(
         torch.set_num_threads(config.threads)
     begun = check_run_dir(run_dir, resume=resume)
     with OUTPUT.held(run_dir, known=begun) if world.leads else nullcontext():
+        world.any(False, torch.device(config.device))  # nothing is written before the first process holds the folder
         if config.init:
             config = shaped_like_its_start(config, data.source_names, run_dir, resume=resume)
         trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)

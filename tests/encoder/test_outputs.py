@@ -125,6 +125,31 @@ def test_a_kill_at_any_moment_leaves_no_mixture(tmp_path, monkeypatch) -> None:
         assert [(folder / name).read_text() for name in "ab"] == ["2"] * survived + ["1"] * (2 - survived)
 
 
+TRAIN = """
+import sys, time
+from pathlib import Path
+from encoder import train_head
+train_head.train = lambda config: print("training", flush=True) or sys.stdin.read()
+train_head.save = lambda head, folder: (folder / "tuned.safetensors").write_text("made")
+sys.argv = ["train_head", "--out", sys.argv[1]]
+train_head.main()
+"""
+
+
+def test_a_command_says_who_is_at_work_in_its_folder(tmp_path) -> None:
+    command = [sys.executable, "-c", TRAIN, str(tmp_path / "head")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "training\n"
+        at_work = f"head: process {first.pid} is at work there; wait until it ends"
+        with pytest.raises(InputError, match=at_work), Output("encoder.train_head", ()).held(tmp_path / "head"):
+            pytest.fail("worked")
+        first.kill()
+    with Output("encoder.train_head", ()).held(tmp_path / "head"):  # its death frees the folder
+        pass
+    assert names(tmp_path / "head") == []
+
+
 HOLD = """
 import sys, time
 from pathlib import Path

@@ -45,7 +45,12 @@ _install() {
         echo "error: Python 3.11 or newer is needed, and none is on the path; install one" >&2
         return 2
     fi
-    mkdir -p "$root/.cache" && exec 9>"$root/.cache/venv.lock" || return 2
+    if ! { mkdir -p "$root/.cache" && touch "$root/.cache/venv.lock" && [ -w "$root" ]; } 2>/dev/null; then
+        echo "error: $root cannot be written, so the packages cannot be installed there; install them elsewhere:" \
+            "$base -m venv ~/t2f && ~/t2f/bin/pip install -r $root/requirements.txt && export PATH=~/t2f/bin:\$PATH" >&2
+        return 2
+    fi
+    exec 9>"$root/.cache/venv.lock"
     "$base" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)' # held until this shell ends
     _find_python $modules && return
 

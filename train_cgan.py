@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from encoder.common import arguments
-from encoder.common.arguments import check_existing_folder, check_folder, kind_of
+from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, end_process, status_of
-from encoder.common.errors import InputError
 from encoder.common.precision import Precision
 from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, Encoding, TrainingConfig
 
@@ -102,11 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:
     """Raise ``InputError`` for a place that a run cannot use, before the images are loaded."""
-    from gan.training.state import STATE_FILE
+    from gan.training.loop import check_run_dir
 
-    check_folder(run_dir)
-    if not resume and kind_of(run_dir / STATE_FILE):
-        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    check_run_dir(run_dir, resume=resume)
     for folder in filter(None, (config.init, config.stage1)):
         kind_of(Path(folder)) if resume else check_existing_folder(Path(folder), "model folder")
     if config.encoder_path:

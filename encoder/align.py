@@ -31,17 +31,18 @@ from torch import nn
 
 from encoder import ENCODER_DIR
 from encoder.common import arguments
-from encoder.common.arguments import kind_of
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
-from encoder.minilm import MiniLM, pad, read_json
+from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
-from encoder.tuned import Tuned, save, write_json
+from encoder.tuned import NAMES, Tuned, save, write_json
 
-MARK, MADE_BY = "align.json", "encoder.align"
-"""The file that tells an output of this command from other folders, and what stands in it."""
+RECORD = "align.json"
+"""What an encoder was fitted to, and how."""
+OUTPUT = Output("encoder.align", (*NAMES, RECORD))
 
 CANDIDATES = 100
 MAX_DIM, MAX_EPOCHS, MAX_MINUTES = 65_536, 1_000_000, 1e6
@@ -352,8 +353,7 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     texts.train()
     order: list[int] = []
     start, step, done = time.monotonic(), 0, 0.0
-    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
-    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=interval)
+    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=0.5, disable=None)
     with bar:
         while done < 1:
             # Draw a batch; an incomplete one at the end of an epoch is left out.
@@ -491,25 +491,11 @@ def retrieval(
     return Retrieval(found[0], found[1], len(ranks), min(sizes, default=0))
 
 
-def check_output(folder: Path) -> None:
-    """Raise InputError unless ``folder`` is new, empty, or an earlier output of this command; make it if it is new."""
-    kind = kind_of(folder)
-    if kind not in (None, "folder"):
-        raise InputError(f"{folder}: not a folder; choose another --out")
-    if kind == "folder" and any(folder.iterdir()):
-        mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
-        if not isinstance(mark, dict) or mark.get("made_by") != MADE_BY:
-            raise InputError(f"{folder}: holds something else than an output of {MADE_BY}; choose another --out")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from error
-
-
 def write_encoder(tuned: Tuned, folder: Path, record: dict[str, Any], base: Path = ENCODER_DIR) -> None:
-    """Write an aligned encoder, the mark first, so that what a stopped run leaves is known as this command's."""
-    write_json(folder / MARK, {"made_by": MADE_BY, **record})
-    save(tuned, folder, unit_norm=True, base=base)
+    """Write an aligned encoder and the record of its making, at once."""
+    with at_once():
+        write_json(folder / RECORD, {"made_by": OUTPUT.command, **record})
+        save(tuned, folder, unit_norm=True, base=base)
 
 
 def table(scores: dict[str, Retrieval]) -> str:
@@ -556,7 +542,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)
-    check_output(args.out)
+    with OUTPUT.held(args.out):
+        _align(args, config)
+    return 0
+
+
+def _align(args: argparse.Namespace, config: AlignConfig) -> None:
     from encoder.aligned import AlignedEncoder
     from gan.data import load_images
 
@@ -589,7 +580,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         scores = judge(fits, heldout.images[:], numbers)
         print(table(scores))
         _write_card(args.out, card(record, scores, args.credit))
-    return 0
 
 
 def _write_card(folder: Path, text: str) -> None:

@@ -12,15 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from encoder import SHIPPED_CACHE_DIR, cache_name, load_source
+from encoder import KINDS, SHIPPED_CACHE_DIR, cache_name, load_source
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.cache import EmbeddingCache
 from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 
 CACHED_KINDS = ("head", "pooled")
+OUTPUT = Output("encoder.build_cache", tuple(map(cache_name, KINDS)))
 
 
 def build_cache(kind: str, folder: Path) -> Path:
@@ -72,8 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise InputError(
                 f"{kind!r} is not a kind of encoder whose cache is shipped; {' or '.join(CACHED_KINDS)} is"
             )
-    for kind in args.kinds or CACHED_KINDS:
-        print(build_cache(kind, args.out))
+    with OUTPUT.held(args.out):
+        for kind in args.kinds or CACHED_KINDS:
+            print(build_cache(kind, args.out))
     return 0
 
 

@@ -63,7 +63,7 @@ class EmbeddingCache:
             return {}
         texts_by_key = {_key(fingerprint, text): text for text in texts}
         try:
-            if not self.path.exists():
+            if not self.path.exists():  # which raises where a folder may not be entered, or a name is too long
                 return {}
             rows = self._select(list(texts_by_key))
         except _FAILURES as error:

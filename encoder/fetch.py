@@ -14,6 +14,7 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
     start()
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -50,12 +51,24 @@ def fetch(name: str, folder: Path) -> None:
             shutil.rmtree(arriving / ".cache", ignore_errors=True)  # the hub's own bookkeeping
             if not (arriving / "modules.json").is_file():
                 raise InputError(f"{name}: not a sentence-transformer (it has no modules.json); choose another model")
-            os.replace(arriving, folder)
+            _move(arriving, folder)
     except (InputError, MemoryError):
         raise
+    except FileExistsError as error:
+        raise InputError(f"{folder}: another process has made it meanwhile; use it, or give a new folder") from error
     except Exception as error:  # the hub's, its HTTP library's and the file system's share no class
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{name}: cannot be fetched ({reason}); check the name and the network") from error
+
+
+def _move(folder: Path, to: Path) -> None:
+    """Rename a folder; a FileExistsError where its new name is taken."""
+    try:
+        os.rename(folder, to)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise FileExistsError from error
+        raise
 
 
 def parser() -> argparse.ArgumentParser:

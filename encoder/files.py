@@ -24,6 +24,7 @@ TEXT_COLUMNS = (
     "text", "caption", "captions", "prompt", "prompts", "texts", "testing_text", "description", "descriptions",
     "sentence", "sentences", "tags", "tag", "label", "labels", "title", "comment",
 )  # fmt: skip
+_FILE = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _SAMPLE = 200  # lines that tell what separates the fields
 
@@ -94,6 +95,8 @@ def read_records(lines: Sequence[str]) -> list[Record]:
             id_column, text_column = 1, 0
     else:
         names = []
+        if _is_numbered(rows):
+            id_column, text_column = 1, 2
     return [_record(line, fields, id_column, text_column, len(names), delimiter) for line, fields in rows]
 
 
@@ -172,6 +175,15 @@ def _is_header(rows: Sequence[tuple[int, list[str]]]) -> bool:
         return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
     others = [other[0].strip() for _, other in rows[1:]]
     return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))
+
+
+def _is_numbered(rows: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether rows without a header begin with a number of their own, as pandas writes them: ``0,7.png,a caption``."""
+    if not all(len(fields) > 2 for _, fields in rows):
+        return False
+    second = [fields[1].strip() for _, fields in rows]
+    counted = len(rows) > 1 and [fields[0].strip() for _, fields in rows] == [str(i) for i in range(len(rows))]
+    return all(map(_FILE.fullmatch, second)) or (counted and all(map(str.isdecimal, second)))
 
 
 def _plain(field: str) -> str:

@@ -29,15 +29,17 @@ from encoder.attributes.head import DIM
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
-from encoder.tuned import SIGMOID, Tuned
+from encoder.tuned import NAMES, SIGMOID, Tuned
 from encoder.tuned import save as save_tuned
 
 LAYERS = 6
 """Of the bundled sentence-transformer."""
+OUTPUT = Output("encoder.train_head", NAMES)
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,13 @@ class HeadConfig:
     dropout: float = 0.1
     weight_decay: float = 0.01
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("batch_size", 1), ("frozen", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed is {self.seed}; it must be at least 0 and below 2**63")
 
 
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
@@ -94,6 +103,10 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
 
     torch.manual_seed(config.seed)
     published = MiniLM.load(base)
+    if config.frozen > published.layers - 1:
+        raise InputError(
+            f"frozen is {config.frozen}; {base} has {published.layers} layers, and one must be left to tune"
+        )
     layers = {
         name: tensor.float().clone().requires_grad_() for name, tensor in published.layer_tensors(config.frozen).items()
     }
@@ -110,8 +123,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     )
 
     batches = _batches(config, model)
-    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds between lines of a log
-    bar = tqdm(range(config.steps), desc="training the head", unit="step", dynamic_ncols=True, mininterval=interval)
+    bar = tqdm(range(config.steps), desc="training the head", unit="step", mininterval=0.5, disable=None)
     for step in bar:
         ids, mask, targets = next(batches)
         with autocast():
@@ -187,9 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     from encoder.evaluate_head import print_table
 
     config = HeadConfig(steps=args.steps, seed=args.seed, frozen=args.frozen)
-    start = time.time()
-    save(train(config), args.out)
-    print(f"trained in {(time.time() - start) / 60:.1f} min; saved in {args.out}")
+    start = time.monotonic()
+    with OUTPUT.held(args.out):
+        save(train(config), args.out)
+    print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {args.out}")
     print_table(HeadEncoder.load(args.out))
     return 0
 

@@ -18,11 +18,12 @@ from typing import ClassVar, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialise
 
 from encoder import ENCODER_DIR
 from encoder.base import digest, files_digest
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
 from encoder.text import normalise
@@ -38,6 +39,13 @@ _TOKENIZER_FILES = (
     "config_sentence_transformers.json", "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
     "tokenizer_config.json", "vocab.txt",
 )  # fmt: skip
+
+NAMES = tuple(
+    dict.fromkeys(name.partition("/")[0] for name in (
+        INDEX, TUNED, MODULES, DENSE_CONFIG, _CONFIG, _POOLING_CONFIG, *_TOKENIZER_FILES, "README.md",
+    ))
+)  # fmt: skip
+"""What may lie in such a folder, at its top."""
 
 _TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 _POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
@@ -126,7 +134,8 @@ def save(
 ) -> None:
     """Write a folder in the format of sentence-transformers; the layers that are those of ``base`` stay in its file.
 
-    File by file, each whole or not at all; other files that the folder holds, such as its card, stay as they are.
+    All at once: a folder never holds layers of one training and a linear map of another, whenever the process is
+    killed. Other files that it holds, such as its card, stay as they are.
 
     Args:
         tuned: What training made.
@@ -143,21 +152,23 @@ def save(
     modules += [("3_Normalize", _NORMALIZE)] if unit_norm else []
     dense = {"in_features": width, "out_features": dim, "bias": True, "activation_function": activation}
 
-    metadata = {"format": "pt"}
-    write_atomically(folder / TUNED, lambda path: save_file(tuned.layers, path, metadata=metadata))
-    weights = {"linear.weight": tuned.weight, "linear.bias": tuned.bias}
-    write_atomically(folder / DENSE_WEIGHTS, lambda path: save_file(weights, path))
-    write_json(folder / DENSE_CONFIG, dense)
-    write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
-    write_json(folder / _CONFIG, json.loads((base / _CONFIG).read_text(encoding="utf-8")) | {"dtype": "float32"})
-    for name in _TOKENIZER_FILES:
-        if (base / name).exists():
-            _copy(base / name, folder / name)
-    _write_index(folder, base, tuned.layers)
-    write_json(
-        folder / MODULES,
-        [{"idx": i, "name": str(i), "path": path, "type": name} for i, (path, name) in enumerate(modules)],
-    )
+    with at_once():
+        # save_file would not tell a full disk from other errors.
+        layers = serialise(tuned.layers, {"format": "pt"})
+        write_atomically(folder / TUNED, lambda path: path.write_bytes(layers))
+        linear = serialise({"linear.weight": tuned.weight, "linear.bias": tuned.bias})
+        write_atomically(folder / DENSE_WEIGHTS, lambda path: path.write_bytes(linear))
+        write_json(folder / DENSE_CONFIG, dense)
+        write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
+        write_json(folder / _CONFIG, json.loads((base / _CONFIG).read_text(encoding="utf-8")) | {"dtype": "float32"})
+        for name in _TOKENIZER_FILES:
+            if (base / name).exists():
+                _copy(base / name, folder / name)
+        write_json(
+            folder / MODULES,
+            [{"idx": i, "name": str(i), "path": path, "type": name} for i, (path, name) in enumerate(modules)],
+        )
+        _write_index(folder, base, tuned.layers)
 
 
 def copy(folder: Path, to: Path) -> None:
@@ -169,10 +180,11 @@ def copy(folder: Path, to: Path) -> None:
     base = _base_folder(folder / INDEX, "a fine-tuned encoder")
     layers = _tensors(folder / TUNED, "a fine-tuned encoder")
     files = (TUNED, DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
-    for name in files:
-        if (folder / name).exists():
-            _copy(folder / name, to / name)
-    _write_index(to, base, layers)
+    with at_once():
+        for name in files:
+            if (folder / name).exists():
+                _copy(folder / name, to / name)
+        _write_index(to, base, layers)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -23,15 +23,25 @@ from tqdm import tqdm
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from gan.data import load_images
-from gan.faces.classifier import CLASSIFIER_DIR, UNKNOWN, WIDTHS, AttributeClassifier, accuracies, save_classifier
+from gan.faces.classifier import (
+    CLASSIFIER_DIR,
+    FILES,
+    UNKNOWN,
+    WIDTHS,
+    AttributeClassifier,
+    accuracies,
+    save_classifier,
+)
 from gan.faces.dataset import FaceDataset, faces_of
 from gan.images import blur, channels_last, to_signed, to_uint8
 
 SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wrong
 LABEL_SMOOTHING = 0.05
 MAX_EPOCHS = 1e6
+OUTPUT = Output("gan.classifier", FILES)
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -188,19 +198,20 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.classifier``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    everything, summary = load_images(args.data, split="all")
-    print(summary)
-    known = faces_of(everything)
-    faces, heldout = known.of("train"), known.of("heldout")
-    model = train(faces, epochs=args.epochs, seed=args.seed)
-    notes = {
-        "epochs": args.epochs,
-        "seed": args.seed,
-        "train": _counts(faces),
-        "heldout": _counts(heldout),
-        "accuracy": measure(model, heldout),
-    }
-    save_classifier(model, args.out, notes)
+    with OUTPUT.held(args.out):
+        everything, summary = load_images(args.data, split="all")
+        print(summary)
+        known = faces_of(everything)
+        faces, heldout = known.of("train"), known.of("heldout")
+        model = train(faces, epochs=args.epochs, seed=args.seed)
+        notes = {
+            "epochs": args.epochs,
+            "seed": args.seed,
+            "train": _counts(faces),
+            "heldout": _counts(heldout),
+            "accuracy": measure(model, heldout),
+        }
+        save_classifier(model, args.out, notes)
     print(f"{args.out}: {json.dumps(notes['accuracy'])}")
     return 0
 

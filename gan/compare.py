@@ -31,6 +31,7 @@ from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
@@ -513,7 +514,8 @@ def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -
     """``python -m gan.compare``. Returns the exit status (``encoder.common.command``)."""
     args = parser(rows).parse_args(argv)
     try:
-        results = compare(args, {name: rows[name] for name in args.rows})
+        with Output("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
+            results = compare(args, {name: rows[name] for name in args.rows})
     except Stopped as stopped:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status_of(stopped.number)

@@ -20,11 +20,12 @@ import torch
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.outputs import Output
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
 from gan.evaluation.captions import evaluate_captions
 from gan.evaluation.pictures import read_folder, read_grid
-from gan.evaluation.report import Results, write_report
+from gan.evaluation.report import REPORT_FILES, Results, write_report
 from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.faces.dataset import FaceDataset
@@ -36,6 +37,7 @@ from gan.training.conditioning import choose
 from gan.training.config import TrainingConfig
 
 MAX_FACES = 1_000_000
+OUTPUT = Output("gan.evaluate", REPORT_FILES)
 
 
 def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
@@ -168,8 +170,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.evaluate``. Returns the exit status (``encoder.common.command``)."""
     watch = Stopwatch()
     args = parse(argv)
-    results = evaluate(args, watch)
-    write_report(results, args.out)
+    with OUTPUT.held(args.out):
+        results = evaluate(args, watch)
+        write_report(results, args.out)
     watch.lap("report")
     print(results.summary())
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in watch.seconds.items())

@@ -21,15 +21,17 @@ from tqdm import tqdm
 
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from gan.classifier import SOURCE_WEIGHTS, batches
 from gan.data import load_images
 from gan.faces.dataset import FaceDataset, faces_of
-from gan.faces.localiser import LOCALISER_DIR, SIZES, Localiser, save_localiser
+from gan.faces.localiser import FILES, LOCALISER_DIR, SIZES, Localiser, save_localiser
 from gan.images import channels_last, to_signed
 
 BATCH_SIZE = 48
 MAX_STEPS = 10**6
+OUTPUT = Output("gan.localiser", FILES)
 LEARNING_RATE = 4e-3
 SHIFT = 6  # pixels by which pictures are moved, so that a place means nothing
 
@@ -109,16 +111,17 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.localiser``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    everything, summary = load_images(args.data, split="all")
-    print(summary)
-    known = faces_of(everything)
-    model = train(known.of("train"), steps=args.steps, seed=args.seed)
-    heldout = known.of("heldout")
-    scores = {
-        name: accuracy(model, heldout[torch.nonzero(heldout.sources == i).squeeze(1)])
-        for i, name in enumerate(heldout.source_names)
-    }
-    save_localiser(model, args.out, {"steps": args.steps, "seed": args.seed, "accuracy": scores})
+    with OUTPUT.held(args.out):
+        everything, summary = load_images(args.data, split="all")
+        print(summary)
+        known = faces_of(everything)
+        model = train(known.of("train"), steps=args.steps, seed=args.seed)
+        heldout = known.of("heldout")
+        scores = {
+            name: accuracy(model, heldout[torch.nonzero(heldout.sources == i).squeeze(1)])
+            for i, name in enumerate(heldout.source_names)
+        }
+        save_localiser(model, args.out, {"steps": args.steps, "seed": args.seed, "accuracy": scores})
     print(f"{args.out}: {json.dumps(scores)}")
     return 0
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,22 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip("the real data, ../shared/data, are not here")
     return REAL_DATA
+
+
+@contextmanager
+def _files_at_most(size: int) -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], AbstractContextManager[None]]:
+    """``with full_disk(size):`` no file can grow beyond that many bytes, as on a disk that has filled up."""
+    return _files_at_most
 
 
 @pytest.fixture

@@ -316,6 +316,16 @@ def test_a_signal_saves_the_state_and_is_the_status(tmp_path, faces_zip, number)
     assert (run / "snapshot" / "generator.safetensors").is_file()
 
 
+@pytest.mark.parametrize("name", ["thesis.txt", "config.json"])
+def test_a_folder_of_other_things_is_refused_before_any_work(tmp_path, name, capsys) -> None:
+    (tmp_path / name).write_text("mine")
+    assert train_cgan.main(["--data", "nowhere", "--run-dir", str(tmp_path)]) == 2
+    assert f"holds {name}, which is no output of train_cgan.py; choose another folder" in one_error(
+        capsys.readouterr().err
+    )
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
+
+
 def test_a_preset_sets_defaults_and_options_win(capsys) -> None:
     config = dry_run(capsys, "--preset", "gpu", "--device", "cpu")
     assert (config.architecture, config.batch_size, config.device) == ("grouped", 256, "cpu")

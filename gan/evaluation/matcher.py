@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -277,7 +278,10 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
             check_folder(path.parent)  # before the minutes that training takes
             train(matcher, training, config)
             state = {name: value.contiguous() for name, value in matcher.state_dict().items()}
-            write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))
+            try:
+                write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))
+            except InputError as error:
+                print(f"warning: {error}; the matcher is trained anew each time", file=sys.stderr)
     return matcher.eval().requires_grad_(False)
 
 

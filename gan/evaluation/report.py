@@ -15,9 +15,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Scores, where
+
+REPORT_FILES = ("report.html", "results.md", "results.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,13 +139,11 @@ class Results:
 
 
 def write_report(results: Results, folder: Path) -> None:
-    """Write ``results.json``, ``results.md`` and ``report.html``, each whole or not at all."""
-    for name, text in {
-        "results.json": results.json(),
-        "results.md": results.markdown(),
-        "report.html": results.html(),
-    }.items():
-        write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
+    """Write the ``REPORT_FILES`` at once."""
+    texts = (results.html(), results.markdown(), results.json())
+    with at_once():
+        for name, text in zip(REPORT_FILES, texts, strict=True):
+            write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.threads import side_by_side
 from gan.data.dataset import IMAGE_SIZE
@@ -29,6 +29,7 @@ from gan.images import channels_last, to_signed
 CLASSIFIER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "classifier"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "classifier.safetensors"
+FILES = (WEIGHTS_FILE, "README.md", CONFIG_FILE)
 
 UNKNOWN = 0  # the label of a colour that is not stated, as in ``Attributes.indices``
 WIDTHS = (32, 64, 128, 192)
@@ -183,15 +184,13 @@ def read_config(path: str | Path = CLASSIFIER_DIR) -> dict[str, Any]:
 
 
 def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any]) -> None:
-    """Write a folder that ``load_classifier`` reads: weights, ``config.json`` with the ``notes``, and a model card."""
+    """Write what ``load_classifier`` reads, at once: weights, a model card, and ``config.json`` with the ``notes``."""
     state = {name: value.contiguous() for name, value in model.state_dict().items()}
     config = {"widths": list(model.widths), **notes}
-    for name, data in {
-        WEIGHTS_FILE: save(state),
-        CONFIG_FILE: (json.dumps(config, indent=2) + "\n").encode(),
-        "README.md": model_card(notes).encode(),
-    }.items():
-        write_atomically(path / name, lambda file, data=data: file.write_bytes(data))  # type: ignore[misc]
+    contents = (save(state), model_card(notes).encode(), (json.dumps(config, indent=2) + "\n").encode())
+    with at_once():
+        for name, data in zip(FILES, contents, strict=True):
+            write_atomically(path / name, lambda file, data=data: file.write_bytes(data))  # type: ignore[misc]
 
 
 def model_card(notes: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.threads import side_by_side
 from encoder.language.colours import oklab
@@ -27,6 +27,7 @@ from gan.images import channels_last, to_signed
 LOCALISER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "localiser"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "localiser.safetensors"
+FILES = (CONFIG_FILE, WEIGHTS_FILE, "README.md")
 
 WIDTHS = (24, 48, 48, 48)
 SIZES = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
@@ -189,8 +190,9 @@ def load_localiser(path: str | Path = LOCALISER_DIR) -> Localiser:
 
 
 def save_localiser(model: Localiser, path: Path, notes: dict[str, object]) -> None:
-    """Write a folder that ``load_localiser`` reads: the weights, then ``config.json`` with the ``notes``."""
+    """Write a folder that ``load_localiser`` reads: weights, and ``config.json`` with the ``notes``."""
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     config = json.dumps({"widths": list(model.widths), **notes}, indent=2) + "\n"
-    write_atomically(path / WEIGHTS_FILE, lambda file: file.write_bytes(save(weights)))
-    write_atomically(path / CONFIG_FILE, lambda file: file.write_text(config, "utf-8"))
+    with at_once():
+        write_atomically(path / WEIGHTS_FILE, lambda file: file.write_bytes(save(weights)))
+        write_atomically(path / CONFIG_FILE, lambda file: file.write_text(config, "utf-8"))

@@ -10,6 +10,7 @@ import torch
 
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
 from encoder.common.errors import InputError
+from encoder.common.lock import locked
 from encoder.minilm import read_json
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
@@ -229,14 +230,24 @@ def fit_text_encoder(
 ) -> Path:
     """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``.
 
+    Of several processes of a run one makes it, and the others wait.
+
     One that was fitted to other images, by a run that came to nothing, is made anew, unless it is to be kept.
     """
-    from encoder.align import MARK, AlignConfig, align, write_encoder
+    from encoder.align import RECORD, AlignConfig, align, write_encoder
 
     made_of = {"digest": data.digest, "seed": seed}
-    if not (folder / tuned.MODULES).exists() or not (keep or _made_of(folder / MARK, made_of)):
-        if not quiet:
-            print(f"fitting a text encoder to the images, once: {folder}", flush=True)
+
+    def is_made() -> bool:
+        return (folder / tuned.INDEX).exists() and (keep or _made_of(folder / RECORD, made_of))
+
+    if is_made():
+        return folder
+    if not quiet:
+        print(f"fitting a text encoder to the images, once: {folder}", flush=True)
+    with locked(folder, wait=True):
+        if is_made():  # by another process of the run
+            return folder
         fitting = AlignConfig(seed=seed)
         steps_an_epoch = max(1, len(data) // fitting.batch_size)
         steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
@@ -247,7 +258,7 @@ def fit_text_encoder(
     return folder
 
 
-def _made_of(mark: Path, values: dict[str, object]) -> bool:
-    """Whether the file that marks a fitted text encoder says that it was made of this."""
-    record = read_json(mark) if mark.is_file() else None
+def _made_of(path: Path, values: dict[str, object]) -> bool:
+    """Whether the record of a fitted text encoder says that it was made of this."""
+    record = read_json(path) if path.is_file() else None
     return isinstance(record, dict) and values.items() <= record.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import torch
 from torch import Tensor
 
 from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
 
 STATS_FILE = "stats.jsonl"
 
@@ -40,6 +43,24 @@ def cut_back(path: Path, images: int) -> None:
         kept = "".join(json.dumps(line) + "\n" for line in read_stats(path) if line["images"] <= images)
         if kept != path.read_text("utf-8", errors="replace"):
             write_atomically(path, lambda temporary: temporary.write_text(kept, "utf-8"))
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line, whole or not at all; ``InputError`` where it cannot be written."""
+    try:
+        with path.open("ab", buffering=0) as file:
+            end = file.tell()
+            data = line.encode()
+            try:
+                if file.write(data) < len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                file.truncate(end)
+                raise
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); free some space, then go on by --resume"
+        ) from error
 
 
 class Log:
@@ -107,8 +128,7 @@ class Log:
         if not self.leads:
             return
         line = {"images": cur_nimg, **statistics}
-        with (self.run_dir / STATS_FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self.run_dir / STATS_FILE, json.dumps(line) + "\n")
         self.show(line)
         if self.board:
             self.board.add(line)
@@ -130,16 +150,29 @@ class Board:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.writer: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self.writer = SummaryWriter(str(folder))
+        try:
+            self.writer = SummaryWriter(str(folder))
+        except OSError as error:
+            self._give_up(error)
 
     def add(self, line: dict[str, float]) -> None:
         """Draw the statistics of a tick over the number of images."""
         if self.writer is not None:
-            for name, value in line.items():
-                self.writer.add_scalar(name, value, line["images"])
-            self.writer.flush()
+            try:
+                for name, value in line.items():
+                    self.writer.add_scalar(name, value, line["images"])
+                self.writer.flush()
+            except OSError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        """Go on without curves: every number stands in ``stats.jsonl`` too."""
+        self.writer = None
+        reason = error.strerror or error
+        print(f"warning: {self.folder}: cannot be written ({reason}); going on without curves", file=sys.stderr)

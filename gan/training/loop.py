@@ -17,20 +17,25 @@ from encoder.common import precision
 from encoder.common.arguments import check_folder
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from encoder.common.lock import locked
+from encoder.common.outputs import Output
 from gan.data import ImageDataset
-from gan.release import CONFIG_FILE, ReleaseConfig
+from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.training.batches import Batches
-from gan.training.conditioning import build_conditioner
+from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
 from gan.training.config import TrainingConfig
 from gan.training.distributed import ALONE, World
-from gan.training.log import Log
+from gan.training.log import STATS_FILE, Log
 from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, begun_with, load_state, save_state
+
+OUTPUT = Output(
+    "train_cgan.py",
+    (CONFIG_FILE, STATE_FILE, STATS_FILE, KNOWLEDGE_FILE, ENCODER_FOLDER, "samples", "snapshot", "best", "tensorboard"),
+)
 
 
 class Trainer:
@@ -275,6 +280,20 @@ def shaped_like_its_start(
     )
 
 
+def check_run_dir(run_dir: Path, *, resume: bool) -> bool:
+    """Raise InputError where a run can neither begin nor go on in a folder; returns whether there is one to go on with.
+
+    What lies beside the files of a run that goes on is left alone.
+    """
+    check_folder(run_dir)
+    begun = (run_dir / STATE_FILE).exists()
+    if begun and not resume:
+        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
+    if not begun:
+        OUTPUT.check(run_dir)
+    return begun
+
+
 def train(
     config: TrainingConfig,
     data: ImageDataset,
@@ -297,22 +316,22 @@ def train(
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    check_folder(run_dir)
-    if not resume and (run_dir / STATE_FILE).exists():
-        raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")
-    if config.init:
-        config = shaped_like_its_start(config, data.source_names, run_dir, resume=resume)
-    trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
-    if resume:
-        trainer.resume()
-        if world.leads and trainer.cur_nimg >= config.max_images:
-            print(f"{run_dir}: finished after {trainer.cur_nimg} images; --max-images above that goes on", flush=True)
-    elif config.init:
-        trainer.start_from(Path(config.init))
-    with locked(run_dir) if world.leads else nullcontext(), catch_signals() as caught:
-        if world.leads:
-            write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
-        trainer.train(should_stop=lambda: bool(caught))
+    begun = check_run_dir(run_dir, resume=resume)
+    with OUTPUT.held(run_dir, known=begun) if world.leads else nullcontext():
+        world.any(False, torch.device(config.device))  # nothing is written before the first process holds the folder
+        if config.init:
+            config = shaped_like_its_start(config, data.source_names, run_dir, resume=resume)
+        trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
+        if resume:
+            trainer.resume()
+            if world.leads and trainer.cur_nimg >= config.max_images:
+                print(f"{run_dir}: finished after {trainer.cur_nimg} images; a higher --max-images goes on", flush=True)
+        elif config.init:
+            trainer.start_from(Path(config.init))
+        with catch_signals() as caught:
+            if world.leads:
+                write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+            trainer.train(should_stop=lambda: bool(caught))
     if not caught or trainer.cur_nimg >= config.max_images:
         return 0
     if world.leads:

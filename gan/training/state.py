@@ -11,7 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from encoder.base import TextEncoder
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
 from encoder.pooled import StandardisedEncoder
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
@@ -63,7 +63,7 @@ def save_release(
     sources: tuple[str, ...],
     images_seen: int,
 ) -> None:
-    """Write a generator in the form that ``TextToFace.from_pretrained`` reads: weights first, then ``config.json``.
+    """Write a generator in the form that ``TextToFace.from_pretrained`` reads, all files at once.
 
     The discriminator is kept in float16, which is enough to start another training from and to rank faces by.
     """
@@ -81,9 +81,10 @@ def save_release(
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
     release["training"] |= {name: Path(getattr(config, name)).name for name in ("encoder_path", "init", "stage1")}
-    if isinstance(encoder, StandardisedEncoder):  # its numbers are this data's own
-        encoder.save(folder / ENCODER_FOLDER)
-    save_weights(G, folder / WEIGHTS_FILE)
-    save_weights(D, folder / DISCRIMINATOR_FILE, torch.float16)
     text = json.dumps(release, indent=2) + "\n"
-    write_atomically(folder / CONFIG_FILE, lambda path: path.write_text(text, "utf-8"))
+    with at_once():
+        if isinstance(encoder, StandardisedEncoder):  # its numbers are this data's own
+            encoder.save(folder / ENCODER_FOLDER)
+        save_weights(G, folder / WEIGHTS_FILE)
+        save_weights(D, folder / DISCRIMINATOR_FILE, torch.float16)
+        write_atomically(folder / CONFIG_FILE, lambda path: path.write_text(text, "utf-8"))

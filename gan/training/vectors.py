@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +11,9 @@ from torch import Tensor
 from encoder import cache_dir
 from encoder.base import TextEncoder, digest
 from encoder.common.arguments import kind_of
+from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.lock import locked
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
 
@@ -26,6 +26,7 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
 
     The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again.
+    Of several processes one makes it, and the others wait.
 
     Raises:
         InputError: The file cannot be written or read.
@@ -35,19 +36,12 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     folder = cache_dir("vectors")
     path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
     if not kind_of(path):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(temporary, texts, encoder, progress)
-            temporary.replace(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(
-                f"{path}: cannot be written ({reason}); set TEXT2FACE_CACHE to a folder with room"
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):  # below a file, as above
-                temporary.unlink()
+            with locked(folder, wait=True):
+                if not path.exists():  # another process has made it meanwhile
+                    write_atomically(path, lambda temporary: _write(temporary, texts, encoder, progress))
+        except InputError as error:
+            raise InputError(f"{error}; TEXT2FACE_CACHE names another place") from error
     return Rows.open(path, (encoder.dim,), torch.float32)
 
 

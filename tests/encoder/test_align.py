@@ -14,7 +14,7 @@ from tiny_bert import make_tiny_bert
 
 from encoder import align as module
 from encoder.align import (
-    MARK,
+    RECORD,
     AlignConfig,
     ImageNetwork,
     PooledCaptions,
@@ -23,7 +23,6 @@ from encoder.align import (
     align,
     augment,
     card,
-    check_output,
     contrastive_loss,
     fit,
     fit_pooled,
@@ -220,26 +219,6 @@ def test_bad_data_are_told(base: Path, drawn):
         align(images[:2], [["the same"]] * 2, CONFIG, base)
 
 
-def test_a_foreign_folder_is_refused_and_an_earlier_output_is_not(tmp_path: Path):
-    check_output(tmp_path / "new" / "folder")
-    assert (tmp_path / "new" / "folder").is_dir()
-    check_output(tmp_path / "new" / "folder")  # empty
-
-    foreign = tmp_path / "foreign"
-    foreign.mkdir()
-    (foreign / "notes.txt").write_text("mine")
-    for mark in (None, "not JSON", "[]", '{"made_by": "another"}'):
-        if mark is not None:
-            (foreign / MARK).write_text(mark)
-        with pytest.raises(InputError, match="foreign"):
-            check_output(foreign)
-    (foreign / MARK).write_text('{"made_by": "encoder.align"}')
-    check_output(foreign)
-    with pytest.raises(InputError, match="not a folder"):
-        check_output(foreign / "notes.txt")
-    assert (foreign / "notes.txt").read_text() == "mine"
-
-
 class Dataset(SimpleNamespace):
     """The part of a data set of images that the command uses."""
 
@@ -274,7 +253,7 @@ def test_the_command_writes_an_encoder_with_its_scores(command, tmp_path: Path, 
     assert "| aligned |" in text
     assert "Drawn by the tests." in text
     assert not any("somewhere" in file.read_text(errors="ignore") for file in out.rglob("*") if file.is_file())
-    assert json.loads((out / MARK).read_text())["config"]["dim"] == 6
+    assert json.loads((out / RECORD).read_text())["config"]["dim"] == 6
     assert AlignedEncoder.load(out).dim == 6
 
     assert command("--out", str(out), "--epochs", "1", "--no-compare") == 0
@@ -292,7 +271,7 @@ def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatc
     (tmp_path / "notes.txt").write_text("mine")
     monkeypatch.setitem(sys.modules, "gan.data", None)  # importing it would fail
     assert command("--out", str(tmp_path)) == 2
-    assert "something else" in capsys.readouterr().err
+    assert "holds notes.txt, which is no output of encoder.align" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

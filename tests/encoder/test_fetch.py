@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 from tiny_bert import make_tiny_bert
 
-from encoder import build_cache, fetch
+from encoder import SHIPPED_CACHE_DIR, build_cache, fetch
 from encoder.common.errors import InputError
 from encoder.pooled import load_sentence_encoder
 
@@ -63,6 +64,28 @@ def test_only_sentence_transformers_and_only_new_folders(hub: Path, tmp_path: Pa
     with pytest.raises(InputError, match="not a sentence-transformer"):
         fetch.fetch("tiny/bert", tmp_path / "model")
     assert not (tmp_path / "model").exists()
+
+
+def test_build_cache_leaves_other_folders_alone(tmp_path: Path, capsys) -> None:
+    (tmp_path / "head.sqlite3").write_text("mine")
+    assert build_cache.main(["--out", str(tmp_path)]) == 2
+    assert "holds head.sqlite3, which is no output of encoder.build_cache" in capsys.readouterr().err
+    assert (tmp_path / "head.sqlite3").read_text() == "mine"
+    build_cache.OUTPUT.check(SHIPPED_CACHE_DIR)
+
+
+def test_a_folder_that_appears_meanwhile_is_left_alone(hub: Path, tmp_path: Path, monkeypatch) -> None:
+    folder, rename = tmp_path / "model", os.rename
+
+    def lose_the_race(source: Path, target: Path) -> None:
+        folder.mkdir()
+        (folder / "theirs").write_text("theirs")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", lose_the_race)
+    with pytest.raises(InputError, match="model: another process has made it meanwhile; use it, or give a new folder"):
+        fetch.fetch("tiny/bert", folder)
+    assert [path.name for path in folder.iterdir()] == ["theirs"]
 
 
 def test_build_cache_says_what_is_wrong_in_one_line(tmp_path: Path, capsys) -> None:

@@ -102,6 +102,11 @@ def test_records() -> None:
     assert read("a\nb,c") == [(1, "a", None), (2, "b", "c")]
     assert read("name,pink hair\nbob,x") == [(1, "name", "pink hair"), (2, "bob", "x")]
     assert read("bob,pink\n1,x y\n2,z") == [(2, "1", "x y"), (3, "2", "z")]
+    assert read('0,0.png,"a caption, with commas"') == [(1, "0.png", "a caption, with commas")]  # pandas' own numbers
+    assert read("7,a.PNG,one\n9,b.jpg,two, three") == [(1, "a.PNG", "one"), (2, "b.jpg", "two, three")]
+    assert read("0,17,one\n1,12,two") == [(1, "17", "one"), (2, "12", "two")]
+    assert read("0,17,one\n1,two, three") == [(1, "0", "17,one"), (2, "1", "two, three")]
+    assert read("5,17,one\n8,12,two") == [(1, "5", "17,one"), (2, "8", "12,two")]
     assert read("") == []
 
 

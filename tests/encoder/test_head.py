@@ -10,13 +10,15 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from encoder import ENCODER_DIR, HEAD_DIR
+from encoder import train_head as module
+from encoder.align import OUTPUT as ALIGNED
 from encoder.attributes.head import SPACE, HeadEncoder
 from encoder.attributes.reading import attributes
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.evaluate_head import SUITES, Suite
 from encoder.language import grammar
-from encoder.train_head import HeadConfig, save, train, training_captions
+from encoder.train_head import OUTPUT, HeadConfig, save, train, training_captions
 from encoder.tuned import DENSE, INDEX, TUNED
 
 TEXTS = [
@@ -152,6 +154,32 @@ def test_training_is_deterministic_and_is_saved_as_trained(tmp_path: Path):
     assert not list(tmp_path.glob("*.new"))
     index = json.loads((tmp_path / "head" / INDEX).read_text())["weight_map"]
     assert {name for name, file in index.items() if file == TUNED} == set(first.layers)
+
+
+@pytest.mark.parametrize("arguments", [["--steps", "0"], ["--steps", "-1"], ["--frozen", "-1"], ["--out", "p"]])
+def test_the_command_refuses_before_it_touches_anything(tmp_path: Path, monkeypatch, capsys, arguments: list[str]):
+    (tmp_path / "p" / "photos").mkdir(parents=True)
+    (tmp_path / "p" / "thesis.txt").write_text("thesis")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(module, "save", lambda *_: pytest.fail("saved"))
+    monkeypatch.setattr("sys.argv", ["train_head", *arguments])
+    with pytest.raises(InputError, match=r"must be at least|holds photos, which is no output of encoder\.train_head"):
+        module.main()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["p", "photos", "thesis.txt"]
+    OUTPUT.check(HEAD_DIR)  # the shipped one is an output
+
+
+def test_a_layer_must_be_left_to_train():
+    with pytest.raises(InputError, match=r"frozen is 6; .* has 6 layers"):
+        train(HeadConfig(steps=1, frozen=6))
+
+
+def test_a_head_and_an_aligned_encoder_do_not_replace_each_other(tmp_path: Path):
+    with ALIGNED.held(tmp_path):
+        (tmp_path / TUNED).write_text("")
+    with pytest.raises(InputError, match=r"holds an output of encoder\.align, not of encoder\.train_head"):
+        OUTPUT.check(tmp_path)
 
 
 def test_training_captions_cover_every_value_and_nothing_stated():

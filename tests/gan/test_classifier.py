@@ -6,9 +6,16 @@ import pytest
 import torch
 
 from encoder.common.errors import InputError
-from gan.classifier import augment, main, measure, train
+from gan.classifier import OUTPUT, augment, main, measure, train
 from gan.data import load_images
-from gan.faces.classifier import AttributeClassifier, accuracies, load_classifier, read_config, save_classifier
+from gan.faces.classifier import (
+    CLASSIFIER_DIR,
+    AttributeClassifier,
+    accuracies,
+    load_classifier,
+    read_config,
+    save_classifier,
+)
 from gan.images import blur
 
 
@@ -137,6 +144,15 @@ def test_command_line_reports_bad_input(tmp_path, capsys) -> None:
     assert main(["--data", "nowhere", "--out", str(tmp_path / "new")]) == 2
     assert capsys.readouterr().err.startswith("error: ")
     assert not (tmp_path / "new").exists()
+
+
+def test_command_line_leaves_other_folders_alone(tmp_path, capsys) -> None:
+    (tmp_path / "config.json").write_text("mine")
+    assert main(["--data", "nowhere", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}: holds config.json, which is no output of gan.classifier; choose another folder\n"
+    )
+    OUTPUT.check(CLASSIFIER_DIR)  # the shipped one is an output
 
 
 def test_the_shipped_classifier_reads_real_faces(extra_data) -> None:

@@ -154,6 +154,7 @@ def test_results_of_other_settings_are_refused(run, capsys) -> None:
 def test_a_damaged_result_is_one_line(run, tmp_path, capsys) -> None:
     (tmp_path / "out" / "real-faces").mkdir(parents=True)
     (tmp_path / "out" / "real-faces" / "result.json").write_text("{")
+    (tmp_path / "out" / ".made-by").write_text("gan.compare\n")
     assert run() == 2
     assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out' / 'real-faces' / 'result.json'}: is not")
 
@@ -233,17 +234,17 @@ def test_captioned_images_are_compared_by_their_captions(
     monkeypatch.setattr(compare, "matcher_for", small_matcher)
     stage = {**TINY["plain"][0], "encoder": "live", "conditioning": "pooled"}
     rows: dict[str, Stages] = {"plain": [stage], "classes": [{**stage, "objective": "acgan"}]}
-    options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path)]
+    options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path / "out")]
     assert main(options, rows) == 0
     output = capsys.readouterr()
     assert "classes: left out, for the data name no classes" in output.err
     assert "| R-precision | Fréchet distance, matcher | diversity, matcher | R-precision after" in output.out
-    results = json.loads((tmp_path / "comparison.json").read_text())
+    results = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert list(results) == ["real images", "plain"]
     scores = {name: result["scores"]["captions"]["r_precision"]["value"] for name, result in results.items()}
     assert scores["plain"] < scores["real images"]
     assert results["plain"]["course"][-1].keys() >= {"r_precision", "frechet", "score", "minutes"}
-    assert (tmp_path / "comparison.png").is_file()
+    assert (tmp_path / "out" / "comparison.png").is_file()
     for call in CALLS:
         monkeypatch.setattr(call, refuse)
     assert main(options, rows) == 0  # done already

@@ -310,7 +310,7 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     train(config, faces, tmp_path / "run")
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} - {"tensorboard"} == {
-        ".lock",
+        ".made-by",
         "config.json",
         "samples",
         "snapshot",

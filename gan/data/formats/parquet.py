@@ -99,6 +99,14 @@ def _columns(schema: pa.Schema, where: str) -> _Columns:
     group, source, key = (column(schema.names, names) for names in (GROUP_COLUMNS, (SOURCE_COLUMN,), _KEY_COLUMNS))
     others = [name for name in texts if name not in (group, source, key)]
     text = column(texts, TEXT_COLUMNS) or (others[0] if len(others) == 1 else None)
+    called = column(schema.names, _IMAGE_COLUMNS)
+    if image is None and called is not None:
+        kind = schema.field(called).type
+        holds = "nothing" if pa.types.is_null(kind) else f"{kind}, not images"
+        raise InputError(
+            f"{where}: the column {called} holds {holds}; store the bytes of the image files in it, or give the folder "
+            "of the files with a metadata.parquet of file_name and text"
+        )
     if image is None or text is None:
         lacks = "no column of image bytes" if image is None else "no column of captions"
         seen = ", ".join(map(str, schema.names[:10]))

@@ -139,12 +139,13 @@ def test_a_full_disk(
         load(path)
 
 
-def test_what_a_killed_process_has_left_is_removed(path: Path, cache: Path) -> None:
+@pytest.mark.parametrize("written", [0, 2**32])  # long ago, or before the clock was set back
+def test_what_a_killed_process_has_left_is_removed(path: Path, cache: Path, written: int) -> None:
     left = cache / ".abc.xyz.tmp"
     left.mkdir(parents=True)
     (left / "lock").touch()
     (left / "images.bin").write_bytes(b"half")
-    os.utime(left, (0, 0))
+    os.utime(left, (written, written))
     load(path)
     assert not left.exists()
 

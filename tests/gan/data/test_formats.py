@@ -321,6 +321,8 @@ def test_parquet_of_bytes_and_lists(path: Path) -> None:
     ("data", "message"),
     [
         (parquet([{"a": 1, "text": "x"}]), r"a\.parquet: no column of image bytes \(it has a, text\)"),
+        (parquet([{"image": None, "text": "x"}]), r"a\.parquet: the column image holds nothing; store the bytes"),
+        (parquet([{"image": "1.png", "text": "x"}]), r"the column image holds string, not images; store the bytes"),
         (parquet([{"image": b"x", "n": 1}]), r"a\.parquet: no column of captions"),
         (parquet([{"image": b"x", "text": "y"}])[:-20], r"a\.parquet: not a whole parquet file"),
         (b"", r"a\.parquet: not a whole parquet file"),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENCODER_DIR = ROOT / "pretrained" / "encoder"
 """The bundled sentence-transformer."""
+ENCODER_FINGERPRINT = "f1fe9e3cc00228e5fee36a63cf6a0284"
+"""That of its files, which are as published."""
 HEAD_DIR = ROOT / "pretrained" / "head"
 """The conditioning head."""
 SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"

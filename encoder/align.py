@@ -28,9 +28,10 @@ from encoder import ENCODER_DIR
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
-from encoder.minilm import MiniLM, pad, read_json
+from encoder.common.records import read_json, write_json
+from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
-from encoder.tuned import Tuned, save, write_json
+from encoder.tuned import Tuned, save
 
 MARK, MADE_BY = "align.json", "encoder.align"
 """The file that tells an output of this command from other folders, and what stands in it."""

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -25,7 +25,7 @@ from tqdm import tqdm
 from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
-from encoder.common.atomic import write_atomically
+from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.common.threads import side_by_side
@@ -33,6 +33,7 @@ from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.data.dataset import ImageDataset
 from gan.images import blur, channels_last, to_signed
+from gan.networks import load_weights
 
 CANDIDATES = 100
 """Captions that the right one is looked for among, itself included."""
@@ -271,8 +272,7 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
         matcher = Matcher(config, encoder)
         if not _load(matcher, path):
             train(matcher, training, config)
-            state = {name: value.contiguous() for name, value in matcher.state_dict().items()}
-            write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))
+            weights.save({name: value.contiguous() for name, value in matcher.state_dict().items()}, path)
     return matcher.eval().requires_grad_(False)
 
 
@@ -286,12 +286,14 @@ def cache_path(training: ImageDataset, config: MatcherConfig, encoder: MiniLM) -
 
 def _load(matcher: Matcher, path: Path) -> bool:
     """Whether the file holds the weights of ``matcher``, which then has them; a damaged file holds none."""
-    try:
-        state = load_file(path)
-        matcher.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError):
+    if not os.path.exists(path):
         return False
-    return all(value.isfinite().all() for value in state.values())
+    try:
+        load_weights(matcher, path)
+    except InputError as error:
+        print(f"note: the matcher is trained again ({error})", file=sys.stderr)
+        return False
+    return True
 
 
 def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> None:

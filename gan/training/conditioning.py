@@ -10,7 +10,7 @@ import torch
 
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
 from encoder.common.errors import InputError
-from encoder.minilm import read_json
+from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
 from gan.networks import caption_arguments

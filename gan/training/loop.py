@@ -221,7 +221,8 @@ class Trainer:
     def resume(self) -> None:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
         state = load_state(self.run_dir)
-        changes = TrainingConfig.from_json(state["config"]).changes(self.config)
+        path = self.run_dir / STATE_FILE
+        changes = TrainingConfig.from_json(state["config"], f"{path}: config").changes(self.config)
         if state["images"] != len(self.data):
             changes.append(f"training images: {state['images']} -> {len(self.data)}")
         elif state["data"] != self.data.digest:
@@ -233,11 +234,18 @@ class Trainer:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:
             raise InputError(f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them")
-        self.players.load_state(state)
-        self.generator.set_state(state["generator"])
-        self.batches.order.rest = state["order"]
+        self.players.load_state(state, path)
+        _set_random_state(self.generator, state["generator"], path)
+        self.batches.order.rest = self.batches.order.checked(state["order"], path)
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
         self.previews.best_score, self.images_before = state["best_score"], state["images_before"]
+
+
+def _set_random_state(generator: torch.Generator, state: Tensor, path: Path) -> None:
+    try:
+        generator.set_state(state)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"{path}: generator is not the state of a random generator; start the run anew") from error
 
 
 def shaped_like_its_start(

@@ -19,6 +19,7 @@ from gan.training.config import TrainingConfig
 from gan.training.ema import ema_decay, update_ema
 from gan.training.objectives import OBJECTIVES
 from gan.training.stages import insert_first_stage
+from gan.training.state import check_optimizer, check_weights
 
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
 
@@ -87,8 +88,14 @@ class Players:
         """Weights and the optimizers' moments."""
         return {name: getattr(self, name).state_dict() for name in STATEFUL}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """The inverse of ``state``."""
+    def load_state(self, state: dict[str, Any], source: Path) -> None:
+        """The inverse of ``state``; ``InputError`` names ``source`` where it is of other networks, or damaged."""
+        for name in STATEFUL:
+            own, where = getattr(self, name), f"{source}: {name}"
+            if isinstance(own, nn.Module):
+                check_weights(state[name], own.state_dict(), where)
+            else:
+                check_optimizer(state[name], own, where)
         for name in STATEFUL:
             getattr(self, name).load_state_dict(state[name])
 

@@ -96,7 +96,8 @@ def load_source(
 
     user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
     shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
-    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
+    known = None if kind == "pooled" and path else encoder.dim  # another library may have to load its model to know
+    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))], known)
 
 
 def _open(kind: str, path: str | Path | None, exact: bool) -> TextEncoder:

@@ -150,7 +150,9 @@ class StandardisedEncoder(FreeConditions):
         return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
 
     def standardise(self, raw: torch.Tensor) -> torch.Tensor:
-        """Raw vectors (N, dim) -> float32 (N, dim)."""
+        """Raw vectors (N, dim) -> float32 (N, dim); ``InputError`` where they are of another size."""
+        if raw.shape[-1] != self.dim:
+            raise InputError(f"a text's vector has {raw.shape[-1]} numbers, not {self.dim}; restore the text encoder")
         mean, std = self.statistics
         return ((raw.double() - mean) / std).float()
 

@@ -8,13 +8,12 @@ Importing this module costs nothing, so that a command line can check a folder b
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from encoder.common.errors import InputError
-from encoder.common.records import Amount, Count, Within, read_record
+from encoder.common.records import Amount, Count, Positive, read_record
 from gan.sources import condition_dim
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -59,7 +58,7 @@ class ReleaseConfig:
     network: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
     images_seen: Amount = 0
-    guidance: Annotated[float, Within(sys.float_info.min)] = 1.0
+    guidance: Positive = 1.0
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources):

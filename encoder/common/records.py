@@ -32,6 +32,8 @@ class Within:
     high: float = sys.float_info.max
 
     def __str__(self) -> str:
+        if self.low == sys.float_info.min:
+            return " above 0"
         if self.high >= sys.float_info.max:
             return "" if self.low <= -sys.float_info.max else f" of {self.low:g} or more"
         return f" from {self.low:g} to {self.high:g}"
@@ -39,6 +41,7 @@ class Within:
 
 Count = Annotated[int, Within(1, 2**31 - 1)]
 Amount = Annotated[int, Within(0, 2**63 - 1)]
+Positive = Annotated[float, Within(sys.float_info.min)]
 
 
 def read_json(path: Path, *, finite: bool = True) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +12,11 @@ from torch import Tensor
 
 from encoder import cache_dir
 from encoder.base import TextEncoder, digest
-from encoder.common.errors import InputError
+from encoder.common.atomic import write_atomically
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
+
+logger = logging.getLogger(__name__)
 
 FEW = 65_536
 """Texts whose vectors are held in memory (100 MB of 384 numbers)."""
@@ -23,29 +26,35 @@ CHUNK = 4096  # texts encoded, and vectors read, at a time
 def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = False) -> Tensor | Rows:
     """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
 
-    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again.
+    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again;
+    a damaged one is made anew.
 
     Raises:
         InputError: The file cannot be written.
     """
     if len(texts) <= FEW:
         return encoder.encode(texts, progress=progress)
-    folder = cache_dir("vectors")
-    path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
-    if not path.exists():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(temporary, texts, encoder, progress)
-            temporary.replace(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(
-                f"{path}: cannot be written ({reason}); set TEXT2FACE_CACHE to a folder with room"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+    path = cache_dir("vectors") / f"{digest(encoder.fingerprint, *texts)}.f32"
+    kept = _open(path, encoder.dim)
+    if kept is not None and len(kept) == len(texts):
+        return kept
+    write_atomically(
+        path,
+        lambda temporary: _write(temporary, texts, encoder, progress),
+        advice="set TEXT2FACE_CACHE to a folder with room",
+    )
     return Rows.open(path, (encoder.dim,), torch.float32)
+
+
+def _open(path: Path, dim: int) -> Rows | None:
+    """The vectors in a file; ``None`` where there is none or it is damaged, which is logged."""
+    if not os.path.lexists(path):
+        return None
+    try:
+        return Rows.open(path, (dim,), torch.float32)
+    except (OSError, ValueError) as error:
+        logger.warning("text vectors are damaged, and are made anew (%s)", error)
+        return None
 
 
 def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: bool) -> None:
@@ -55,6 +64,7 @@ def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: boo
     starts = range(0, len(texts), CHUNK)
     for start in tqdm(starts, desc=f"texts, {CHUNK:,} at a time", disable=None if progress else True):
         rows.append(encoder.encode(texts[start : start + CHUNK]))
+    rows.finish()
 
 
 def statistics_over(vectors: Tensor | Rows) -> Tensor:

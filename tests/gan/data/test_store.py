@@ -20,6 +20,7 @@ def rows(tmp_path: Path, values: torch.Tensor) -> Rows:
     made = Rows.create(tmp_path / "rows", (3, 4))
     made.append(values[:15])
     made.append(values[15:].numpy())
+    made.finish()
     return made
 
 
@@ -49,6 +50,7 @@ def test_rows_of_other_numbers(tmp_path: Path) -> None:
     values = torch.randn(5, 7)
     rows = Rows.create(tmp_path / "rows", (7,), torch.float32)
     rows.append(values)
+    rows.finish()
     assert torch.equal(Rows.open(tmp_path / "rows", (7,), torch.float32)[torch.tensor([4, 0])], values[[4, 0]])
 
 

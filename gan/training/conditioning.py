@@ -67,7 +67,10 @@ def choose(
     if earlier and config.conditioning in open_to and config.encoder != "onehot":
         conditioning = earlier
     elif begun and conditioning != earlier:
-        raise InputError(f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); keep them")
+        raise InputError(
+            f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); "
+            "keep them, or start another run: --run-dir NEW"
+        )
     elif earlier and conditioning != earlier:
         raise InputError(
             f"{start}: was trained with --conditioning {earlier}, and this run is to train {conditioning}; "

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from encoder.common.errors import InputError
+from gan.data import store
 from gan.data.store import Images, Rows
 
 
@@ -65,6 +67,22 @@ def test_bad_indices_and_files(rows: Rows, tmp_path: Path) -> None:
         Rows.open(tmp_path / "rows", (3, 4))
     with pytest.raises(OSError, match="cut off while they were in use"):
         rows[:]
+
+
+def test_every_flipped_byte_is_noticed(rows: Rows, values: torch.Tensor, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "rows"
+    sound = path.read_bytes()
+    for i in range(len(sound)):
+        path.write_bytes(sound[:i] + bytes([sound[i] ^ 32]) + sound[i + 1 :])
+        with pytest.raises(ValueError, match="rows: "):
+            Rows.open(path, (3, 4))
+    path.write_bytes(bytes([sound[0] ^ 32]) + sound[1:])
+    monkeypatch.setattr(store, "CHECKED", 0)  # of a large file most rows are checked when they are read
+    large = Rows.open(path, (3, 4))
+    assert torch.equal(large[1:], values[1:])
+    with pytest.raises(InputError, match="row 0 is damaged on the disk; it is made anew when you start again"):
+        large[torch.tensor([7, 0])]
+    assert not path.exists()
 
 
 def test_images_of_several_files(tmp_path: Path, values: torch.Tensor) -> None:

@@ -84,7 +84,7 @@ def plain_digest(path: Path) -> bytes:
             if CHECKSUM in header.get(_METADATA, {}):
                 start = _without_checksum(header)
         except ValueError:  # damaged, which its reader tells
-            file.seek(len(start))
+            file.seek(0)
         return hashlib.file_digest(file, lambda: hashlib.sha256(start)).digest()
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENCODER_DIR = ROOT / "pretrained" / "encoder"
 """The bundled sentence-transformer."""
+ENCODER_FINGERPRINT = "f1fe9e3cc00228e5fee36a63cf6a0284"
+"""That of its files, which are as published."""
 HEAD_DIR = ROOT / "pretrained" / "head"
 """The conditioning head."""
 SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"
@@ -94,7 +96,8 @@ def load_source(
 
     user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
     shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
-    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))])
+    known = None if kind == "pooled" and path else encoder.dim  # another library may have to load its model to know
+    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))], known)
 
 
 def _open(kind: str, path: str | Path | None, exact: bool) -> TextEncoder:

@@ -36,9 +36,10 @@ from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
+from encoder.common.records import write_json
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
-from encoder.tuned import NAMES, Tuned, save, write_json
+from encoder.tuned import NAMES, Tuned, save
 
 RECORD = "align.json"
 """What an encoder was fitted to, and how."""

@@ -16,8 +16,9 @@ import torch.nn.functional as F
 
 from encoder.base import FreeConditions
 from encoder.common.errors import InputError
-from encoder.minilm import read_json
-from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, TunedEncoder
+from encoder.common.records import check, read_json, read_record
+from encoder.minilm import Module
+from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, DenseConfig, TunedEncoder
 
 
 class AlignedEncoder(FreeConditions, TunedEncoder):
@@ -45,12 +46,10 @@ class AlignedEncoder(FreeConditions, TunedEncoder):
         dim = shapes.get("linear.bias", (0,))[0]
         if shapes != {"linear.weight": (dim, width), "linear.bias": (dim,)}:
             raise InputError(f"{folder / DENSE_WEIGHTS}: not the linear map of {cls.noun}; restore it")
-        config, modules = read_json(folder / DENSE_CONFIG), read_json(folder / MODULES)
-        try:
-            activation, last = config["activation_function"], modules[-1]["type"].rsplit(".", 1)[-1]
-        except (LookupError, TypeError, AttributeError) as error:
-            raise InputError(f"{folder}: {DENSE_CONFIG} or {MODULES} is broken; restore them") from error
-        if (activation, last) != (IDENTITY, "Normalize"):
+        config = read_record(DenseConfig, folder / DENSE_CONFIG, notes=True)
+        modules: list[Module] = check(read_json(folder / MODULES), list[Module], folder / MODULES, notes=True)
+        last = modules[-1].kind if modules else ""
+        if (config.activation_function, last) != (IDENTITY, "Normalize"):
             raise InputError(f"{folder}: not {cls.noun}, whose last module is Normalize; give one of encoder.align")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:

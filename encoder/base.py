@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from encoder.common import weights
 from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,12 +106,19 @@ def digest(*parts: str | bytes) -> str:
 
 
 def files_digest(paths: Iterable[Path]) -> str:
-    """``digest`` of the names and contents of files, read in small pieces: a large file costs no memory."""
+    """``digest`` of the names and contents of files, read in small pieces: a large file costs no memory.
+
+    The checksum of a file of weights is none of its contents.
+    """
     parts: list[str | bytes] = []
     for path in paths:
         try:
-            with path.open("rb") as file:
-                parts += [path.name, hashlib.file_digest(file, "sha256").digest()]
+            parts += [path.name, weights.plain_digest(path) if path.suffix == ".safetensors" else _contents(path)]
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
     return digest(*parts)
+
+
+def _contents(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -49,12 +49,13 @@ class EmbeddingCache:
         self._usable = True
         self._warned = False
 
-    def get(self, fingerprint: str, texts: Iterable[str]) -> dict[str, torch.Tensor]:
+    def get(self, fingerprint: str, texts: Iterable[str], dim: int | None = None) -> dict[str, torch.Tensor]:
         """Look up vectors.
 
         Args:
             fingerprint: That of the encoder.
             texts: Normalised texts.
+            dim: How many numbers a vector has, where that is known; one of another number is a damaged one.
 
         Returns:
             The float32 vectors (dim,) of those texts that the cache holds.
@@ -70,14 +71,18 @@ class EmbeddingCache:
             self._recover(error)
             return {}
         # A damaged file can give a row of another key, and text where bytes were written.
-        sound = [
-            (key, vector)
+        sound = {
+            texts_by_key[key]: _from_bytes(vector)
             for key, vector, checksum in rows
-            if key in texts_by_key and isinstance(vector, bytes) and checksum == _checksum(key, vector)
-        ]
+            if key in texts_by_key
+            and isinstance(vector, bytes)
+            and checksum == _checksum(key, vector)
+            and len(vector) == 4 * (len(vector) // 4 if dim is None else dim)
+        }
+        sound = {text: vector for text, vector in sound.items() if vector.isfinite().all()}
         if len(sound) < len(rows):
             self._warn(f"{len(rows) - len(sound)} of its vectors are damaged and are made afresh")
-        return {texts_by_key[key]: _from_bytes(vector) for key, vector in sound}
+        return sound
 
     def put(self, fingerprint: str, vectors: Mapping[str, torch.Tensor]) -> None:
         """Add vectors (dim,), by normalised text, in one transaction; what stood there before is replaced."""
@@ -148,11 +153,13 @@ class CachedEncoder:
     Args:
         encoder: Encodes the misses.
         caches: Asked in this order.
+        dim: The encoder's, where it is known without loading the weights.
     """
 
-    def __init__(self, encoder: TextEncoder, caches: Sequence[EmbeddingCache]):
+    def __init__(self, encoder: TextEncoder, caches: Sequence[EmbeddingCache], dim: int | None = None):
         self._encoder = encoder
         self._caches = caches
+        self._dim = dim
 
     @property
     def kind(self) -> str:
@@ -198,7 +205,7 @@ class CachedEncoder:
         vectors: dict[str, torch.Tensor] = {}
         for cache in self._caches:
             if missing:
-                vectors |= cache.get(self.fingerprint, missing)
+                vectors |= cache.get(self.fingerprint, missing, self._dim)
                 missing = [text for text in missing if text not in vectors]
         if missing:
             encoded = self._encoder.encode(missing, batch_size=batch_size, progress=progress)

@@ -8,20 +8,23 @@ pooling: Reimers and Gurevych 2019 (arXiv 1908.10084).
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 
+from encoder import ENCODER_DIR, ENCODER_FINGERPRINT
 from encoder.base import files_digest
 from encoder.common.errors import InputError
+from encoder.common.records import Count, Within, check, read_json, record
 from encoder.common.threads import join_side_by_side
+from encoder.common.weights import check_finite
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -49,33 +52,56 @@ class UnsupportedModelError(InputError):
     """A model folder that may be sound, but is not of the one architecture that is run here."""
 
 
-@dataclass(frozen=True)
-class BertShape:
-    """What the forward pass needs from a BERT's ``config.json``."""
+_FEWEST = 3
+"""Tokens of a text, at least: the two special ones and one of its own."""
+_PLAIN = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
 
-    layers: int
-    heads: int
-    width: int
-    positions: int
-    eps: float
+
+@dataclass(frozen=True)
+class BertConfig:
+    """What the forward pass needs from a BERT's ``config.json``, by the names that are used there."""
+
+    num_hidden_layers: Count
+    num_attention_heads: Count
+    hidden_size: Count
+    max_position_embeddings: Annotated[int, Within(_FEWEST)]
+    layer_norm_eps: Annotated[float, Within(1e-30, 1)]
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise InputError(
+                f"num_attention_heads is {self.num_attention_heads}; it must divide hidden_size, {self.hidden_size}"
+            )
 
     @classmethod
-    def from_config(cls, config: dict[str, Any], path: Path) -> BertShape:
-        """Read ``config``, the contents of ``path``; anything but a plain BERT is an ``UnsupportedModelError``."""
-        plain = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type": "absolute"}
-        for key, value in plain.items():
-            if config.get(key, value) != value:
-                raise UnsupportedModelError(f"{path}: {key} is {config[key]!r}; only {value!r} is run here")
-        try:
-            return cls(
-                layers=int(config["num_hidden_layers"]),
-                heads=int(config["num_attention_heads"]),
-                width=int(config["hidden_size"]),
-                positions=int(config["max_position_embeddings"]),
-                eps=float(config["layer_norm_eps"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: a missing or unusable value ({error}); restore the file") from error
+    def read(cls, path: Path) -> BertConfig:
+        """The config in a file; anything but a plain BERT is an ``UnsupportedModelError``."""
+        values = _read_object(path)
+        for key, value in _PLAIN.items():
+            if values.get(key, value) != value:
+                raise UnsupportedModelError(f"{path}: {key} is {values[key]!r:.60}; only {value!r} is run here")
+        return record(cls, values, path, notes=True)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What the files of a folder say of the length of texts, in tokens."""
+
+    max_seq_length: Annotated[int, Within(_FEWEST)] | None = None
+    model_max_length: Annotated[float, Within(_FEWEST)] | None = None
+
+
+@dataclass(frozen=True)
+class Module:
+    """An entry of ``modules.json``."""
+
+    type: str
+    path: str
+
+    @property
+    def kind(self) -> str:
+        """The name of its class."""
+        return self.type.rpartition(".")[2]
 
 
 class MiniLM:
@@ -89,24 +115,29 @@ class MiniLM:
         dim: The width of the token states and of the pooled embedding (384 in the bundled model).
         max_length: Longer texts are cut to this many tokens (256), the two special ones included.
         dtype: The arithmetic, torch.float32 or torch.float64.
+
+    Raises:
+        InputError: At the first text, or where the fingerprint is asked for: the bundled folder is not as published.
     """
 
     def __init__(
         self,
         folder: Path,
-        shape: BertShape,
+        config: BertConfig,
         tensors: dict[str, torch.Tensor],
         *,
         max_length: int = 256,
         dtype: torch.dtype = torch.float32,
+        published: MiniLM | None = None,
     ):
         self.folder = folder
-        self.layers = shape.layers
-        self.dim = shape.width
+        self.layers = config.num_hidden_layers
+        self.dim = config.hidden_size
         self.max_length = max_length
         self.dtype = dtype
-        self._shape = shape
+        self._config = config
         self._tensors = tensors
+        self._published = published or self  # the model of the folder, which this one may be a variant of
 
     @classmethod
     def load(cls, folder: str | Path, dtype: torch.dtype = torch.float32) -> MiniLM:
@@ -122,15 +153,13 @@ class MiniLM:
         """
         folder = Path(folder)
         _check_modules(folder)
-        shape = BertShape.from_config(_read_settings(folder / _CONFIG), folder / _CONFIG)
-        limits = (
-            _read_settings(folder / _LIMITS, optional=True).get("max_seq_length"),
-            _read_settings(folder / _TOKENIZER_LIMITS, optional=True).get("model_max_length"),
-        )
-        max_length = min(next((int(limit) for limit in limits if limit), shape.positions), shape.positions)
-        if not (folder / _TOKENIZER).is_file():
+        config = BertConfig.read(folder / _CONFIG)
+        limits = (_limits(folder / _LIMITS).max_seq_length, _limits(folder / _TOKENIZER_LIMITS).model_max_length)
+        positions = config.max_position_embeddings
+        max_length = int(min(next(filter(None, limits), positions), positions))
+        if not os.path.isfile(folder / _TOKENIZER):
             raise InputError(f"{folder / _TOKENIZER}: no such file; restore it")
-        return cls(folder, shape, _map_tensors(folder / _WEIGHTS, shape), max_length=max_length, dtype=dtype)
+        return cls(folder, config, _map_tensors(folder / _WEIGHTS, config), max_length=max_length, dtype=dtype)
 
     def layer_tensors(self, first: int) -> dict[str, torch.Tensor]:
         """The tensors of the layers from ``first`` on, by their names in the file."""
@@ -140,12 +169,22 @@ class MiniLM:
     def with_tensors(self, tensors: dict[str, torch.Tensor]) -> MiniLM:
         """This model with other values for some of its tensors, by their names in the file: fine-tuned layers."""
         changed = self._tensors | tensors
-        return MiniLM(self.folder, self._shape, changed, max_length=self.max_length, dtype=self.dtype)
+        return MiniLM(
+            self.folder,
+            self._config,
+            changed,
+            max_length=self.max_length,
+            dtype=self.dtype,
+            published=self._published,
+        )
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
-        return files_digest(path for path in (self.folder / name for name in _FILES) if path.exists())
+        found = files_digest(path for path in (self.folder / name for name in _FILES) if os.path.lexists(path))
+        if found != ENCODER_FINGERPRINT and self.folder.resolve() == ENCODER_DIR:
+            raise InputError(f"{self.folder}: a file of it is damaged or not the published one; restore the folder")
+        return found
 
     def tokens(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """The last token states of a few texts, run as one batch.
@@ -227,9 +266,11 @@ class MiniLM:
     @cached_property
     def _layers(self) -> list[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
         """(weight, bias) of every linear map and norm of every layer, in ``dtype``."""
+        if self._published.fingerprint != ENCODER_FINGERPRINT:
+            check_finite(self._tensors, self.folder / _WEIGHTS)
         return [
             {name: self._affine(f"encoder.layer.{i}.{key}") for name, key in (_LINEARS | _NORMS).items()}
-            for i in range(self._shape.layers)
+            for i in range(self.layers)
         ]
 
     def _affine(self, key: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -274,10 +315,11 @@ class MiniLM:
         return self._norm(x + F.linear(inner, *weights["outer"]), weights["outer_norm"])
 
     def _split_heads(self, x: torch.Tensor) -> torch.Tensor:
-        return x.unflatten(2, (self._shape.heads, -1)).transpose(1, 2)  # (N, T, width) -> (N, heads, T, width / heads)
+        heads = self._config.num_attention_heads
+        return x.unflatten(2, (heads, -1)).transpose(1, 2)  # (N, T, width) -> (N, heads, T, width / heads)
 
     def _norm(self, x: torch.Tensor, affine: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        return F.layer_norm(x, (self.dim,), *affine, eps=self._shape.eps)
+        return F.layer_norm(x, (self.dim,), *affine, eps=self._config.layer_norm_eps)
 
 
 def pad(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -291,45 +333,36 @@ def pad(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     return padded, mask
 
 
-def read_json(path: Path) -> Any:
-    """The contents of a JSON file; ``InputError`` names one that is missing or broken."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON ({error}); restore the file") from error
-
-
-def _read_settings(path: Path, *, optional: bool = False) -> dict[str, Any]:
+def _read_object(path: Path, *, optional: bool = False) -> dict[str, Any]:
     """The JSON object in ``path``; an empty one where an optional file is missing."""
-    if optional and not path.exists():
+    if optional and not os.path.lexists(path):
         return {}
-    settings = read_json(path)
-    if not isinstance(settings, dict):
-        raise InputError(f"{path}: not a JSON object; restore the file")
-    return settings
+    values: dict[str, Any] = check(read_json(path), dict[str, Any], path)
+    return values
+
+
+def _limits(path: Path) -> _Limits:
+    return record(_Limits, _read_object(path, optional=True), path, notes=True)
 
 
 def _check_modules(folder: Path) -> None:
     """Only a BERT at the top of the folder, then mean pooling, then unit norm, is run here."""
-    try:
-        modules = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in read_json(folder / _MODULES)]
-    except (TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"{folder / _MODULES}: not a list of modules; restore the file") from error
-    if [name for name, _ in modules] != ["Transformer", "Pooling", "Normalize"] or modules[0][1] != "":
-        raise UnsupportedModelError(f"{folder / _MODULES}: {' -> '.join(map(str, modules))} is not run here")
-    pooling = _read_settings(folder / _POOLING)  # before sentence-transformers 6, one flag for each mode
+    path = folder / _MODULES
+    modules: list[Module] = check(read_json(path), list[Module], path, notes=True)
+    names = [module.kind for module in modules]
+    if names != ["Transformer", "Pooling", "Normalize"] or modules[0].path != "":
+        raise UnsupportedModelError(f"{path}: {' -> '.join(names)[:200]} is not run here")
+    pooling = _read_object(folder / _POOLING)  # before sentence-transformers 6, one flag for each mode
     flags = [key for key, value in pooling.items() if key.startswith("pooling_mode_") and value]
     if flags != ["pooling_mode_mean_tokens"] and pooling.get("pooling_mode") != "mean":
         raise UnsupportedModelError(f"{folder / _POOLING}: only pooling by the mean is run here")
-    if _read_settings(folder / _PROMPTS, optional=True).get("default_prompt_name"):
+    if _read_object(folder / _PROMPTS, optional=True).get("default_prompt_name"):
         raise UnsupportedModelError(f"{folder / _PROMPTS}: a default prompt is not run here")
 
 
-def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
+def _map_tensors(path: Path, config: BertConfig) -> dict[str, torch.Tensor]:
     """The named tensors of a BERT as views of the file."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         if any(path.parent.glob("pytorch_model*.bin")) or any(path.parent.glob("model-*.safetensors")):
             raise UnsupportedModelError(f"{path.parent}: only weights in one {path.name} are run here")
         raise InputError(f"{path}: no such file; restore it")
@@ -338,14 +371,36 @@ def _map_tensors(path: Path, shape: BertShape) -> dict[str, torch.Tensor]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a whole safetensors file ({error}); restore it") from error
-    affine = ["embeddings.LayerNorm"]
-    affine += [f"encoder.layer.{i}.{key}" for i in range(shape.layers) for key in (_LINEARS | _NORMS).values()]
-    needed = [f"embeddings.{name}_embeddings.weight" for name in _EMBEDDINGS]
-    needed += [f"{key}.{part}" for key in affine for part in ("weight", "bias")]
+    needed = _shapes(config, tensors)
     missing = [name for name in needed if name not in tensors]
     if missing:
         raise UnsupportedModelError(f"{path}: holds no {missing[0]}, which a BERT has")
-    word, position = (tuple(tensors[f"embeddings.{name}_embeddings.weight"].shape) for name in _EMBEDDINGS[:2])
-    if word[1:] != (shape.width,) or position != (shape.positions, shape.width) or shape.width % shape.heads:
+    above = f"encoder.layer.{config.num_hidden_layers}."
+    if any(tuple(tensors[name].shape) != shape for name, shape in needed.items()) or any(
+        name.startswith(above) for name in tensors
+    ):
         raise InputError(f"{path}: its tensors are not of the sizes that {_CONFIG} gives; restore both files")
     return tensors
+
+
+def _shapes(config: BertConfig, tensors: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors that the forward pass needs, by name; the numbers of words and the like are free."""
+    width = config.hidden_size
+
+    def rows(name: str) -> int:
+        return len(tensors[name]) if name in tensors and tensors[name].dim() else 0
+
+    heights = {name: rows(f"embeddings.{name}_embeddings.weight") for name in _EMBEDDINGS}
+    heights["position"] = config.max_position_embeddings
+    shapes: dict[str, tuple[int, ...]] = {
+        f"embeddings.{name}_embeddings.weight": (height, width) for name, height in heights.items()
+    }
+    norms = ["embeddings.LayerNorm"]
+    for i in range(min(config.num_hidden_layers, len(tensors))):
+        layer = f"encoder.layer.{i}."
+        inner = rows(f"{layer}{_LINEARS['inner']}.weight")
+        for name, key in _LINEARS.items():
+            height, across = {"inner": (inner, width), "outer": (width, inner)}.get(name, (width, width))
+            shapes |= {f"{layer}{key}.weight": (height, across), f"{layer}{key}.bias": (height,)}
+        norms += [layer + key for key in _NORMS.values()]
+    return shapes | {f"{norm}.{part}": (width,) for norm in norms for part in ("weight", "bias")}

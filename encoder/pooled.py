@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 
 from encoder import tuned
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.base import FreeConditions, TextEncoder, digest, files_digest
-from encoder.common.atomic import write_atomically
+from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
 from encoder.text import normalise
@@ -152,7 +150,9 @@ class StandardisedEncoder(FreeConditions):
         return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
 
     def standardise(self, raw: torch.Tensor) -> torch.Tensor:
-        """Raw vectors (N, dim) -> float32 (N, dim)."""
+        """Raw vectors (N, dim) -> float32 (N, dim); ``InputError`` where they are of another size."""
+        if raw.shape[-1] != self.dim:
+            raise InputError(f"a text's vector has {raw.shape[-1]} numbers, not {self.dim}; restore the text encoder")
         mean, std = self.statistics
         return ((raw.double() - mean) / std).float()
 
@@ -191,16 +191,12 @@ STATISTICS_FILE = "statistics.safetensors"
 
 def save_statistics(path: Path, statistics: torch.Tensor) -> None:
     """Write what a generator's text vectors are standardised by, float64 (2, dim)."""
-    write_atomically(path, lambda temporary: temporary.write_bytes(save({"statistics": statistics})))
+    weights.save({"statistics": statistics}, path)
 
 
 def load_statistics(path: Path) -> torch.Tensor:
     """The inverse of ``save_statistics``; ``InputError`` where the file is broken."""
-    try:
-        statistics = load_file(path)["statistics"].double()
-    except (OSError, SafetensorError, KeyError) as error:
-        raise InputError(f"{path}: not the statistics of a text encoder ({error}); restore the file") from error
-    sound = statistics.dim() == 2 and len(statistics) == 2 and statistics.isfinite().all() and (statistics[1] > 0).all()
-    if not sound:
+    statistics = weights.load(path).get("statistics", torch.empty(0)).double()
+    if statistics.dim() != 2 or len(statistics) != 2 or not (statistics[1] > 0).all():
         raise InputError(f"{path}: not the means and deviations of a text encoder; restore the file")
     return statistics

@@ -7,24 +7,23 @@ in float16; its index takes all others from the encoder that it builds on, by th
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from safetensors.torch import save as serialise
+from safetensors import safe_open
 
 from encoder import ENCODER_DIR
 from encoder.base import digest, files_digest
+from encoder.common import weights
 from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
+from encoder.common.records import Count, read_json, read_record, write_json
 from encoder.minilm import MiniLM
 from encoder.text import normalise
 
@@ -51,6 +50,23 @@ _TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 _POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
 _DENSE = "sentence_transformers.base.modules.dense.Dense"
 _NORMALIZE = "sentence_transformers.base.modules.normalize.Normalize"
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Which file each tensor is in."""
+
+    weight_map: dict[str, str]
+
+
+@dataclass(frozen=True)
+class DenseConfig:
+    """The linear map, in the format of sentence-transformers."""
+
+    in_features: Count
+    out_features: Count
+    bias: bool
+    activation_function: str
 
 
 @dataclass(frozen=True)
@@ -98,9 +114,9 @@ class TunedEncoder:
         """
         folder = Path(folder)
         base = MiniLM.load(_base_folder(folder / INDEX, cls.noun), dtype)
-        dense = _tensors(folder / DENSE_WEIGHTS, cls.noun)
+        dense = weights.load(folder / DENSE_WEIGHTS)
         cls._check(folder, {name: tuple(tensor.shape) for name, tensor in dense.items()}, base.dim)
-        layers = _tensors(folder / TUNED, cls.noun)
+        layers = weights.load(folder / TUNED)
         published = base.layer_tensors(0)
         if any(name not in published or layers[name].shape != published[name].shape for name in layers):
             raise InputError(f"{folder / TUNED}: not layers of the encoder in {base.folder}; restore both")
@@ -150,17 +166,13 @@ def save(
     dim, width = tuned.weight.shape
     modules = [("", _TRANSFORMER), ("1_Pooling", _POOLING), (DENSE, _DENSE)]
     modules += [("3_Normalize", _NORMALIZE)] if unit_norm else []
-    dense = {"in_features": width, "out_features": dim, "bias": True, "activation_function": activation}
 
     with at_once():
-        # save_file would not tell a full disk from other errors.
-        layers = serialise(tuned.layers, {"format": "pt"})
-        write_atomically(folder / TUNED, lambda path: path.write_bytes(layers))
-        linear = serialise({"linear.weight": tuned.weight, "linear.bias": tuned.bias})
-        write_atomically(folder / DENSE_WEIGHTS, lambda path: path.write_bytes(linear))
-        write_json(folder / DENSE_CONFIG, dense)
+        weights.save(tuned.layers, folder / TUNED, {"format": "pt"})
+        weights.save({"linear.weight": tuned.weight, "linear.bias": tuned.bias}, folder / DENSE_WEIGHTS)
+        write_json(folder / DENSE_CONFIG, asdict(DenseConfig(width, dim, True, activation)))
         write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
-        write_json(folder / _CONFIG, json.loads((base / _CONFIG).read_text(encoding="utf-8")) | {"dtype": "float32"})
+        write_json(folder / _CONFIG, read_json(base / _CONFIG) | {"dtype": "float32"})
         for name in _TOKENIZER_FILES:
             if (base / name).exists():
                 _copy(base / name, folder / name)
@@ -178,7 +190,7 @@ def copy(folder: Path, to: Path) -> None:
         InputError: ``folder`` is not such a folder, or a file cannot be written.
     """
     base = _base_folder(folder / INDEX, "a fine-tuned encoder")
-    layers = _tensors(folder / TUNED, "a fine-tuned encoder")
+    layers = weights.load(folder / TUNED)
     files = (TUNED, DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
     with at_once():
         for name in files:
@@ -187,46 +199,29 @@ def copy(folder: Path, to: Path) -> None:
         _write_index(to, base, layers)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write ``value`` to ``path``, whole or not at all."""
-    write_atomically(path, lambda file: file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8"))
-
-
 def _copy(source: Path, target: Path) -> None:
     write_atomically(target, lambda path: shutil.copyfile(source, path))
 
 
 def _write_index(folder: Path, base: Path, layers: dict[str, torch.Tensor]) -> None:
-    weights = base / "model.safetensors"
-    to_base = Path(os.path.relpath(weights.resolve(), folder.resolve())).as_posix()
-    with safe_open(weights, framework="pt") as file:
+    file_of_base = base / "model.safetensors"
+    to_base = Path(os.path.relpath(file_of_base.resolve(), folder.resolve())).as_posix()
+    with safe_open(file_of_base, framework="pt") as file:
         weight_map = {name: to_base for name in file.keys() if not name.startswith("pooler.")}  # noqa: SIM118
     write_json(folder / INDEX, {"metadata": {}, "weight_map": weight_map | dict.fromkeys(layers, TUNED)})
 
 
 def _base_folder(index: Path, noun: str) -> Path:
     """The folder of the encoder that the model with this index builds on."""
-    if not index.is_file():
-        what = f"it has no {index.name}" if index.parent.is_dir() else "there is no such folder"
+    if not os.path.isfile(index):
+        what = f"it has no {index.name}" if os.path.isdir(index.parent) else "there is no such folder"
         raise InputError(f"{index.parent}: not {noun} ({what}); give the folder of one, or restore the file")
-    try:
-        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        (weights,) = files - {TUNED}
-        base = index.parent / weights
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{index}: not the index of {noun} ({error}); restore it") from error
-    if base.is_file():
+    others = set(read_record(_Index, index, notes=True).weight_map.values()) - {TUNED}
+    if len(others) != 1:
+        raise InputError(f"{index}: not the index of {noun}, which names one other file; restore it")
+    base = index.parent / others.pop()
+    if os.path.isfile(base):
         return base.parent
     if base.parent.name == ENCODER_DIR.name:  # a folder that was moved; the fingerprint tells if it builds on another
         return ENCODER_DIR
-    raise InputError(f"{index}: names {weights}, which is not there; restore the encoder, or the folder's place")
-
-
-def _tensors(path: Path, noun: str) -> dict[str, torch.Tensor]:
-    try:
-        tensors = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: not the weights of {noun} ({error}); restore it") from error
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise InputError(f"{path}: holds numbers that are not finite; restore it")
-    return tensors
+    raise InputError(f"{index}: names {base}, which is not there; restore the encoder, or the folder's place")

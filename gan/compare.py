@@ -32,6 +32,7 @@ from encoder.common.atomic import write_atomically
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
 from encoder.common.outputs import Output
+from encoder.common.records import read_json, write_json
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
@@ -126,22 +127,21 @@ class Result:
 
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
-        text = json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-        write_atomically(path, lambda temporary: temporary.write_text(text, "utf-8"))
+        write_json(path, dataclasses.asdict(self))
 
     @classmethod
     def read(cls, path: Path, settings: Mapping[str, Any]) -> Result | None:
         """The result in a file, if there is one; ``InputError`` where it is damaged or of other settings."""
         if not path.exists():
             return None
+        raw = read_json(path, finite=False)  # scores may be no numbers
         try:
-            raw = json.loads(path.read_text("utf-8"))
             scores = {
                 group: {metric: Estimate(**estimate) for metric, estimate in estimates.items()}
                 for group, estimates in raw["scores"].items()
             }
             result = cls(**raw | {"scores": scores})
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{path}: is not the result of a row ({error}); remove it") from error
         changed = [name for name, value in settings.items() if result.settings.get(name) != value]
         if changed:

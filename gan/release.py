@@ -7,13 +7,13 @@ Importing this module costs nothing, so that a command line can check a folder b
 
 from __future__ import annotations
 
-import json
-import math
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from encoder.common.errors import InputError
+from encoder.common.records import Amount, Count, Positive, read_record
 from gan.sources import condition_dim
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
@@ -30,7 +30,7 @@ class Conditioning:
     """What a generator takes as its text condition: the kind of encoder, its size and the space of its vectors."""
 
     kind: str
-    dim: int
+    dim: Count
     space: str
 
 
@@ -51,14 +51,23 @@ class ReleaseConfig:
     """
 
     architecture: str
-    z_dim: int
-    c_dim: int
+    z_dim: Count
+    c_dim: Count
     conditioning: Conditioning
     sources: tuple[str, ...]
     network: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
-    images_seen: int = 0
-    guidance: float = 1.0
+    images_seen: Amount = 0
+    guidance: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.sources or len(set(self.sources)) < len(self.sources):
+            raise InputError(f"sources is {', '.join(self.sources) or 'empty'}; it must name each source once; mend it")
+        if self.c_dim != condition_dim(self.conditioning.dim, self.sources):
+            raise InputError(
+                f"c_dim is {self.c_dim}, but the text condition has {self.conditioning.dim} numbers and "
+                f"there are {len(self.sources)} styles; restore the file"
+            )
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:
@@ -67,38 +76,12 @@ class ReleaseConfig:
         Raises:
             InputError: No such folder, a file of it missing, or a config that is broken or contradicts itself.
         """
-        path = model_dir / CONFIG_FILE
-        if not model_dir.is_dir():
+        if not os.path.isdir(model_dir):
             raise InputError(f"{model_dir}: no such model folder; give a folder that holds {CONFIG_FILE}")
         for name in (CONFIG_FILE, WEIGHTS_FILE):
-            if not (model_dir / name).is_file():
+            if not os.path.isfile(model_dir / name):
                 raise InputError(f"{model_dir}: {name} is missing, so this is not a released model; restore the file")
-        try:
-            raw = json.loads(path.read_text("utf-8"))
-            text = raw["conditioning"]
-            config = cls(
-                architecture=str(raw["architecture"]),
-                z_dim=int(raw["z_dim"]),
-                c_dim=int(raw["c_dim"]),
-                conditioning=Conditioning(str(text["kind"]), int(text["dim"]), str(text["space"])),
-                sources=tuple(raw["sources"]),
-                network=dict(raw.get("network", {})),
-                discriminator=dict(raw.get("discriminator", {})),
-                images_seen=int(raw.get("images_seen", 0)),
-                guidance=float(raw.get("guidance", 1)),
-            )
-        except KeyError as error:
-            raise InputError(f"{path}: the key {error} is missing; restore the file") from error
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{path}: is not the config of a released model ({error}); restore the file") from error
-        if config.c_dim != condition_dim(config.conditioning.dim, config.sources):
-            raise InputError(
-                f"{path}: c_dim is {config.c_dim}, but the text condition has {config.conditioning.dim} numbers and "
-                f"there are {len(config.sources)} styles; restore the file"
-            )
-        if not 0 < config.guidance < math.inf:
-            raise InputError(f"{path}: guidance is {config.guidance}, which is not a number above 0; mend it")
-        return config
+        return read_record(cls, model_dir / CONFIG_FILE, notes=True)
 
     def style_index(self, style: str | None) -> int:
         """The place of ``style`` among the sources, 0 where it is ``None``; an unknown one is an ``InputError``."""

@@ -14,6 +14,35 @@ def condition_dim(text_dim: int, source_names: Sequence[str]) -> int:
     return text_dim + (len(source_names) if len(source_names) > 1 else 0)
 
 
+def same_places(theirs: Sequence[str], ours: Sequence[str]) -> bool:
+    """Whether sources take each other's places as they stand: as many, and none by a name that stands elsewhere."""
+    return len(theirs) == len(ours) and all(a == b or b not in theirs for a, b in zip(theirs, ours, strict=True))
+
+
+def refit_sources(weight: Tensor, bias: Tensor, theirs: Sequence[str], ours: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """A linear map of conditions with other sources; it gives what it gave for the sources that stay.
+
+    Args:
+        weight: Of a map of conditions of the sources ``theirs``: ``(M, condition_dim(text_dim, theirs))``.
+        bias: ``(M,)``.
+        theirs: The sources that it knows.
+        ours: Those that it is to know. A new one begins as the mean of theirs.
+
+    Returns:
+        The weight ``(M, condition_dim(text_dim, ours))`` and the bias; of a single source the bias holds all.
+    """
+    places = len(theirs) if len(theirs) > 1 else 0
+    text, columns = weight.split([weight.shape[1] - places, places], dim=1)
+    new = columns.sum(1) / max(places, 1)  # nothing of a single source, which the bias holds
+    known = dict(zip(theirs, columns.T, strict=True)) if places else {}
+    own = [known.get(name, new) for name in ours]
+    if len(own) == 1:
+        return text.clone(), bias + own[0]
+    import torch
+
+    return torch.cat([text, torch.stack(own, dim=1)], dim=1), bias
+
+
 def join_source(c: Tensor, sources: Tensor, source_names: Sequence[str]) -> Tensor:
     """The condition that the networks take.
 

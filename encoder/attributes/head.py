@@ -18,7 +18,8 @@ from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import SLOTS
 from encoder.base import digest
 from encoder.common.errors import InputError
-from encoder.tuned import TunedEncoder
+from encoder.common.records import read_record
+from encoder.tuned import DENSE_CONFIG, SIGMOID, DenseConfig, TunedEncoder
 
 DIM = sum(map(len, SLOTS.values()))
 SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
@@ -41,6 +42,8 @@ class HeadEncoder(SlotConditions, TunedEncoder):
     def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:
         if shapes != {"linear.weight": (DIM, width), "linear.bias": (DIM,)}:
             raise InputError(f"{folder}: made for other attributes than these {DIM} values; train the head again")
+        if read_record(DenseConfig, folder / DENSE_CONFIG, notes=True).activation_function != SIGMOID:
+            raise InputError(f"{folder}: not {cls.noun}, whose vectors are probabilities; restore {DENSE_CONFIG}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The conditions (N, 25) of N texts; see ``TextEncoder.encode``."""

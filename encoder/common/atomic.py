@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -9,11 +10,23 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from encoder.common.errors import InputError
 
+ADVICE = "free some space or choose another place"
+
 TEMPORARY = r"\..+\.[a-z0-9_]{8}\.tmp(-journal)?"
 """The names of the files that are written before they take their places; only a killed process leaves any."""
+_NAME = 40  # characters of a file's name in that of its temporary one, so that no name is too long
+
+
+class _Written(NamedTuple):
+    """A file that waits for the others: where it is, the place that it is to take, and the handle that locks it."""
+
+    temporary: Path
+    path: Path
+    handle: int
 
 
 @dataclass
@@ -21,53 +34,60 @@ class _Waiting:
     """Files that are written and wait for the others.
 
     Attributes:
-        files: Each with the place that it is to take.
+        files: In the order of writing.
         keys: The last place of each ``at_once``.
     """
 
-    files: list[tuple[Path, Path]] = field(default_factory=list)
+    files: list[_Written] = field(default_factory=list)
     keys: list[Path] = field(default_factory=list)
 
 
 _waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)
 
 
-def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
+def write_atomically(
+    path: Path, write: Callable[[Path], object], *, durable: bool = True, advice: str = ADVICE
+) -> None:
     """Call ``write`` with a temporary path beside ``path``, then put that file in its place.
 
-    The temporary file exists already, empty. The folder is made where it is missing.
+    The temporary file exists already, empty, and is locked for as long as it is written. The folder is made where it is
+    missing. What a killed writer of ``path`` has left is removed first, where the file is to be durable.
 
     Args:
         path: The file.
         write: Writes it.
         durable: Wait until the file is on the disk, so that it outlives a power cut too.
+        advice: What to do where it cannot be written.
 
     Raises:
         InputError: The file cannot be written; what stood there before is kept, and nothing else is left behind.
     """
     waiting = _waiting.get()
     temporary: Path | None = None
+    handle: int | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
+        if durable:
+            remove_orphans(path)
+        handle, temporary = _temporary(path)
         write(temporary)
         temporary.chmod(0o644)  # mkstemp's is for its owner alone
         if durable:
             _sync(temporary)
         if waiting is not None:
-            waiting.files.append((temporary, path))
-            temporary = None
+            waiting.files.append(_Written(temporary, path, handle))
+            temporary = handle = None
             return
         os.replace(temporary, path)
         if durable:
             _sync(path.parent)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        raise _not_written(path, error) from error
+        raise _not_written(path, error, advice) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+        if handle is not None:
+            os.close(handle)
 
 
 @contextmanager
@@ -87,14 +107,52 @@ def at_once() -> Iterator[None]:
     try:
         yield
         if waiting.files:
-            waiting.keys.append(waiting.files[-1][1])
+            waiting.keys.append(waiting.files[-1].path)
         if outer is None:
             _put(waiting)
     finally:
         _waiting.reset(token)
         if outer is None:
-            for temporary, _ in waiting.files:
-                temporary.unlink(missing_ok=True)
+            for written in waiting.files:
+                written.temporary.unlink(missing_ok=True)
+                os.close(written.handle)
+
+
+def remove_orphans(path: Path) -> None:
+    """Remove the temporary files of ``path`` whose writers are dead: those that nobody holds a lock of."""
+    for orphan in path.parent.glob(f".{glob.escape(path.name[:_NAME])}.{'[a-z0-9_]' * 8}.tmp"):
+        try:
+            handle = os.open(orphan, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            if _lock(handle):
+                orphan.unlink(missing_ok=True)
+        except OSError:  # not ours to remove
+            pass
+        finally:
+            os.close(handle)
+
+
+def _temporary(path: Path) -> tuple[int, Path]:
+    """A new file beside ``path``, empty, and the open handle that it is locked by."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME]}.", suffix=".tmp")
+        _lock(handle)
+        if os.fstat(handle).st_nlink:  # else another writer took it for an orphan, just before it was locked
+            return handle, Path(name)
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file; whether it is ours now. Never where there are no such locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which the system frees when the process ends
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _put(waiting: _Waiting) -> None:
@@ -103,17 +161,17 @@ def _put(waiting: _Waiting) -> None:
     try:
         for path in waiting.keys:
             path.unlink(missing_ok=True)
-        for temporary, path in sorted(waiting.files, key=lambda each: each[1] in waiting.keys):
+        for temporary, path, _ in sorted(waiting.files, key=lambda each: each.path in waiting.keys):
             os.replace(temporary, path)
-        for path in {path.parent for _, path in waiting.files}:
+        for path in {written.path.parent for written in waiting.files}:
             _sync(path)
     except OSError as error:
         raise _not_written(path, error) from error
 
 
-def _not_written(path: Path, error: Exception) -> InputError:
+def _not_written(path: Path, error: Exception, advice: str = ADVICE) -> InputError:
     reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-    return InputError(f"{path}: cannot be written ({reason}); free some space or choose another place")
+    return InputError(f"{path}: cannot be written ({reason}); {advice}")
 
 
 def _sync(path: Path) -> None:

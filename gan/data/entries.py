@@ -26,7 +26,7 @@ from gan.data.store import Rows
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of what is kept and of how images are decoded: another one makes every entry anew."""
 
 _IMAGES, _INDEX, _LOCK = "images.bin", "index.json", "lock"
@@ -76,7 +76,7 @@ def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]
 
 
 def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
-    """A kept entry; ``None`` where there is none, where it is of something else, or damaged."""
+    """A kept entry; ``None`` where there is none, where it is of something else, or damaged, which is logged."""
     try:
         folder = os.open(entry, os.O_RDONLY | os.O_DIRECTORY)  # both files of one folder, though it be replaced now
     except OSError:
@@ -84,15 +84,19 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
     try:
         with os.fdopen(os.open(_INDEX, os.O_RDONLY, dir_fd=folder), "rb") as file:
             first = file.readline()
-            if json.loads(first)["stamp"] != stamp:
+            about = json.loads(first)
+            if about["stamp"] != stamp:
                 return None
             text = file.read()
-        if json.loads(first)["checksum"] != hashlib.sha256(text).hexdigest():
-            return None
-        rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder)
+        if about["checksum"] != hashlib.sha256(text).hexdigest():
+            raise ValueError(f"{entry / _INDEX}: the checksum is another")
+        rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder, name=entry / _IMAGES)
         index = Index.from_json(text)
-        return (rows, index) if len(rows) == len(index.keys) else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        if len(rows) != len(index.keys):
+            raise ValueError(f"{entry / _IMAGES}: holds {len(rows)} images of {len(index.keys)}")
+        return rows, index
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        logger.warning("decoded images are damaged, and are made anew (%s)", error)
         return None
     finally:
         os.close(folder)
@@ -116,7 +120,7 @@ def _make(root: Path, name: str, stamp: str, build: Build) -> tuple[Rows, Index]
         try:
             text = index.to_json().encode()
             first = json.dumps({"stamp": stamp, "checksum": hashlib.sha256(text).hexdigest()}).encode()
-            rows.sync()
+            rows.finish()
             with open(temporary / _INDEX, "wb") as file:
                 file.write(first + b"\n" + text)
                 file.flush()

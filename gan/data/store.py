@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from encoder.common.errors import InputError
+
+CHECKED = 4096
+"""Rows that are checked when a file is opened: all of a small one, some of a large one. All are when they are read."""
+
 _MOST = 1 << 23  # bytes read by one call
+_END = b"rows 2 crc32"  # stands at the end of a whole file, behind the checksums of the rows and the one of these
 
 
 class Rows:
     """N tensors of one shape in a file. Reading is safe in threads and after a fork: no position is shared.
 
-    The file may be renamed or removed while it is open.
+    A CRC-32 of every row stands behind the rows. The file may be renamed or removed while it is open.
 
     Attributes:
         shape: That of a row.
         dtype: Of the tensors.
     """
 
-    def __init__(self, handle: int, shape: tuple[int, ...], dtype: torch.dtype, count: int) -> None:
-        self._handle, self._count = handle, count
+    def __init__(self, handle: int, path: Path, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        self._handle, self._path = handle, path
+        self._sums: list[np.ndarray] = []  # uint32, those of each block of rows that was added
         self.shape, self.dtype = shape, dtype
         self._numpy = torch.empty(0, dtype=dtype).numpy().dtype
         self.row_bytes = math.prod(shape) * self._numpy.itemsize
@@ -37,7 +45,7 @@ class Rows:
     def create(cls, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8) -> Rows:
         """A new file without rows; an OSError where it cannot be made."""
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-        return cls(os.open(path, flags, 0o644), shape, dtype, 0)
+        return cls(os.open(path, flags, 0o644), Path(path), shape, dtype)
 
     @classmethod
     def open(
@@ -47,12 +55,33 @@ class Rows:
         dtype: torch.dtype = torch.uint8,
         *,
         dir_fd: int | None = None,
+        name: Path | None = None,
     ) -> Rows:
-        """The rows of a file; one that does not hold a whole number of them is a ValueError."""
-        rows = cls(os.open(path, os.O_RDONLY, dir_fd=dir_fd), shape, dtype, 0)
-        rows._count, rest = divmod(os.fstat(rows._handle).st_size, rows.row_bytes)
-        if rest:
-            raise ValueError(f"{path}: cut off within a row")
+        """The rows of a finished file.
+
+        Args:
+            path: The file.
+            shape: Of a row.
+            dtype: Of the rows.
+            dir_fd: The folder that ``path`` is relative to.
+            name: The whole path then.
+
+        Raises:
+            ValueError: The file was not finished, or is damaged as far as was looked: see ``CHECKED``.
+        """
+        rows = cls(os.open(path, os.O_RDONLY, dir_fd=dir_fd), name or Path(path), shape, dtype)
+        ending = len(_END) + 4
+        size = os.fstat(rows._handle).st_size - ending
+        count, rest = divmod(size, rows.row_bytes + 4)
+        if size < 0 or rest:
+            raise ValueError(f"{path}: cut off")
+        sums = os.pread(rows._handle, 4 * count, count * rows.row_bytes)
+        if os.pread(rows._handle, ending, size) != zlib.crc32(sums).to_bytes(4, "little") + _END:
+            raise ValueError(f"{path}: the checksums are damaged")
+        rows._sums = [np.frombuffer(sums, "<u4")]
+        some = torch.arange(count) if count <= CHECKED else torch.randperm(count, generator=_fresh())[:CHECKED]
+        for part in some.sort().values.split(256):
+            rows._array(part.numpy())
         return rows
 
     def append(self, values: Tensor | np.ndarray) -> None:
@@ -61,35 +90,66 @@ class Rows:
         if array.shape[1:] != self.shape:
             raise ValueError(f"rows of {array.shape[1:]}, not of {self.shape}")
         data = memoryview(array.reshape(-1).view(np.uint8).data)
-        at = self._count * self.row_bytes
-        while data:
-            written = os.pwrite(self._handle, data[:_MOST], at)
-            data, at = data[written:], at + written
-        self._count += len(array)
+        self._write(data, len(self) * self.row_bytes)
+        self._sums.append(self._checksums(array))
 
-    def sync(self) -> None:
-        """Wait until the rows are on the disk."""
+    def finish(self) -> None:
+        """Write what ``open`` needs, and wait until all is on the disk; no rows can be added any more."""
+        sums = memoryview(self._all_sums().astype("<u4").tobytes())
+        at = len(self) * self.row_bytes
+        self._write(sums, at)
+        self._write(memoryview(zlib.crc32(sums).to_bytes(4, "little") + _END), at + len(sums))
         os.fsync(self._handle)
 
     def __len__(self) -> int:
-        return self._count
+        return sum(map(len, self._sums))
 
     def __getitem__(self, index: Any) -> Tensor:
-        """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape)."""
-        positions = as_positions(index, len(self)).numpy()
+        """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape).
+
+        Raises:
+            InputError: One of them is damaged; the file is removed, so that it is made anew the next time.
+        """
+        try:
+            return torch.from_numpy(self._array(as_positions(index, len(self)).numpy()))
+        except ValueError as error:
+            self._path.unlink(missing_ok=True)
+            raise InputError(f"{error}; it is made anew when you start again") from error
+
+    def _array(self, positions: np.ndarray) -> np.ndarray:
+        """The rows at int64 positions (M,); ValueError where one is damaged."""
         array = np.empty((len(positions), *self.shape), dtype=self._numpy)
         if not len(positions):
-            return torch.from_numpy(array)
+            return array
         into = memoryview(array.reshape(-1).view(np.uint8).data)
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1).tolist()  # of runs that lie together in the file
         for start, stop in zip(starts, [*starts[1:], len(positions)], strict=True):
             target = into[start * self.row_bytes : stop * self.row_bytes]
             self._read(target, int(positions[start]) * self.row_bytes)
-        return torch.from_numpy(array)
+        wrong = self._checksums(array) != self._all_sums()[positions]
+        if wrong.any():
+            raise ValueError(f"{self._path}: row {positions[wrong.argmax()]} is damaged on the disk")
+        return array
 
     def tensor(self) -> Tensor:
         """All rows, in memory."""
         return self[:]
+
+    def _checksums(self, array: np.ndarray) -> np.ndarray:
+        """Those of rows (n, *shape): uint32 (n,)."""
+        data = memoryview(array.reshape(-1).view(np.uint8).data)
+        starts = range(0, len(data), self.row_bytes)
+        return np.array([zlib.crc32(data[start : start + self.row_bytes]) for start in starts], dtype=np.uint32)
+
+    def _all_sums(self) -> np.ndarray:
+        if len(self._sums) != 1:
+            self._sums = [np.concatenate([np.empty(0, dtype=np.uint32), *self._sums])]
+        return self._sums[0]
+
+    def _write(self, data: memoryview, at: int) -> None:
+        while data:
+            written = os.pwrite(self._handle, data[:_MOST], at)
+            data, at = data[written:], at + written
 
     def _read(self, target: memoryview, at: int) -> None:
         while target:
@@ -104,6 +164,13 @@ class Rows:
 
     def __reduce__(self) -> Any:
         raise TypeError("rows are an open file, and cannot be pickled; fork, or load the data again")
+
+
+def _fresh() -> torch.Generator:
+    """A generator that draws others each time, and leaves the one of the process alone."""
+    generator = torch.Generator()
+    generator.seed()
+    return generator
 
 
 class Images:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -26,8 +25,8 @@ from tqdm import tqdm
 from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
+from encoder.common import weights
 from encoder.common.arguments import check_folder
-from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.common.threads import side_by_side
@@ -35,6 +34,7 @@ from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.data.dataset import ImageDataset
 from gan.images import blur, channels_last, to_signed
+from gan.networks import load_weights
 
 CANDIDATES = 100
 """Captions that the right one is looked for among, itself included."""
@@ -279,7 +279,7 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
             train(matcher, training, config)
             state = {name: value.contiguous() for name, value in matcher.state_dict().items()}
             try:
-                write_atomically(path, lambda temporary: temporary.write_bytes(save(state)))
+                weights.save(state, path)
             except InputError as error:
                 print(f"warning: {error}; the matcher is trained anew each time", file=sys.stderr)
     return matcher.eval().requires_grad_(False)
@@ -295,12 +295,14 @@ def cache_path(training: ImageDataset, config: MatcherConfig, encoder: MiniLM) -
 
 def _load(matcher: Matcher, path: Path) -> bool:
     """Whether the file holds the weights of ``matcher``, which then has them; a damaged file holds none."""
-    try:
-        state = load_file(path)
-        matcher.load_state_dict(state)
-    except (OSError, SafetensorError, RuntimeError):
+    if not os.path.exists(path):
         return False
-    return all(value.isfinite().all() for value in state.values())
+    try:
+        load_weights(matcher, path)
+    except InputError as error:
+        print(f"note: the matcher is trained again ({error})", file=sys.stderr)
+        return False
+    return True
 
 
 def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> None:

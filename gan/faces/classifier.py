@@ -5,26 +5,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
+from encoder.common import weights
 from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
+from encoder.common.records import Within, read_json, record, write_json
 from encoder.common.threads import side_by_side
 from gan.data.dataset import IMAGE_SIZE
 from gan.images import channels_last, to_signed
+from gan.networks import load_weights
 
 CLASSIFIER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "classifier"
 CONFIG_FILE = "config.json"
@@ -33,6 +33,7 @@ FILES = (WEIGHTS_FILE, "README.md", CONFIG_FILE)
 
 UNKNOWN = 0  # the label of a colour that is not stated, as in ``Attributes.indices``
 WIDTHS = (32, 64, 128, 192)
+Channels = Annotated[int, Within(1, 4096)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Reading:
 
     def __getitem__(self, index: slice | Tensor) -> Reading:
         """The reading of the faces in a slice, at int64 positions or under a bool mask."""
-        return Reading(*(getattr(self, field.name)[index] for field in fields(self)))
+        return Reading(*(getattr(self, own.name)[index] for own in fields(self)))
 
     def probability(self, asked: Tensor) -> Tensor:
         """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
@@ -165,32 +166,40 @@ def length_accuracy(reading: Reading, asked: Tensor) -> float:
 def load_classifier(path: str | Path = CLASSIFIER_DIR) -> AttributeClassifier:
     """The classifier of a folder, in evaluation mode; ``InputError`` where a file is missing or damaged."""
     path = Path(path)
-    try:
-        widths = read_config(path)["widths"]
-        model = AttributeClassifier(widths)
-        model.load_state_dict(load_file(path / WEIGHTS_FILE))
-    except (OSError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: holds no whole classifier ({reason}); restore it, or train it again") from error
+    model = AttributeClassifier(read_config(path).widths)
+    load_weights(model, path / WEIGHTS_FILE)
     return channels_last(model.eval().requires_grad_(False))
 
 
-def read_config(path: str | Path = CLASSIFIER_DIR) -> dict[str, Any]:
-    """The ``config.json`` of a classifier, with its accuracies on held-out faces; ``InputError`` where it is broken."""
-    try:
-        return json.loads((Path(path) / CONFIG_FILE).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: holds no classifier ({error}); restore {CONFIG_FILE}, or train it again") from error
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """The part of ``config.json`` that is read again; other keys there are notes for people.
+
+    Attributes:
+        widths: Channels of the network.
+        accuracy: Shares of held-out faces that were read as asked, as ``accuracies`` gives them, by source and view.
+    """
+
+    widths: tuple[Channels, ...]
+    accuracy: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.widths:
+            raise InputError("widths is empty; it must name the channels of a layer or more")
+
+
+def read_config(path: str | Path = CLASSIFIER_DIR) -> ClassifierConfig:
+    """The ``config.json`` of a classifier; ``InputError`` where it is missing or broken."""
+    file = Path(path) / CONFIG_FILE
+    return record(ClassifierConfig, read_json(file, finite=False), file, notes=True)
 
 
 def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any]) -> None:
     """Write what ``load_classifier`` reads, at once: weights, a model card, and ``config.json`` with the ``notes``."""
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
-    config = {"widths": list(model.widths), **notes}
-    contents = (save(state), model_card(notes).encode(), (json.dumps(config, indent=2) + "\n").encode())
     with at_once():
-        for name, data in zip(FILES, contents, strict=True):
-            write_atomically(path / name, lambda file, data=data: file.write_bytes(data))  # type: ignore[misc]
+        weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
+        write_atomically(path / "README.md", lambda file: file.write_text(model_card(notes), encoding="utf-8"))
+        write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})
 
 
 def model_card(notes: dict[str, Any]) -> str:

@@ -73,7 +73,8 @@ def evaluate_faces(
         watch: Times the parts.
     """
     classifier = load_classifier(classifier_dir)
-    ceiling = {name: views["as they are"] for name, views in read_config(classifier_dir)["accuracy"].items()}
+    accuracy = read_config(classifier_dir).accuracy
+    ceiling = {name: views["as they are"] for name, views in accuracy.items() if "as they are" in views}
     watch.lap("loading the models")
     style = None
     if pipeline is not None:

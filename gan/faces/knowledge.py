@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from encoder.base import TextEncoder, digest
-from encoder.common.atomic import write_atomically
+from encoder.common import weights
+from encoder.common.errors import InputError
 from gan.faces.conditions import Conditions
 from gan.faces.dataset import FaceDataset
 from gan.faces.localiser import Colours, load_localiser
@@ -75,8 +75,7 @@ def knowledge_of(
     conditions = Conditions(encoder, count=wordings, seed=seed, progress=progress)
     assert conditions.vectors is not None
     found = FaceKnowledge(lab, sure, area, conditions.vectors)
-    data = save({name: value.contiguous() for name, value in found._asdict().items()}, {"made_of": made_of})
-    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    weights.save({name: value.contiguous() for name, value in found._asdict().items()}, path, {"made_of": made_of})
     return found
 
 
@@ -86,6 +85,6 @@ def _read(path: Path, made_of: str) -> FaceKnowledge | None:
         with safe_open(path, "pt") as file:
             if (file.metadata() or {}).get("made_of") != made_of:
                 return None
-            return FaceKnowledge(*(file.get_tensor(name) for name in FaceKnowledge._fields))
-    except (OSError, SafetensorError):
+        return FaceKnowledge(**weights.load(path))
+    except (OSError, SafetensorError, InputError, TypeError):
         return None

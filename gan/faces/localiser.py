@@ -7,22 +7,22 @@ where it attends to the one part of a face that shows the colour.
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
-from encoder.common.atomic import at_once, write_atomically
-from encoder.common.errors import InputError
+from encoder.common import weights
+from encoder.common.atomic import at_once
+from encoder.common.records import Count, read_record, write_json
 from encoder.common.threads import side_by_side
 from encoder.language.colours import oklab
 from gan.images import channels_last, to_signed
+from gan.networks import load_weights
 
 LOCALISER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "localiser"
 CONFIG_FILE = "config.json"
@@ -177,22 +177,27 @@ def _eyes(pixels: Tensor, attention: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return colour, torch.where(both, torch.maximum(area, other_area), area), share >= LEAST_ATTENTION
 
 
+@dataclass(frozen=True)
+class LocaliserConfig:
+    """The part of ``config.json`` that is read again; other keys there are notes for people.
+
+    Attributes:
+        widths: Channels of the network's four layers.
+    """
+
+    widths: tuple[Count, Count, Count, Count]
+
+
 def load_localiser(path: str | Path = LOCALISER_DIR) -> Localiser:
     """The localiser of a folder, in evaluation mode; ``InputError`` where a file is missing or damaged."""
     path = Path(path)
-    try:
-        model = Localiser(tuple(json.loads((path / CONFIG_FILE).read_text("utf-8"))["widths"]))
-        model.load_state_dict(load_file(path / WEIGHTS_FILE))
-    except (OSError, ValueError, SafetensorError, RuntimeError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: holds no whole localiser ({reason}); restore it, or train it again") from error
+    model = Localiser(read_record(LocaliserConfig, path / CONFIG_FILE, notes=True).widths)
+    load_weights(model, path / WEIGHTS_FILE)
     return channels_last(model.eval().requires_grad_(False))
 
 
 def save_localiser(model: Localiser, path: Path, notes: dict[str, object]) -> None:
     """Write a folder that ``load_localiser`` reads: weights, and ``config.json`` with the ``notes``."""
-    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    config = json.dumps({"widths": list(model.widths), **notes}, indent=2) + "\n"
     with at_once():
-        write_atomically(path / WEIGHTS_FILE, lambda file: file.write_bytes(save(weights)))
-        write_atomically(path / CONFIG_FILE, lambda file: file.write_text(config, "utf-8"))
+        weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
+        write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from encoder.common import weights
 from encoder.common.errors import InputError
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
@@ -165,18 +166,13 @@ def build_discriminator(
 
 def load_weights(network: nn.Module, path: Path) -> None:
     """Give a network the weights of a safetensors file; one that is not whole or does not fit is an ``InputError``."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    fit_weights(network, weights.load(path), path)
 
+
+def fit_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Give a network tensors that come from a file; ``InputError`` names it where they do not fit."""
     try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: the weights cannot be read ({error}); the file is cut off or not ours") from error
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise InputError(f"{path}: {name} is not finite; restore the file")
-    try:
-        network.load_state_dict(state)
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise InputError(f"{path}: the weights do not fit the network of the config ({reason})") from error

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from encoder.common.errors import InputError
 from gan.data import ImageDataset
 from gan.sources import join_source
 from gan.training.augment import DRAWS, augment
@@ -24,6 +27,13 @@ class Order:
     def __init__(self, size: int, batch_size: int, generator: torch.Generator, weights: Tensor | None = None) -> None:
         self.size, self.batch_size, self.generator, self.weights = size, batch_size, generator, weights
         self.rest = torch.empty(0, dtype=torch.int64)
+
+    def checked(self, rest: Tensor, path: Path) -> Tensor:
+        """What may become ``rest``; ``InputError`` names the file ``path`` where it is no row numbers."""
+        fits = rest.dtype == torch.int64 and rest.dim() == 1
+        if not fits or not bool(((rest >= 0) & (rest < self.size)).all()):
+            raise InputError(f"{path}: order is not the numbers of {self.size} images; start the run anew")
+        return rest
 
     def next(self) -> Tensor:
         """int64 (batch_size,)."""

@@ -11,7 +11,7 @@ import torch
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
-from encoder.minilm import read_json
+from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
 from gan.networks import caption_arguments
@@ -70,7 +70,10 @@ def choose(
     if earlier and config.conditioning in open_to and config.encoder != "onehot":
         conditioning = earlier
     elif begun and conditioning != earlier:
-        raise InputError(f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); keep them")
+        raise InputError(
+            f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); "
+            "keep them, or start another run: --run-dir NEW"
+        )
     elif earlier and conditioning != earlier:
         raise InputError(
             f"{start}: was trained with --conditioning {earlier}, and this run is to train {conditioning}; "

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_SEED, MAX_SIZE, MAX_THREADS
 from encoder.common.errors import InputError
 from encoder.common.precision import Precision
+from encoder.common.records import parse_json, record
 
 Encoding = Literal["cached", "live", "onehot"]
 DEVICES = ("cpu", "cuda")
@@ -223,13 +224,9 @@ class TrainingConfig:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> TrainingConfig:
-        """The inverse of ``to_json``; an unknown key is an ``InputError``."""
-        raw = json.loads(text)
-        unknown = sorted(set(raw) - {field.name for field in dataclasses.fields(cls)})
-        if unknown:
-            raise InputError(f"unknown settings in the configuration: {', '.join(unknown)}")
-        return cls(**{**raw, "data": tuple(raw["data"])})
+    def from_json(cls, text: str, source: str = "the configuration") -> TrainingConfig:
+        """The inverse of ``to_json``; ``InputError`` names ``source`` where the text is anything else."""
+        return record(cls, parse_json(text, source), source)
 
     def changes(self, other: TrainingConfig) -> list[str]:
         """What keeps ``other`` from going on with this run: ``"lr: 0.0004 -> 0.0002"``, runtime settings aside."""

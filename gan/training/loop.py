@@ -15,11 +15,12 @@ from torch import Tensor
 
 from encoder.common import precision
 from encoder.common.arguments import check_folder
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import remove_orphans, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.outputs import Output
 from gan.data import ImageDataset
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
+from gan.sources import same_places
 from gan.training.batches import Batches
 from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
 from gan.training.config import TrainingConfig
@@ -28,7 +29,7 @@ from gan.training.log import STATS_FILE, Log
 from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
-from gan.training.previews import Monitor, Previews
+from gan.training.previews import SNAPSHOT_FOLDER, Monitor, Previews
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, begun_with, load_state, save_state
 
@@ -221,12 +222,21 @@ class Trainer:
     def start_from(self, release: Path) -> None:
         """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
         self.players.start_from(release)
-        self.images_before = ReleaseConfig.read(release).images_seen
+        theirs = ReleaseConfig.read(release)
+        self.images_before = theirs.images_seen
+        ours = self.data.source_names
+        if not same_places(theirs.sources, ours) and not self.quiet:
+            known = [name for name in ours if name in theirs.sources] if len(theirs.sources) > 1 else []
+            new = [name for name in ours if name not in known]
+            parts = [f"{', '.join(known)} as in {release}"] if known else []
+            parts += [f"{', '.join(new)} as the mean of its {', '.join(theirs.sources)}"] if new else []
+            print(f"sources: {' and '.join(parts)}, to begin with", flush=True)
 
     def resume(self) -> None:
         """Go on from ``state.pt``; other settings, other data or another text encoder are refused by name."""
         state = load_state(self.run_dir)
-        changes = TrainingConfig.from_json(state["config"]).changes(self.config)
+        path = self.run_dir / STATE_FILE
+        changes = TrainingConfig.from_json(state["config"], f"{path}: config").changes(self.config)
         if state["images"] != len(self.data):
             changes.append(f"training images: {state['images']} -> {len(self.data)}")
         elif state["data"] != self.data.digest:
@@ -237,23 +247,56 @@ class Trainer:
         if state["space"] != self.encoder.space:
             changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
         if changes:
-            raise InputError(f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them")
-        self.players.load_state(state)
-        self.generator.set_state(state["generator"])
-        self.batches.order.rest = state["order"]
+            raise InputError(
+                f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them, or "
+                f"{_another_start(self.run_dir)}"
+            )
+        self.players.load_state(state, path)
+        _set_random_state(self.generator, state["generator"], path)
+        self.batches.order.rest = self.batches.order.checked(state["order"], path)
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
         self.previews.best_score, self.images_before = state["best_score"], state["images_before"]
 
 
-def shaped_like_its_start(
-    config: TrainingConfig, sources: tuple[str, ...], run_dir: Path, *, resume: bool
-) -> TrainingConfig:
+def _another_start(run_dir: Path) -> str:
+    """The way to train on otherwise, with what is on the disk."""
+    snapshot = run_dir / SNAPSHOT_FOLDER
+    if (snapshot / CONFIG_FILE).exists():
+        return f"start another run from what it draws, where that fits: --init {snapshot} --run-dir NEW"
+    return "start another run: --run-dir NEW"
+
+
+def _after_breakdown(run_dir: Path, config: TrainingConfig) -> str:
+    """What a run that broke down has left, and what will help."""
+    cure = f"a lower --lr than {config.lr:g}"
+    if (run_dir / SNAPSHOT_FOLDER / CONFIG_FILE).exists():
+        start = (
+            f"start another run from the last snapshot with {cure}: --init {run_dir / SNAPSHOT_FOLDER} --run-dir NEW"
+        )
+    elif (run_dir / STATE_FILE).exists():
+        start = f"start another run with {cure}, in another --run-dir; there is no snapshot to begin it from"
+    else:
+        return f"nothing was saved yet; start again with {cure}"
+    if not (run_dir / STATE_FILE).exists():
+        return start
+    again = "computes the same again" if config.device == "cpu" else "is likely to end so again"
+    return f"{STATE_FILE} is from before it, but --resume {again}; {start}"
+
+
+def _set_random_state(generator: torch.Generator, state: Tensor, path: Path) -> None:
+    try:
+        generator.set_state(state)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"{path}: generator is not the state of a random generator; start the run anew") from error
+
+
+def shaped_like_its_start(config: TrainingConfig, run_dir: Path, *, resume: bool) -> TrainingConfig:
     """A run from a release has its networks: what ``config`` leaves open of their arguments is the release's.
 
     A resumed run takes it from its own state, for the release may be gone.
 
     Raises:
-        InputError: The release is of another architecture, of other sizes or of other styles than the run.
+        InputError: The release is of another architecture or of other sizes than the run.
     """
     if resume:
         saved = begun_with(run_dir)
@@ -268,13 +311,6 @@ def shaped_like_its_start(
             )
         if release.z_dim != config.z_dim:
             raise InputError(f"{config.init}: was trained with --z-dim {release.z_dim}; give this run the same")
-        theirs = release.sources
-        swapped = theirs != sources and set(theirs) == set(sources)
-        if swapped or len(theirs) != len(sources):  # others' names may be new: the drawing is what is learnt anew
-            raise InputError(
-                f"{config.init}: was trained on the sources {', '.join(theirs)}, this run's are "
-                f"{', '.join(sources)}; give as many, in that order, or leave --init out"
-            )
     return dataclasses.replace(
         config, generator=generator | config.generator, discriminator=discriminator | config.discriminator
     )
@@ -320,7 +356,7 @@ def train(
     with OUTPUT.held(run_dir, known=begun) if world.leads else nullcontext():
         world.any(False, torch.device(config.device))  # nothing is written before the first process holds the folder
         if config.init:
-            config = shaped_like_its_start(config, data.source_names, run_dir, resume=resume)
+            config = shaped_like_its_start(config, run_dir, resume=resume)
         trainer = Trainer(config, data, run_dir, prompts=prompts, monitor=monitor, world=world)
         if resume:
             trainer.resume()
@@ -330,8 +366,12 @@ def train(
             trainer.start_from(Path(config.init))
         with catch_signals() as caught:
             if world.leads:
+                remove_orphans(run_dir / STATE_FILE)  # as large as the state; the others go when they are written next
                 write_atomically(run_dir / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
-            trainer.train(should_stop=lambda: bool(caught))
+            try:
+                trainer.train(should_stop=lambda: bool(caught))
+            except NonFiniteError as error:
+                raise NonFiniteError(f"{error}; {_after_breakdown(run_dir, config)}") from error
     if not caught or trainer.cur_nimg >= config.max_images:
         return 0
     if world.leads:

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from encoder.base import TextEncoder
+from encoder.common import weights
 from encoder.common.errors import BreakdownError, InputError
-from gan.networks import build_discriminator, build_generator, load_weights
+from gan.networks import ImageTextDiscriminator, TextToImageGenerator, build_discriminator, build_generator, fit_weights
 from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
-from gan.sources import condition_dim
+from gan.sources import condition_dim, refit_sources, same_places
 from gan.training.config import TrainingConfig
 from gan.training.ema import ema_decay, update_ema
 from gan.training.objectives import OBJECTIVES
 from gan.training.stages import insert_first_stage
+from gan.training.state import check_optimizer, check_weights
 
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
 
@@ -49,8 +51,8 @@ class Players:
         class_sizes: tuple[int, ...],
         device: torch.device,
     ) -> None:
-        self.config = config
-        c_dim = condition_dim(encoder.dim, sources)
+        self.config, self.sources = config, sources
+        self.c_dim = c_dim = condition_dim(encoder.dim, sources)
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
         insert_first_stage(self.G, config, encoder, sources)
@@ -87,8 +89,14 @@ class Players:
         """Weights and the optimizers' moments."""
         return {name: getattr(self, name).state_dict() for name in STATEFUL}
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """The inverse of ``state``."""
+    def load_state(self, state: dict[str, Any], source: Path) -> None:
+        """The inverse of ``state``; ``InputError`` names ``source`` where it is of other networks, or damaged."""
+        for name in STATEFUL:
+            own, where = getattr(self, name), f"{source}: {name}"
+            if isinstance(own, nn.Module):
+                check_weights(state[name], own.state_dict(), where)
+            else:
+                check_optimizer(state[name], own, where)
         for name in STATEFUL:
             getattr(self, name).load_state_dict(state[name])
 
@@ -102,8 +110,11 @@ class Players:
                 f"{heads[1] or 'no'}; give the --objective and the classes of that run, or leave --init out"
             )
         try:
-            load_weights(self.G, release / WEIGHTS_FILE)
-            load_weights(self.D, release / DISCRIMINATOR_FILE)
+            for network, name in ((self.G, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
+                tensors = weights.load(release / name)
+                if not same_places(theirs.sources, self.sources):
+                    tensors = self._refitted(network, tensors, theirs.sources)
+                fit_weights(network, tensors, release / name)
         except InputError as error:
             own = (self.G.arguments.items(), self.D.arguments.items())
             pairs = zip(own, (theirs.network, theirs.discriminator), strict=True)
@@ -116,12 +127,37 @@ class Players:
             ) from error
         self.G_ema.load_state_dict(self.G.state_dict())
 
+    def _refitted(
+        self,
+        network: TextToImageGenerator | ImageTextDiscriminator,
+        tensors: dict[str, Tensor],
+        theirs: tuple[str, ...],
+    ) -> dict[str, Tensor]:
+        """Weights of a network of the sources ``theirs``, for the sources of this run."""
+        result, c_dim = dict(tensors), self.c_dim + condition_dim(0, theirs) - condition_dim(0, self.sources)
+        for name in self._maps_of_conditions(network):
+            pair = f"{name}.weight", f"{name}.bias"
+            weight, bias = (tensors.get(key, torch.empty(0)).float() for key in pair)
+            if weight.shape == (len(bias), c_dim):  # others do not fit, as will be told
+                result |= zip(pair, refit_sources(weight, bias, theirs, self.sources), strict=True)
+        return result
+
+    def _maps_of_conditions(self, network: TextToImageGenerator | ImageTextDiscriminator) -> list[str]:
+        """The linear maps that take conditions as they are: those that are wider in a network of wider ones."""
+        sizes = {"z_dim": self.config.z_dim} if network is self.G else {}
+        build: Any = build_generator if network is self.G else build_discriminator
+        with torch.device("meta"):
+            wider = build(self.config.architecture, c_dim=self.c_dim + 1, **sizes, **network.arguments)
+        own = dict(network.named_modules())
+        return [
+            name
+            for name, module in wider.named_modules()
+            if isinstance(module, nn.Linear) and module.in_features != getattr(own[name], "in_features", None)
+        ]
+
 
 def check_finite(values: dict[str, float], cur_nimg: int) -> None:
     """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
     for name, value in values.items():
         if not math.isfinite(value):
-            raise NonFiniteError(
-                f"{name} is {value} after {cur_nimg} images; the state on disk is the last good one. "
-                "Resume from it with the same settings, or start anew with a lower --lr or a higher --gamma"
-            )
+            raise NonFiniteError(f"{name} is {value} after {cur_nimg} images")

@@ -21,6 +21,7 @@ from gan.training.state import save_release
 
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
+SNAPSHOT_FOLDER = "snapshot"
 
 
 class Monitor(Protocol):
@@ -62,7 +63,7 @@ class Previews:
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
         grid = tile(self.draw(players.G_ema, self.grid_z, c), per_row=len(self.prompts))
         save_png(self.run_dir / "samples" / f"{cur_nimg:08d}.png", grid, {})
-        self.save("snapshot", players, images_seen)
+        self.save(SNAPSHOT_FOLDER, players, images_seen)
 
     def evaluate(self, players: Players, images_seen: int) -> dict[str, float]:
         """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from encoder.common.lock import locked
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
 
+logger = logging.getLogger(__name__)
+
 FEW = 65_536
 """Texts whose vectors are held in memory (100 MB of 384 numbers)."""
 CHUNK = 4096  # texts encoded, and vectors read, at a time
@@ -25,8 +28,8 @@ CHUNK = 4096  # texts encoded, and vectors read, at a time
 def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = False) -> Tensor | Rows:
     """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
 
-    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again.
-    Of several processes one makes it, and the others wait.
+    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again;
+    a damaged one is made anew. Of several processes one makes it, and the others wait.
 
     Raises:
         InputError: The file cannot be written or read.
@@ -35,14 +38,28 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
         return encoder.encode(texts, progress=progress)
     folder = cache_dir("vectors")
     path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
-    if not kind_of(path):
-        try:
-            with locked(folder, wait=True):
-                if not path.exists():  # another process has made it meanwhile
-                    write_atomically(path, lambda temporary: _write(temporary, texts, encoder, progress))
-        except InputError as error:
-            raise InputError(f"{error}; TEXT2FACE_CACHE names another place") from error
+    if (kept := _kept(path, encoder.dim, len(texts))) is not None:
+        return kept
+    try:
+        with locked(folder, wait=True):
+            if (kept := _kept(path, encoder.dim, len(texts))) is not None:  # another process has made it meanwhile
+                return kept
+            write_atomically(path, lambda temporary: _write(temporary, texts, encoder, progress))
+    except InputError as error:
+        raise InputError(f"{error}; TEXT2FACE_CACHE names another place") from error
     return Rows.open(path, (encoder.dim,), torch.float32)
+
+
+def _kept(path: Path, dim: int, count: int) -> Rows | None:
+    """The vectors in a file; ``None`` where there is none or it is damaged, which is logged."""
+    if not kind_of(path):
+        return None
+    try:
+        rows = Rows.open(path, (dim,), torch.float32)
+        return rows if len(rows) == count else None
+    except (OSError, ValueError) as error:
+        logger.warning("text vectors are damaged, and are made anew (%s)", error)
+        return None
 
 
 def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: bool) -> None:
@@ -52,6 +69,7 @@ def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: boo
     starts = range(0, len(texts), CHUNK)
     for start in tqdm(starts, desc=f"texts, {CHUNK:,} at a time", disable=None if progress else True):
         rows.append(encoder.encode(texts[start : start + CHUNK]))
+    rows.finish()
 
 
 def statistics_over(vectors: Tensor | Rows) -> Tensor:

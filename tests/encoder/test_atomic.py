@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from encoder.common.atomic import write_atomically
+from encoder.common import atomic
+from encoder.common.atomic import remove_orphans, write_atomically
 from encoder.common.errors import InputError
 
 
@@ -31,6 +32,40 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, error) -> None:
     with pytest.raises(InputError, match=r"a\.txt: cannot be written \((No space left on device|unexpected pos 704)\)"):
         write_atomically(path, write)
     assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_what_a_killed_writer_has_left_is_removed_and_nothing_else(tmp_path) -> None:
+    dead = tmp_path / ".a.txt.ab12_xyz.tmp"
+    others = [tmp_path / name for name in (".a.txt.x.tmp", ".b.txt.ab12_xyz.tmp", "a.txt.ab12_xyz.tmp", ".a.txt.tmp")]
+    for path in (dead, *others):
+        path.write_text("half")
+    (tmp_path / ".a.txt.folder__.tmp").mkdir()
+
+    def write(temporary: Path) -> None:
+        assert not dead.exists()
+        remove_orphans(tmp_path / "a.txt")  # as another process that starts now
+        assert temporary.exists()
+        temporary.write_text("new")
+
+    write_atomically(tmp_path / "a.txt", write)
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.txt", *others, tmp_path / ".a.txt.folder__.tmp"])
+
+
+def test_a_file_that_another_took_for_an_orphan_is_made_again(tmp_path, monkeypatch) -> None:
+    names: list[str] = []
+    lock = atomic._lock
+
+    def swept(handle: int) -> bool:
+        names.append(os.readlink(f"/proc/self/fd/{handle}"))
+        if len(names) == 1:
+            os.unlink(names[0])
+        return lock(handle)
+
+    monkeypatch.setattr(atomic, "_lock", swept)
+    write_atomically(tmp_path / "a.txt", lambda path: path.write_text("new"))
+    assert len(set(names)) == 2
     assert os.listdir(tmp_path) == ["a.txt"]
 
 

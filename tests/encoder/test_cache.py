@@ -236,3 +236,15 @@ def write_and_read(path: Path, worker: int) -> int:
         found = cache.get("ab", TEXTS)
         wrong += len(set(some) - found.keys()) + sum(not torch.equal(found[text], vector(text)) for text in found)
     return wrong + cache._warned
+
+
+@pytest.mark.parametrize("wrong", [torch.tensor([1.0, 2.0, float("nan"), 4.0]), torch.ones(3), torch.ones(5)])
+def test_vectors_that_are_not_finite_or_of_another_size_are_made_afresh(tmp_path, caplog, wrong) -> None:
+    cache = EmbeddingCache(tmp_path / "c.sqlite3")
+    cache.put("ab", {"a": wrong})
+    inner = CountingEncoder()
+    for _ in range(2):
+        encoder = CachedEncoder(inner, [EmbeddingCache(cache.path)], inner.dim)
+        assert torch.equal(encoder.encode(["a", "b"]), torch.stack([vector("a"), vector("b")]))
+    assert inner.asked == ["a", "b"]
+    assert "1 of its vectors are damaged" in caplog.text

@@ -201,7 +201,7 @@ def test_broken_statistics_are_refused(tmp_path: Path, content) -> None:
     good = torch.ones(2, 4, dtype=torch.float64)
     tensors = {"other": {"x": good}, "nan": {"statistics": good * float("nan")}, "zero": {"statistics": good * 0}}
     path.write_bytes(content if isinstance(content, bytes) else safetensors_save(tensors[content]))
-    with pytest.raises(InputError, match=r"statistics\.safetensors: not the"):
+    with pytest.raises(InputError, match=r"statistics\.safetensors: (not the|the weights cannot|.* not finite)"):
         load_statistics(path)
 
 

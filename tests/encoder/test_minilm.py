@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny_bert import HEADS, MAX_LENGTH, WIDTH, edit_json, make_tiny_bert, write_json
 
-from encoder import ENCODER_DIR
+from encoder import ENCODER_DIR, ENCODER_FINGERPRINT, minilm
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
 
@@ -178,3 +179,52 @@ def test_model_of_another_kind_is_refused(folder: Path, changes: dict[str, dict[
         edit_json(folder / name, **change)
     with pytest.raises(UnsupportedModelError):
         MiniLM.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("config.json", {"num_hidden_layers": -1}, "num_hidden_layers is -1; it must be an integer from 1"),
+        ("config.json", {"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ("config.json", {"num_hidden_layers": 1}, "not of the sizes that config.json gives"),
+        ("config.json", {"num_attention_heads": 0}, "num_attention_heads is 0; it must be"),
+        ("config.json", {"num_attention_heads": 5}, "num_attention_heads is 5; it must divide hidden_size, 32"),
+        ("config.json", {"max_position_embeddings": 2}, "max_position_embeddings is 2; it must be"),
+        ("config.json", {"layer_norm_eps": 0}, "layer_norm_eps is 0; it must be a number"),
+        ("sentence_bert_config.json", {"max_seq_length": 1}, "max_seq_length is 1; it must be an integer of 3 or more"),
+        ("sentence_bert_config.json", {"max_seq_length": "16"}, "max_seq_length is '16'"),
+        ("tokenizer_config.json", {"model_max_length": -5}, "model_max_length is -5"),
+    ],
+)
+def test_settings_out_of_range_are_named(folder: Path, name: str, changes: dict, message: str) -> None:
+    edit_json(folder / name, **changes)
+    with pytest.raises(InputError) as caught:
+        MiniLM.load(folder)
+    assert message in str(caught.value)
+
+
+def test_a_limit_of_the_tokenizer_may_be_huge(folder: Path) -> None:
+    edit_json(folder / "sentence_bert_config.json", max_seq_length=None)
+    edit_json(folder / "tokenizer_config.json", model_max_length=10**30)
+    assert MiniLM.load(folder).max_length == 24
+
+
+def test_weights_that_are_not_finite_are_refused(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    tensors["embeddings.word_embeddings.weight"][3, 4] = float("nan")
+    save_file(tensors, folder / "model.safetensors")
+    with pytest.raises(InputError, match=r"model\.safetensors: embeddings\.word_\S+ holds numbers that are not finite"):
+        MiniLM.load(folder).pooled(["pink hair"])
+
+
+def test_the_bundled_folder_is_as_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MiniLM.load(ENCODER_DIR).fingerprint == ENCODER_FINGERPRINT
+    damaged = shutil.copytree(ENCODER_DIR, tmp_path / "encoder")
+    with open(damaged / "model.safetensors", "r+b") as file:
+        file.seek(50_000_000)
+        file.write(b"\0")
+    monkeypatch.setattr(minilm, "ENCODER_DIR", damaged)
+    model = MiniLM.load(damaged)
+    for use in (lambda: model.fingerprint, lambda: model.pooled(["pink hair"])):
+        with pytest.raises(InputError, match="a file of it is damaged or not the published one"):
+            use()

@@ -14,7 +14,7 @@ def test_json_round_trip() -> None:
 
 def test_an_unknown_setting_is_an_error() -> None:
     text = CONFIG.to_json().replace('"lr":', '"learning_rate":')
-    with pytest.raises(InputError, match="unknown settings in the configuration: learning_rate"):
+    with pytest.raises(InputError, match="the configuration: the key learning_rate is unknown"):
         TrainingConfig.from_json(text)
 
 

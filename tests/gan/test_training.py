@@ -409,7 +409,8 @@ def test_scoring_changes_nothing_in_training(faces, tmp_path) -> None:
 
 def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
     train(small(max_images=8), faces, tmp_path)
-    with pytest.raises(InputError, match=r"cannot resume with changed settings \(lr: 0\.0004 -> 0\.1; seed: 0 -> 1\)"):
+    message = r"changed settings \(lr: 0\.0004 -> 0\.1; seed: 0 -> 1\); keep them, or .*: --init \S+ --run-dir NEW"
+    with pytest.raises(InputError, match=message):
         train(small(lr=0.1, seed=1), faces, tmp_path, resume=True)
     with pytest.raises(InputError, match="training images: 132 -> 100"):
         train(small(), faces[:100], tmp_path, resume=True)
@@ -438,6 +439,43 @@ def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> No
     monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", "onehot-other")
     with pytest.raises(InputError, match=r"text encoder: onehot-\w+ -> onehot-other"):
         train(small(), faces, tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda s: s["G"].pop("start.weight"), r"G lacks start\.weight"),
+        (lambda s: s["D"].update(x=torch.zeros(1)), "D has an unknown x"),
+        (lambda s: s["G_ema"].update({"start.bias": torch.zeros(3)}), r"G_ema\.start\.bias is not torch\.float32"),
+        (lambda s: s["G"]["start.bias"].fill_(math.nan), r"G\.start\.bias holds numbers that are not finite"),
+        (lambda s: s.update(opt_G={}), "opt_G is not the state of an optimizer"),
+        (lambda s: s["opt_G"].update(param_groups=[{}]), "opt_G is of other parameters or settings"),
+        (lambda s: s["opt_D"]["state"].update({999: {}}), r"opt_D\.state\[999\] is not that of a parameter"),
+        (lambda s: s["opt_D"]["state"][0].update(step=5), r"opt_D\.state\[0\]\.step is not"),
+        (lambda s: s["opt_D"]["state"][0]["exp_avg"].fill_(math.inf), r"opt_D\.state\[0\]\.exp_avg holds numbers"),
+        (lambda s: s.update(generator=s["generator"][:100]), "generator is not the state of a random generator"),
+        (lambda s: s.update(generator=torch.zeros(5056)), "generator is not the state of a random generator"),
+        (lambda s: s.update(order=torch.tensor([5000])), "order is not the numbers of 132 images"),
+        (lambda s: s.update(order=torch.tensor([-1])), "order is not the numbers of 132 images"),
+        (lambda s: s.update(order=torch.zeros(3)), "order is not the numbers of 132 images"),
+    ],
+)  # fmt: skip
+def test_a_state_that_does_not_fit_is_named(faces, tmp_path, damage, message) -> None:
+    run = Trainer(small(), faces, tmp_path, quiet=True)
+    run.step()
+    save_state(tmp_path, run.state())
+    state = load_state(tmp_path)
+    damage(state)
+    save_state(tmp_path, state)
+    with pytest.raises(InputError, match=rf"state\.pt: {message}"):
+        Trainer(small(), faces, tmp_path, quiet=True).resume()
+
+
+def test_a_start_removes_what_a_killed_save_has_left(faces, tmp_path) -> None:
+    orphan = tmp_path / ".state.pt.0a1b2c3d.tmp"
+    orphan.write_bytes(b"half a state")
+    train(small(max_images=4), faces, tmp_path)
+    assert not orphan.exists()
 
 
 def test_a_run_is_not_written_over(faces, tmp_path) -> None:
@@ -569,15 +607,39 @@ def test_a_broken_run_stops_and_keeps_the_last_good_state(faces, tmp_path, monke
 
     monkeypatch.setattr(Trainer, "step", step)
     named = "the norm of G's weights" if broken == "weights" else broken
-    with pytest.raises(
-        NonFiniteError, match=f"{named} is (inf|nan) after 24 images; the state on disk is the last good"
-    ):
+    start = rf"start another run .* a lower --lr than 0\.0004: --init {tmp_path}/snapshot --run-dir NEW"
+    message = rf"{named} is (inf|nan) after 24 images; state\.pt is .*, but --resume computes the same again; {start}"
+    with pytest.raises(NonFiniteError, match=message):
         train(small(), faces, tmp_path)
     state = load_state(tmp_path)
     assert state["cur_nimg"] == 12
     assert all(value.isfinite().all() for value in state["G"].values())
     monkeypatch.undo()
     train(small(max_images=16, snapshot_images=100), faces, tmp_path, resume=True)  # and can be gone on from
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        (
+            {"tick_images": 32, "snapshot_images": 100},
+            r"nothing was saved yet; .* a lower --lr than 1e\+06",
+        ),
+        (
+            {"tick_images": 4, "snapshot_images": 100},
+            r"--resume computes the same again; .* there is no snapshot",
+        ),
+    ],
+)
+def test_what_helps_depends_on_what_was_saved(faces, tmp_path, monkeypatch, changes, advice) -> None:
+    sound_step = Trainer.step
+
+    def step(self: Trainer) -> dict[str, torch.Tensor]:
+        return {**sound_step(self), **({"loss_D": torch.tensor(math.nan)} if self.cur_nimg >= 8 else {})}
+
+    monkeypatch.setattr(Trainer, "step", step)
+    with pytest.raises(NonFiniteError, match=f"loss_D is nan after [0-9]+ images; .*{advice}"):
+        train(small(lr=1e6, **changes) if "nothing" in advice else small(**changes), faces, tmp_path)
 
 
 def test_broken_weights_are_not_released(faces, tmp_path) -> None:
@@ -656,6 +718,62 @@ def test_an_unfit_objective_is_refused_before_anything_is_written(faces, tmp_pat
     with pytest.raises(InputError, match="not with this discriminator"):
         train(small(objective="refusing"), faces, tmp_path / "run")
     assert not Path(tmp_path / "run").exists()
+
+
+def named(faces: FaceDataset, *names: str) -> FaceDataset:
+    """The faces as if they came from sources of these names in turn."""
+    return dataclasses.replace(faces, sources=torch.arange(len(faces)) % len(names), source_names=names)
+
+
+@pytest.mark.parametrize("architecture", ["residual", "grouped", "baseline"])
+def test_a_release_of_other_sources_is_begun_from(faces, tmp_path, capsys, monkeypatch, architecture) -> None:
+    arguments: dict[str, Any] = {"architecture": architecture}
+    if architecture == "grouped":
+        width = {"widths": [16] * 5, "blocks": 1}
+        arguments |= {"generator": {**width, "style_dim": 8}, "discriminator": {**width, "feature_dim": 8}}
+    elif architecture == "baseline":
+        arguments |= {"generator": {}, "discriminator": {"widths": [4, 4, 8, 8], "norm": False}}
+    first = Trainer(small(**arguments), named(faces, "a", "b"), tmp_path / "first", quiet=True)
+    first.step()
+    first.snapshot()
+    release = tmp_path / "first" / "snapshot"
+    c, z = torch.rand(3, 132), torch.randn(3, 4)
+
+    def drawn(trainer: Trainer, *source: float) -> torch.Tensor:
+        return trainer.players.G_ema(z, torch.cat([c, torch.tensor(source).expand(3, -1)], dim=1))
+
+    def begun(*names: str) -> Trainer:
+        trainer = Trainer(small(seed=1, **arguments), named(faces, *names), tmp_path / "second")
+        trainer.start_from(release)
+        trainer.step()  # and trains
+        trainer.start_from(release)
+        return trainer
+
+    a, b = drawn(first, 1, 0), drawn(first, 0, 1)
+    assert not torch.allclose(a, b)
+    capsys.readouterr()
+    torch.testing.assert_close(drawn(begun("b")), b)
+    assert f"sources: b as in {release}, to begin with\n" in capsys.readouterr().out
+    swapped = begun("b", "a")
+    torch.testing.assert_close(drawn(swapped, 1, 0), b)
+    torch.testing.assert_close(drawn(swapped, 0, 1), a)
+    capsys.readouterr()
+    more = begun("b", "c", "a")
+    torch.testing.assert_close(drawn(more, 0, 0, 1), a)
+    assert f"sources: b, a as in {release} and c as the mean of its a, b, to begin with" in capsys.readouterr().out
+    torch.testing.assert_close(drawn(begun("c")), drawn(first, 0.5, 0.5))
+    assert "sources" not in capsys.readouterr().out.replace("sources: c as the mean of its a, b", "")
+    begun("d", "e")  # new names in the places of the old ones, as they are
+    assert "sources" not in capsys.readouterr().out
+
+
+def test_a_release_of_one_source_is_begun_from_by_two(faces, tmp_path, capsys) -> None:
+    train(small(max_images=4), faces, tmp_path / "first")
+    config = small(init=str(tmp_path / "first" / "snapshot"), max_images=8, generator={}, discriminator={})
+    train(config, named(faces, "a", "b"), tmp_path / "second")
+    assert "sources: a, b as the mean of its extra, to begin with" in capsys.readouterr().out
+    pipeline = TextToFace.from_pretrained(tmp_path / "second" / "snapshot")
+    assert pipeline.config.sources == ("a", "b")
 
 
 def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:

@@ -54,3 +54,20 @@ def test_no_room_is_one_line(many, monkeypatch) -> None:
     with pytest.raises(InputError, match=r"cannot be written \(No space left on device\); .*TEXT2FACE_CACHE"):
         raw_vectors(TEXTS, Recorder())
     assert not list(many.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["flipped", "half", "empty", "older"])
+def test_damaged_vectors_are_made_anew(many, caplog, damage) -> None:
+    encoder = Recorder()
+    expected = torch.stack([encoder.vector(text) for text in TEXTS])
+    raw_vectors(TEXTS, encoder)
+    [path] = many.iterdir()
+    data = path.read_bytes()
+    flipped = data[:9] + bytes([data[9] ^ 1]) + data[10:]
+    older = expected.numpy().tobytes()  # the rows alone
+    path.write_bytes({"flipped": flipped, "half": data[: len(data) // 2], "empty": b"", "older": older}[damage])
+    encoder.calls.clear()
+    for _ in range(2):
+        assert torch.equal(raw_vectors(TEXTS, encoder)[:], expected)
+    assert sum(map(len, encoder.calls)) == len(TEXTS)
+    assert "text vectors are damaged, and are made anew" in caplog.text

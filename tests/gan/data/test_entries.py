@@ -191,3 +191,24 @@ def test_the_same_entry_made_twice_the_last_wins(path: Path, cache: Path) -> Non
     entries._make(cache, folder.name, stamp, build)
     assert load(path)[0].ids == ("set/only",)
     assert torch.equal(before[:], whole)
+
+
+@pytest.mark.parametrize("name", ["images.bin", "index.json"])
+@pytest.mark.parametrize("damage", ["missing", "empty", "half", "flipped", "folder"])
+def test_a_damaged_entry_is_made_anew(path: Path, cache: Path, decoded: list[int], caplog, name, damage) -> None:
+    whole = load(path)[0].images[:]
+    file = entry(cache) / name
+    data = file.read_bytes()
+    file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    elif damage != "missing":
+        middle = len(data) // 2
+        flipped = data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+        file.write_bytes({"empty": b"", "half": data[:middle], "flipped": flipped}[damage])
+    decoded.clear()
+    assert torch.equal(load(path)[0].images[:], whole)
+    assert len(decoded) == 2
+    assert "decoded images are damaged, and are made anew" in caplog.text
+    assert torch.equal(load(path)[0].images[:], whole)
+    assert len(decoded) == 2

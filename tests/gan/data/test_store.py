@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from encoder.common.errors import InputError
+from gan.data import store
 from gan.data.store import Images, Rows
 
 
@@ -20,6 +22,7 @@ def rows(tmp_path: Path, values: torch.Tensor) -> Rows:
     made = Rows.create(tmp_path / "rows", (3, 4))
     made.append(values[:15])
     made.append(values[15:].numpy())
+    made.finish()
     return made
 
 
@@ -49,6 +52,7 @@ def test_rows_of_other_numbers(tmp_path: Path) -> None:
     values = torch.randn(5, 7)
     rows = Rows.create(tmp_path / "rows", (7,), torch.float32)
     rows.append(values)
+    rows.finish()
     assert torch.equal(Rows.open(tmp_path / "rows", (7,), torch.float32)[torch.tensor([4, 0])], values[[4, 0]])
 
 
@@ -63,6 +67,22 @@ def test_bad_indices_and_files(rows: Rows, tmp_path: Path) -> None:
         Rows.open(tmp_path / "rows", (3, 4))
     with pytest.raises(OSError, match="cut off while they were in use"):
         rows[:]
+
+
+def test_every_flipped_byte_is_noticed(rows: Rows, values: torch.Tensor, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "rows"
+    sound = path.read_bytes()
+    for i in range(len(sound)):
+        path.write_bytes(sound[:i] + bytes([sound[i] ^ 32]) + sound[i + 1 :])
+        with pytest.raises(ValueError, match="rows: "):
+            Rows.open(path, (3, 4))
+    path.write_bytes(bytes([sound[0] ^ 32]) + sound[1:])
+    monkeypatch.setattr(store, "CHECKED", 0)  # of a large file most rows are checked when they are read
+    large = Rows.open(path, (3, 4))
+    assert torch.equal(large[1:], values[1:])
+    with pytest.raises(InputError, match="row 0 is damaged on the disk; it is made anew when you start again"):
+        large[torch.tensor([7, 0])]
+    assert not path.exists()
 
 
 def test_images_of_several_files(tmp_path: Path, values: torch.Tensor) -> None:

@@ -17,7 +17,8 @@ from encoder.common import arguments
 from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, end_process, status_of
 from encoder.common.precision import Precision
-from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, Encoding, TrainingConfig
+from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
+from gan.training.recipe import Recipe, refuse_settings
 
 TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
 """What reads a field of ``TrainingConfig``, which knows its limits itself."""
@@ -48,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
         "--run-dir", type=arguments.output_folder, default="runs/default", help="where the run keeps its files"
     )
     result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
+    result.add_argument(
+        "--recipe",
+        type=arguments.existing_file,
+        metavar="FILE",
+        help="train all stages of a release, each in a folder of its own in --run-dir; the same command goes on",
+    )
     result.add_argument("--dry-run", action="store_true", help="print the configuration and stop")
     result.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
     for field in dataclasses.fields(TrainingConfig):
@@ -90,13 +97,39 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
     settings = vars(options.parse_args(argv))
     del settings["preset"]
-    run_dir, resume, dry_run = (settings.pop(name) for name in ("run_dir", "resume", "dry_run"))
+    run_dir, resume, dry_run, recipe = (settings.pop(name) for name in ("run_dir", "resume", "dry_run", "recipe"))
+    if recipe:
+        refuse_settings(settings, {name: options.get_default(name) for name in settings})
+        runtime = {name: settings[name] for name in RUNTIME_FIELDS}
+        configs = Recipe.read(recipe).configs(tuple(settings["data"]), run_dir, runtime)
+        return show(configs) if dry_run else run_stages(configs, run_dir)
     config = TrainingConfig(**{**settings, "data": tuple(settings["data"])})
     if dry_run:
-        print(config.to_json(), end="")
-        return 0
+        return show([config])
     check_places(config, run_dir, resume=resume)
     return run(config, run_dir, resume=resume)
+
+
+def show(configs: Sequence[TrainingConfig]) -> int:
+    """Print settings; returns the exit status."""
+    for config in configs:
+        print(config.to_json(), end="")
+    return 0
+
+
+def run_stages(configs: Sequence[TrainingConfig], run_dir: Path) -> int:
+    """Train stage after stage, and go on where they were left; returns the exit status."""
+    from gan.training.state import STATE_FILE, load_state
+
+    for number, config in enumerate(configs, start=1):
+        folder = run_dir / str(number)
+        begun = kind_of(folder / STATE_FILE) is not None
+        if begun and load_state(folder)["cur_nimg"] >= config.max_images:
+            continue
+        status = run(config, folder, resume=begun)
+        if status or load_state(folder)["cur_nimg"] < config.max_images:  # or max_minutes are over
+            return status
+    return 0
 
 
 def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:

@@ -339,3 +339,67 @@ def test_presets_can_be_built(preset) -> None:
     D = build_discriminator(config.architecture, c_dim=4, **config.discriminator)
     OBJECTIVES[config.objective]().prepare(D)
     assert max(sum(p.numel() for p in network.parameters()) for network in (G, D)) < 10e6
+
+
+# -- recipes ---------------------------------------------------------------------------------------------------------
+
+STAGE = {
+    "encoder": "onehot", "batch_size": 4, "z_dim": 4, "precision": "float32", "max_images": 16,
+    "generator": {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8},
+    "discriminator": {"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
+}  # fmt: skip
+
+
+def write_recipe(path: Path, *stages: dict[str, object]) -> str:
+    path.write_text(json.dumps({"stages": stages}))
+    return str(path)
+
+
+def test_a_recipe_trains_its_stages_one_from_the_other_and_goes_on(faces_zip, tmp_path, capsys) -> None:
+    recipe = write_recipe(tmp_path / "recipe.json", STAGE, STAGE | {"lr": 1e-4, "max_images": 8})
+    command = ["--recipe", recipe, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run"), "--tick-images", "8"]
+    assert train_cgan.main(command) == 0
+    first, second = (load_state(tmp_path / "run" / name) for name in ("1", "2"))
+    assert (first["cur_nimg"], first["images_before"]) == (16, 0)
+    assert (second["cur_nimg"], second["images_before"]) == (8, 16)
+    assert json.loads(second["config"])["init"] == str(tmp_path / "run" / "1" / "snapshot")
+    stats = (tmp_path / "run" / "2" / "stats.jsonl").read_bytes()
+
+    assert train_cgan.main(command) == 0  # all is done
+    assert (tmp_path / "run" / "2" / "stats.jsonl").read_bytes() == stats
+
+    longer = write_recipe(tmp_path / "longer.json", STAGE, STAGE | {"lr": 1e-4, "max_images": 12})
+    command[1] = longer
+    assert train_cgan.main(command) == 0  # the second stage goes on, as after an interruption
+    assert load_state(tmp_path / "run" / "2")["cur_nimg"] == 12
+
+
+def test_a_recipe_shows_its_stages(tmp_path, capsys) -> None:
+    recipe = write_recipe(tmp_path / "recipe.json", STAGE, {"lr": 1e-4, "max_images": 8})
+    assert train_cgan.main(["--recipe", recipe, "--data", "x", "--threads", "2", "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert out.count('"threads": 2') == 2
+    assert out.count('"lr": 0.0001') == 1
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ([], "stages is empty"),
+        ([{"lr": 1e-4}], "no max_images"),
+        ([{"max_images": 8, "init": "x"}], "sets init"),
+        ([{"max_images": 8, "speed": 3}], "unknown settings: speed"),
+        ([{"max_images": 8, "lr": -1}], "lr is -1"),
+    ],
+)
+def test_a_recipe_that_is_none_is_refused(stages, message, tmp_path, capsys) -> None:
+    recipe = write_recipe(tmp_path / "recipe.json", *stages)
+    assert train_cgan.main(["--recipe", recipe, "--data", "x", "--run-dir", str(tmp_path / "run")]) == 2
+    assert message in one_error(capsys.readouterr().err)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_has_all_settings(tmp_path, capsys) -> None:
+    recipe = write_recipe(tmp_path / "recipe.json", STAGE)
+    assert train_cgan.main(["--recipe", recipe, "--lr", "0.1", "--data", "x"]) == 2
+    assert "leave out --lr" in one_error(capsys.readouterr().err)

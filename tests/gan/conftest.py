@@ -58,7 +58,9 @@ class DrawnReader(AttributeClassifier):
             torch.softmax(-torch.cdist(seen[:, i], torch.tensor([RGB[colour] for colour in colours]).float()), 1)
             for i, colours in enumerate((HAIR_COLOURS, EYE_COLOURS))
         )
-        return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, hair, eyes, seen.flatten(1) / 255)
+        length = torch.tensor([0.75, 0.25]).expand(len(images), 2)
+        features = seen.flatten(1) / 255
+        return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, length.argmax(1) + 1, hair, eyes, length, features)
 
 
 def _mean_colour(images: torch.Tensor, row: int, column: int) -> torch.Tensor:

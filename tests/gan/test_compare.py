@@ -156,7 +156,7 @@ def test_a_damaged_result_is_one_line(run, tmp_path, capsys) -> None:
     (tmp_path / "out" / "real-faces" / "result.json").write_text("{")
     (tmp_path / "out" / ".made-by").write_text("gan.compare\n")
     assert run() == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out' / 'real-faces' / 'result.json'}: is not")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'out' / 'real-faces' / 'result.json'}: not JSON")
 
 
 def test_a_row_that_breaks_down_is_told_and_the_others_go_on(run, tmp_path, monkeypatch) -> None:

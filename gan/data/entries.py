@@ -26,7 +26,7 @@ from gan.data.store import Rows
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Of what is kept and of how images are decoded: another one makes every entry anew."""
 
 _IMAGES, _INDEX, _LOCK = "images.bin", "index.json", "lock"
@@ -61,7 +61,7 @@ def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]
         return _make(entries_dir(), name, stamp, build)
     except NoRoomError as error:
         logger.warning(
-            "%s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
+            "warning: %s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
         )
     temporary = Path(tempfile.mkdtemp(prefix="text2face-"))
     try:
@@ -82,14 +82,15 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
     except OSError:
         return None
     try:
-        with os.fdopen(os.open(_INDEX, os.O_RDONLY, dir_fd=folder), "rb") as file:
+        flags = os.O_RDONLY | os.O_NONBLOCK  # what is a FIFO is not waited for
+        with os.fdopen(os.open(_INDEX, flags, dir_fd=folder), "rb") as file:
             first = file.readline()
             if json.loads(first)["stamp"] != stamp:
                 return None
             text = file.read()
         if json.loads(first)["checksum"] != hashlib.sha256(text).hexdigest():
             return None
-        rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder)
+        rows = Rows.open(_IMAGES, SHAPE, dir_fd=folder, name=str(entry / _IMAGES))
         index = Index.from_json(text)
         return (rows, index) if len(rows) == len(index.keys) else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -116,7 +117,7 @@ def _make(root: Path, name: str, stamp: str, build: Build) -> tuple[Rows, Index]
         try:
             text = index.to_json().encode()
             first = json.dumps({"stamp": stamp, "checksum": hashlib.sha256(text).hexdigest()}).encode()
-            rows.sync()
+            rows.seal()
             with open(temporary / _INDEX, "wb") as file:
                 file.write(first + b"\n" + text)
                 file.flush()

@@ -1,12 +1,16 @@
 """Fixed-size rows in a file, read a few at a time: decoded images, so that a set larger than the memory can be used.
 
 Rows are read with ``os.preadv`` rather than mapped: pages of a mapping that was touched count as memory of the process.
+Each row has a checksum, which stands behind all rows and is compared whenever the row is read.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import stat
+import zlib
+from array import array
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from encoder.common.errors import InputError
+
 _MOST = 1 << 23  # bytes read by one call
+_CHECKSUM = 4  # bytes of a row's CRC-32
 
 
 class Rows:
@@ -23,12 +30,14 @@ class Rows:
     The file may be renamed or removed while it is open.
 
     Attributes:
+        name: What messages call the file.
         shape: That of a row.
         dtype: Of the tensors.
     """
 
-    def __init__(self, handle: int, shape: tuple[int, ...], dtype: torch.dtype, count: int) -> None:
-        self._handle, self._count = handle, count
+    def __init__(self, handle: int, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        self._handle, self.name = handle, name
+        self._checksums = array("I")
         self.shape, self.dtype = shape, dtype
         self._numpy = torch.empty(0, dtype=dtype).numpy().dtype
         self.row_bytes = math.prod(shape) * self._numpy.itemsize
@@ -37,7 +46,7 @@ class Rows:
     def create(cls, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8) -> Rows:
         """A new file without rows; an OSError where it cannot be made."""
         flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-        return cls(os.open(path, flags, 0o644), shape, dtype, 0)
+        return cls(os.open(path, flags, 0o644), str(path), shape, dtype)
 
     @classmethod
     def open(
@@ -47,45 +56,59 @@ class Rows:
         dtype: torch.dtype = torch.uint8,
         *,
         dir_fd: int | None = None,
+        name: str = "",
     ) -> Rows:
-        """The rows of a file; one that does not hold a whole number of them is a ValueError."""
-        rows = cls(os.open(path, os.O_RDONLY, dir_fd=dir_fd), shape, dtype, 0)
-        rows._count, rest = divmod(os.fstat(rows._handle).st_size, rows.row_bytes)
-        if rest:
-            raise ValueError(f"{path}: cut off within a row")
+        """The rows of a file that ``seal`` has finished; one that does not hold a whole number of them is a ValueError.
+
+        ``dir_fd`` is of the folder that ``path`` counts from; ``name`` is what messages call the file then.
+        """
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd)  # what is a FIFO is not waited for
+        rows = cls(handle, name or str(path), shape, dtype)
+        about = os.fstat(handle)
+        count, rest = divmod(about.st_size, rows.row_bytes + _CHECKSUM)
+        if rest or not stat.S_ISREG(about.st_mode):
+            raise ValueError(f"{rows.name}: cut off within a row")
+        rows._checksums.frombytes(os.pread(handle, count * _CHECKSUM, count * rows.row_bytes))
         return rows
 
     def append(self, values: Tensor | np.ndarray) -> None:
         """Add rows (n, *shape) at the end; an OSError, as of a full disk, leaves the file to be thrown away."""
-        array = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values, dtype=self._numpy)
-        if array.shape[1:] != self.shape:
-            raise ValueError(f"rows of {array.shape[1:]}, not of {self.shape}")
-        data = memoryview(array.reshape(-1).view(np.uint8).data)
-        at = self._count * self.row_bytes
+        block = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values, dtype=self._numpy)
+        if block.shape[1:] != self.shape:
+            raise ValueError(f"rows of {block.shape[1:]}, not of {self.shape}")
+        self._write(block.reshape(-1).view(np.uint8).data, len(self) * self.row_bytes)
+        self._checksums.extend(map(zlib.crc32, block))
+
+    def seal(self) -> None:
+        """Write the checksums behind the last row, and wait until all is on the disk."""
+        self._write(memoryview(self._checksums.tobytes()), len(self) * self.row_bytes)
+        os.fsync(self._handle)
+
+    def _write(self, data: memoryview, at: int) -> None:
         while data:
             written = os.pwrite(self._handle, data[:_MOST], at)
             data, at = data[written:], at + written
-        self._count += len(array)
-
-    def sync(self) -> None:
-        """Wait until the rows are on the disk."""
-        os.fsync(self._handle)
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._checksums)
 
     def __getitem__(self, index: Any) -> Tensor:
-        """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape)."""
+        """The rows of a slice, at int64 positions (M,) in any order, or under a bool mask (N,): (M, *shape).
+
+        A row that is no longer what was written is an ``InputError``.
+        """
         positions = as_positions(index, len(self)).numpy()
-        array = np.empty((len(positions), *self.shape), dtype=self._numpy)
+        block = np.empty((len(positions), *self.shape), dtype=self._numpy)
         if not len(positions):
-            return torch.from_numpy(array)
-        into = memoryview(array.reshape(-1).view(np.uint8).data)
+            return torch.from_numpy(block)
+        into = memoryview(block.reshape(-1).view(np.uint8).data)
         starts = np.flatnonzero(np.diff(positions, prepend=-2) != 1).tolist()  # of runs that lie together in the file
         for start, stop in zip(starts, [*starts[1:], len(positions)], strict=True):
             target = into[start * self.row_bytes : stop * self.row_bytes]
             self._read(target, int(positions[start]) * self.row_bytes)
-        return torch.from_numpy(array)
+        if any(zlib.crc32(row) != self._checksums[at] for row, at in zip(block, positions.tolist(), strict=True)):
+            raise self._damaged()
+        return torch.from_numpy(block)
 
     def tensor(self) -> Tensor:
         """All rows, in memory."""
@@ -95,8 +118,11 @@ class Rows:
         while target:
             count = os.preadv(self._handle, [target[:_MOST]], at)
             if not count:
-                raise OSError("the decoded images were cut off while they were in use; start again")
+                raise self._damaged()
             target, at = target[count:], at + count
+
+    def _damaged(self) -> InputError:
+        return InputError(f"{self.name}: was damaged after it had been written; remove it, and it is made anew")
 
     def __del__(self) -> None:
         if hasattr(self, "_handle"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -23,7 +24,8 @@ CHUNK = 4096  # texts encoded, and vectors read, at a time
 def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = False) -> Tensor | Rows:
     """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
 
-    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again.
+    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again;
+    one that is cut off is made anew.
 
     Raises:
         InputError: The file cannot be written.
@@ -31,20 +33,19 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     if len(texts) <= FEW:
         return encoder.encode(texts, progress=progress)
     folder = cache_dir("vectors")
-    path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
-    if not path.exists():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _write(temporary, texts, encoder, progress)
-            temporary.replace(path)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(
-                f"{path}: cannot be written ({reason}); set TEXT2FACE_CACHE to a folder with room"
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
+    path = folder / f"{digest(encoder.fingerprint, *texts)}.rows"
+    with suppress(OSError, ValueError):  # there is none, or it is cut off
+        return Rows.open(path, (encoder.dim,), torch.float32)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(temporary, texts, encoder, progress)
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"{path}: cannot be written ({reason}); set TEXT2FACE_CACHE to a folder with room") from error
+    finally:
+        temporary.unlink(missing_ok=True)
     return Rows.open(path, (encoder.dim,), torch.float32)
 
 
@@ -55,6 +56,7 @@ def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: boo
     starts = range(0, len(texts), CHUNK)
     for start in tqdm(starts, desc=f"texts, {CHUNK:,} at a time", disable=None if progress else True):
         rows.append(encoder.encode(texts[start : start + CHUNK]))
+    rows.seal()
 
 
 def statistics_over(vectors: Tensor | Rows) -> Tensor:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from encoder.common.errors import InputError
 from gan.data.store import Images, Rows
 
 
@@ -20,6 +21,7 @@ def rows(tmp_path: Path, values: torch.Tensor) -> Rows:
     made = Rows.create(tmp_path / "rows", (3, 4))
     made.append(values[:15])
     made.append(values[15:].numpy())
+    made.seal()
     return made
 
 
@@ -49,6 +51,7 @@ def test_rows_of_other_numbers(tmp_path: Path) -> None:
     values = torch.randn(5, 7)
     rows = Rows.create(tmp_path / "rows", (7,), torch.float32)
     rows.append(values)
+    rows.seal()
     assert torch.equal(Rows.open(tmp_path / "rows", (7,), torch.float32)[torch.tensor([4, 0])], values[[4, 0]])
 
 
@@ -61,8 +64,26 @@ def test_bad_indices_and_files(rows: Rows, tmp_path: Path) -> None:
     os.truncate(tmp_path / "rows", 100)
     with pytest.raises(ValueError, match="cut off"):
         Rows.open(tmp_path / "rows", (3, 4))
-    with pytest.raises(OSError, match="cut off while they were in use"):
+    with pytest.raises(InputError, match="rows: was damaged after it had been written; remove it"):
         rows[:]
+
+
+@pytest.mark.parametrize("place", [0, 100, 479, 480, 639])
+def test_a_changed_byte_is_found_where_its_row_is_read(rows: Rows, tmp_path: Path, place: int) -> None:
+    data = bytearray((tmp_path / "rows").read_bytes())
+    data[place] ^= 4
+    (tmp_path / "rows").write_bytes(data)
+    again = Rows.open(tmp_path / "rows", (3, 4))
+    row = place // 12 if place < 480 else (place - 480) // 4  # of the row itself, or of its checksum
+    with pytest.raises(InputError, match="was damaged"):
+        again[torch.tensor([row])]
+    assert torch.equal(again[torch.tensor([20])], rows[torch.tensor([20])])
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(ValueError, match="cut off"):
+        Rows.open(tmp_path / "fifo", (3, 4))
 
 
 def test_images_of_several_files(tmp_path: Path, values: torch.Tensor) -> None:

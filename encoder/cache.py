@@ -94,6 +94,8 @@ class EmbeddingCache:
                 return
 
     def _connect(self) -> sqlite3.Connection:
+        if self.path.exists() and not self.path.is_file():
+            raise OSError("it is not a regular file")  # SQLite would wait for the other end of a FIFO
         # A connection for every call: it costs a millisecond, and none is ever shared by threads or forked processes.
         if self.read_only:
             return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

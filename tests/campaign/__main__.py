@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _chosen(entry: Entry, bench: Bench, args: argparse.Namespace) -> list[Try]:
-    if args.only and not may_match(entry.kind, args.only) or args.quick and not entry.quick:
+    if (args.only and not may_match(entry.kind, args.only)) or (args.quick and not entry.quick):
         return []
     tries = entry.tries(bench, args.seed)
     if args.quick:

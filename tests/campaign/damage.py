@@ -207,7 +207,7 @@ def stats_faults(run: Path) -> Iterator[str]:
 # -- caches ------------------------------------------------------------------------------------------------------------
 
 
-@family("damage/text-cache", quick=8)
+@family("damage/text-cache", quick=4)
 def text_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """The vectors of texts, in the user's cache and in the shipped one."""
 
@@ -226,7 +226,7 @@ def text_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     yield from each(bench.pretrained, rng, 20, shipped, ["cache/head.sqlite3"])
 
 
-@family("damage/data-cache", quick=6)
+@family("damage/data-cache", quick=3)
 def data_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """The decoded images that are kept."""
     _ = bench.face_run

@@ -14,6 +14,7 @@ DOCUMENTED = {
     2: "bad input",
     129: "the terminal was closed",
     130: "interrupted",
+    141: "nobody reads the output",
     143: "terminated",
 }
 """The exit statuses of all commands."""

@@ -44,7 +44,7 @@ def _at_once(scene: Scene, work: Work) -> None:
 
 
 def _enter(name: str) -> None:
-    @family(f"full/{name}", quick={"drawing": 3, "text-cache": 2, "data-cache": 2}.get(name, 0))
+    @family(f"full/{name}", quick={"drawing": 3, "data-cache": 2}.get(name, 0))
     def full(bench: Bench, rng: random.Random) -> Iterator[Try]:
         """No room from the n-th change of a file on, and no room for large files."""
         work = WORKS[name](bench)
@@ -54,7 +54,7 @@ def _enter(name: str) -> None:
         for size in SIZES:
             yield Try(f"size-{size}", partial(_full, work=work, size=size))
 
-    @family(f"two-at-once/{name}", quick=int(name in ("drawing", "text-cache", "data-cache")))
+    @family(f"two-at-once/{name}", quick=int(name in ("drawing", "data-cache")))
     def two(bench: Bench, rng: random.Random) -> Iterator[Try]:
         """The same command twice at the same time."""
         for i in range(3):
@@ -65,7 +65,7 @@ for _work in WORKS:
     _enter(_work)
 
 
-@family("streams", quick=4)
+@family("streams")
 def streams(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Output in an encoding that lacks its letters, and into a closed pipe."""
 

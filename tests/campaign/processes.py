@@ -13,6 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +37,8 @@ _LIBRARIES = (
     "torch._dynamo",
     "tqdm",
 )
+
+_POLITE = (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE, signal.SIGTERM)
 
 # What a write is, among the events of ``sys.addaudithook``: the moments at which files change.
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "os.truncate", "sqlite3.connect"}
@@ -106,6 +109,7 @@ def prepare() -> None:
     # torch._dynamo, which an optimizer imports, takes longer than a whole try.
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
     sys.path.insert(0, str(ROOT))
+    warnings.filterwarnings("ignore", message=".*found in sys.modules.*", category=RuntimeWarning)  # runpy's
     for name in (*_LIBRARIES, *COMMANDS):
         import_module(name)
     for package in ("gan.networks", "gan.data.formats", "gan.faces", "gan.evaluation", "gan.training", "encoder"):
@@ -176,14 +180,15 @@ def wait(started: Started, how: How) -> Outcome:
     texts = [
         path.read_bytes().decode("utf-8", "replace") if path.exists() else "" for path in (started.out, started.err)
     ]
-    return Outcome(os.waitstatus_to_exitcode(code), texts[0], texts[1], seconds, hung)
+    status = os.waitstatus_to_exitcode(code)
+    if -status in _POLITE:
+        status = 128 - status  # as a shell says it
+    return Outcome(status, texts[0], texts[1], seconds, hung)
 
 
 def _end(group: int) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def _become(how: How, out: Path, err: Path) -> None:
@@ -203,9 +208,9 @@ def _become(how: How, out: Path, err: Path) -> None:
     errors = os.open(err, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for handle, number in ((nothing, 0), (writer, 1), (errors, 2)):
         os.dup2(handle, number)
-    sys.stdin = open(0, closefd=False)
-    sys.stdout = open(1, "w", encoding=how.encoding, errors="strict", closefd=False)
-    sys.stderr = open(2, "w", encoding=how.encoding, errors="backslashreplace", buffering=1, closefd=False)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", encoding=how.encoding, errors="strict", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding=how.encoding, errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, used + _MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -213,7 +218,6 @@ def _become(how: How, out: Path, err: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as Python has it
         resource.setrlimit(resource.RLIMIT_FSIZE, (how.file_size, how.file_size))
     random.seed()
-    warnings.filterwarnings("ignore", message=".*found in sys.modules.*", category=RuntimeWarning)  # runpy's
     for name, value in how.patches.items():
         place, _, attribute = name.rpartition(".")
         setattr(import_module(place), attribute, value)

@@ -105,7 +105,7 @@ TABLES: dict[str, tuple[str, Callable[[str], str]]] = {
 """Where captions stand, by form of data, and how they are written there."""
 
 
-@family("texts/data", quick=8)
+@family("texts/data", quick=6)
 def data(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Captions of training images."""
     for table in TABLES:
@@ -169,10 +169,11 @@ def _write_shard(path: Path, images: dict[str, bytes], text: bytes) -> None:
 
 WORDS = {
     "empty": "", "blank": " \t ", "nul-escape": "\\0", "control": "\a\b\x1b[31m", "newlines": "red\nhair\r\n",
-    "rtl": "\u202eאדום", "emoji": "👩‍🎤🏽", "combining": "e" + "\u0301" * 1000, "surrogate": "\udcff", "zero-width": "\u200b",
-    "long": "red " * 5000, "longest": "a" * 100_000, "dash": "-", "option": "--out", "slash": "../../etc", "quote": "\"'`",
-    "nfkc": "ﷺ" * 1999, "unpaired": "\ud800", "null-word": "None", "json": '{"a": [', "percent": "%s%n", "ideograms": "赤い髪",
-    "expands": "\ufb03" * 2000, "dots": "..", "dot": ".", "reserved": "CON",
+    "rtl": "\u202eאדום", "emoji": "👩‍🎤🏽", "combining": "e" + "\u0301" * 1000,
+    "surrogate": "\udcff", "unpaired": "\ud800",
+    "zero-width": "\u200b", "long": "red " * 5000, "longest": "a" * 100_000, "dash": "-", "option": "--out",
+    "slash": "../../etc", "quote": "\"'`", "nfkc": "ﷺ" * 1999, "expands": "\ufb03" * 2000, "null-word": "None",
+    "json": '{"a": [', "percent": "%s%n", "ideograms": "赤い髪", "dots": "..", "dot": ".", "reserved": "CON",
 }  # fmt: skip
 
 

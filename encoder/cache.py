@@ -59,11 +59,11 @@ class EmbeddingCache:
         Returns:
             The float32 vectors (dim,) of those texts that the cache holds.
         """
-        if not self._usable or not self.path.exists():
+        if not self._usable:
             return {}
         texts_by_key = {_key(fingerprint, text): text for text in texts}
         try:
-            rows = self._select(list(texts_by_key))
+            rows = self._select(list(texts_by_key)) if self.path.exists() else []
         except _FAILURES as error:
             self._recover(error)
             return {}

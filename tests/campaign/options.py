@@ -172,6 +172,21 @@ def _try(scene: Scene, module: str, option: Option, name: str) -> None:
         scene.faults.append(f"status: {outcome.status}; {outcome.stderr.strip()[-160:]}")
 
 
+@family("options/TEXT2FACE_CACHE")
+def cache_of_texts(bench: Bench, rng: random.Random) -> Iterator[Try]:
+    """The variable that names the place of all caches: without one, everything is made anew."""
+
+    def body(scene: Scene, value: str) -> None:
+        os.mkfifo(scene.here / "fifo")
+        environment = {"TEXT2FACE_CACHE": value, "TMPDIR": str(scene.root)}
+        scene.run("infer", *_common(bench, "infer"), environment=environment, allowed=(0,), seconds=_SECONDS)
+        scene.run("train_cgan", *_common(bench, "train_cgan"), environment=environment, allowed=(0,), seconds=_SECONDS)
+
+    for name, value in PATHS.items():
+        if name not in ("empty", "root"):  # the project's own cache; a folder that the campaign may not write to
+            yield Try(name, partial(body, value=value))
+
+
 def _right(option: Option, name: str) -> tuple[int, ...]:
     """The exit statuses that are right for a value."""
     if option.dest in FREE and name not in ("empty", "surrogate"):

@@ -106,7 +106,7 @@ def release(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Every file of a release with its own text encoder."""
 
     def body(scene: Scene, name: str, damage: Damage) -> None:
-        model = scene.here / "model"
+        model = scene.here / bench.release.name  # which the picture tells
         mirror(bench.release, model)
         spoil(model / name, damage)
         _draw(scene, name, bench.release, DRAW, "--model", model)

@@ -19,7 +19,7 @@ def test_a_quick_campaign_finds_nothing() -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1].split("|")
-    assert int(last[2]) > 40  # tried
+    assert int(last[2]) > 30  # tried
     assert int(last[3]) == 0
 
 

@@ -35,7 +35,9 @@ def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = 
     folder = cache_dir("vectors")
     path = folder / f"{digest(encoder.fingerprint, *texts)}.rows"
     with suppress(OSError, ValueError):  # there is none, or it is cut off
-        return Rows.open(path, (encoder.dim,), torch.float32)
+        rows = Rows.open(path, (encoder.dim,), torch.float32)
+        if len(rows) == len(texts):
+            return rows
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)

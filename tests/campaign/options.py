@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from .bench import Bench
-from .kill import UNWORDED
+from .kill import FEW_CAPTIONS, UNWORDED
 from .processes import COMMANDS
 from .registry import Try, family
 from .scene import Scene
@@ -125,10 +125,12 @@ def _common(bench: Bench, module: str) -> list[str]:
     }[module]  # fmt: skip
 
 
-PATCHES: dict[str, Any] = {  # less to encode
-    "encoder.attributes.vocabulary.canonical_captions": lambda: ["pink hair green eyes", "red eyes"],
-    "encoder.evaluate_head.print_table": lambda *_: None,
+PATCHES: dict[str, dict[str, Any]] = {
+    "encoder.build_cache": FEW_CAPTIONS,
+    "encoder.train_head": {"encoder.evaluate_head.print_table": lambda *_: None},
+    "gan.evaluate": UNWORDED,
 }
+"""What makes a command short, by its module."""
 QUICK: dict[
     str, int
 ] = {}  # to come: 10 of infer, 6 of train_cgan, 2 of gan.evaluate, when all of them are refused well
@@ -158,11 +160,10 @@ def _try(scene: Scene, module: str, option: Option, name: str) -> None:
     else:
         arguments += [f"{option.flag}={value}"] if option.count == 1 else [option.flag, *wrong]
     lasting = option.dest in LASTING and name in ("huge", "largest", "long", "inf")
-    patches = PATCHES | (UNWORDED if module == "gan.evaluate" else {})
     outcome = scene.run(
         module,
         *arguments,
-        patches=patches,
+        patches=PATCHES.get(module, {}),
         kill_after=_PATIENCE if lasting else None,
         killed=lasting,
         seconds=_SECONDS,

@@ -64,9 +64,7 @@ class EmbeddingCache:
             return {}
         texts_by_key = {_key(fingerprint, text): text for text in texts}
         try:
-            if not self.path.exists():  # which raises where a folder may not be entered, or a name is too long
-                return {}
-            rows = self._select(list(texts_by_key))
+            rows = self._select(list(texts_by_key)) if self.path.exists() else []
         except _FAILURES as error:
             self._recover(error)
             return {}
@@ -101,6 +99,8 @@ class EmbeddingCache:
                 return
 
     def _connect(self) -> sqlite3.Connection:
+        if self.path.exists() and not self.path.is_file():
+            raise OSError("it is not a regular file")  # SQLite would wait for the other end of a FIFO
         # A connection for every call: it costs a millisecond, and none is ever shared by threads or forked processes.
         if self.read_only:
             return sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1", uri=True)

@@ -61,7 +61,7 @@ def load_entry(path: Path, fingerprint: str, build: Build) -> tuple[Rows, Index]
         return _make(entries_dir(), name, stamp, build)
     except NoRoomError as error:
         logger.warning(
-            "%s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
+            "warning: %s: decoded images cannot be kept there (%s), and are made anew each time", entries_dir(), error
         )
     temporary = Path(tempfile.mkdtemp(prefix="text2face-"))
     try:
@@ -82,7 +82,8 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
     except OSError:
         return None
     try:
-        with os.fdopen(os.open(_INDEX, os.O_RDONLY, dir_fd=folder), "rb") as file:
+        flags = os.O_RDONLY | os.O_NONBLOCK  # what is a FIFO is not waited for
+        with os.fdopen(os.open(_INDEX, flags, dir_fd=folder), "rb") as file:
             first = file.readline()
             about = json.loads(first)
             if about["stamp"] != stamp:

@@ -73,8 +73,8 @@ def _read_lines(data: bytes, name: str, ledger: Ledger) -> pd.DataFrame:
     import pandas as pd
 
     rows = []
-    lines = data.decode("utf-8-sig", "surrogateescape").split("\n")
-    for number, line in enumerate(lines, start=1):
+    text = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

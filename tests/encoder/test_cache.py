@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import random
 import sqlite3
 from collections.abc import Sequence
@@ -174,13 +175,16 @@ def test_random_damage_is_never_served(tmp_path, read_only: bool) -> None:
     assert 0 < served < 150 * len(texts)
 
 
-@pytest.mark.parametrize("where", ["folder", "below a file", "too long a name"])
+@pytest.mark.parametrize("where", ["folder", "below a file", "fifo", "too long"])
 def test_cache_that_cannot_be_written_is_done_without(tmp_path, caplog, where: str) -> None:
     if where == "folder":
         path = tmp_path / "c.sqlite3"
         path.mkdir()
-    elif where == "too long a name":
-        path = tmp_path / ("long" * 100) / "c.sqlite3"
+    elif where == "fifo":
+        path = tmp_path / "c.sqlite3"
+        os.mkfifo(path)
+    elif where == "too long":
+        path = tmp_path / ("a" * 5000)
     else:
         (tmp_path / "file").write_text("")
         path = tmp_path / "file" / "c.sqlite3"

@@ -49,7 +49,7 @@ def classifier_folder(reader, monkeypatch, tmp_path) -> Path:
     """A folder that ``reader`` is loaded from."""
     (tmp_path / "classifier").mkdir()
     accuracy = {"extra": {"as they are": {"hair": 0.9, "eyes": 0.8, "both": 0.75}}}
-    (tmp_path / "classifier" / "config.json").write_text(json.dumps({"accuracy": accuracy}))
+    (tmp_path / "classifier" / "config.json").write_text(json.dumps({"widths": [4, 8], "accuracy": accuracy}))
     monkeypatch.setattr(of_faces, "load_classifier", lambda path: reader)
     return tmp_path / "classifier"
 

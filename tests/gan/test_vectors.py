@@ -46,6 +46,17 @@ def test_statistics_and_conditions_of_a_file_are_those_of_a_tensor(many) -> None
     assert torch.equal(conditions, standardised.encode([TEXTS[i] for i in numbers]))
 
 
+@pytest.mark.parametrize("size", [0, 10, 100])
+def test_a_file_that_is_cut_off_is_made_anew(many, size: int) -> None:
+    encoder = Recorder()
+    raw_vectors(TEXTS, encoder)
+    [path] = many.iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:size])
+    assert len(raw_vectors(TEXTS, encoder)) == len(TEXTS)
+    assert path.read_bytes() == whole
+
+
 def test_no_room_is_one_line(many, monkeypatch) -> None:
     def full(*_args) -> None:
         raise OSError(28, "No space left on device")

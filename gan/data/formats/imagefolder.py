@@ -11,7 +11,7 @@ from functools import partial
 
 from encoder.common.errors import InputError
 from gan.data.decoding import READ, suffix
-from gan.data.examples import NO_CAPTION, Example, Found, Ledger
+from gan.data.examples import NO_CAPTION, Example, Found, Ledger, printable
 from gan.data.names import ImageNames, base_name, common_folder, find_image, folder_of
 from gan.data.tables import (
     FILE_COLUMNS,
@@ -68,7 +68,7 @@ def _read_table(tree: Tree, table: str, names: ImageNames, images: dict[str, _Im
     files = column(columns, FILE_COLUMNS)
     texts = None if files is None else text_column(frame, files)
     if files is None or texts is None:
-        seen = ", ".join(columns[:10])
+        seen = ", ".join(map(printable, columns[:10]))
         raise InputError(f"{tree.where}/{table}: has the columns {seen}; name them file_name and text")
     sources, groups = column(columns, (SOURCE_COLUMN,)), column(columns, GROUP_COLUMNS)
     groups = None if groups == texts else groups

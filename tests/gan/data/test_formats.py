@@ -172,6 +172,13 @@ def test_imagefolder_jsonl(path: Path) -> None:
     assert summary.sources[0].left_out == "2 malformed (metadata.jsonl, line 2, metadata.jsonl, line 4)"
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_imagefolder_lines_end_as_they_do_anywhere(path: Path, ending: str) -> None:
+    lines = ending.join(json.dumps({"file_name": f"{i}.png", "text": f"number {i}"}) for i in (1, 2))
+    data, _ = load(write(path, {"metadata.jsonl": lines, **images("1.png", "2.png")}))
+    assert data.captions == (("number 1",), ("number 2",))
+
+
 def test_imagefolder_parquet(path: Path) -> None:
     table = parquet([{"file_name": "1.png", "additional_feature": "one", "split": "train"}])
     data, _ = load(write(path, {"metadata.parquet": table, **images("1.png")}))
@@ -182,6 +189,7 @@ def test_imagefolder_parquet(path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
+        ('"a\nb",c\n1.png,x\n', r"metadata\.csv: has the columns a\?b, c; name them file_name and text"),
         ("a,b\n1.png,x\n", r"metadata\.csv: has the columns a, b; name them file_name and text"),
         ("", r"metadata\.csv: cannot be read as a table"),
         ("file_name,text\n", "no usable image"),

@@ -97,7 +97,7 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
             raise ValueError(f"{entry / _IMAGES}: holds {len(rows)} images of {len(index.keys)}")
         return rows, index
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        logger.warning("decoded images are damaged, and are made anew (%s)", error)
+        logger.warning("warning: decoded images are damaged, and are made anew (%s)", error)
         return None
     finally:
         os.close(folder)

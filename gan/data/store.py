@@ -69,7 +69,7 @@ class Rows:
         Raises:
             ValueError: The file was not finished, or is damaged as far as was looked: see ``CHECKED``.
         """
-        rows = cls(os.open(path, os.O_RDONLY, dir_fd=dir_fd), name or Path(path), shape, dtype)
+        rows = cls(os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), name or Path(path), shape, dtype)
         ending = len(_END) + 4
         size = os.fstat(rows._handle).st_size - ending
         count, rest = divmod(size, rows.row_bytes + 4)

@@ -58,7 +58,7 @@ def _kept(path: Path, dim: int, count: int) -> Rows | None:
         rows = Rows.open(path, (dim,), torch.float32)
         return rows if len(rows) == count else None
     except (OSError, ValueError) as error:
-        logger.warning("text vectors are damaged, and are made anew (%s)", error)
+        logger.warning("warning: text vectors are damaged, and are made anew (%s)", error)
         return None
 
 

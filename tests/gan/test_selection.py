@@ -26,7 +26,8 @@ class Classifier:
     def read(self, images: torch.Tensor) -> Reading:
         red = images[:, 0].float().mean((1, 2)) / 255
         hair, eyes = (red[:, None].expand(-1, len(SLOTS[slot])) for slot in ("hair", "eyes"))
-        return Reading(hair.argmax(1), eyes.argmax(1), hair, eyes, red[:, None])
+        length = red[:, None].expand(-1, 2)
+        return Reading(hair.argmax(1), eyes.argmax(1), length.argmax(1), hair, eyes, length, red[:, None])
 
 
 class Green(nn.Module):

@@ -145,8 +145,10 @@ def stackgan2(stackgan1, faces, tmp_path_factory) -> TrainingConfig:
 
 @pytest.mark.parametrize("name", ["lr", "beta2", "gamma", "augment", "ema_images"])
 def test_schedules_are_half_a_cosine(name) -> None:
-    config = dataclasses.replace(SMALL, **{name: 0.4, f"{name}_end": 0.1}, schedule_images=60)
-    values = [config.at(name, cur_nimg) for cur_nimg in (0, 20, 30, 60, 99)]
+    unit = 100 if name == "ema_images" else 1  # which is a whole number
+    start, end = (type(getattr(SMALL, name))(unit * share) for share in (0.4, 0.1))
+    config = dataclasses.replace(SMALL, **{name: start, f"{name}_end": end}, schedule_images=60)
+    values = [config.at(name, cur_nimg) / unit for cur_nimg in (0, 20, 30, 60, 99)]
     assert values == pytest.approx([0.4, 0.1 + 0.3 * 0.75, 0.25, 0.1, 0.1])
 
 

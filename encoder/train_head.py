@@ -66,13 +66,13 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
     canonical = grammar.canonical()
     grammars = [
-        grammar.Grammar(rng, plain=plain, common_nouns=0.25, foreign=0.25, made_up=0.15) for plain in (0.1, 0.4, 0.7)
+        grammar.Grammar(rng, plain=plain, common_nouns=0.15, foreign=0.15, made_up=0.15) for plain in (0.1, 0.4, 0.7)
     ]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
         source = rng.choice(grammars)
         slots = rng.choices(stated, weights=(56, 13, 13, 18))[0]
-        match rng.choices(("canonical", "shared", "negated", "tags", "sentence"), weights=(6, 9, 11, 12, 62))[0]:
+        match rng.choices(("canonical", "shared", "negated", "tags", "sentence"), weights=(6, 7, 12, 15, 60))[0]:
             case "canonical":
                 caption = rng.choice(canonical)
             case "shared":

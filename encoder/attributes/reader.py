@@ -17,7 +17,7 @@ import torch
 from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
 from encoder.attributes.slots import SIZES, SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
-from encoder.attributes.wording import plain
+from encoder.attributes.wording import explicit, plain
 from encoder.base import TextEncoder, digest
 from encoder.text import normalise
 
@@ -71,7 +71,7 @@ class AttributeEncoder(SlotConditions):
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
         figures: dict[int, list[_Term]] = {}
         for i in unusual:
-            texts[i] = plain(texts[i])
+            texts[i] = explicit(plain(texts[i]))
             if terms := _figures(texts[i]):
                 figures[i] = terms
         read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]

@@ -1,8 +1,14 @@
-"""The marks of tag lists, taken from a text before it is encoded; a text without any stays as it is."""
+"""What is made plain in a text before it is encoded: marks of tag lists, colours that are shared or denied.
+
+A text without any stays as it is.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
+
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
 
 _WEIGHTED = re.compile(r"\(([^()]*?)\s*:\s*\d+(?:\.\d+)?\s*\)")
 _WEIGHT = re.compile(r"(?<=[a-z]):\d\.\d+\b", re.IGNORECASE)
@@ -36,3 +42,38 @@ def plain(text: str) -> str:
             text = ", ".join(tags)
         text = _JOINED.sub(" ", text)
     return " ".join(text.split())
+
+
+def explicit(text: str) -> str:
+    """A text in which hair and eyes have each their own plain colour word, and no colour that is denied.
+
+    "Pink hair and eyes" becomes "pink hair and pink eyes", and "pink hair, no blue eyes" becomes "pink hair". The
+    plainest wordings alone; others are left to the head.
+
+    Args:
+        text: As ``plain`` gives it.
+    """
+    if "hair" not in text and "eyes" not in text:
+        return text
+    shared, together, denied = _patterns()
+    text = shared.sub(r"\g<colour> \g<one>\g<and>\g<colour> \g<other>", text)
+    text = together.sub(r"\g<colour> \g<one> and \g<colour> \g<other>", text)
+    bare, count = denied.subn("", text)
+    return (bare.strip(" ,;.") or Attributes().caption) if count else text
+
+
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """One colour before both nouns, one behind both, and a noun with a colour that is denied."""
+    words = "|".join(sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])}))
+    colour = rf"\b(?P<colour>{words})"
+    other = r"(?P<other>(?!(?P=one))(?:hair|eyes))\b"
+    stop = rf"(?=\s*(?:[.;!?)\]]|$|,(?!\s*(?:{words})\s*(?:$|[,.;]))))"  # not "hair and eyes: pink, green"
+    end = rf"(?:{stop}|(?=\s+(?:and|with|in|on|at|wearing|holding)\b))"
+    return (
+        re.compile(rf"{colour} (?P<one>hair|eyes)(?P<and> (?:and|&) | with (?=matching))(?:matching )?{other}{stop}"),
+        re.compile(rf"\b(?P<one>hair|eyes)\s*(?:and|&|\+|/)\s*{other}(?::| are(?: both)?| both) {colour}{stop}"),
+        re.compile(
+            rf"[,;]?\s*\b(?:(?:and|but|with)\s+)?(?:no|not|without)\s+(?:{words})(?:ish)?\s+(?:hair|eyes)\b{end}"
+        ),
+    )

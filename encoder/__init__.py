@@ -68,7 +68,9 @@ def load_encoder(
 
     encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir)
     if kind == "head":
-        return encoder
+        from encoder.attributes.reader import AttributeEncoder
+
+        return AttributeEncoder(encoder)
     from encoder.pooled import StandardisedEncoder
 
     return StandardisedEncoder(kind, encoder, statistics, Path(path) if kind == "aligned" and path else None)
@@ -82,7 +84,9 @@ def load_source(
     cache_dir: str | Path | None = None,
     exact: bool = True,
 ) -> TextEncoder:
-    """The encoder whose vectors are cached for a kind: the head, or what ``"pooled"`` and ``"aligned"`` standardise.
+    """The encoder whose vectors are cached for a kind.
+
+    It is the head without the rules around it, or what ``"pooled"`` and ``"aligned"`` standardise.
 
     Args:
         kind: As of ``load_encoder``; so are ``path``, ``cached`` and ``cache_dir``.

@@ -1,8 +1,10 @@
 """Trains the conditioning head from nothing: ``python -m encoder.train_head``.
 
 The upper layers of the bundled sentence-transformer are fine-tuned, with a linear map on the state of the first token,
-to tell what a caption of the grammar states: binary cross-entropy on the 25 values of ``c``. The embeddings and
-the lower layers stay as published, which keeps words that training never saw near those that it did.
+to tell what a caption of the grammar states: binary cross-entropy on the 25 values of ``c``. With ``--colours`` there
+are eight more numbers, the particular colours of hair and eyes: cross-entropy on whether one is asked for, and the
+distance to it in OKLab. The embeddings and the lower layers stay as published, which keeps words that training never
+saw near those that it did.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 
-from encoder import ENCODER_DIR, HEAD_DIR
-from encoder.attributes.head import DIM
+from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
+from encoder.attributes.head import COLOUR_DIM, DIM, HeadEncoder, coordinates
+from encoder.attributes.wording import plain
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
@@ -54,6 +57,8 @@ class HeadConfig:
         lr_linear: Peak learning rate of the new linear map.
         dropout: Of the states that enter the fine-tuned layers.
         weight_decay: Of AdamW.
+        colours: Whether particular colours are learnt too, in eight numbers more.
+        init: A head to begin with, in place of the published layers; it may lack the eight numbers.
         seed: Of everything random.
     """
 
@@ -64,6 +69,8 @@ class HeadConfig:
     lr_linear: float = 1e-3
     dropout: float = 0.1
     weight_decay: float = 0.01
+    colours: bool = False
+    init: Path | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -77,24 +84,34 @@ class HeadConfig:
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
     canonical = grammar.canonical()
-    grammars = [grammar.Grammar(rng, plain=plain, common_nouns=0.35, foreign=0.25) for plain in (0.1, 0.4, 0.7)]
+    grammars = [
+        grammar.Grammar(rng, plain=plain, common_nouns=0.15, foreign=0.15, made_up=0.15) for plain in (0.1, 0.4, 0.7)
+    ]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
-        if rng.random() < 0.06:
-            caption = rng.choice(canonical)
-        else:
-            source = rng.choice(grammars)
-            slots = rng.choices(stated, weights=(56, 13, 13, 18))[0]
-            if len(slots) < 2 and rng.random() < 0.45:  # a form for both colours, of which it states one or none
+        source = rng.choice(grammars)
+        slots = rng.choices(stated, weights=(56, 13, 13, 18))[0]
+        match rng.choices(("canonical", "shared", "negated", "tags", "sentence"), weights=(6, 7, 12, 15, 60))[0]:
+            case "canonical":
+                caption = rng.choice(canonical)
+            case "shared":
+                caption = source.shared(length=0.2, framed=0.3)
+            case "negated":
+                caption = source.negated(length=0.2, framed=0.2)
+            case "tags":
+                caption = source.tags(slots, length=0.3)
+            case _ if len(slots) < 2 and rng.random() < 0.45:  # a form for both colours, of which it states one or none
                 caption = source.fill(rng.choice(source.forms.both), slots, length=0.3, framed=0.3)
-            else:
+            case _:
                 caption = source.caption(slots, length=0.3, framed=0.35)
         text = caption.text
         if rng.random() < 0.25:
             text = grammar.with_odd_punctuation(text, rng)
         if rng.random() < 0.35:
             text = grammar.with_typos(text, rng, rng.choice((0.1, 0.2, 0.4)))
-        yield grammar.Caption(normalise(text), caption.mixtures)
+        if rng.random() < 0.12:
+            text = grammar.misspelt(text, rng, rng.choice((0.2, 0.4)))
+        yield replace(caption, text=plain(normalise(text)))
 
 
 def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
@@ -107,12 +124,18 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
         raise InputError(
             f"frozen is {config.frozen}; {base} has {published.layers} layers, and one must be left to tune"
         )
+    begun = HeadEncoder.load(config.init).tuned if config.init else None
     layers = {
-        name: tensor.float().clone().requires_grad_() for name, tensor in published.layer_tensors(config.frozen).items()
+        name: (begun.layers.get(name, tensor) if begun else tensor).float().clone().requires_grad_()
+        for name, tensor in published.layer_tensors(config.frozen).items()
     }
     model = published.with_tensors(layers)
-    linear = torch.nn.Linear(model.dim, DIM)
-    torch.nn.init.constant_(linear.bias, -2.0)  # most values are not stated
+    linear = torch.nn.Linear(model.dim, COLOUR_DIM if config.colours else DIM)
+    with torch.no_grad():
+        linear.bias[:DIM] = -2.0  # most values are not stated
+        if begun:
+            known = min(len(begun.bias), len(linear.bias))
+            linear.weight[:known], linear.bias[:known] = begun.weight[:known], begun.bias[:known]
     groups = [
         {"params": list(layers.values()), "lr": config.lr_layers},
         {"params": list(linear.parameters()), "lr": config.lr_linear},
@@ -125,7 +148,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     batches = _batches(config, model)
     bar = tqdm(range(config.steps), desc="training the head", unit="step", mininterval=0.5, disable=None)
     for step in bar:
-        ids, mask, targets = next(batches)
+        ids, mask, captions = next(batches)
         with autocast():
             with torch.no_grad():
                 x = model.embed(ids)
@@ -134,8 +157,8 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
             x = F.dropout(x, config.dropout)
             for i in range(config.frozen, model.layers):
                 x = model.layer(i, x, mask, tokens=1 if i == model.layers - 1 else None)
-            logits = linear(x[:, 0])  # (N, 25)
-        loss = F.binary_cross_entropy_with_logits(logits.float(), targets, reduction="sum") / len(targets)
+            logits = linear(x[:, 0])  # (N, 25) or (N, 33)
+        loss = _loss(logits.float(), captions)
         if not math.isfinite(loss.item()):
             raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rate")
         optimizer.zero_grad()
@@ -149,8 +172,24 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     return Tuned(halves, linear.weight.detach(), linear.bias.detach())
 
 
-def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-    """Token ids (N, T), mask (N, T) and targets (N, 25), captions of like length together."""
+def _loss(logits: torch.Tensor, captions: list[grammar.Caption]) -> torch.Tensor:
+    """The loss a caption, of logits (N, 25) or (N, 33)."""
+    targets = torch.stack([caption.target for caption in captions])  # (N, 25)
+    loss = F.binary_cross_entropy_with_logits(logits[:, :DIM], targets, reduction="sum")
+    if logits.shape[1] > DIM:
+        targets = torch.stack([caption.particular for caption in captions]).unflatten(1, (2, -1))  # (N, 2, 4)
+        stated, lab = coordinates(torch.sigmoid(logits[:, DIM:]))
+        known = ~targets[..., 0].isnan()
+        loss = loss + F.binary_cross_entropy(stated[known].squeeze(1), targets[known][:, 0], reduction="sum")
+        named = targets[..., 0] == 1
+        loss = loss + F.smooth_l1_loss(lab[named], targets[named][:, 1:], beta=0.3, reduction="sum")
+    return loss / len(captions)
+
+
+def _batches(
+    config: HeadConfig, tokenizer: MiniLM
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, list[grammar.Caption]]]:
+    """Token ids (N, T), mask (N, T) and the N captions, those of like length together."""
     rng = random.Random(config.seed)
     captions = training_captions(rng)
     while True:
@@ -161,7 +200,7 @@ def _batches(config: HeadConfig, tokenizer: MiniLM) -> Iterator[tuple[torch.Tens
         rng.shuffle(starts)
         for start in starts:
             rows = order[start : start + config.batch_size]
-            yield *pad([ids[i] for i in rows]), torch.stack([pool[i].target for i in rows])
+            yield *pad([ids[i] for i in rows]), [pool[i] for i in rows]
 
 
 def save(head: Tuned, folder: Path, base: Path = ENCODER_DIR) -> None:
@@ -188,6 +227,20 @@ def parser() -> argparse.ArgumentParser:
         default=HeadConfig.frozen,
         help="lowest layers left as published (default: %(default)s)",
     )
+    result.add_argument(
+        "--colours",
+        action="store_true",
+        help="a head of 33 numbers, which reads particular colours (navy, #12806a) too",
+    )
+    result.add_argument(
+        "--init", type=arguments.existing_folder, metavar="DIR", help="a head to begin with, of 25 or 33 numbers"
+    )
+    result.add_argument(
+        "--lr",
+        type=arguments.positive(1.0),
+        default=HeadConfig.lr_layers,
+        help="peak learning rate of the layers (default: %(default)s)",
+    )
     return result
 
 
@@ -195,15 +248,18 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    from encoder.attributes.head import HeadEncoder
-    from encoder.evaluate_head import print_table
+    from encoder.evaluate_head import print_colours, print_table
 
-    config = HeadConfig(steps=args.steps, seed=args.seed, frozen=args.frozen)
+    config = HeadConfig(
+        steps=args.steps, seed=args.seed, frozen=args.frozen, colours=args.colours, init=args.init, lr_layers=args.lr
+    )
     start = time.monotonic()
     with OUTPUT.held(args.out):
         save(train(config), args.out)
     print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {args.out}")
-    print_table(HeadEncoder.load(args.out))
+    print_table(load_encoder("head", args.out, cached=False))
+    if config.colours:
+        print_colours(args.out)
     return 0
 
 

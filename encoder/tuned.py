@@ -128,6 +128,12 @@ class TunedEncoder:
         """Raise InputError where the linear map, with ``shapes`` by name, is not one of this kind of encoder."""
         raise NotImplementedError
 
+    @property
+    def tuned(self) -> Tuned:
+        """What training made, to train on from."""
+        layers = weights.load(self._folder / TUNED)
+        return Tuned(layers, self._weight.float(), self._bias.float())
+
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""

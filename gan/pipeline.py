@@ -264,7 +264,7 @@ def _load_encoder(conditioning: Conditioning, own: Path, path: str | Path | None
             return encoder
         from gan.faces import colours
 
-        return colours.WithColours(encoder) if conditioning.space == colours.SPACE else encoder
+        return colours.WithColours(encoder) if conditioning.space == colours.WithColours.space else encoder
     from encoder.pooled import STATISTICS_FILE, load_statistics
 
     return load_encoder(

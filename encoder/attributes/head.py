@@ -4,6 +4,9 @@ The head is a sentence-transformer of its own (``pretrained/head``): the bundled
 captions made by a grammar (``encoder.train_head``), then the state of the first token, a linear map and a sigmoid. Its
 embedding of a text is the attribute posterior ``c``. ``SentenceTransformer("pretrained/head")`` gives the same vectors;
 the layers that fine-tuning left alone are read from the bundled encoder's file.
+
+A head has 25 numbers, or 33: eight more say which particular colours the hair and the eyes are asked to have
+(``encoder.attributes.colour``). Its linear map tells which.
 """
 
 from __future__ import annotations
@@ -14,37 +17,70 @@ from pathlib import Path
 
 import torch
 
+from encoder.attributes.colour import NUMBERS, PARTICULAR
 from encoder.attributes.slots import SlotConditions
-from encoder.attributes.vocabulary import SLOTS
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import digest
 from encoder.common.errors import InputError
 from encoder.common.records import read_record
 from encoder.tuned import DENSE_CONFIG, SIGMOID, DenseConfig, TunedEncoder
 
 DIM = sum(map(len, SLOTS.values()))
+COLOUR_DIM = DIM + PARTICULAR
+"""The size of a condition that can name any colour."""
 SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
 """What the numbers of ``c`` mean, which does not depend on the weights of a head: a generator goes with any of them."""
+COLOUR_SPACE = f"attributes-{digest(json.dumps(SLOTS), json.dumps(COLOUR_SLOTS), 'stated, 4 (L - 0.6), 8 a, 8 b')[:8]}"
+
+_RANGE = 3.0  # of the scaled coordinates of a colour, which the head gives as shares in (0, 1)
 
 
 class HeadEncoder(SlotConditions, TunedEncoder):
     """Reads attributes from texts; a ``TextEncoder``.
 
     A condition ``c`` holds, slot after slot in the order of ``SLOTS``, the probability that the text states each
-    value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both.
+    value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both. Behind these 25
+    numbers a head of 33 has (stated, L, a, b) of the hair and of the eyes.
     """
 
     kind = "head"
     noun = "a conditioning head"
-    dim = DIM
-    space = SPACE
+
+    @property
+    def dim(self) -> int:
+        """25, or 33 where the head reads particular colours."""
+        return len(self._weight)
+
+    @property
+    def space(self) -> str:
+        """``SPACE``, or ``COLOUR_SPACE`` where the head reads particular colours."""
+        return SPACE if self.dim == DIM else COLOUR_SPACE
 
     @classmethod
     def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:
-        if shapes != {"linear.weight": (DIM, width), "linear.bias": (DIM,)}:
-            raise InputError(f"{folder}: made for other attributes than these {DIM} values; train the head again")
+        if shapes not in ({"linear.weight": (dim, width), "linear.bias": (dim,)} for dim in (DIM, COLOUR_DIM)):
+            raise InputError(
+                f"{folder}: made for other attributes than these {DIM} values, or {COLOUR_DIM} with colours; "
+                "train the head again"
+            )
         if read_record(DenseConfig, folder / DENSE_CONFIG, notes=True).activation_function != SIGMOID:
             raise InputError(f"{folder}: not {cls.noun}, whose vectors are probabilities; restore {DENSE_CONFIG}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """The conditions (N, 25) of N texts; see ``TextEncoder.encode``."""
-        return self._encode(texts, torch.sigmoid, batch_size, progress)
+        """The conditions (N, 25) or (N, 33) of N texts; see ``TextEncoder.encode``."""
+        return self._encode(texts, lambda numbers: condition(torch.sigmoid(numbers)), batch_size, progress)
+
+
+def condition(shares: torch.Tensor) -> torch.Tensor:
+    """What a head's sigmoid gives (N, 25 or 33), in (0, 1), as conditions: a colour's coordinates get their range."""
+    values, particular = shares.split([DIM, shares.shape[1] - DIM], dim=1)
+    if not particular.shape[1]:
+        return values
+    stated, lab = coordinates(particular)
+    return torch.cat([values, torch.cat([stated, stated * lab], dim=2).flatten(1)], dim=1)
+
+
+def coordinates(particular: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The last eight shares (N, 8) as: whether a colour is stated (N, 2, 1), and its scaled coordinates (N, 2, 3)."""
+    stated, lab = particular.unflatten(1, (-1, NUMBERS)).split([1, NUMBERS - 1], dim=2)
+    return stated, _RANGE * (2 * lab - 1)

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from encoder.attributes.colour import NUMBERS, codes, distance, to_hex, unscale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
+from encoder.attributes.wording import plain
 
 if TYPE_CHECKING:
     import torch
 
 UNSURE_BELOW = 0.6
 """A colour read with less than this probability is reported as unsure."""
+
+_SAME = 2e-3
+"""Two colours so near in OKLab are one: a condition holds float32."""
+
+_COLOUR_WORDS = {
+    *("amber", "aqua", "aquamarine", "auburn", "azure", "beige", "black", "blond", "blonde", "blue", "bluish", "brown"),
+    *("brownish", "burgundy", "cerulean", "chartreuse", "crimson", "cyan", "fuchsia", "golden", "gray", "green"),
+    *("greenish", "grey", "indigo", "lavender", "lilac", "magenta", "maroon", "mauve", "navy", "orange", "periwinkle"),
+    *("pink", "pinkish", "purple", "purplish", "red", "reddish", "scarlet", "silver", "taupe", "teal", "turquoise"),
+    *("ultramarine", "vermilion", "violet", "viridian", "white", "yellow", "yellowish"),
+}
+"""Words that hardly mean anything but a colour, by contrast to "rose" or "ice"."""
+
+_JOINED = r"\s*(?:and|&|/|\+|,|n|with matching)\s*(?:her |his |their |the )?"
+_TOGETHER = re.compile(
+    rf"hair{_JOINED}eyes\b(?!\W+(?:are |is )?(?:closed|shut|open|hidden|covered|half|wide))|eyes{_JOINED}hair\b"
+    r"|hair.*\b(?:match(?:ing|es)?|same)\b.*eyes|eyes.*\b(?:match(?:ing|es)?|same)\b.*hair"
+    r"|\bhair\b.*\beyes\b.*\b(?:both|match|same)\b"
+)
+"""A text that seems to give hair and eyes one colour."""
 
 _BESIDE = 8
 """A colour word that means another value than the one read is blamed only within so many letters of the noun."""
@@ -28,28 +52,34 @@ class Reading:
         slot: ``"hair"``, ``"eyes"`` or ``"length"``.
         value: The most probable value, or None where the attribute is more likely unstated than stated.
         probability: Of ``value``; of "unstated" where it is None.
+        look: The particular colour that is asked for, in OKLab; None where none is, or the condition cannot say it.
     """
 
     slot: str
     value: str | None
     probability: float
+    look: tuple[float, float, float] | None = None
 
 
 def read(c: torch.Tensor) -> list[Reading]:
-    """The readings of one conditioning vector (25,), in the order of ``SLOTS``."""
+    """The readings of one conditioning vector (25,) or (33,), in the order of ``SLOTS``."""
     numbers, readings, start = c.tolist(), [], 0
+    particular = numbers[sum(map(len, SLOTS.values())) :]
     for slot, values in SLOTS.items():
         shares = numbers[start : start + len(values)]
         start += len(values)
         best = max(range(len(values)), key=shares.__getitem__)
         unstated = max(0.0, 1.0 - sum(shares))
         value, probability = (values[best], shares[best]) if unstated < 0.5 else (None, unstated)
-        readings.append(Reading(slot, value, probability))
+        stated, *scaled = (particular[:NUMBERS] if slot in COLOUR_SLOTS else []) or [0.0]
+        particular = particular[NUMBERS:]
+        look = tuple(unscale(np.array(scaled) / stated).tolist()) if stated > 0.5 else None
+        readings.append(Reading(slot, value, probability, look))
     return readings
 
 
 def attributes(c: torch.Tensor) -> Attributes:
-    """The attributes that a conditioning vector (25,) states most probably."""
+    """The attributes that a conditioning vector (25,) or (33,) states most probably."""
     return Attributes(**{reading.slot: reading.value for reading in read(c)})
 
 
@@ -57,38 +87,109 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """One line for each thing about ``text`` that its writer should know; none for a text that is plainly understood.
 
     The lines tell of a text in which nothing is recognised, of a colour word outside the vocabulary and the colour that
-    is drawn for it, and of a colour that was read with little certainty.
+    is drawn for it, of a colour that was read with little certainty, of a colour that hair and eyes seem to share but
+    only one was given, and of colour words that were taken for neither.
     """
     if all(reading.value is None for reading in readings):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
     colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and reading.value]
-    return [line for reading in colours if (line := _colour_warning(text, reading, colours))]
+    lines = [line for reading in colours if (line := _colour_warning(text, reading, colours))]
+    if len(colours) == 1 and _TOGETHER.search(text.lower()):
+        lines.append(_shared_warning(text, colours[0]))
+    if untaken := [word for word in _untaken(text, colours) if not any(repr(word) in line for line in lines)]:
+        words = ", ".join(map(repr, untaken))
+        lines.append(f"{words} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
+    return lines
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A colour in a text: a word or a code, where it stands, and the values that it means."""
+
+    word: str
+    start: int
+    end: int
+    values: Collection[str]
 
 
 def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
     value, noun = reading.value, reading.slot.removesuffix("s")
+    if reading.look:
+        return (
+            None
+            if _is_named(text, reading.look)
+            else (
+                f"no list has the {noun} colour in {_short(text)!r}; drawing {to_hex(np.array(reading.look))}, a guess"
+            )
+        )
     written = list(_WRITTEN[str(value)].finditer(text.lower()))
     if written and sum(other.value == value for other in colours) == 1:
         return None
     words = _words(reading.slot)
     nouns = list(words.noun.finditer(text.lower()))
 
-    def gap(word: re.Match[str]) -> int:
-        """Letters between a word and the nearest noun of the slot."""
-        return min((max(other.start() - word.end(), word.start() - other.end()) for other in nouns), default=0)
+    def gap(start: int, end: int) -> int:
+        """Letters between what stands at ``text[start:end]`` and the nearest noun of the slot."""
+        return min((max(other.start() - end, start - other.end()) for other in nouns), default=0)
 
-    found = [word for word in words.colour.finditer(text.lower()) if not _WRITTEN[str(value)].search(word[0])]
-    foreign = [word for word in found if value in words.colours[word[0]]]
-    foreign = foreign or [word for word in found if word[0] not in SLOTS[reading.slot] and gap(word) <= _BESIDE]
-    nearest = min(foreign, key=gap, default=None)
-    if written and (nearest is None or min(map(gap, written)) <= gap(nearest)):
+    found = [place for place in _places(text, reading.slot) if not _WRITTEN[str(value)].search(place.word)]
+    foreign = [place for place in found if value in place.values] or [
+        place for place in found if place.word not in SLOTS[reading.slot] and gap(place.start, place.end) <= _BESIDE
+    ]
+    nearest = min(foreign, key=lambda place: gap(place.start, place.end), default=None)
+    if written and (nearest is None or min(gap(*word.span()) for word in written) <= gap(nearest.start, nearest.end)):
         return None
     if nearest:
-        return f"{nearest[0]!r} is not one of the {len(SLOTS[reading.slot])} {noun} colours; drawing {value}"
+        return f"{nearest.word!r} is not one of the {len(SLOTS[reading.slot])} {noun} colours; drawing {value}"
     if reading.probability < UNSURE_BELOW:
         percent = round(100 * reading.probability)
         return f"unsure of the {noun} colour in {_short(text)!r}; drawing {value} ({percent} %)"
     return f"no {noun} colour of the vocabulary in {_short(text)!r}; drawing {value}"
+
+
+def _places(text: str, slot: str) -> list[_Place]:
+    """The colours of a slot that a text names or gives in figures."""
+    from encoder.language.colours import mixtures
+
+    words = _words(slot)
+    places = [_Place(word[0], *word.span(), words.colours[word[0]]) for word in words.colour.finditer(text.lower())]
+    for code in codes(text):
+        (mixture,) = mixtures(slot, [to_hex(code.lab)], doubtful=True)
+        places.append(_Place(text[code.start : code.end], code.start, code.end, mixture))
+    return places
+
+
+def _is_named(text: str, look: tuple[float, float, float]) -> bool:
+    """Whether a text names a colour of that look, or gives it in figures."""
+    from encoder.language.colours import find
+
+    known = [code.lab for code in codes(text)] + [lab for *_, lab in find(plain(text.lower()))]
+    return any(distance(lab, np.array(look)) < _SAME for lab in known)
+
+
+def _shared_warning(text: str, stated: Reading) -> str:
+    (other,) = (slot.removesuffix("s") for slot in COLOUR_SLOTS if slot != stated.slot)
+    value = stated.value
+    return f"the {other} colour in {_short(text)!r} is left open; if both are {value}, say '{value} hair, {value} eyes'"
+
+
+def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
+    """The words for colours, and the codes, that mean the value of neither slot."""
+    taken = {reading.slot: reading.value for reading in colours}
+    named = {
+        (place.start, place.end): place.word in _COLOUR_WORDS or not place.word[0].isalpha()
+        for slot in COLOUR_SLOTS
+        for place in _places(text, slot)
+    }
+    meant = {
+        (place.start, place.end)
+        for slot, value in taken.items()
+        for place in _places(text, slot)
+        if value in place.values
+    }
+    return list(
+        dict.fromkeys(text[start:end] for (start, end), sure in named.items() if sure and (start, end) not in meant)
+    )
 
 
 def _short(text: str, length: int = 60) -> str:

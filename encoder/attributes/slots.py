@@ -16,16 +16,19 @@ SIZES = tuple(map(len, SLOTS.values()))
 class SlotConditions:
     """The part of a ``TextEncoder`` that says what its vectors mean, where they are those of the conditioning head.
 
-    A vector (25,) holds, in the order of ``SLOTS``, the probability of each value.
+    A vector (25,) holds, in the order of ``SLOTS``, the probability of each value; one of 33 numbers holds the
+    particular colours of hair and eyes behind them.
     """
 
     class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
 
     def null(self, c: torch.Tensor) -> torch.Tensor:
-        """Any value of what is stated, and nothing of what is not: each slot's own mean, (N, 25)."""
+        """Any value of what is stated, and nothing of what is not: each slot's own mean, and no particular colour."""
         import torch
 
-        return torch.cat([slot.mean(1, keepdim=True).expand_as(slot) for slot in c.split(SIZES, dim=1)], dim=1)
+        *slots, particular = c.split([*SIZES, c.shape[1] - sum(SIZES)], dim=1)
+        means = [slot.mean(1, keepdim=True).expand_as(slot) for slot in slots]
+        return torch.cat([*means, torch.zeros_like(particular)], dim=1)
 
     def labels(self, c: torch.Tensor) -> torch.Tensor:
         """What each of N vectors states most probably: int64 (N, 3), as in ``Attributes.indices``."""
@@ -36,7 +39,7 @@ class SlotConditions:
         return torch.tensor([attributes(row).indices for row in c], dtype=torch.int64).view(-1, len(SLOTS))
 
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """One line for each thing about N texts, read as ``c (N, 25)``, that their writer should know."""
+        """One line for each thing about N texts, read as ``c (N, dim)``, that their writer should know."""
         unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}
         if not unusual:  # which spares the import of every colour word
             return []

@@ -8,11 +8,13 @@ since people name a colour by its hue first.
 from __future__ import annotations
 
 import functools
+import re
 from pathlib import Path
 
 import numpy as np
 
-from encoder.attributes.vocabulary import SLOTS, SPELLINGS
+from encoder.attributes.colour import WEIGHTS, from_hex
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 
 NAMES = Path(__file__).with_name("colours.txt")
 
@@ -42,31 +44,14 @@ _NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "y
 """For the colours that a slot lacks, the one that is drawn."""
 
 _COLOURLESS = {"white", "gray", "black"}
-_WEIGHTS = (0.6, 1, 1)  # of the lightness and the chroma in a distance
 _PLAIN = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
 _PURE = 0.8  # a share that is taken for the whole
 _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
 
 
-def oklab(rgb: np.ndarray) -> np.ndarray:
-    """The OKLab coordinates ``(..., 3)`` of sRGB colours ``(..., 3)`` in [0, 1]: lightness, and the chroma's two."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_lms = [
-        [0.4122214708, 0.5363325363, 0.0514459929],
-        [0.2119034982, 0.6806995451, 0.1073969566],
-        [0.0883024619, 0.2817188376, 0.6299787005],
-    ]
-    to_lab = [
-        [0.2104542553, 0.7936177850, -0.0040720468],
-        [1.9779984951, -2.4285922050, 0.4505937099],
-        [0.0259040371, 0.7827717662, -0.8086757660],
-    ]
-    return np.cbrt(linear @ np.transpose(to_lms)) @ np.transpose(to_lab)
-
-
 def _oklab(colours: list[str]) -> np.ndarray:
     """The OKLab coordinates of N colours, "#rrggbb": (N, 3)."""
-    return oklab(np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in colours]) / 255)
+    return np.array([from_hex(colour) for colour in colours])
 
 
 def hues(slot: str) -> np.ndarray:
@@ -84,14 +69,15 @@ def _value(slot: str, hue: str) -> str:
     return _NEAREST[slot].get(hue, hue)
 
 
-def mixtures(slot: str, colours: list[str]) -> list[dict[str, float]]:
-    """What each of N colours, "#rrggbb", is drawn as: values of a slot and their shares; none where it is no one's.
+def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[dict[str, float]]:
+    """What each of N colours, "#rrggbb", is drawn as: values of a slot and their shares.
 
-    The shares of the two nearest values fall with the square of the distance to the nearest of their tones.
+    The shares of the two nearest values fall with the square of the distance to the nearest of their tones. Of a colour
+    that a third value is as near to there are none, unless ``doubtful`` ones are asked for too.
     """
     tones = [(_value(slot, hue), tone) for hue, tones in _PROTOTYPES.items() for tone in tones.split()]
     values = SLOTS[slot]
-    lab, tone_lab = (_oklab(each) * _WEIGHTS for each in (colours, [tone for _, tone in tones]))
+    lab, tone_lab = (_oklab(each) * WEIGHTS for each in (colours, [tone for _, tone in tones]))
     distances = np.linalg.norm(lab[:, None] - tone_lab, axis=2)  # (N, tones)
     owner = np.array([values.index(value) for value, _ in tones])
     by_value = np.stack([distances[:, owner == i].min(1) for i in range(len(values))], 1) + 1e-3  # (N, values)
@@ -99,7 +85,7 @@ def mixtures(slot: str, colours: list[str]) -> list[dict[str, float]]:
     for row in by_value:
         first, second, third = row.argsort()[:3]
         share = float(round(1 / (1 + (row[first] / row[second]) ** 2), 2))
-        if row[third] < _CLOSE * row[first]:
+        if row[third] < _CLOSE * row[first] and not doubtful:
             found.append({})
         elif share >= _PURE:
             found.append({values[first]: 1.0})
@@ -109,16 +95,22 @@ def mixtures(slot: str, colours: list[str]) -> list[dict[str, float]]:
 
 
 @functools.cache
+def listed() -> dict[str, str]:
+    """The names of ``colours.txt`` with their sRGB colours, "#rrggbb"."""
+    lines = [line for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
+    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+
+
+@functools.cache
 def named(slot: str) -> dict[str, dict[str, float]]:
     """The names of ``colours.txt`` with what they are drawn as in a slot.
 
     A name that ends in a plain colour is that colour, however it looks ("dusty blue"); where another one stands before
     it, both have a share ("greenish brown").
     """
-    lines = [line for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
-    names, colours = zip(*(line.rsplit(" ", 1) for line in lines), strict=True)
-    table = dict(zip(names, mixtures(slot, list(colours)), strict=True))
-    for name in names:
+    colours = listed()
+    table = dict(zip(colours, mixtures(slot, list(colours.values())), strict=True))
+    for name in colours:
         *before, last = name.split()
         if last in _PLAIN:
             value = _value(slot, _PLAIN[last])
@@ -132,3 +124,128 @@ def _hue(word: str) -> str | None:
     """The plain colour in "green", "greenish" or "greeny"."""
     stem = word.removesuffix("ish").removesuffix("y") if len(word) > 4 else word
     return _PLAIN.get(stem) or _PLAIN.get(stem + "e") or _PLAIN.get(stem[:-1])
+
+
+PLAIN = {value for slot in COLOUR_SLOTS for value in SLOTS[slot]} | set(SPELLINGS) | {"yellow", "dark", "light", "fair"}
+"""Words that state a value of a slot, as varied as that value is, and no particular colour."""
+
+_LOOKS = {"gray": "grey", "blonde": "#e3c478", "blond": "#e3c478"}  # of plain words that are not listed
+
+MODIFIERS = {
+    "dark": (0.85, -0.07, 0.78),
+    "deep": (0.84, -0.07, 0.81),
+    "light": (0.66, 0.38, 0.85),
+    "pale": (0.42, 0.58, 0.63),
+    "pastel": (0.42, 0.58, 0.63),
+    "bright": (0.63, 0.32, 1.25),
+    "vivid": (0.63, 0.32, 1.25),
+    "dull": (0.6, 0.27, 0.55),
+    "muted": (0.6, 0.27, 0.55),
+    "faded": (0.72, 0.25, 0.56),
+}
+"""What a word before a colour makes of it, (s, t, k): its lightness L becomes s L + t, its chroma is multiplied by k.
+
+Least squares over the names of ``colours.txt`` that begin so ("dark coral") and have the rest beside them ("coral").
+"""
+
+_ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
+_TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
+_EMPTY = {"all", "completely", "lovely", "beautiful", "fine", "really", "super", "very", "mostly", "somewhat", "medium"}
+_COLOURED = re.compile(r"[\s-]?colou?red$")
+
+
+@functools.cache
+def look(word: str) -> tuple[float, float, float] | None:
+    """How a particular colour looks, in OKLab; None of a plain colour word, and of a word that is no colour's name.
+
+    Listed names, and what is made of them and of plain words: "dark blue", "pale coral", "greenish", "reddish brown",
+    "blue-black", "navy-coloured".
+
+    Args:
+        word: In lower case.
+    """
+    lab = None if word in PLAIN else _look(_COLOURED.sub("", word))
+    return None if lab is None else (float(lab[0]), float(lab[1]), float(lab[2]))
+
+
+def is_plain(word: str) -> bool:
+    """Whether a word, or a phrase such as "lovely red", states a value as varied as it is."""
+    first, _, behind = _COLOURED.sub("", word).partition(" ")
+    return is_plain(behind) if first in _EMPTY and behind else f"{first} {behind}".strip() in PLAIN
+
+
+def ish(word: str) -> str:
+    """A plain colour word as one that tinges another: "reddish", "bluish"."""
+    return {"red": "reddish", "blue": "bluish", "purple": "purplish", "white": "whitish", "orange": "orangish"}.get(
+        word, f"{word}ish"
+    )
+
+
+def _look(word: str) -> np.ndarray | None:
+    if word in PLAIN:
+        return None
+    if (lab := _listed(word)) is not None:
+        return lab
+    first, *rest = re.split(r"[\s-]+", word)
+    if not rest:
+        return _changed(_plain(hue), _ISH) if word.endswith("ish") and (hue := _hue(word)) else None
+    behind = " ".join(rest)
+    if first in _EMPTY:
+        return _look(behind)
+    base = _plain(behind) if behind in PLAIN else _look(behind)
+    if base is None:
+        return None
+    if first in MODIFIERS:
+        return _changed(base, MODIFIERS[first])
+    if first.endswith(("ish", "y")) or f"{first}-" in word:  # not "red brown", which may be two things side by side
+        tinge = _plain(hue) if (hue := _hue(first)) else _listed(first)
+        return None if tinge is None else _TINGE * tinge + (1 - _TINGE) * base
+    return None
+
+
+def _listed(word: str) -> np.ndarray | None:
+    """The OKLab coordinates of a listed name in either spelling, with spaces or hyphens."""
+    name = word.replace("-", " ")
+    for spelling in (name, name.replace("gray", "grey"), name.replace("grey", "gray")):
+        if spelling in listed():
+            return from_hex(listed()[spelling])
+    return None
+
+
+def _plain(word: str) -> np.ndarray | None:
+    """What a plain colour word is known for, in OKLab."""
+    colour = _LOOKS.get(word, word)
+    colour = listed().get(colour, colour)
+    return from_hex(colour) if colour.startswith("#") else None
+
+
+def _changed(lab: np.ndarray | None, change: tuple[float, float, float]) -> np.ndarray | None:
+    if lab is None:
+        return None
+    s, t, k = change
+    return np.array([min(max(s * lab[0] + t, 0.0), 1.0), k * lab[1], k * lab[2]])
+
+
+_WORD = re.compile(r"[a-zà-ÿ']+")
+_LONGEST = 4  # words of a colour's name
+
+
+def find(text: str) -> list[tuple[int, int, np.ndarray]]:
+    """The particular colours that a text names, in its order: (start, end, OKLab); of several the longest name.
+
+    Args:
+        text: In lower case.
+    """
+    words = list(_WORD.finditer(text))
+    found: list[tuple[int, int, np.ndarray]] = []
+    i = 0
+    while i < len(words):
+        for count in range(min(_LONGEST, len(words) - i), 0, -1):
+            start, end = words[i].start(), words[i + count - 1].end()
+            name = text[start:end]
+            if re.fullmatch(r"[a-zà-ÿ']+(?:[ -][a-zà-ÿ']+)*", name) and (lab := look(name)):
+                found.append((start, end, np.array(lab)))
+                i += count - 1
+                break
+        i += 1
+    return found

@@ -8,6 +8,9 @@
   ``{thing}``, ``{colour}``, ``{thing2}``, ``{colour2}``: its parts;
 - ``{hair_fluff}``, ``{eye_fluff}``: an adjective that states nothing.
 
+Those named ``SHARED`` give hair and eyes one colour, which they name once; those named ``NEGATED`` deny a colour, and
+state what their names of phrases say: ``{H}`` or ``{h}`` the hair, ``{E}`` or ``{e}`` the eyes.
+
 Those that begin with ``TRAIN`` train the conditioning head, those that begin with ``HELD_OUT`` measure it.
 """
 
@@ -233,7 +236,7 @@ i met a {who}, {her} {hn} was {h}, {her} {en} were {e}
 {her} {hn} was {h} and {her} {en} were {e}
 {her} {hn} used to be {h}, as {her} {en} are {e}
 {her} {hn} became {h} and {her} {en} became {e}
-{her} {hn}: a [deep|lovely|nice|wonderful] {h}; {her} {en}: a [deep|lovely|nice|wonderful] {e}
+{her} {hn}: a [fine|lovely|nice|wonderful] {h}; {her} {en}: a [fine|lovely|nice|wonderful] {e}
 {her} {en} have a {e} [color|tone|glow|hue|tint], {her} {hn} has a {h} [color|tone|glow|hue|tint]
 {hn} of a {h} [color|shade|hue|tone], {en} of a {e} [color|shade|hue|tone]
 a {e} [color|shade|hue|tone|glow] in {her} {en} and a {h} [color|shade|hue|tone|shine] in {her} {hn}
@@ -425,6 +428,14 @@ the {hn} in {h}, the rest [is up to you|does not matter|as you like]
 {H}, {X}, {X} and closed eyes
 a {Hed} {who} [stands|sits|sleeps|dances] [by|near|under|on] {X}
 i can't see {her} eyes, but {her} {hn} {his} {h}
+{H} and eyes [closed|shut|open|hidden|that sparkle|half closed|wide open|covered]
+{h} {hn} and eyes [closed|shut|open|hidden|that sparkle|half closed|wide open|full of tears]
+{H} & {eye_fluff} eyes
+{h} {hn} & [closed|big|half-closed|covered] eyes
+{H} between {her} eyes
+{H} over [one eye|both eyes|her eyes|his eyes]
+{h} {hn} with [eyes closed|eyes wide open|an eye patch]
+{H} and {her} eyes [are closed|are shut|look away|smile]
 """)
 
 TRAIN_EYES = _lines("""
@@ -513,6 +524,11 @@ a {Eed} {who} [stands|sits|sleeps|dances] [by|near|under|on] {X}
 i can't see {her} hair, but {her} {en} {eis} {e}
 {E} shine through {X}
 a bald {who} with {E}
+{E} and hair [tied back|in a bun|in a braid|let down|in the wind|hidden|cut off]
+{e} {en} and {hair_fluff} hair
+{E} & {hair_fluff} hair
+{E}, hair [tied back|in a bun|in a braid|under a hood]
+{E} and {her} hair [is wet|is tied|is braided|is hidden]
 """)
 
 TRAIN_EMPTY = _lines("""
@@ -645,6 +661,298 @@ any hair color, any eye color
 {thing}, {thing2}, {thing}
 {thing}
 {colour} {thing}
+""")
+
+TRAIN_SHARED = _lines("""
+{h} {hn} and {en}
+{h} {hn} & {en}
+{h} {hn} + {en}
+{h} {hn}/{en}
+{h} {hn}, {h} {en}
+{h} {en} and {hn}
+{h} {en} & {hn}
+{h} hair and eyes
+{h} eyes and hair
+{h} hair & eyes
+{h} hair/eyes
+{h} hair n eyes
+{h} hair, eyes
+{h} hair, {en} too
+{h} hair, and {en} too
+a {who} with {h} {hn} and {en}
+a {who} with {h} hair and eyes
+a {who} with {h} eyes and hair
+a {who} with {hn} and {en} of {h}
+a {who} whose hair and eyes are {h}
+a {who} whose {hn} and {en} are both {h}
+{who} with {h} hair and eyes
+{who}, {h} hair and eyes
+{hn} and {en} are both {h}
+hair and eyes are both {h}
+hair and eyes are {h}
+hair and eyes: {h}
+hair and eyes in {h}
+hair, eyes: {h}
+hair/eyes: {h}
+hair & eyes {h}
+eyes and hair are both {h}
+eyes and hair: {h}
+both hair and eyes are {h}
+both {her} {hn} and {her} {en} are {h}
+both {h}: hair and eyes
+{her} {hn} and {en} are {h}
+{her} hair and eyes are both {h}
+{her} hair and {her} eyes are {h}
+{her} eyes and {her} hair are both {h}
+the hair is {h}, and so are the eyes
+{her} {hn} {his} {h}, and so are {her} {en}
+{her} {hn} {his} {h}, and {her} {en} {eis} too
+{her} {hn} {his} {h} and {her} {en} {eis} the same
+{her} {en} {eis} {h}, and {her} {hn} {his} too
+{h} hair with matching eyes
+{h} {hn} with matching {en}
+{h} {hn}, matching {en}
+{h} hair and matching eyes
+{h} eyes with matching hair
+{h} hair; {her} eyes match it
+{h} hair, eyes likewise
+{h} hair, {her} eyes just the same
+{h} {hn} and {en} in one color
+{h} {en}, and {hn} like them
+{en} and {hn} which are both {h}
+{h} eyes and hair to match
+{h} hair and eyes to match
+{h} {hn} with {en} of the same [color|colour|shade|hue]
+{h} hair, eyes the same [color|colour]
+{h} hair and eyes of the same [color|colour]
+{h} hair, same [color|colour] eyes
+{h} hair that matches {her} eyes
+{her} {h} hair matches {her} eyes
+{h} {en} that match {her} {hn}
+{her} {h} eyes match {her} hair
+eyes as {h} as {her} hair
+hair as {h} as {her} eyes
+a {h}-haired and {h}-eyed {who}
+{h}-haired {who} with eyes to match
+a {h}-eyed {who} with matching hair
+everything {h}: hair and eyes
+{she} {has} {h} hair and eyes
+{she} {has} matching {h} hair and eyes
+matching {h} hair and eyes
+draw {them} with {h} hair and eyes
+make the hair and eyes {h}
+make both the hair and the eyes {h}
+color {her} hair and eyes {h}
+i want {h} hair and eyes
+give {them} {h} hair and eyes
+{h} for both hair and eyes
+{h} for hair and eyes
+{h} hair and eyes, {X}
+a {who} in {X} with {h} hair and eyes
+{X}, {h} hair and eyes
+{h} {hn} and {en} and {X}
+a {who} with {h} eyes and hair wearing {X}
+{her} hair and eyes are {h}, {her} {thing} is {colour}
+""")
+
+HELD_OUT_SHARED = _lines("""
+somebody with {h} hair and eyes
+{her} {hn} as well as {her} {en} are {h}
+{h} {hn} plus {en}
+the hair and also the eyes are {h}
+a portrait of a {who} having {h} eyes and hair
+{h} hair, with eyes that match
+{h} hair; the eyes match
+paint hair and eyes alike in {h}
+one {who}: hair and eyes both {h}
+eyes and hair, both {h}
+I'd like {h} for hair and eyes alike
+{h} hair & matching eyes
+{h} hair together with eyes of that same colour
+{hn} and {en} that are both {h}
+such {h} hair and eyes!
+{h} eyes, hair in the same colour
+{who} ({h} hair and eyes)
+{X} suits {her} {h} hair and eyes
+the {who}'s hair is {h} and her eyes are the same colour
+{h} hair and eyes on a {who} with {X}
+""")
+
+TRAIN_NEGATED = _lines("""
+{H}, no {colour} eyes
+{H}, not {colour} eyes
+{H}, without {colour} eyes
+{H} and no {colour} eyes
+{H} but no {colour} eyes
+{H} but not {colour} eyes
+{H} without {colour} eyes
+{H}, no {colour} {en}
+{H}, non-{colour} eyes
+{H}, eyes not {colour}
+{H}, eyes other than {colour}
+{H}, any eyes but {colour}
+{H}, any eye color except {colour}
+{H}, and please no {colour} eyes
+no {colour} eyes, {H}
+not {colour} eyes, {H}
+no {colour} eyes and {H}
+no {colour} eyes but {H}
+without {colour} eyes, {H}
+{her} {hn} {his} {h}, {her} {en} {eis} not {colour}
+{her} {hn} {his} {h} and {her} {en} {eis} anything but {colour}
+{her} {en} {eis} not {colour}, {her} {hn} {his} {h}
+{her} {en} {eis}n't {colour}, but {her} {hn} {his} {h}
+{she} {has} {H} and no {colour} eyes
+{she} {has} {H}, not {colour} eyes
+a {who} with {H} whose {en} {eis} not {colour}
+a {who} with {H} and without {colour} eyes
+a {who} with {H} who has no {colour} eyes
+a {Hed} {who} without {colour} eyes
+a {Hed} {who}, not {colour}-eyed
+a {Hed} {who} whose eyes [aren't|are not|are never|must not be|should not be] {colour}
+{H}, eyes [aren't|are not|are never|must not be|should not be] {colour}
+i want {H} but i don't want {colour} eyes
+{H}, don't make the eyes {colour}
+{H}, never {colour} eyes
+{H}, avoid {colour} eyes
+hair: {h}, eyes: not {colour}
+hair {h}, eyes not {colour}
+{H}, no {colour} eyes, {X}
+{H}, {X}, no {colour} eyes
+{E}, no {colour} hair
+{E}, not {colour} hair
+{E}, without {colour} hair
+{E} and no {colour} hair
+{E} but no {colour} hair
+{E} but not {colour} hair
+{E} without {colour} hair
+{E}, no {colour} {hn}
+{E}, non-{colour} hair
+{E}, hair not {colour}
+{E}, hair other than {colour}
+{E}, any hair but {colour}
+{E}, any hair color except {colour}
+no {colour} hair, {E}
+not {colour} hair, {E}
+no {colour} hair and {E}
+no {colour} hair but {E}
+without {colour} hair, {E}
+{her} {en} {eis} {e}, {her} {hn} {his} not {colour}
+{her} {en} {eis} {e} and {her} {hn} {his} anything but {colour}
+{her} {hn} {his} not {colour}, {her} {en} {eis} {e}
+{her} hair isn't {colour}, but {her} {en} {eis} {e}
+{she} {has} {E} and no {colour} hair
+{she} {has} {E}, not {colour} hair
+a {who} with {E} whose {hn} {his} not {colour}
+a {who} with {E} who has no {colour} hair
+a {Eed} {who} without {colour} hair
+a {Eed} {who}, not {colour}-haired
+a {Eed} {who} whose hair [isn't|is not|is never|must not be|should not be] {colour}
+i want {E} but i don't want {colour} hair
+{E}, don't make the hair {colour}
+{E}, never {colour} hair
+hair: not {colour}, eyes: {e}
+hair not {colour}, eyes {e}
+{E}, no {colour} hair, {X}
+no {colour} hair
+no {colour} eyes
+not {colour} hair
+not {colour} eyes
+without {colour} eyes
+a {who} without {colour} hair
+a {who} with no {colour} eyes
+a {who} whose {en} {eis} not {colour}
+a {who} whose {hn} {his} not {colour}
+{her} {hn} {his} not {colour} and {her} {en} {eis} not {colour2}
+{her} hair isn't {colour}
+{her} eyes aren't {colour}
+no {colour} hair, no {colour2} eyes
+neither {colour} hair nor {colour2} eyes
+anything but {colour} hair
+anything but {colour} eyes
+i don't want {colour} eyes
+i don't like {colour} hair
+any color but {colour} for {her} hair
+{hn} not {colour} but {h}
+{en} not {colour} but {e}, {H}
+{H}, {en} not {colour} but {e}
+{h} hair, not {colour}
+{e} eyes, not {colour}, {H}
+{h} hair instead of {colour}, {E}
+{H}, {e} eyes instead of {colour} ones
+not {colour} but {h} hair, {E}
+{H}, {E}, no {thing}
+{H} and {E}, no {colour} {thing}
+{H} and {E}, without {X}
+{H}, no {thing}, {E}
+no {thing}, {H}, {E}
+{H}, free of {colour} eyes
+{H}, sans {colour} eyes
+{H} and nothing like {colour} eyes
+{H}, no {colour} eyes at all
+{H}, eyes cannot be {colour}
+{H}, {her} {en} won't be {colour}
+{H}; {her} {en} {eis} no longer {colour}
+{H}. no {colour} eyes. {X}.
+there are no {colour} eyes, but {H}
+{H}, leave out {colour} eyes
+{H} only, no {colour} eyes
+do not give {them} {colour} eyes, give {them} {H}
+{E}, free of {colour} hair
+{E}, sans {colour} hair
+{E}, no {colour} hair at all
+{E}, hair cannot be {colour}
+{E}, {her} {hn} won't be {colour}
+{E}; {her} {hn} {his} no longer {colour}
+{E}. no {colour} hair. {X}.
+{E}, leave out {colour} hair
+{E} only, no {colour} hair
+do not give {them} {colour} hair, give {them} {E}
+a {who}, no {colour} hair
+{who} without {colour} hair
+{who} without {colour} eyes
+a {who} who does not have {colour} hair
+a {who} who does not have {colour} eyes
+no {colour} eyes, please
+no {colour} hair, please
+{her} hair cannot be {colour}
+{her} eyes never were {colour}
+{H}, {E}, not smiling
+{H}, no smile, {E}
+a {who} without {X}, {H} and {E}
+{H}, no {thing}
+{E}, no {thing}
+{H}, no other colors, {E}
+no one has {H} and {E}
+""")
+
+HELD_OUT_NEGATED = _lines("""
+{H}, but certainly no {colour} eyes
+{H} minus {colour} eyes
+{H}; no {colour} eyes please
+{H}, her eyes can't be {colour}
+no {colour} eyes here, just {H}
+somebody with {H} and no {colour} eyes
+{H}, eyes of any colour but {colour}
+draw {H}, but do not draw {colour} eyes
+{her} {hn} {his} {h}, though {her} {en} {eis} not {colour}
+a portrait: {H}, no {colour} eyes
+a {who} with {H} lacking {colour} eyes
+{E}, but certainly no {colour} hair
+{E}; no {colour} hair please
+{E}, her hair can't be {colour}
+no {colour} hair here, just {E}
+somebody with {E} and no {colour} hair
+draw {E}, but do not draw {colour} hair
+{her} {en} {eis} {e}, though {her} {hn} {his} not {colour}
+a portrait: {E}, no {colour} hair
+{E}, hair of any colour but {colour}
+somebody without {colour} hair
+her eyes can't be {colour}
+please no {colour} eyes
+{H}, {E}, please no {thing}
+{H} and {E} but no {colour} {thing}
+somebody with {H} and {E}, not wearing {X}
 """)
 
 NOMINAL = _lines("""
@@ -868,3 +1176,8 @@ HELD_OUT_SUFFIXES = (
     ", soft shading",
     " on a train",
 )
+
+TRAIN_SEPARATORS = (", ", ", ", ",", " , ", " ", " ", "; ", " | ", " / ", ". ", "\n", ",  ")
+"""What stands between the tags of a list."""
+
+HELD_OUT_SEPARATORS = (", ", ", ", ",", " ", " ", " ; ", " || ", " + ", " * ", "\t")

@@ -6,15 +6,18 @@ conditioning head, the other, held out, measures it.
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
+from encoder.attributes.colour import NUMBERS, scale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
-from encoder.language import forms, lexicon
+from encoder.language import colours, forms, lexicon
 from encoder.language.lexicon import Lexicon, Mixture
 
 PLAIN: dict[str, dict[str, Mixture]] = {
@@ -39,17 +42,49 @@ _KEYBOARD = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LOOK_ALIKES = {"e": "3", "o": "0", "i": "1", "a": "4", "l": "1", "s": "5"}
 
 
+Look = tuple[float, float, float]
+"""A colour in OKLab."""
+
+
 @dataclass(frozen=True)
 class Caption:
-    """A text and what it states: for each slot a mixture of its values, empty where it is unstated."""
+    """A text and what it states.
+
+    Attributes:
+        text: What stands there.
+        mixtures: For each slot a mixture of its values, empty where it is unstated.
+        looks: For the slots that a particular colour is asked for, that colour; None where no list knows it.
+    """
 
     text: str
     mixtures: dict[str, Mixture]
+    looks: dict[str, Look | None] = field(default_factory=dict)
 
     @property
     def target(self) -> torch.Tensor:
         """The conditioning vector that the text should be read as: (25,), the slots of ``SLOTS`` in a row."""
         return torch.tensor([self.mixtures[slot].get(value, 0.0) for slot, values in SLOTS.items() for value in values])
+
+    @property
+    def particular(self) -> torch.Tensor:
+        """The particular colours that it should be read as: (8,), for each colour slot (stated, L, a, b), scaled.
+
+        NaN where no list knows the colour that is asked for.
+        """
+        numbers = [0.0] * NUMBERS, [math.nan] * NUMBERS
+        rows = [
+            [1.0, *scale(np.array(look))] if (look := self.looks.get(slot)) else numbers[slot in self.looks]
+            for slot in COLOUR_SLOTS
+        ]
+        return torch.tensor(rows, dtype=torch.float32).flatten()
+
+
+_SOUNDS = """ee ea, ea ee, ee ie, air are, air ere, air aire, ai ay, ai ei, ay ai, ey ay, eye ey, eyes eys, eyes eyez,
+    ck k, ck c, k ck, c k, nk nc, ph f, ow o, ow ou, ue oo, ue u, ue ew, lu loo, le el, el le, er ur, ur er, er ar,
+    ur ir, or er, y i, y ie, ie y, ge j, ge dge, wh w, w wh, ll l, l ll, rr r, r rr, tt t, n nn, s z, es s, ed d, on en,
+    an en, en in, o oe, i e, e i, a e, e a, io o, ou u, ght t, hi i, sh ch, ch sh, qu kw, x ks, th t, oa o, oo u, ir er,
+    ve v, igh y, wn n, ld d, nd n"""
+_BY_EAR = [(old, new) for old, new in (pair.split() for pair in _SOUNDS.split(","))]
 
 
 @dataclass(frozen=True)
@@ -63,6 +98,9 @@ class Forms:
     nominal: Sequence[str]
     prefixes: Sequence[str]
     suffixes: Sequence[str]
+    shared: Sequence[str]
+    negated: Sequence[str]
+    separators: Sequence[str]
 
 
 TRAIN = Forms(
@@ -73,6 +111,9 @@ TRAIN = Forms(
     forms.NOMINAL,
     forms.TRAIN_PREFIXES,
     forms.TRAIN_SUFFIXES,
+    forms.TRAIN_SHARED,
+    forms.TRAIN_NEGATED,
+    forms.TRAIN_SEPARATORS,
 )
 HELD_OUT = Forms(
     forms.HELD_OUT_BOTH,
@@ -82,6 +123,9 @@ HELD_OUT = Forms(
     (),
     forms.HELD_OUT_PREFIXES,
     forms.HELD_OUT_SUFFIXES,
+    forms.HELD_OUT_SHARED,
+    forms.HELD_OUT_NEGATED,
+    forms.HELD_OUT_SEPARATORS,
 )
 
 
@@ -100,6 +144,7 @@ class Grammar:
         likenesses: The share of phrases whose colour is that of a thing: "eyes like emeralds".
         foreign: The chance that a form speaks of another thing in a colour in place of a slot that is not stated, if
             its wording allows: "{H} and {E}" as "pink hair and green shoes".
+        made_up: The share of colours that are made of others: "dark red", "pale coral", "greenish brown".
     """
 
     rng: random.Random
@@ -111,6 +156,7 @@ class Grammar:
     common_nouns: float = 0.6
     likenesses: float = 0.06
     foreign: float = 0.0
+    made_up: float = 0.0
 
     def __post_init__(self) -> None:
         self._by_value = {
@@ -162,12 +208,81 @@ class Grammar:
         names_slots = re.search("hair|eye", re.sub(r"{\w+}", "", form))
         filling = _Filling(self, slots, length, colours or {}, foreign=0.0 if names_slots else self.foreign)
         text = re.sub(r"\ba (?=[aeiou])", "an ", filling.expand(form))
-        return Caption(" ".join(text.split()), filling.mixtures)
+        return Caption(" ".join(text.split()), filling.mixtures, filling.looks)
+
+    def shared(self, *, length: float = 0.0, framed: float = 0.0) -> Caption:
+        """A caption that gives hair and eyes one colour, which it names once; chances as in ``fill``."""
+        eyes = PLAIN["eyes"] | self.colours["eyes"]
+        words = (PLAIN if self.rng.random() < self.plain else self.colours)["hair"].keys() & eyes.keys()
+        shared = dict.fromkeys(COLOUR_SLOTS, self.rng.choice(sorted(words)))
+        return self.fill(self.rng.choice(self.forms.shared), COLOUR_SLOTS, colours=shared, length=length, framed=framed)
+
+    def negated(self, *, length: float = 0.0, framed: float = 0.0) -> Caption:
+        """A caption that denies a colour, beside others that it states; chances as in ``fill``."""
+        form = self.rng.choice(self.forms.negated)
+        slots = [
+            slot for slot, name in zip(COLOUR_SLOTS, "he", strict=True) if re.search(rf"{{{name}(ed)?}}", form.lower())
+        ]
+        return self.fill(form, slots, length=length, framed=framed)
+
+    def tags(self, slots: Sequence[str], *, length: float = 0.2, weighted: float = 0.3) -> Caption:
+        """A list of tags in any order and punctuation: "1girl, blonde_hair, (blue_eyes:1.2), hair ornament".
+
+        Args:
+            slots: The slots to state, each in a tag of its own.
+            length: The chance that another one states a length.
+            weighted: The chance that some tags stand in brackets or have a weight.
+        """
+        rng, filling = self.rng, _Filling(self, slots, 0.0, {}, foreign=0.0)
+        tags = [
+            f"{filling.colour[slot]} {noun}"
+            for slot, noun in zip(COLOUR_SLOTS, ("hair", "eyes"), strict=True)
+            if slot in slots
+        ]
+        if rng.random() < length:
+            word, value = rng.choice(list(self.words.lengths.items()))
+            filling.mixtures["length"] = {value: 1.0}
+            tags.append(f"{value if rng.random() < 0.7 else word} hair")
+        tags += rng.sample(self.words.tags, rng.choice((0, 1, 2, 3, 4, 6, 9, 14)))
+        tags += [filling.expand("{colour} {thing}") for _ in range(rng.choice((0, 0, 1, 2)))]
+        if rng.random() < 0.75:
+            rng.shuffle(tags)
+        joint, separator = rng.choice((" ", "_")), rng.choice(self.forms.separators)
+        if separator.isspace() and rng.random() < 0.8:
+            joint = "_"
+        tags = [tag.replace(" ", joint) for tag in tags]
+        if rng.random() < weighted:
+            tags = [self._weighted(tag) if rng.random() < 0.4 else tag for tag in tags]
+        return Caption(separator.join(tags).strip(), filling.mixtures, filling.looks)
+
+    def _weighted(self, tag: str) -> str:
+        weight = f"{self.rng.uniform(0.5, 1.6):.{self.rng.choice((1, 1, 2))}f}"
+        return self.rng.choice(
+            (f"({tag}:{weight})", f"({tag}:{weight})", f"({tag})", f"(({tag}))", f"[{tag}]", f"{{{tag}}}")
+        )
 
     def colour_word(self, slot: str) -> tuple[str, Mixture]:
         """A colour word of a slot and what it stands for; every value is as likely as another."""
+        if self.made_up and self.rng.random() < self.made_up:
+            return self._made_up(slot)
         plain, named = self._by_value[slot]
         return self.rng.choice(self.rng.choice(plain if self.rng.random() < self.plain else named))
+
+    def _made_up(self, slot: str) -> tuple[str, Mixture]:
+        """A colour made of others: "dark red", "pale coral", "greenish brown"."""
+        rng = self.rng
+        word, mixture = rng.choice(list(PLAIN[slot].items()))
+        kind = rng.random()
+        if kind < 0.3:
+            tinge, other = rng.choice(list(PLAIN[slot].items()))
+            pair = mixture.keys() | other.keys()
+            if len(pair) == 2:
+                between = {"aqua": 1.0} if pair == {"blue", "green"} else {**_part(other, 0.3), **_part(mixture, 0.7)}
+                return f"{colours.ish(tinge)}{rng.choice((' ', ' ', '-'))}{word}", between
+        if kind > 0.75:
+            word, mixture = rng.choice(list(self.colours[slot].items()))
+        phrase = f"{rng.choice(list(colours.MODIFIERS))} {word}"
+        return phrase, self.colours[slot].get(phrase, mixture)
 
     def shaded(self, word: str) -> str:
         """A colour word, sometimes varied in a way that leaves it the colour it is: "dark red"."""
@@ -189,25 +304,26 @@ def _by_value(table: dict[str, Mixture]) -> list[list[tuple[str, Mixture]]]:
     return list(groups.values())
 
 
+def _part(mixture: Mixture, share: float) -> Mixture:
+    return {value: share * part for value, part in mixture.items()}
+
+
 class _Filling:
     """The phrases of one caption; nouns, colours and pronouns are drawn once, so that it speaks of one person."""
 
-    def __init__(
-        self, grammar: Grammar, slots: Sequence[str], length: float, colours: dict[str, str], *, foreign: float
-    ):
+    def __init__(self, grammar: Grammar, slots: Sequence[str], length: float, words: dict[str, str], *, foreign: float):
         self.mixtures: dict[str, Mixture] = {slot: {} for slot in SLOTS}
+        self.looks: dict[str, Look | None] = {}
+        self.colour: dict[str, str] = {}
         self._grammar = grammar
         self._rng = grammar.rng
         self._length = length
-        self._colour: dict[str, str] = {}
         for slot in slots:
-            if slot in colours:
-                self._colour[slot] = colours[slot]
-                self.mixtures[slot] = dict((PLAIN[slot] | grammar.colours[slot])[colours[slot]])
+            if slot in words:
+                self._state(slot, words[slot], (PLAIN[slot] | grammar.colours[slot])[words[slot]])
             else:
                 word, mixture = grammar.colour_word(slot)
-                self._colour[slot] = grammar.shaded(word)
-                self.mixtures[slot] = dict(mixture)
+                self._state(slot, grammar.shaded(word), mixture)
         self._noun = {slot: self._draw_noun(slot) for slot in COLOUR_SLOTS}
         self._foreign = {slot for slot in COLOUR_SLOTS if slot not in slots and self._chance(foreign)}
         for slot in self._foreign:
@@ -221,6 +337,16 @@ class _Filling:
         while match := re.search(r"\[([^\[\]]*\|[^\[\]]*)\]", form):
             form = form[: match.start()] + self._rng.choice(match[1].split("|")) + form[match.end() :]
         return re.sub(r"\{(\w+)\}", lambda match: self._phrase(match[1]), form)
+
+    def _state(self, slot: str, word: str, mixture: Mixture) -> None:
+        self.colour[slot], self.mixtures[slot] = word, dict(mixture)
+        self._state_look(slot, word)
+
+    def _state_look(self, slot: str, word: str) -> None:
+        """Note the particular colour that a word states in a slot, if it states one."""
+        self.looks.pop(slot, None)
+        if (look := colours.look(word)) or not colours.is_plain(word):
+            self.looks[slot] = look
 
     def _phrase(self, name: str) -> str:
         words = self._grammar.words
@@ -243,6 +369,7 @@ class _Filling:
                 return self._rng.choice(words.textures["eyes"])
             case "N":
                 noun, self.mixtures["hair"] = self._rng.choice(list(lexicon.NOMINALS.items()))
+                self.looks.pop("hair", None)
                 return noun
         slot = "hair" if name[0] in "hH" else "eyes"
         match name[1:]:
@@ -287,11 +414,11 @@ class _Filling:
         (noun, number), length = self._noun[slot], self._draw_length(slot)
         if slot in self._foreign:
             return f"{self._any_colour()} {noun}"
-        if slot not in self._colour:
+        if slot not in self.colour:
             return length + ("" if length else self._texture(slot, 0.8)) + noun
         if self._chance(self._grammar.likenesses):
             return f"{length}{noun} {self._likeness(slot)}"
-        colour = self._colour[slot]
+        colour = self.colour[slot]
         if not length and self._chance(0.07):
             tone = self._rng.choice(("tint", "color", "tone", "hue", "shade"))
             verb = "that is" if number == "is" else "that are"
@@ -314,6 +441,7 @@ class _Filling:
         """A likeness; it states its own colour in place of the drawn one."""
         thing, mixture = self._rng.choice(list(self._grammar.words.likenesses[slot].items()))
         self.mixtures[slot] = dict(mixture)
+        self._state_look(slot, re.sub("^(an?|the) ", "", thing).removesuffix("s"))
         plain = next(iter(mixture))
         return self._rng.choice(
             (
@@ -331,9 +459,9 @@ class _Filling:
         """ "pink", "short and pink", "pink as can be"."""
         if slot in self._foreign:
             return self._any_colour()
-        if slot not in self._colour:
+        if slot not in self.colour:
             return self._rng.choice(self._grammar.words.textures[slot])
-        colour = self._colour[slot]
+        colour = self.colour[slot]
         if length := self._draw_length(slot, 0.3).strip():
             return self._rng.choice((f"{length} and {colour}", f"{colour} and {length}"))
         if self._chance(0.06):
@@ -342,10 +470,10 @@ class _Filling:
 
     def _compound(self, slot: str) -> str:
         """ "pink-haired", "long pink-haired", "long-haired, pink haired"."""
-        if slot not in self._colour:
+        if slot not in self.colour:
             return self._rng.choice(_COLOURLESS_COMPOUNDS[slot])
         length = self._draw_length(slot, 0.6).strip()
-        colour = self._colour[slot].replace(" ", "-") if self._chance(0.3) else self._colour[slot]
+        colour = self.colour[slot].replace(" ", "-") if self._chance(0.3) else self.colour[slot]
         compound = self._rng.choices(_COMPOUNDS[slot], weights=_COMPOUND_WEIGHTS)[0].format(colour)
         return self._rng.choice((f"{length}, ", f"{length} ", f"{length}-haired, ")) + compound if length else compound
 
@@ -397,6 +525,32 @@ def with_typos(text: str, rng: random.Random, rate: float = 0.2) -> str:
 
     text = re.sub(r"[A-Za-z]{3,}", slip, text)
     return re.sub(r"(?<=\w) (?=\w)", lambda _: "" if rng.random() < 0.2 * rate else " ", text)
+
+
+def misspelt(text: str, rng: random.Random, rate: float = 0.3) -> str:
+    """``text`` as one spells it who goes by the ear, or saves vowels: "grean", "perple", "blnd".
+
+    Each word of three letters or more is changed in one place with the chance ``rate``.
+    """
+
+    def slip(match: re.Match[str]) -> str:
+        word = match[0]
+        if rng.random() >= rate:
+            return word
+        places = [(i, old, new) for old, new in _BY_EAR for i in _finds(old, word.lower())]
+        if not places or rng.random() < 0.2:
+            vowels = [i for i, letter in enumerate(word) if i and letter.lower() in "aeiou"]
+            return (
+                "".join(letter for i, letter in enumerate(word) if i not in vowels[: len(word) - 2]) if vowels else word
+            )
+        i, old, new = rng.choice(places)
+        return word[:i] + new + word[i + len(old) :]
+
+    return re.sub(r"[A-Za-z]{3,}", slip, text)
+
+
+def _finds(part: str, word: str) -> list[int]:
+    return [i for i in range(len(word)) if word.startswith(part, i)]
 
 
 def _neighbour(letter: str, rng: random.Random) -> str:

@@ -39,6 +39,7 @@ class Lexicon:
         things: What may wear a distracting colour: clothes, objects, scenery.
         people: Nouns for the person drawn.
         textures: For ``"hair"`` and ``"eyes"``, adjectives that state no attribute.
+        tags: What lists of tags hold besides hair and eyes, in which no attribute is stated.
     """
 
     colours: dict[str, dict[str, Mixture]]
@@ -48,6 +49,7 @@ class Lexicon:
     things: tuple[str, ...]
     people: tuple[str, ...]
     textures: dict[str, tuple[str, ...]]
+    tags: tuple[str, ...]
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -376,10 +378,30 @@ TRAIN = Lexicon(
         "hair": _words("""messy, silky, straight, wavy, curly, shiny, flowing, fluffy, spiky, glossy, beautiful,
             neat, tousled, tied-up, thick, loose, wild, soft, windswept, braided, wet, smooth, tangled, pretty,
             lovely, dyed, natural, untidy"""),
-        "eyes": _words("""big, bright, large, round, sparkling, sleepy, shining, gentle, wide, narrow, beautiful,
-            sharp, glowing, deep, kind, cheerful, sad, tired, cold, piercing, pretty, lovely, expressive, huge,
+        "eyes": _words("""big, dazzling, large, round, sparkling, sleepy, shining, gentle, wide, narrow, beautiful,
+            sharp, glowing, calm, kind, cheerful, sad, tired, cold, piercing, pretty, lovely, expressive, huge,
             glassy, half-closed, teary"""),
     },
+    tags=_words("""1girl, 1boy, solo, solo focus, 2girls, looking at viewer, looking back, looking down, smile,
+        open mouth, closed mouth, blush, blush stickers, hair ornament, hair ribbon, hair flower, hair bow,
+        hairclip, hairband, hair tie, hair bobbles, hair between eyes, hair over one eye, hair over shoulder,
+        eyes visible through hair, closed eyes, one eye closed, half-closed eyes, wide-eyed, empty eyes, bangs,
+        blunt bangs, ahoge, sidelocks, twintails, ponytail, braid, single braid, hair bun, hair down, hair up,
+        wet hair, floating hair, messy hair, ribbon, bow, red ribbon, hat, beret, witch hat, crown, tiara, hood,
+        mask, glasses, eyepatch, eyewear on head, earrings, necklace, choker, collar, scarf, necktie, bowtie,
+        serafuku, school uniform, sailor collar, shirt, white shirt, black dress, red bow, blue skirt, dress,
+        jacket, cardigan, kimono, frills, gloves, black gloves, thighhighs, black thighhighs, bare shoulders,
+        collarbone, cleavage, freckles, mole, mole under eye, mole under mouth, scar, scar on cheek,
+        facial mark, tattoo, fang, fangs, pointy ears, animal ears, cat ears, fox ears, rabbit ears, horns,
+        wings, tail, halo, tears, sweat, eyelashes, thick eyebrows, makeup, lipstick, eyeshadow, earphones,
+        headphones, flower, rose, cherry blossoms, leaf, sky, blue sky, cloud, water, night, moon, star,
+        white background, simple background, grey background, gradient background, upper body, portrait,
+        close-up, face, profile, from side, cowboy shot, full body, standing, sitting, holding, hand up, teeth,
+        tongue, parted lips, lips, nose, expressionless, serious, crying, masterpiece, best quality, highres,
+        absurdres, official art, traditional media, monochrome background, chibi, signature, artist name,
+        original, touhou, vocaloid, virtual youtuber, maid, maid headdress, nurse, miko, elf, vampire, armor,
+        sword, gun, book, cup, umbrella, cat, bird, butterfly, snow, rain, indoors, outdoors, window, bed,
+        chair, v, double bun, drill hair, hime cut, bob cut"""),
 )  # fmt: skip
 
 HELD_OUT = Lexicon(
@@ -399,6 +421,13 @@ HELD_OUT = Lexicon(
         "hair": _words("sleek, bushy, frizzy, unkempt, feathery, lustrous, bouncy"),
         "eyes": _words("dreamy, almond-shaped, mischievous, twinkling, droopy, stern"),
     },
+    tags=_words("""1other, from above, looking to the side, grin, pout, hair scrunchie, hair stick,
+        x hair ornament, star hair ornament, hair over eyes, covered eyes, swept bangs, low twintails,
+        side ponytail, mini hat, baseball cap, goggles on head, monocle, pendant, lace choker, bandaid on face,
+        bandana, apron, hoodie, green jacket, purple bow, pink dress, red scarf, yellow ribbon, striped shirt,
+        bandages, beauty mark, stitches, heart, mouse ears, antlers, demon tail, sweatdrop, nail polish,
+        sunflower, full moon, beach, forest, pink background, black background, sketch, 4k, ultra-detailed,
+        dated, lens flare, depth of field, hand on own cheek, peace sign, idol, kunoichi, spear, lantern"""),
 )  # fmt: skip
 
 NOMINALS: dict[str, Mixture] = {

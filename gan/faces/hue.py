@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encoder.language.colours import hues, oklab
+from encoder.attributes.colour import oklab
+from encoder.language.colours import hues
 from gan.faces.dataset import FaceDataset
 
 ROWS, COLUMNS = slice(3, 14), slice(18, 46)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from encoder.attributes.colour import WEIGHTS, oklab
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.common import weights
 from encoder.common.atomic import at_once
 from encoder.common.records import Count, read_record, write_json
 from encoder.common.threads import side_by_side
-from encoder.language.colours import oklab
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
 
@@ -32,8 +32,6 @@ FILES = (CONFIG_FILE, WEIGHTS_FILE, "README.md")
 WIDTHS = (24, 48, 48, 48)
 SIZES = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
 
-LIGHTNESS = 0.6
-"""What lightness counts for in a distance, beside chroma: people name a colour by its hue first."""
 HAIR_ROWS = 28
 """Hair is measured above this row: below, what has its colour may be clothes."""
 REACH = (0.12, 0.10)
@@ -121,8 +119,8 @@ class Localiser(nn.Module):
 
 
 def distance(a: Tensor, b: Tensor) -> Tensor:
-    """How different OKLab colours (..., 3) look, lightness counted by ``LIGHTNESS``: (...)."""
-    return ((a - b) * torch.tensor([LIGHTNESS, 1.0, 1.0])).norm(dim=-1)
+    """How far apart OKLab colours (..., 3) look, as in ``encoder.attributes.colour``: (...)."""
+    return ((a - b) * torch.tensor(WEIGHTS)).norm(dim=-1)
 
 
 def _median_near(pixels: Tensor, reference: Tensor, allowed: Tensor, reach: float) -> tuple[Tensor, Tensor]:

@@ -3,21 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from encoder.attributes.colour import distance, from_hex, oklab, to_hex
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.language import colours, lexicon
-
-
-def test_oklab_of_known_colours():
-    # https://bottosson.github.io/posts/oklab: white is (1, 0, 0); red's coordinates are those of CSS Color 4.
-    lab = colours.oklab(np.array([[1, 1, 1], [0, 0, 0], [1, 0, 0]]))
-    np.testing.assert_allclose(lab, [[1, 0, 0], [0, 0, 0], [0.62796, 0.22486, 0.12585]], atol=1e-4)
 
 
 @pytest.mark.parametrize("slot", COLOUR_SLOTS)
 def test_hues_of_a_slot(slot: str):
     hues = dict(zip(SLOTS[slot], colours.hues(slot), strict=True))
     for value, pure in (("red", (1, 0, 0)), ("green", (0, 0.7, 0)), ("blue", (0, 0, 1)), ("aqua", (0, 0.8, 0.8))):
-        chroma = colours.oklab(np.array(pure))[1:]
+        chroma = oklab(np.array(pure))[1:]
         nearest = max(hues, key=lambda other: hues[other] @ chroma)
         assert nearest == value
         assert np.linalg.norm(hues[value]) == pytest.approx(1)
@@ -78,3 +73,71 @@ def test_the_list_is_sound():
     names = [line.rsplit(" #", 1)[0] for line in lines]
     assert len(names) == len(set(names))
     assert names == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("word", "colour"),
+    [
+        ("navy", "#01153e"),
+        ("dark blue", "#00035b"),
+        ("light steel-blue", "#b0c4de"),
+        ("reddish brown", "#7f2b0a"),
+        ("navy-coloured", "#01153e"),
+        ("lovely navy", "#01153e"),
+    ],
+)
+def test_a_listed_name_looks_as_listed(word: str, colour: str):
+    assert to_hex(np.array(colours.look(word))) == colour
+
+
+@pytest.mark.parametrize(
+    "word", ["red", "grey", "blonde", "yellow", "dark", "lovely red", "quux", "red green", "silky"]
+)
+def test_plain_and_other_words_have_no_particular_look(word: str):
+    assert colours.look(word) is None
+
+
+def test_a_word_before_a_colour_changes_it():
+    def look(word: str) -> np.ndarray:
+        return np.array(colours.look(word))
+
+    assert look("dark mulberry")[0] < look("mulberry")[0]
+    assert look("pale crimson")[0] > look("crimson")[0]
+    assert np.linalg.norm(look("muted scarlet")[1:]) < np.linalg.norm(look("scarlet")[1:])
+    assert np.linalg.norm(look("vivid mauve")[1:]) > np.linalg.norm(look("mauve")[1:])
+    between, brown, green = look("greenish blonde"), from_hex("#e3c478"), from_hex("#15b01a")
+    assert np.linalg.norm(between - brown) < np.linalg.norm(between - green) < np.linalg.norm(brown - green)
+
+
+def test_made_up_looks_come_near_the_listed_ones():
+    """ "dark coral" by the rule is much nearer to the listed "dark coral" than "coral" is."""
+    listed = colours.listed()
+    names = [
+        name for name in listed if name.partition(" ")[0] in colours.MODIFIERS and name.partition(" ")[2] in listed
+    ]
+    bases = [from_hex(listed[name.partition(" ")[2]]) for name in names]
+    made = [colours._changed(base, colours.MODIFIERS[name.split()[0]]) for name, base in zip(names, bases, strict=True)]
+    true = [from_hex(listed[name]) for name in names]
+    assert len(names) > 150
+    assert distance(np.array(made), np.array(true)).mean() < 0.6 * distance(np.array(bases), np.array(true)).mean()
+
+
+def test_colour_names_are_found_in_a_text_the_longest_first():
+    text = "navy-haired girl, dark sea green eyes and a coral scarf; blue hat"
+    assert [text[start:end] for start, end, _ in colours.find(text)] == ["navy", "dark sea green", "coral"]
+    (found,) = colours.find("reddish-brown hair")
+    assert to_hex(found[2]) == "#7f2b0a"
+    assert [place[:2] for place in colours.find("navy, blue")] == [(0, 4)]
+    assert colours.find("red hair, blue eyes, black, white") == []
+
+
+def test_plain_words_are_plain_with_an_empty_adjective_too():
+    assert all(map(colours.is_plain, ("red", "very red", "lovely light", "grey", "red-colored")))
+    assert not any(map(colours.is_plain, ("navy", "dark red", "sakura", "very navy")))
+
+
+def test_doubtful_colours_have_values_where_they_are_asked_for():
+    doubtful = [colour for colour in colours.listed().values() if not colours.mixtures("hair", [colour])[0]]
+    assert doubtful
+    for mixture in colours.mixtures("hair", doubtful, doubtful=True):
+        assert sum(mixture.values()) == pytest.approx(1)

@@ -3,18 +3,30 @@ from __future__ import annotations
 import random
 import re
 
+import numpy as np
 import pytest
 import torch
 
+from encoder.attributes.colour import scale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
-from encoder.language import forms, grammar, lexicon
+from encoder.language import colours, forms, grammar, lexicon
 from encoder.language.grammar import Grammar
 
 STATED = [("hair", "eyes"), ("hair",), ("eyes",), ()]
 
 
 def all_forms(half: grammar.Forms) -> list[str]:
-    return [*half.both, *half.hair, *half.eyes, *half.empty, *half.nominal, *half.prefixes, *half.suffixes]
+    return [
+        *half.both,
+        *half.hair,
+        *half.eyes,
+        *half.empty,
+        *half.nominal,
+        *half.prefixes,
+        *half.suffixes,
+        *half.shared,
+        *half.negated,
+    ]
 
 
 @pytest.mark.parametrize("half", [grammar.TRAIN, grammar.HELD_OUT], ids=["train", "held out"])
@@ -90,6 +102,7 @@ def test_held_out_words_are_not_trained_on_even_inside_longer_names(slot: str):
     assert not parts(held_out.colours[slot]) & parts([*train.colours[slot], *grammar.PLAIN[slot]])
     assert not {noun for noun, _ in held_out.nouns[slot]} & {noun for noun, _ in train.nouns[slot]}
     assert not set(held_out.things) & set(train.things)
+    assert not set(held_out.tags) & set(train.tags)
 
 
 @pytest.mark.parametrize("slot", COLOUR_SLOTS)
@@ -156,3 +169,74 @@ def test_odd_punctuation_keeps_every_letter_in_its_place():
 def test_an_unknown_name_in_a_form_is_named():
     with pytest.raises(ValueError, match="zz"):
         Grammar(random.Random(0)).fill("a {zz}", ())
+
+
+def test_a_shared_colour_is_named_once_and_stated_twice():
+    source = Grammar(random.Random(0))
+    for _ in range(100):
+        caption = source.shared()
+        assert caption.mixtures["hair"]
+        assert caption.mixtures["eyes"]
+        assert caption.looks.get("hair") == caption.looks.get("eyes")
+    caption = source.fill("{h} hair and eyes", COLOUR_SLOTS, colours={"hair": "yellow", "eyes": "yellow"})
+    assert caption.text == "yellow hair and eyes"
+    assert (caption.mixtures["hair"], caption.mixtures["eyes"]) == ({"blonde": 1.0}, {"yellow": 1.0})
+
+
+@pytest.mark.parametrize("half", [grammar.TRAIN, grammar.HELD_OUT], ids=["train", "held out"])
+def test_a_negated_colour_is_not_stated(half: grammar.Forms):
+    for slot, noun, name in (("hair", "hair", "[hH]"), ("eyes", "eyes", "[eE]")):
+        lines = [form for form in half.negated if re.search(rf"(no|not|without|minus) {{colour}} {noun}", form)]
+        assert len(lines) >= 5
+        for form in lines:
+            source = Grammar(random.Random(0), forms=grammar.Forms(**vars(half) | {"negated": [form]}))
+            assert bool(source.negated().mixtures[slot]) == bool(re.search(rf"{{{name}(ed)?}}", form)), form
+
+
+def test_tags_state_hair_and_eyes_in_any_order_and_punctuation():
+    source = Grammar(random.Random(0), plain=1.0)
+    texts = []
+    for _ in range(200):
+        caption = source.tags(COLOUR_SLOTS, length=0.5)
+        assert caption.mixtures["hair"]
+        assert caption.mixtures["eyes"]
+        texts.append(caption.text)
+    for mark in ("_", ", ", " | ", ":1.", "(", " hair", "_hair"):
+        assert sum(mark in text for text in texts) > 3, mark
+    assert 50 < sum(text.index("hair") < text.index("eye") for text in texts) < 180
+    assert not any(source.tags((), length=0.0).mixtures.values())
+
+
+def test_a_particular_colour_is_stated_with_its_look():
+    source = Grammar(random.Random(0), plain=0.0, likenesses=0.0)
+    caption = source.fill("{h} hair, {e} eyes", COLOUR_SLOTS, colours={"hair": "navy", "eyes": "green"})
+    navy = colours.look("navy")
+    assert caption.looks == {"hair": navy}
+    hair, eyes = caption.particular.view(2, 4)
+    assert hair[0] == 1
+    np.testing.assert_allclose(hair[1:], scale(np.array(navy)), rtol=1e-5)
+    assert not eyes.any()
+
+
+def test_a_colour_that_no_list_knows_is_neither_plain_nor_known():
+    caption = Grammar(random.Random(0)).fill("{h} hair", ("hair",), colours={"hair": "sakura"})
+    assert caption.mixtures["hair"] == {"pink": 1.0}
+    hair, eyes = caption.particular.view(2, 4)
+    assert hair.isnan().all()
+    assert not eyes.any()
+
+
+def test_made_up_colours_are_made_of_others():
+    source = Grammar(random.Random(0), made_up=1.0)
+    words = [source.colour_word("hair") for _ in range(300)]
+    assert all(sum(mixture.values()) == pytest.approx(1) for _, mixture in words)
+    assert all(len(re.split("[ -]", word)) > 1 for word, _ in words)
+    assert sum(colours.look(word) is not None for word, _ in words) > 250
+    assert any(set(mixture) == {"aqua"} and "ish" in word for word, mixture in words)
+
+
+def test_misspelt_words_sound_alike():
+    assert grammar.misspelt("green eyes", random.Random(0), 0.0) == "green eyes"
+    texts = {grammar.misspelt("green hair", random.Random(seed), 1.0) for seed in range(60)}
+    assert {"grean", "grn"} <= {text.split()[0] for text in texts}
+    assert {"hare", "hayr"} <= {text.split()[1] for text in texts}

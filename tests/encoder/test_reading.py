@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
+from encoder.attributes.colour import from_hex, scale
 from encoder.attributes.reading import attributes, read, warnings_for
 from encoder.attributes.vocabulary import SLOTS, Attributes
 
@@ -72,6 +74,81 @@ def test_nothing_recognised_is_one_line():
 )  # fmt: skip
 def test_a_colour_outside_the_vocabulary_is_named_with_what_is_drawn(text, stated, expected):
     assert warnings(text, **stated) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "stated", "words"),
+    [
+        ("pink hair, no blue eyes", {"hair": "pink"}, "'blue'"),
+        ("a girl in a teal dress with pink hair", {"hair": "pink"}, "'teal'"),
+        ("pink hair, green eyes, white shirt, Navy skirt", {"hair": "pink", "eyes": "green"}, "'white', 'Navy'"),
+        ("pink hair, #00ff00 eyes", {"hair": "pink"}, "'#00ff00'"),
+        ("blue_hair red_eyes green_ribbon", {"hair": "blue", "eyes": "red"}, "'green'"),
+    ],
+)
+def test_colour_words_that_no_slot_took_are_told(text, stated, words):
+    (line,) = warnings(text, **stated)
+    assert line == f"{words} in {text!r}: taken for the colour of neither hair nor eyes, and not drawn"
+
+
+@pytest.mark.parametrize("text", ["pink hair, a rose and ice", "pink hair in a pink dress", "a pinkish-haired girl"])
+def test_words_that_are_taken_or_may_be_things_are_not_told(text: str):
+    assert not any("neither" in line for line in warnings(text, hair="pink"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "purple hair and eyes",
+        "hair and eyes are both purple",
+        "purple hair with matching eyes",
+        "purple hair & eyes",
+        "purple eyes and hair",
+    ],
+)
+def test_a_shared_colour_that_one_slot_alone_took_is_told(text: str):
+    line = f"the eye colour in {text!r} is left open; if both are purple, say 'purple hair, purple eyes'"
+    assert warnings(text, hair="purple") == [line]
+    assert not any("left open" in told for told in warnings(text, hair="purple", eyes="purple"))
+
+
+@pytest.mark.parametrize("text", ["purple hair and eyes closed", "purple hair, big eyes", "purple hair"])
+def test_no_shared_colour_is_no_reason_to_warn(text: str):
+    assert warnings(text, hair="purple") == []
+
+
+def with_look(c: torch.Tensor, slot: int, look: tuple[float, float, float]) -> torch.Tensor:
+    """A condition of 25 numbers with the eight more, of which one slot's state a colour."""
+    particular = torch.zeros(2, 4)
+    particular[slot] = torch.tensor([1.0, *scale(np.array(look))])
+    return torch.cat([c, particular.flatten()])
+
+
+def test_a_particular_colour_is_read():
+    c = with_look(condition(hair={"blue": 1.0}, eyes={"red": 1.0}), 0, (0.3, 0.01, -0.1))
+    hair, eyes, length = read(c)
+    assert (hair.value, eyes.value, length.value) == ("blue", "red", None)
+    assert hair.look == pytest.approx((0.3, 0.01, -0.1), abs=1e-6)
+    assert eyes.look is None
+    assert length.look is None
+    assert attributes(c) == Attributes("blue", "red")
+
+
+def test_a_particular_colour_is_drawn_as_itself_and_no_reason_to_warn():
+    for text in ("navy hair", "#01153e hair", "navy-haired"):
+        c = with_look(condition(hair={"blue": 1.0}), 0, tuple(from_hex("#01153e")))
+        assert warnings_for(text, read(c)) == []
+
+
+def test_a_colour_that_no_list_has_is_told_with_the_guess():
+    c = with_look(condition(hair={"white": 0.9}), 0, tuple(from_hex("#988177")))
+    (line,) = warnings_for("sarcoline hair", read(c))
+    assert line == "no list has the hair colour in 'sarcoline hair'; drawing #988177, a guess"
+
+
+def test_a_colour_in_figures_is_drawn_as_the_nearest_value_where_a_condition_cannot_say_it():
+    (line,) = warnings_for("#12806a hair", read(condition(hair={"aqua": 0.55, "green": 0.45})))
+    assert line == "'#12806a' is not one of the 12 hair colours; drawing aqua"
 
 
 def test_an_unsure_reading_is_told():

@@ -7,9 +7,9 @@ import pytest
 import torch
 from drawing import RGB
 
+from encoder.attributes.colour import oklab
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common.errors import InputError
-from encoder.language.colours import oklab
 from gan.faces.localiser import Localiser, distance, load_localiser, save_localiser
 from gan.localiser import main, train
 

@@ -1,0 +1,153 @@
+"""Texts to conditions: the conditioning head, with rules for what it cannot read.
+
+The marks of tag lists are taken away before the head reads a text. A colour given in figures ("#12806a") is a plain
+colour word to the head, which tells whether the hair or the eyes have it; the exact colour then takes that word's place
+in the condition. With a head of 33 numbers it is the same for every listed name: how the name looks is known, and the
+head is asked only whose colour it is. What the head itself makes of a colour serves the words that no list has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
+from encoder.attributes.slots import SIZES, SlotConditions
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
+from encoder.attributes.wording import explicit, plain
+from encoder.base import TextEncoder, digest
+from encoder.text import normalise
+
+_VALUES = sum(SIZES)
+_STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
+"""For a colour, the surest to be read first: values of both colour slots."""
+
+_VERSION = "1"  # of the rules, for the vectors that are kept by the fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class _Term:
+    """A colour whose look is known, at ``text[start:end]``, and the plain word that stands in for it."""
+
+    start: int
+    end: int
+    lab: np.ndarray
+    stand_in: str
+
+
+class AttributeEncoder(SlotConditions):
+    """The conditions of texts in any wording; a ``TextEncoder``.
+
+    Args:
+        head: The conditioning head, cached or not.
+    """
+
+    kind = "head"
+
+    def __init__(self, head: TextEncoder):
+        self._head = head
+
+    @property
+    def dim(self) -> int:
+        """The head's: 25 or 33."""
+        return self._head.dim
+
+    @property
+    def space(self) -> str:
+        """The head's."""
+        return self._head.space
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of the head's and of the rules' version."""
+        return digest(self._head.fingerprint, _VERSION)
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        """The conditions (N, 25) or (N, 33); see ``TextEncoder.encode``."""
+        texts = [normalise(text) for text in texts]
+        unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
+        figures: dict[int, list[_Term]] = {}
+        for i in unusual:
+            texts[i] = explicit(plain(texts[i]))
+            if terms := _figures(texts[i]):
+                figures[i] = terms
+        read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]
+        c = self._head.encode(read_as, batch_size=batch_size, progress=progress)
+        probes = {i: c[i].clone() for i in figures}
+        if self._particular:
+            c = _sharpened(c)
+        if self._particular:
+            self._bind_names(c, read_as, [i for i in unusual if c[i, _VALUES::NUMBERS].any()], batch_size)
+        for i, terms in figures.items():
+            _bind(c[i], probes[i], terms, in_figures=True)
+        return c
+
+    @property
+    def _particular(self) -> bool:
+        return self.dim > _VALUES
+
+    def _bind_names(self, c: torch.Tensor, texts: Sequence[str], rows: Sequence[int], batch_size: int) -> None:
+        """Give the rows of ``c`` that state a particular colour the looks of the listed names in their texts."""
+        named = {i: terms for i in rows if (terms := _names(texts[i]))}
+        probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()], batch_size=batch_size)
+        for (i, terms), probe in zip(named.items(), probes, strict=True):
+            _bind(c[i], probe, terms)
+
+
+def _replaced(text: str, terms: Sequence[_Term]) -> str:
+    """The text with the stand-in of each term in its place."""
+    for term in reversed(terms):
+        text = f"{text[: term.start]}{term.stand_in}{text[term.end :]}"
+    return text
+
+
+def _figures(text: str) -> list[_Term]:
+    return _terms(text, [(code.start, code.end, code.lab) for code in codes(text)])
+
+
+def _names(text: str) -> list[_Term]:
+    from encoder.language import colours  # at need: most texts state no particular colour
+
+    return _terms(text, colours.find(text))
+
+
+def _terms(text: str, places: Sequence[tuple[int, int, np.ndarray]]) -> list[_Term]:
+    """Terms, each with a stand-in that the text does not hold; those beyond the last stand-in are left out."""
+    free = [word for word in _STAND_INS if places and word not in text]
+    return [_Term(*place, stand_in) for place, stand_in in zip(places, free, strict=False)]
+
+
+def _sharpened(c: torch.Tensor) -> torch.Tensor:
+    """``c (N, 33)`` with every particular colour either stated, 1, or not: four zeros."""
+    values, particular = c.split([_VALUES, c.shape[1] - _VALUES], dim=1)
+    particular = particular.unflatten(1, (-1, NUMBERS))
+    stated = particular[..., :1]
+    colours = torch.where(stated > 0.5, particular / stated, torch.zeros(()))
+    return torch.cat([values, colours.flatten(1)], dim=1)
+
+
+def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_figures: bool = False) -> None:
+    """Write into ``c (dim,)`` the look of each term whose stand-in a slot has in ``probe (dim,)``.
+
+    A name's values are those that the head reads; a colour in figures has those of its look.
+    """
+    from encoder.attributes.reading import read  # at need, as most texts state no colour whose look is known
+
+    looks = {term.stand_in: term.lab for term in terms}
+    for i, (slot, reading) in enumerate(zip(COLOUR_SLOTS, read(probe), strict=False)):
+        lab = looks.get(reading.value or "")
+        if lab is None:
+            continue
+        if in_figures:
+            from encoder.language.colours import mixtures
+
+            (mixture,) = mixtures(slot, [to_hex(lab)], doubtful=True)
+            values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]])
+            c[sum(SIZES[:i]) : sum(SIZES[: i + 1])] = values
+        if len(c) > _VALUES:
+            at = _VALUES + NUMBERS * i
+            if in_figures or c[at]:
+                c[at : at + NUMBERS] = torch.tensor([1.0, *scale(lab)])

@@ -1,0 +1,79 @@
+"""What is made plain in a text before it is encoded: marks of tag lists, colours that are shared or denied.
+
+A text without any stays as it is.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
+
+_WEIGHTED = re.compile(r"\(([^()]*?)\s*:\s*\d+(?:\.\d+)?\s*\)")
+_WEIGHT = re.compile(r"(?<=[a-z]):\d\.\d+\b", re.IGNORECASE)
+_NETWORK = re.compile(r"<\w+:[^<>]*>")
+_JOINED = re.compile(r"(?<=\w)_+(?=[\w(])")
+_SENTENCE = {
+    *("a", "an", "and", "are", "as", "at", "but", "by", "for", "from", "has", "have", "he", "her", "his", "i", "in"),
+    *("is", "it", "my", "not", "of", "on", "or", "she", "the", "their", "they", "this", "to", "was", "who", "whose"),
+    *("with", "without", "you", "eye", "eyes", "hair"),
+}
+"""Words that no tag is: where they stand alone, spaces part words and not tags."""
+
+
+def plain(text: str) -> str:
+    """A text without the marks of tag lists.
+
+    The weights of "(blue_hair:1.3)" and escaped brackets go, the underscores become spaces, and where they alone tell a
+    tag from the next one, as in "1girl blonde_hair blue_eyes", commas part the tags.
+
+    Args:
+        text: In its normalised form (``encoder.text.normalise``).
+    """
+    if ":" in text:
+        while (bare := _WEIGHTED.sub(r"\1", text)) != text:
+            text = bare
+        text = _WEIGHT.sub("", _NETWORK.sub(" ", text))
+    text = text.replace("\\(", "(").replace("\\)", ")")
+    if _JOINED.search(text):
+        tags = text.split()
+        if len(tags) > 1 and not re.search("[,;|/+*&]", text) and _SENTENCE.isdisjoint(tags):
+            text = ", ".join(tags)
+        text = _JOINED.sub(" ", text)
+    return " ".join(text.split())
+
+
+def explicit(text: str) -> str:
+    """A text in which hair and eyes have each their own plain colour word, and no colour that is denied.
+
+    "Pink hair and eyes" becomes "pink hair and pink eyes", and "pink hair, no blue eyes" becomes "pink hair". The
+    plainest wordings alone; others are left to the head.
+
+    Args:
+        text: As ``plain`` gives it.
+    """
+    if "hair" not in text and "eyes" not in text:
+        return text
+    shared, together, denied = _patterns()
+    text = shared.sub(r"\g<colour> \g<one>\g<and>\g<colour> \g<other>", text)
+    text = together.sub(r"\g<colour> \g<one> and \g<colour> \g<other>", text)
+    bare, count = denied.subn("", text)
+    return (bare.strip(" ,;.") or Attributes().caption) if count else text
+
+
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """One colour before both nouns, one behind both, and a noun with a colour that is denied."""
+    words = "|".join(sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])}))
+    colour = rf"\b(?P<colour>{words})"
+    other = r"(?P<other>(?!(?P=one))(?:hair|eyes))\b"
+    stop = rf"(?=\s*(?:[.;!?)\]]|$|,(?!\s*(?:{words})\s*(?:$|[,.;]))))"  # not "hair and eyes: pink, green"
+    end = rf"(?:{stop}|(?=\s+(?:and|with|in|on|at|wearing|holding)\b))"
+    return (
+        re.compile(rf"{colour} (?P<one>hair|eyes)(?P<and> (?:and|&) | with (?=matching))(?:matching )?{other}{stop}"),
+        re.compile(rf"\b(?P<one>hair|eyes)\s*(?:and|&|\+|/)\s*{other}(?::| are(?: both)?| both) {colour}{stop}"),
+        re.compile(
+            rf"[,;]?\s*\b(?:(?:and|but|with)\s+)?(?:no|not|without)\s+(?:{words})(?:ish)?\s+(?:hair|eyes)\b{end}"
+        ),
+    )

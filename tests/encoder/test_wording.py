@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from encoder.attributes.vocabulary import canonical_captions
+from encoder.attributes.wording import explicit, plain
+from encoder.language import forms
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1girl blonde_hair blue_eyes hair_ornament solo", "1girl, blonde hair, blue eyes, hair ornament, solo"),
+        ("1girl, blonde_hair, blue_eyes", "1girl, blonde hair, blue eyes"),
+        ("(blue_hair:1.3), (red eyes:0.8)", "blue hair, red eyes"),
+        ("((pink hair:1.2):1.1) green_eyes:1.15", "pink hair green eyes"),
+        ("pink_hair_green_eyes", "pink hair green eyes"),
+        ("a girl with pink_hair and green_eyes", "a girl with pink hair and green eyes"),
+        ("saber_\\(fate\\), pink hair <lora:detail:0.8>", "saber (fate), pink hair"),
+        ("hair: pink, eyes: green", "hair: pink, eyes: green"),
+        ("rgb(18, 128, 106) hair", "rgb(18, 128, 106) hair"),
+    ],
+)
+def test_the_marks_of_tag_lists_are_taken_away(text: str, expected: str):
+    assert plain(text) == expected
+
+
+def test_a_text_without_marks_stays_as_it_is():
+    for text in [*canonical_captions(), *forms.HELD_OUT_BOTH, *forms.HELD_OUT_EMPTY]:
+        assert plain(text) == text or "_" in text
+        assert explicit(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("purple hair and eyes", "purple hair and purple eyes"),
+        ("a girl with grey eyes & hair, smiling", "a girl with grey eyes & grey hair, smiling"),
+        ("pink hair with matching eyes", "pink hair with pink eyes"),
+        ("hair and eyes are both purple", "purple hair and purple eyes"),
+        ("hair/eyes: blue", "blue hair and blue eyes"),
+        ("pink hair, no blue eyes", "pink hair"),
+        ("no blue eyes, pink hair", "pink hair"),
+        ("no blue eyes", "a face"),
+        ("green eyes but not red hair in the rain", "green eyes in the rain"),
+    ],
+)
+def test_shared_and_denied_colours_are_made_explicit(text: str, expected: str):
+    assert explicit(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "pink hair and eyes closed",
+        "pink hair and eyes of blue",
+        "pink hair and eyes like the sea",
+        "pink hair and green eyes",
+        "not only pink hair but also green eyes",
+        "no one has pink hair and green eyes",
+        "hair not pink but green",
+        "pink hair. green eyes.",
+        "hair and eyes are pink and green respectively",
+        "hair and eyes: pink, green",
+        "pink hair with eyes half open",
+        "pink eyes and hair in a bun",
+        "a castle on a hill",
+    ],
+)
+def test_other_wordings_are_left_to_the_head(text: str):
+    assert explicit(text) == text

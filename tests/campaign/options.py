@@ -10,9 +10,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from unittest import mock
+
+from encoder.common import arguments
 
 from .bench import Bench
 from .kill import FEW_CAPTIONS, UNWORDED
@@ -79,11 +80,12 @@ def _values(action: argparse.Action) -> dict[str, str]:
     if action.dest in ("generator", "discriminator"):
         return JSON
     name = getattr(action.type, "__name__", "")
-    if action.type is Path or action.dest in ("data", "encoder_path", "stage1", "init", "folder", "name"):
+    if name == PLACE or action.dest in ("data", "encoder_path", "stage1", "init", "folder", "name"):
         return PATHS
-    if action.type in (int, float) or isinstance(action.default, (int, float)) or name in ("integer", "_positive"):
-        return NUMBERS
-    return WORDS if action.type in (None, str) else NUMBERS  # a type of the project's own is of numbers
+    return WORDS if action.type in (None, str, arguments.given) else NUMBERS
+
+
+PLACE = arguments.output_folder.__name__  # as of all types of places
 
 
 class _CapturedError(Exception):
@@ -118,6 +120,7 @@ def _common(bench: Bench, module: str) -> list[str]:
         "encoder.fetch": ["owner/model", "fetched"],
         "encoder.train_head": ["--steps", "1", "--frozen", "5", "--out", "head"],
         "gan.benchmark": ["evaluation", "--data", "nowhere.zip", "--runs", "1", "--seconds", "0.01", "--faces", "1"],
+        "gan.localiser": ["--data", str(bench.faces), "--out", "localiser", "--steps", "1"],
         "gan.classifier": ["--data", str(bench.faces), "--out", "classifier", "--epochs", "0.01"],
         "gan.compare": ["--data", str(bench.faces), "--images", "8", "--rows", "residual-r3gan", "--faces", "4",
                         "--out", "compare"],

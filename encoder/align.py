@@ -621,7 +621,9 @@ def parser() -> argparse.ArgumentParser:
         help="numbers of a vector (default: %(default)s)",
     )
     result.add_argument("--seed", type=arguments.seed, default=AlignConfig.seed, help="default: %(default)s")
-    result.add_argument("--credit", default="", help="a sentence for the card: whose the data are")
+    result.add_argument(
+        "--credit", type=arguments.unicode, default="", help="a sentence for the card: whose the data are"
+    )
     result.add_argument(
         "--no-compare", dest="compare", action="store_false", help="do not fit the plain sentence embedding as well"
     )

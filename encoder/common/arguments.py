@@ -99,6 +99,13 @@ def positive(most: float = math.inf) -> Callable[[str], float]:
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
+def unicode(text: str) -> str:
+    """A text that can be written down: bytes of the command line that are no UTF-8 cannot."""
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise argparse.ArgumentTypeError("is not valid Unicode; give it in UTF-8")
+    return text
+
+
 def given(text: str) -> str:
     """A text that is not empty."""
     if not text.strip():

@@ -14,14 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 
 STATS_FILE = "stats.jsonl"
 
 
+def check_stats(path: Path) -> None:
+    """Raise ``InputError`` where a ``stats.jsonl`` is no file; it may be missing."""
+    if kind_of(path) not in ("file", None):
+        raise InputError(f"{path}: not a file; move it away, and the run goes on without the lines before")
+
+
 def read_stats(path: Path) -> list[dict[str, float]]:
     """The lines of a ``stats.jsonl``; one that was torn by a crash is passed over, and a missing file has none."""
+    check_stats(path)
     try:
         lines = path.read_text("utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -39,7 +47,7 @@ def read_stats(path: Path) -> list[dict[str, float]]:
 
 def cut_back(path: Path, images: int) -> None:
     """Take torn lines from a ``stats.jsonl``, and those of more than ``images`` images, which a resume writes anew."""
-    if path.exists():
+    if kind_of(path):
         kept = "".join(json.dumps(line) + "\n" for line in read_stats(path) if line["images"] <= images)
         if kept != path.read_text("utf-8", errors="replace"):
             write_atomically(path, lambda temporary: temporary.write_text(kept, "utf-8"))

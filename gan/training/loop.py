@@ -25,7 +25,7 @@ from gan.training.batches import Batches
 from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
 from gan.training.config import TrainingConfig
 from gan.training.distributed import ALONE, World
-from gan.training.log import STATS_FILE, Log
+from gan.training.log import STATS_FILE, Log, check_stats
 from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
@@ -322,6 +322,7 @@ def check_run_dir(run_dir: Path, *, resume: bool) -> bool:
     What lies beside the files of a run that goes on is left alone.
     """
     check_folder(run_dir)
+    check_stats(run_dir / STATS_FILE)
     begun = (run_dir / STATE_FILE).exists()
     if begun and not resume:
         raise InputError(f"{run_dir}: holds a run already; go on with it by --resume, or choose another --run-dir")

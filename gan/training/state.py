@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from encoder.base import TextEncoder
 from encoder.common import weights
+from encoder.common.arguments import kind_of
 from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Amount, Count, Within, record, write_json
@@ -75,6 +76,8 @@ def load_state(run_dir: Path) -> dict[str, Any]:
         InputError: The file is missing, cut off or damaged, or does not hold what ``State`` says.
     """
     path = run_dir / STATE_FILE
+    if kind_of(path) == "other":  # a FIFO would be waited for
+        raise InputError(f"{path}: the training state cannot be read (not a file); restore the file")
     try:
         with path.open("rb") as file:
             head = file.read(len(_FORMAT) + 9)

@@ -13,7 +13,7 @@ from .processes import COMMANDS, Anomaly
 from .registry import Try, family
 from .scene import Scene
 
-SIZES = (0, 1_000, 20_000, 200_000)  # bytes of the largest file that can be written
+SIZES = (1_000, 20_000, 200_000)  # bytes of the largest file that can be written
 CHANGES = 12
 
 

@@ -1,6 +1,7 @@
 import copy
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,9 @@ def test_a_release_of_one_source_has_no_place_for_it(tmp_path) -> None:
     D = build_discriminator("residual", c_dim=132, **SMALL_D)
     save_release(tmp_path, G, D, config, OneHotEncoder(), ("a",), images_seen=1)
     assert ReleaseConfig.read(tmp_path).c_dim == 132
+
+
+def test_a_state_that_is_no_file_is_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "state.pt")
+    with pytest.raises(InputError, match=r"state\.pt: the training state cannot be read \(not a file\)"):
+        load_state(tmp_path)

@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 
+from encoder.common.errors import InputError
 from gan.training.log import Log, read_stats
 
 MEANS = {"loss_D": 0.5}
@@ -60,3 +61,9 @@ def test_a_resume_cuts_the_statistics_back_to_its_state(tmp_path) -> None:
         log.write(30, {"a": 4.0})
     assert read_stats(path)[-1] == {"images": 30, "a": 4.0}
     assert read_stats(tmp_path / "none.jsonl") == []
+
+
+def test_what_is_no_file_is_refused(tmp_path) -> None:
+    (tmp_path / "stats.jsonl").mkdir()
+    with pytest.raises(InputError, match=r"stats\.jsonl: not a file"):
+        read_stats(tmp_path / "stats.jsonl")

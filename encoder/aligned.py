@@ -49,8 +49,12 @@ class AlignedEncoder(FreeConditions, TunedEncoder):
         config = read_record(DenseConfig, folder / DENSE_CONFIG, notes=True)
         modules: list[Module] = check(read_json(folder / MODULES), list[Module], folder / MODULES, notes=True)
         last = modules[-1].kind if modules else ""
-        if (config.activation_function, last) != (IDENTITY, "Normalize"):
-            raise InputError(f"{folder}: not {cls.noun}, whose last module is Normalize; give one of encoder.align")
+        if last != "Normalize":
+            raise InputError(
+                f"{folder / MODULES}: not of {cls.noun}, whose last module is Normalize; give one of encoder.align"
+            )
+        if config.activation_function != IDENTITY:
+            raise InputError(f"{folder / DENSE_CONFIG}: not of {cls.noun}, whose map is linear; restore the file")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The conditions (N, D) of N texts, each of norm sqrt(D); see ``TextEncoder.encode``."""

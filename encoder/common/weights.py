@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 CHECKSUM = "crc32"
 _METADATA = "__metadata__"
-_KNOWN = {"format"}  # metadata of a file that was written without a checksum
+_SUM = re.compile("[0-9a-f]{8}")  # metadata that looks like a checksum
 _PIECE = 1 << 20  # bytes read at a time
 
 
@@ -49,6 +51,8 @@ def load(path: Path) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    if kind_of(path) == "other":  # a FIFO would be waited for
+        raise InputError(f"{path}: the weights cannot be read (not a file); restore the file")
     try:
         checked = _is_checked(path)
         tensors = load_file(path)
@@ -94,8 +98,8 @@ def _is_checked(path: Path) -> bool:
         head, header = _read_head(file)
         metadata = header.get(_METADATA, {})
         if CHECKSUM not in metadata:
-            if not metadata.keys() <= _KNOWN:
-                raise ValueError("its header is damaged")
+            if any(_SUM.fullmatch(value) for value in metadata.values()):
+                raise ValueError("its header is damaged")  # in the checksum's name
             return False
         crc = zlib.crc32(_without_checksum(header))
         while piece := file.read(_PIECE):

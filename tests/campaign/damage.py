@@ -151,7 +151,10 @@ def _draw(scene: Scene, name: str, sound: Path, options: tuple[str, ...], *chang
 def _names(name: str) -> tuple[str, ...]:
     """What a message may call a file: itself, or the folder below the model's or the run's that it is part of."""
     path = Path(name)
-    return path.name, *(part for part in path.parts[:-1] if part not in ("encoder", "head"))
+    sorts = {"config.json": ("of the config",)} if len(path.parts) == 1 else {}
+    if path.parts[0] == "encoder":
+        sorts = {path.name: ("the text encoder",)}  # sound, but another one
+    return path.name, *sorts.get(path.name, ()), *(part for part in path.parts[:-1] if part not in ("encoder", "head"))
 
 
 # -- runs --------------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ FREE = ("--text", "a girl with rosy locks and eyes like the sea", "--out", "out.
 CACHED = ("--text", "hair as red as a cherry, eyes of jade", "--text", "pink hair green eyes", "--out", "out.png")
 
 
-@family("damage/release")
+@family("damage/release", quick=4)
 def release(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Every file of a release with its own text encoder."""
 
@@ -160,7 +160,7 @@ def _names(name: str) -> tuple[str, ...]:
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
-@family("damage/run")
+@family("damage/run", quick=2)
 def training(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """What a run goes on from: its state, config and statistics; and what it has released."""
     go_on = (*bench.text_options, "--resume", "--max-images", IMAGES + 16)

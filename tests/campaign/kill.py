@@ -231,7 +231,7 @@ def _enter(name: str) -> None:
         """Killed, and done again."""
         yield from moments(bench, WORKS[name](bench), rng, _killed)
 
-    @family(f"signals/{name}")
+    @family(f"signals/{name}", quick=int(name == "drawing"))
     def ended(bench: Bench, rng: random.Random) -> Iterator[Try]:
         """Ctrl-C, a polite end and a closed terminal, at changes of files."""
         work = WORKS[name](bench)

@@ -134,9 +134,7 @@ PATCHES: dict[str, dict[str, Any]] = {
     "gan.evaluate": UNWORDED,
 }
 """What makes a command short, by its module."""
-QUICK: dict[
-    str, int
-] = {}  # to come: 10 of infer, 6 of train_cgan, 2 of gan.evaluate, when all of them are refused well
+QUICK = {"infer": 6, "train_cgan": 3, "gan.evaluate": 1}
 
 
 def _enter(module: str) -> None:

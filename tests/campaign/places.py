@@ -65,7 +65,7 @@ for _work in WORKS:
     _enter(_work)
 
 
-@family("streams")
+@family("streams", quick=3)
 def streams(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Output in an encoding that lacks its letters, and into a closed pipe."""
 

@@ -133,7 +133,7 @@ def test_another_kind_of_model_is_refused(folder: Path):
     with pytest.raises(InputError, match="not of an aligned encoder"):
         AlignedEncoder.load(HEAD_DIR)
     edit_json(folder / DENSE_CONFIG, activation_function="torch.nn.modules.activation.Tanh")
-    with pytest.raises(InputError, match="not an aligned encoder"):
+    with pytest.raises(InputError, match="not of an aligned encoder"):
         AlignedEncoder.load(folder)
     with pytest.raises(InputError, match=r"nowhere: not an aligned encoder .there is no such folder"):
         AlignedEncoder.load(folder / "nowhere")

@@ -120,7 +120,7 @@ def test_dry_run_takes_every_option(capsys) -> None:
         (["--threads", "100000"], "threads is 100000; it must be 0 or more, and at most 256"),
         (["--seed", str(2**70)], "seed is 1180591620717411303424; it must be at least 0 and below 2**63"),
         (["--generator", "[" * 100_000], "argument --generator: invalid JSON"),
-        (["--lr", "nan"], "lr is nan; it must be above 0"),
+        (["--lr", "nan"], "lr is nan; it must be above 0 and at most 1e+30"),
         (["--beta1", "1.5"], "beta1 is 1.5"),
         (["--generator", "[1]"], "generator is [1]; it must be a JSON object"),
         (["--generator", '{"z_dim": 3}'], "it must be without z_dim and c_dim"),

@@ -63,6 +63,8 @@ def choose(
                 f"--encoder onehot knows pairs of colours alone, not --conditioning {config.conditioning}; "
                 "give --conditioning attributes, or --encoder cached"
             )
+        if config.colours:
+            raise InputError("--encoder onehot has no room for particular colours; leave out --colours, or --encoder")
         conditioning = "attributes"
     start = config.init or config.stage1
     earlier = begun.conditioning if begun else _of_release(start) if start else None
@@ -86,6 +88,10 @@ def choose(
         say(f"conditioning: {took}, for {100 * share:.0f} % of the captions state hair or eyes")
     config = dataclasses.replace(config, conditioning=conditioning)
     if conditioning != "attributes":
+        if config.colours:
+            raise InputError(
+                f"--colours are those of hair and eyes, not of --conditioning {conditioning}; leave it out"
+            )
         # A run from a release has its networks.
         generator = {} if config.init else caption_arguments(config.architecture)
         return dataclasses.replace(config, generator=generator | config.generator), data

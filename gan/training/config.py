@@ -14,6 +14,9 @@ from encoder.common.errors import InputError
 from encoder.common.precision import Precision
 from encoder.common.records import parse_json, record
 
+MAX_AMOUNT, MAX_RARE = 1e30, 1000
+"""Limits: float32 has no larger numbers to spare, and an epoch no more room."""
+
 Encoding = Literal["cached", "live", "onehot"]
 DEVICES = ("cpu", "cuda")
 CONDITIONINGS = ("auto", "attributes", "captions", "pooled", "aligned", "head")
@@ -163,10 +166,10 @@ class TrainingConfig:
             self._require(name, 1 <= getattr(self, name) <= most, f"at least 1 and at most {most:,}")
         for name, most in {"threads": MAX_THREADS, "evaluate_images": MAX_COUNT}.items():
             self._require(name, 0 <= getattr(self, name) <= most, f"0 or more, and at most {most:,}")
-        self._require("rare", 1 <= self.rare < math.inf, "at least 1")
-        self._require("lr", 0 < self.lr < math.inf, "above 0")
+        self._require("rare", 1 <= self.rare <= MAX_RARE, f"at least 1 and at most {MAX_RARE}")
+        self._require("lr", 0 < self.lr <= MAX_AMOUNT, f"above 0 and at most {MAX_AMOUNT:g}")
         for name in ("lr_end", "gamma", "gamma_end", "hair_chroma", "max_minutes", "ema_rampup"):
-            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+            self._require(name, 0 <= getattr(self, name) <= MAX_AMOUNT, f"0 or more, and at most {MAX_AMOUNT:g}")
         chances = (
             "drop_attributes",
             "colours",

@@ -45,6 +45,8 @@ LASTING = {
 """Amounts of work: a large one is right, and is not waited for."""
 FREE = {"credit", "text", "interpolate"}
 """Options that take any text."""
+BREAKING = {"lr", "lr_end", "gamma", "gamma_end"}
+"""Settings with which training may break down."""
 RIGHT = {
     ("testing_file", "fifo"), ("captions", "fifo"),  # lines may come from another process: <(command)
     ("data", "root"), ("data", "dot"),  # all files of the machine are many, but they may be looked through
@@ -193,6 +195,8 @@ def _right(option: Option, name: str) -> tuple[int, ...]:
     """The exit statuses that are right for a value."""
     if option.dest in FREE and name not in ("empty", "surrogate"):
         return (0, 2)
+    if option.dest in BREAKING and name in ("huge", "largest"):
+        return (0, 1, 2)
     if option.values is NUMBERS and name in ("word", "empty", "negative", "nan", "list"):
         return (2,)
     if option.values is NUMBERS and name == "inf":

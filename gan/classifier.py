@@ -33,6 +33,7 @@ from gan.faces.classifier import (
     WIDTHS,
     AttributeClassifier,
     accuracies,
+    length_accuracy,
     save_classifier,
 )
 from gan.faces.dataset import FaceDataset, faces_of
@@ -169,6 +170,16 @@ def measure(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[st
     }
 
 
+def lengths(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[str, float]]:
+    """How hair lengths are read, by source, as ``length_accuracy`` tells; of those sources that know any."""
+    reading = model.read(faces.images[:])
+    found = {
+        name: length_accuracy(reading[chosen], faces.attributes[chosen])
+        for name, chosen in ((name, faces.sources == i) for i, name in enumerate(faces.source_names))
+    }
+    return {name: scores for name, scores in found.items() if scores}
+
+
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m gan.classifier", description="Train the attribute classifier.")
@@ -210,6 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "train": _counts(faces),
             "heldout": _counts(heldout),
             "accuracy": measure(model, heldout),
+            "length": lengths(model, heldout),
         }
         save_classifier(model, args.out, notes)
     print(f"{args.out}: {json.dumps(notes['accuracy'])}")

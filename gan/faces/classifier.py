@@ -157,10 +157,18 @@ def accuracies(reading: Reading, asked: Tensor) -> dict[str, float]:
     return {name: right[known[:, i], i].double().mean().item() for i, name in enumerate(("hair", "eyes", "both"))}
 
 
-def length_accuracy(reading: Reading, asked: Tensor) -> float:
-    """The share of hair lengths that are read as asked, int64 (N, 3); NaN where none is known."""
+def length_accuracy(reading: Reading, asked: Tensor) -> dict[str, float] | None:
+    """How hair lengths are read, of ``asked`` int64 (N, 3); ``None`` where none is known.
+
+    Returns:
+        ``read``: the share that is read as asked; ``commonest``: what always saying the commonest one gives.
+    """
     known = asked[:, 2] != UNKNOWN
-    return (reading.length == asked[:, 2])[known].double().mean().item()
+    if not known.any():
+        return None
+    right = (reading.length == asked[:, 2])[known].double().mean().item()
+    commonest = asked[known, 2].bincount().max().item() / int(known.sum())
+    return {"read": right, "commonest": commonest}
 
 
 def load_classifier(path: str | Path = CLASSIFIER_DIR) -> AttributeClassifier:
@@ -211,13 +219,18 @@ def model_card(notes: dict[str, Any]) -> str:
         for source, views in notes["accuracy"].items()
         for view, shares in views.items()
     ]
+    lengths = [
+        f"Hair lengths of {source} are read right in {100 * found['read']:.1f} %, where always saying the commonest one "
+        f"gives {100 * found['commonest']:.1f} %."
+        for source, found in notes.get("length", {}).items()
+    ]
     training = " and ".join(f"{n:,} faces of {source}" for source, n in notes["train"].items())
     return "\n".join(
         [
             "# Hair and eye colour of anime faces",
             "",
-            "A residual network that reads a 64x64 face: 12 hair colours and 11 eye colours. It measures generated",
-            "faces (`python -m gan.evaluate`); no generator was trained with it.",
+            "A residual network that reads a 64x64 face: 12 hair colours, 11 eye colours and the hair's length. It",
+            "measures generated faces (`python -m gan.evaluate`); no generator was trained with it.",
             "",
             f"Trained by `python -m gan.classifier` on {training}, {notes['epochs']:g} epochs, with pictures turned,",
             "bent, mirrored, blurred, made noisy and partly covered, so that it reads an imperfect picture as well.",
@@ -230,6 +243,7 @@ def model_card(notes: dict[str, Any]) -> str:
             "",
             "These are the ceilings for any generated faces. The labels of the Anime Dataset are noisy, which bounds",
             "its figures. `0.1` is the standard deviation of the noise, in pictures that range from -1 to 1.",
+            *lengths,
             "",
         ]
     )

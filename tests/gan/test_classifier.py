@@ -162,3 +162,14 @@ def test_the_shipped_classifier_reads_real_faces(extra_data) -> None:
     assert shares == pytest.approx(read_config().accuracy["extra"]["as they are"], abs=5e-3)  # of other held-out faces
     assert shares["hair"] > 0.95
     assert shares["eyes"] > 0.9
+
+
+def test_lengths_are_read_beside_the_commonest_one(small_classifier, drawn_faces) -> None:
+    faces = drawn_faces[:40]
+    reading = small_classifier.read(faces.images)
+    assert length_accuracy(reading, faces.attributes) is None  # none is known
+    faces.attributes[:30, 2], faces.attributes[30:, 2] = 1, 2
+    scores = length_accuracy(reading, faces.attributes)
+    assert scores is not None
+    assert scores["commonest"] == 0.75
+    assert scores["read"] == (reading.length == faces.attributes[:, 2]).double().mean().item()

@@ -220,8 +220,8 @@ def model_card(notes: dict[str, Any]) -> str:
         for view, shares in views.items()
     ]
     lengths = [
-        f"Hair lengths of {source} are read right in {100 * found['read']:.1f} %, where always saying the commonest one "
-        f"gives {100 * found['commonest']:.1f} %."
+        f"Hair lengths of {source} are read right in {100 * found['read']:.1f} %, where always saying the commonest "
+        f"one gives {100 * found['commonest']:.1f} %."
         for source, found in notes.get("length", {}).items()
     ]
     training = " and ".join(f"{n:,} faces of {source}" for source, n in notes["train"].items())

@@ -13,6 +13,7 @@ from gan.faces.classifier import (
     CLASSIFIER_DIR,
     AttributeClassifier,
     accuracies,
+    length_accuracy,
     load_classifier,
     read_config,
     save_classifier,

@@ -15,6 +15,11 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded: bytes that were no UTF-8 stand in it as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def check_text(text: str, where: str) -> str:
     """A text from outside, without the space around it, if it can be drawn from.
 
@@ -30,6 +35,6 @@ def check_text(text: str, where: str) -> str:
         raise InputError(f"{where}: the text is empty; describe the picture, as in 'pink hair green eyes'")
     if len(text) > MAX_TEXT:
         raise InputError(f"{where}: the text has {len(text):,} characters; shorten it to {MAX_TEXT:,} or fewer")
-    if any("\ud800" <= character <= "\udfff" or character == "\0" for character in text):
+    if not is_unicode(text) or "\0" in text:
         raise InputError(f"{where}: the text is not valid Unicode; give it in UTF-8")
     return text

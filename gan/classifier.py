@@ -165,7 +165,7 @@ def measure(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[st
     readings = {view: model.read(images) for view, images in views.items()}
     return {
         name: {view: accuracies(reading[chosen], faces.attributes[chosen]) for view, reading in readings.items()}
-        for name, chosen in ((name, faces.sources == i) for i, name in enumerate(faces.source_names))
+        for name, chosen in faces.by_source()
         if chosen.any()
     }
 
@@ -173,10 +173,7 @@ def measure(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[st
 def lengths(model: AttributeClassifier, faces: FaceDataset) -> dict[str, dict[str, float]]:
     """How hair lengths are read, by source, as ``length_accuracy`` tells; of those sources that know any."""
     reading = model.read(faces.images[:])
-    found = {
-        name: length_accuracy(reading[chosen], faces.attributes[chosen])
-        for name, chosen in ((name, faces.sources == i) for i, name in enumerate(faces.source_names))
-    }
+    found = {name: length_accuracy(reading[chosen], faces.attributes[chosen]) for name, chosen in faces.by_source()}
     return {name: scores for name, scores in found.items() if scores}
 
 
@@ -229,7 +226,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _counts(faces: FaceDataset) -> dict[str, int]:
-    return {name: int((faces.sources == i).sum()) for i, name in enumerate(faces.source_names)}
+    return {name: int(chosen.sum()) for name, chosen in faces.by_source()}
 
 
 if __name__ == "__main__":

@@ -117,10 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         known = faces_of(everything)
         model = train(known.of("train"), steps=args.steps, seed=args.seed)
         heldout = known.of("heldout")
-        scores = {
-            name: accuracy(model, heldout[torch.nonzero(heldout.sources == i).squeeze(1)])
-            for i, name in enumerate(heldout.source_names)
-        }
+        scores = {name: accuracy(model, heldout[chosen]) for name, chosen in heldout.by_source()}
         save_localiser(model, args.out, {"steps": args.steps, "seed": args.seed, "accuracy": scores})
     print(f"{args.out}: {json.dumps(scores)}")
     return 0

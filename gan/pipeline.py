@@ -262,9 +262,9 @@ def _load_encoder(conditioning: Conditioning, own: Path, path: str | Path | None
         encoder = load_encoder(kind, path=path)
         if encoder.dim == conditioning.dim:
             return encoder
-        from gan.faces import colours
+        from gan.faces.colours import COLOUR_SPACE, with_colours
 
-        return colours.WithColours(encoder) if conditioning.space == colours.WithColours.space else encoder
+        return with_colours(encoder) if conditioning.space == COLOUR_SPACE else encoder
     from encoder.pooled import STATISTICS_FILE, load_statistics
 
     return load_encoder(

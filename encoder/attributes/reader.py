@@ -79,7 +79,6 @@ class AttributeEncoder(SlotConditions):
         probes = {i: c[i].clone() for i in figures}
         if self._particular:
             c = _sharpened(c)
-        if self._particular:
             self._bind_names(c, read_as, [i for i in unusual if c[i, _VALUES::NUMBERS].any()], batch_size)
         for i, terms in figures.items():
             _bind(c[i], probes[i], terms, in_figures=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from encoder.common.errors import InputError
+from encoder.text import is_unicode
 
 MAX_SEED = 2**63 - 1
 MAX_COUNT = 10**12
@@ -101,7 +102,7 @@ def positive(most: float = math.inf) -> Callable[[str], float]:
 
 def unicode(text: str) -> str:
     """A text that can be written down: bytes of the command line that are no UTF-8 cannot."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not is_unicode(text):
         raise argparse.ArgumentTypeError("is not valid Unicode; give it in UTF-8")
     return text
 

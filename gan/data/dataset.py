@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -83,6 +83,11 @@ class ImageDataset:
                 if (values := getattr(self, name)) is not None
             },
         }
+
+    def by_source(self) -> Iterator[tuple[str, Tensor]]:
+        """Each source's name, with a mask (N,) of its images."""
+        for i, name in enumerate(self.source_names):
+            yield name, self.sources == i
 
     def of(self, split: Split) -> Self:
         """The images of a split; ``InputError`` where there is none."""

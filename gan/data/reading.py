@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from encoder.text import MAX_TEXT
+from encoder.text import MAX_TEXT, is_unicode
 from gan.data.decoding import IMAGE_SIZE, decode_image
 from gan.data.duplicates import copy_groups
 from gan.data.examples import DAMAGED, EMPTY, LONG, NOT_TEXT, REPEATED, Example, Found, Ledger, printable
@@ -141,9 +141,7 @@ def _fault(caption: str) -> str | None:
         return EMPTY
     if len(caption) > MAX_TEXT:
         return LONG
-    if not caption.isascii() and any("\ud800" <= character <= "\udfff" for character in caption):
-        return NOT_TEXT
-    return NOT_TEXT if "\0" in caption else None
+    return None if is_unicode(caption) and "\0" not in caption else NOT_TEXT
 
 
 def _decoded(examples: Iterator[Example]) -> Iterator[tuple[list[Example], list[np.ndarray | None]]]:

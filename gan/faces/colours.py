@@ -12,7 +12,7 @@ from torch import Tensor
 
 from encoder.attributes.colour import NUMBERS, scale, to_hex
 from encoder.attributes.head import COLOUR_SPACE
-from encoder.attributes.slots import SIZES, SlotConditions
+from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import TextEncoder, digest
 from encoder.language.colours import mixtures
@@ -63,10 +63,7 @@ class WithColours(SlotConditions):
         stated = colours.unflatten(1, (-1, NUMBERS)) * torch.eye(1, NUMBERS)
         return torch.cat([super().null(values), stated.flatten(1)], dim=1)
 
-    def labels(self, c: Tensor) -> Tensor:
-        """See ``SlotConditions``."""
-        return super().labels(c[:, : sum(SIZES)])
 
-    def remarks(self, texts: Sequence[str], c: Tensor) -> list[str]:
-        """See ``SlotConditions``."""
-        return super().remarks(texts, c[:, : sum(SIZES)])
+def with_colours(encoder: TextEncoder) -> TextEncoder:
+    """An encoder of conditions that have room for particular colours: itself, or ``WithColours`` around it."""
+    return encoder if encoder.space == COLOUR_SPACE else WithColours(encoder)

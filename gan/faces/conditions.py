@@ -14,7 +14,7 @@ from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canon
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
-from gan.faces.colours import WithColours, numbers, values_of
+from gan.faces.colours import numbers, values_of, with_colours
 from gan.faces.localiser import Colours, distance
 from gan.training.conditions import Texts
 
@@ -201,8 +201,8 @@ class ParticularColours:
         return torch.where(form < 0, otherwise, own * (form == 0))
 
     def state(self, c: Tensor, rows: Tensor, form: Tensor) -> Tensor:
-        """Conditions (n, 25) of values, with the colours of ``rows (n, 2)`` where ``form (n, 2)`` is not negative."""
-        slots = list(c.split(SIZES, dim=1))
+        """Conditions (n, 25 or 33), with the colours of ``rows (n, 2)`` where ``form (n, 2)`` is 0 or more."""
+        slots = list(c[:, : sum(SIZES)].split(SIZES, dim=1))
         for i, shares in enumerate(self.shares):
             slots[i] = torch.where((form[:, i] == 2)[:, None], shares[rows[:, i]], slots[i])
         lab = torch.stack([self.lab[rows[:, i], i] for i in range(rows.shape[1])], 1)
@@ -250,7 +250,7 @@ class AttributeConditions:
         self.wrong = WrongAttributes(attributes, eyes=wrong_eyes)
         self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
         self.colours = ParticularColours(colours, attributes) if colours else None
-        self.encoder: TextEncoder = WithColours(encoder) if colours else encoder
+        self.encoder = with_colours(encoder) if colours else encoder
         self.weights = rare_first(attributes, rare) if rare > 1 else None
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:

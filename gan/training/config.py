@@ -14,6 +14,9 @@ from encoder.common.errors import InputError
 from encoder.common.precision import Precision
 from encoder.common.records import parse_json, record
 
+SNAPSHOT_FOLDER = "snapshot"
+"""Where a run keeps its generator, in the form of a release: what another run starts from."""
+
 MAX_AMOUNT, MAX_RARE = 1e30, 1000
 """Limits: float32 has no larger numbers to spare, and an epoch no more room."""
 

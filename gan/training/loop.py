@@ -23,13 +23,13 @@ from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.sources import same_places
 from gan.training.batches import Batches
 from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
-from gan.training.config import TrainingConfig
+from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import ALONE, World
 from gan.training.log import STATS_FILE, Log, check_stats
 from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
-from gan.training.previews import SNAPSHOT_FOLDER, Monitor, Previews
+from gan.training.previews import Monitor, Previews
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, begun_with, load_state, save_state
 

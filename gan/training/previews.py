@@ -14,14 +14,13 @@ from gan.images import save_png, tile, to_uint8
 from gan.networks import TextToImageGenerator
 from gan.sources import join_source
 from gan.training.batches import Batches
-from gan.training.config import TrainingConfig
+from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.ema import refresh_statistics
 from gan.training.players import Players
 from gan.training.state import save_release
 
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
-SNAPSHOT_FOLDER = "snapshot"
 
 
 class Monitor(Protocol):

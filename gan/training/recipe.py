@@ -10,11 +10,7 @@ from typing import Any
 
 from encoder.common.errors import InputError
 from encoder.common.records import read_record
-from gan.training.config import RUNTIME_FIELDS, TrainingConfig
-
-RECIPE_FILE = "recipe.json"
-SNAPSHOT = "snapshot"
-"""What a stage leaves for the next one, within its folder."""
+from gan.training.config import RUNTIME_FIELDS, SNAPSHOT_FOLDER, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Recipe:
         for number, stage in enumerate(self.stages, start=1):
             if unknown := sorted(stage.keys() - known):
                 raise InputError(f"stage {number} of the recipe: unknown settings: {', '.join(unknown)}")
-            start = {"init": str(run_dir / str(number - 1) / SNAPSHOT)} if number > 1 else {}
+            start = {"init": str(run_dir / str(number - 1) / SNAPSHOT_FOLDER)} if number > 1 else {}
             configs.append(TrainingConfig(**{**runtime, **stage, "data": data, **start}))
         return configs
 

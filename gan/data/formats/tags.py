@@ -8,6 +8,7 @@ from functools import partial
 
 from encoder.common.errors import InputError
 from encoder.files import Record, decode_lines, read_records
+from encoder.text import is_unicode
 from gan.data.decoding import READ, suffix
 from gan.data.examples import MALFORMED, NO_CAPTION, Example, Found, Ledger
 from gan.data.names import ImageNames, base_name, find_image, folder_of
@@ -103,4 +104,4 @@ def read_table(tree: Tree) -> Table | None:
 
 def valid(record: Record) -> bool:
     """Whether a row is of valid Unicode."""
-    return not any("\ud800" <= character <= "\udfff" for character in (record.text or ""))
+    return is_unicode(record.text or "")

@@ -19,7 +19,9 @@ def same_places(theirs: Sequence[str], ours: Sequence[str]) -> bool:
     return len(theirs) == len(ours) and all(a == b or b not in theirs for a, b in zip(theirs, ours, strict=True))
 
 
-def refit_sources(weight: Tensor, bias: Tensor, theirs: Sequence[str], ours: Sequence[str]) -> tuple[Tensor, Tensor]:
+def refit_sources(
+    weight: Tensor, bias: Tensor, theirs: Sequence[str], ours: Sequence[str], more: int = 0
+) -> tuple[Tensor, Tensor]:
     """A linear map of conditions with other sources; it gives what it gave for the sources that stay.
 
     Args:
@@ -27,19 +29,21 @@ def refit_sources(weight: Tensor, bias: Tensor, theirs: Sequence[str], ours: Seq
         bias: ``(M,)``.
         theirs: The sources that it knows.
         ours: Those that it is to know. A new one begins as the mean of theirs.
+        more: Numbers that texts have behind the ``text_dim``, which say nothing to begin with.
 
     Returns:
-        The weight ``(M, condition_dim(text_dim, ours))`` and the bias; of a single source the bias holds all.
+        The weight ``(M, condition_dim(text_dim + more, ours))`` and the bias; of a single source the bias holds all.
     """
     places = len(theirs) if len(theirs) > 1 else 0
     text, columns = weight.split([weight.shape[1] - places, places], dim=1)
     new = columns.sum(1) / max(places, 1)  # nothing of a single source, which the bias holds
     known = dict(zip(theirs, columns.T, strict=True)) if places else {}
     own = [known.get(name, new) for name in ours]
-    if len(own) == 1:
-        return text.clone(), bias + own[0]
     import torch
 
+    text = torch.nn.functional.pad(text, (0, more))
+    if len(own) == 1:
+        return text, bias + own[0]
     return torch.cat([text, torch.stack(own, dim=1)], dim=1), bias
 
 

@@ -32,6 +32,12 @@ SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
 """What the numbers of ``c`` mean, which does not depend on the weights of a head: a generator goes with any of them."""
 COLOUR_SPACE = f"attributes-{digest(json.dumps(SLOTS), json.dumps(COLOUR_SLOTS), 'stated, 4 (L - 0.6), 8 a, 8 b')[:8]}"
 
+
+def colours_to_learn(theirs: str, ours: str) -> int:
+    """How many numbers conditions of the space ``ours`` have behind those of ``theirs``: of particular colours; 0."""
+    return PARTICULAR if (theirs, ours) == (SPACE, COLOUR_SPACE) else 0
+
+
 _RANGE = 3.0  # of the scaled coordinates of a colour, which the head gives as shares in (0, 1)
 
 

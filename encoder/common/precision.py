@@ -11,6 +11,8 @@ Precision = Literal["auto", "bfloat16", "float32"]
 
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "bf16")
 """The CPU capabilities that make bfloat16 faster; without any of them it is emulated, ten times slower than float32."""
+SLOW_INSTRUCTIONS = {"Intel": "avx512_bf16"}
+"""What makes it slower nevertheless, by the maker: Intel's run at half of float32's rate where AMX is missing."""
 
 
 def has_bfloat16(device: str | torch.device = "cpu") -> bool:
@@ -19,7 +21,9 @@ def has_bfloat16(device: str | torch.device = "cpu") -> bool:
 
     if torch.device(device).type == "cpu":
         capabilities = torch.cpu.get_capabilities()
-        return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS)
+        maker = str(capabilities.get("cpu_name", "")).split()[:1]
+        slow = [SLOW_INSTRUCTIONS[name] for name in maker if name in SLOW_INSTRUCTIONS]
+        return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS if name not in slow)
     return torch.cuda.is_bf16_supported(including_emulation=False)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from encoder.attributes.head import colours_to_learn
 from encoder.base import TextEncoder
 from encoder.common import weights
 from encoder.common.errors import BreakdownError, InputError
@@ -53,6 +54,7 @@ class Players:
     ) -> None:
         self.config, self.sources = config, sources
         self.c_dim = c_dim = condition_dim(encoder.dim, sources)
+        self.space = encoder.space
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
         insert_first_stage(self.G, config, encoder, sources)
@@ -112,8 +114,9 @@ class Players:
         try:
             for network, name in ((self.G, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
                 tensors = weights.load(release / name)
-                if not same_places(theirs.sources, self.sources):
-                    tensors = self._refitted(network, tensors, theirs.sources)
+                more = colours_to_learn(theirs.conditioning.space, self.space)
+                if more or not same_places(theirs.sources, self.sources):
+                    tensors = self._refitted(network, tensors, theirs.sources, more)
                 fit_weights(network, tensors, release / name)
         except InputError as error:
             own = (self.G.arguments.items(), self.D.arguments.items())
@@ -132,14 +135,15 @@ class Players:
         network: TextToImageGenerator | ImageTextDiscriminator,
         tensors: dict[str, Tensor],
         theirs: tuple[str, ...],
+        more: int,
     ) -> dict[str, Tensor]:
-        """Weights of a network of the sources ``theirs``, for the sources of this run."""
-        result, c_dim = dict(tensors), self.c_dim + condition_dim(0, theirs) - condition_dim(0, self.sources)
+        """Weights of a network of the sources ``theirs`` and ``more`` numbers a text fewer, for those of this run."""
+        result, c_dim = dict(tensors), self.c_dim - more + condition_dim(0, theirs) - condition_dim(0, self.sources)
         for name in self._maps_of_conditions(network):
             pair = f"{name}.weight", f"{name}.bias"
             weight, bias = (tensors.get(key, torch.empty(0)).float() for key in pair)
             if weight.shape == (len(bias), c_dim):  # others do not fit, as will be told
-                result |= zip(pair, refit_sources(weight, bias, theirs, self.sources), strict=True)
+                result |= zip(pair, refit_sources(weight, bias, theirs, self.sources, more), strict=True)
         return result
 
     def _maps_of_conditions(self, network: TextToImageGenerator | ImageTextDiscriminator) -> list[str]:

@@ -12,6 +12,16 @@ def test_auto_is_bfloat16_where_the_processor_has_it(monkeypatch, instructions) 
         assert torch.is_autocast_enabled("cpu") == bool(instructions)
 
 
+def test_auto_is_float32_where_bfloat16_runs_at_half_the_rate(monkeypatch) -> None:
+    capabilities = {"cpu_name": "Intel Xeon", "avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert not has_bfloat16()
+    capabilities["amx_bf16"] = True
+    assert has_bfloat16()
+    capabilities |= {"cpu_name": "AMD EPYC", "amx_bf16": False}
+    assert has_bfloat16()
+
+
 @pytest.mark.parametrize("fast", [False, True])
 def test_an_explicit_precision_is_kept(monkeypatch, fast) -> None:
     monkeypatch.setattr("encoder.common.precision.has_bfloat16", lambda _device: fast)
@@ -20,7 +30,3 @@ def test_an_explicit_precision_is_kept(monkeypatch, fast) -> None:
         assert (x @ x).dtype == torch.bfloat16
     with autocast("float32"):
         assert (x @ x).dtype == torch.float32
-
-
-def test_this_processor_is_asked() -> None:
-    assert has_bfloat16() == any(torch.cpu.get_capabilities().get(name) for name in BFLOAT16_INSTRUCTIONS)

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
+from encoder.attributes.head import colours_to_learn
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
 from encoder.common.records import read_json
@@ -130,11 +131,11 @@ def build_conditioner(
     else:
         conditioner = _by_captions(config, data, run_dir, prompts, quiet)
     if config.init and not (run_dir / STATE_FILE).exists():  # a run that is gone on with may have lost the release
-        theirs = ReleaseConfig.read(Path(config.init)).conditioning
-        if theirs.space != conditioner.encoder.space:
+        theirs, ours = ReleaseConfig.read(Path(config.init)).conditioning, conditioner.encoder
+        if theirs.space != ours.space and not colours_to_learn(theirs.space, ours.space):
             raise InputError(
                 f"{config.init}: was trained with the text encoder {theirs.space}, and this run's is "
-                f"{conditioner.encoder.space}; give the same --encoder and --encoder-path as for that one, "
+                f"{ours.space}; give the same --encoder and --encoder-path as for that one, "
                 "or leave --init out"
             )
     return data, conditioner

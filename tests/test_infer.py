@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import infer
+from gan import draw
 from gan.pipeline import TextToFace
 
 ROOT = Path(infer.__file__).parent
@@ -20,7 +21,7 @@ TESTING_FILE = "\n".join(f"{7 * i},{'blue' if i % 2 else 'red'} hair green eyes"
 def model(make_release, tiny_network, tiny_encoder, tmp_path, monkeypatch) -> Path:
     """A tiny released model as the default one, in an otherwise empty working directory."""
     folder = make_release()
-    monkeypatch.setattr(infer, "DEFAULT_MODEL", folder)
+    monkeypatch.setattr(draw, "DEFAULT_MODEL", folder)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)

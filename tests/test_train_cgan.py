@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import train_cgan
+from gan import train
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
@@ -54,7 +55,7 @@ def one_error(err: str) -> str:
 def test_every_setting_has_an_option_with_help(name) -> None:
     assert len(option(name).help or "") > 10
     assert option(name).option_strings[0] == f"--{name.replace('_', '-')}"
-    assert name in train_cgan.field_help()
+    assert name in train.field_help()
 
 
 def test_help_is_printable_and_complete(capsys) -> None:
@@ -89,7 +90,7 @@ def test_an_objective_comes_with_the_settings_of_its_paper(capsys) -> None:
 
 def test_dry_run_prints_the_defaults_and_starts_nothing(capsys, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert dry_run(capsys) == TrainingConfig(data=train_cgan.DEFAULT_DATA)
+    assert dry_run(capsys) == TrainingConfig(data=train.DEFAULT_DATA)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -140,18 +140,3 @@ def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> N
     path.write_bytes(path.read_bytes()[:-100])
     assert torch.equal(knowledge_of(faces, encoder, path).lab, found.lab)  # damaged: found again
     assert len(knowledge_of(faces[:10], encoder, path).lab) == 10  # of other faces
-
-
-def test_a_release_that_knows_no_particular_colours_learns_them(drawn_faces, tmp_path) -> None:
-    faces, settings = drawn_faces[:20], {"conditioning": "attributes", "generator": {}, "discriminator": {}}
-    train(small(max_images=4, **settings | TINY), faces, tmp_path / "first", quiet=True)
-    release = tmp_path / "first" / "snapshot"
-    config = small(**settings | {"init": str(release), "colours": 0.5, "seed": 1})
-    trainer = Trainer(shaped_like_its_start(config, tmp_path / "second", resume=False), faces, tmp_path / "second")
-    trainer.start_from(release)
-    before, after = TextToFace.from_pretrained(release).G.float(), trainer.players.G_ema
-    z, c, asked = torch.randn(3, 4), torch.rand(3, 25), torch.rand(3, 8)
-    assert torch.allclose(before(z, c), after(z, torch.cat([c, asked], 1)), atol=1e-5)
-    for _ in range(3):
-        trainer.step()
-    assert trainer.players.G.embed[0].weight[:, 25:].any()  # and trains them

@@ -789,6 +789,22 @@ def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
 
 
+def test_a_release_that_knows_no_particular_colours_learns_them(faces, tmp_path) -> None:
+    settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
+    train(small(max_images=4, encoder="cached"), faces, tmp_path / "first")
+    release = tmp_path / "first" / "snapshot"
+    config = small(init=str(release), colours=0.5, seed=1, **settings)
+    config = training.shaped_like_its_start(config, tmp_path / "second", resume=False)
+    trainer = Trainer(config, faces, tmp_path / "second", quiet=True)
+    trainer.start_from(release)
+    before = TextToFace.from_pretrained(release, dtype=torch.float32).G
+    z, c, asked = torch.randn(3, 4), torch.rand(3, 25), torch.rand(3, 8)
+    torch.testing.assert_close(before(z, c), trainer.players.G_ema(z, torch.cat([c, asked], 1)))
+    for _ in range(3):
+        trainer.step()
+    assert trainer.players.G.embed[0].weight[:, 25:].any()  # and trains them
+
+
 def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:
     train(small(), faces, tmp_path / "first")
     config = small(init=str(tmp_path / "first" / "snapshot"), seed=1, max_images=8, generator={}, discriminator={})

@@ -1,0 +1,301 @@
+"""Draw images from text with a released generator: ``python infer.py --text "pink hair green eyes"``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.common import arguments
+from encoder.common.arguments import MAX_SEED, check_file, kind_of
+from encoder.common.command import command
+from encoder.common.errors import InputError
+from encoder.files import read_testing_file
+from encoder.text import check_text
+from gan.images import check_png_path, save_png, tile
+from gan.release import DEFAULT_MODEL, ReleaseConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from gan.pipeline import TextToFace
+
+DEFAULT_OUT = Path("samples/faces.png")
+MANY = 200  # images from which progress is shown
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image to draw: the name of its own file, its text and its seed."""
+
+    name: str
+    text: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the command line asks for, checked: the files that are read are there, the files that are written can be.
+
+    With ``steps``, that many images are drawn between the texts of two; otherwise the images themselves.
+    """
+
+    items: Sequence[Item]
+    model: Path
+    encoder_path: Path | None
+    style: str | None
+    device: str
+    truncation: float
+    guidance: float | None
+    best_of: int
+    out: Path | None
+    separate: Path | None
+    steps: int | None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
+        prog="infer.py", description="Draw 64x64 images from text: anime faces, or what --model has learnt."
+    )
+    what = result.add_mutually_exclusive_group(required=True)
+    what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
+    what.add_argument("--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each')
+    what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
+    result.add_argument(
+        "--num", type=arguments.between(1, 10_000), default=1, metavar="N", help="images per text (default 1)"
+    )
+    result.add_argument(
+        "--steps", type=arguments.between(2, 100), metavar="N", help="images of --interpolate (default 8)"
+    )
+    result.add_argument(
+        "--seed",
+        type=arguments.seed,
+        default=0,
+        help="seed of the first image; each further one has the next (default 0)",
+    )
+    result.add_argument(
+        "--same-seeds", action="store_true", help="start every text from --seed again: only what is asked changes"
+    )
+    result.add_argument(
+        "--out",
+        type=arguments.place(check_png_path),
+        metavar="PNG",
+        help=f"all images in one picture (default {DEFAULT_OUT})",
+    )
+    result.add_argument(
+        "--separate",
+        type=arguments.output_folder,
+        metavar="DIR",
+        help="a file per image: ID.png, or ID-1.png ... with --num",
+    )
+    result.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
+    result.add_argument(
+        "--best-of",
+        type=arguments.between(1, 100),
+        default=1,
+        metavar="N",
+        help="draw N images for each and keep the best one",
+    )
+    result.add_argument(
+        "--truncation",
+        type=arguments.positive(),
+        default=1.0,
+        metavar="X",
+        help="below 1: usual images that vary less (default 1)",
+    )
+    result.add_argument(
+        "--guidance",
+        type=arguments.positive(),
+        metavar="X",
+        help="how strongly to ask for what the text states; above 1, purer colours (default: the model's)",
+    )
+    result.add_argument(
+        "--model",
+        type=arguments.model_folder,
+        default=str(DEFAULT_MODEL),
+        metavar="DIR",
+        help="a released model's folder",
+    )
+    result.add_argument(
+        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
+    )
+    result.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    return result
+
+
+def parse(argv: Sequence[str] | None) -> Config:
+    """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
+    options = parser()
+    args = options.parse_args(argv)
+    if args.interpolate and (args.separate or args.num != 1 or args.best_of != 1):
+        options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
+    if args.steps and not args.interpolate:
+        options.error("--steps goes with --interpolate")
+    if args.testing_file:
+        lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
+    else:
+        option = "--text" if args.text else "--interpolate"
+        texts = [check_text(text, option) for text in args.text or args.interpolate]
+        lines = [(str(i), text) for i, text in enumerate(texts, 1)]
+
+    out = args.out or (None if args.separate else DEFAULT_OUT)
+    if out == DEFAULT_OUT:
+        check_png_path(out)
+    if args.separate:
+        _check_unique(name for name, _ in lines)
+    release = ReleaseConfig.read(args.model)
+    release.style_index(args.style)
+    if args.interpolate:
+        items = [Item(name, text, args.seed) for name, text in lines]
+    else:
+        items = list(number_items(lines, args.num, args.seed, same_seeds=args.same_seeds))
+    if args.separate:
+        _check_names(args.separate, items)
+    return Config(
+        items=items,
+        model=args.model,
+        encoder_path=args.encoder_path,
+        style=args.style,
+        device=args.device,
+        truncation=args.truncation,
+        guidance=args.guidance,
+        best_of=args.best_of,
+        out=out,
+        separate=args.separate,
+        steps=(args.steps or 8) if args.interpolate else None,
+    )
+
+
+def number_items(lines: Iterable[tuple[str, str]], num: int, seed: int, *, same_seeds: bool = False) -> Iterator[Item]:
+    """``num`` images of each line.
+
+    Seeds count up from ``seed`` through all items, so that equal lines differ; with ``same_seeds`` anew for each line.
+    """
+    for i, (name, text) in enumerate(lines):
+        first = seed if same_seeds else seed + i * num
+        for k in range(num):
+            yield Item(name if num == 1 else f"{name}-{k + 1}", text, (first + k) % (MAX_SEED + 1))
+
+
+def draw(config: Config) -> str:
+    """Draw and write what ``config`` asks for. Returns the line that says what was written."""
+    import torch
+
+    from gan.pipeline import TextToFace
+
+    if config.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
+    started = time.perf_counter()
+    pipeline = TextToFace.from_pretrained(
+        config.model,
+        encoder_path=config.encoder_path,
+        device=config.device,
+        truncation=config.truncation,
+        guidance=config.guidance,
+    )
+
+    noun = "face" if pipeline.encoder.class_sizes else "image"
+    texts, items = [item.text for item in config.items], config.items
+    c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
+    for remark in pipeline.remarks(texts, c):
+        print(f"warning: {remark}", file=sys.stderr)
+
+    if config.best_of > 1:
+        from tqdm import tqdm
+
+        from gan.faces.selection import Selector
+
+        selector = Selector.from_pretrained(config.model, pipeline)
+        best = selector.best_seeds(texts, c, [item.seed for item in items], config.best_of)
+        if len(items) * config.best_of >= MANY:
+            best = tqdm(best, desc="candidates", total=len(items), unit=noun, disable=None)
+        items = [replace(item, seed=seed) for item, seed in zip(items, best, strict=True)]
+
+    images = []
+    if config.steps:
+        images.append(pipeline.interpolate(c, seed=items[0].seed, steps=config.steps))
+    else:
+        done = 0
+        for batch in progress(pipeline.draw_many(c, [item.seed for item in items]), len(texts), noun):
+            if config.out:
+                images.append(batch)
+            if config.separate:
+                for item, image in zip(items[done : done + len(batch)], batch, strict=True):
+                    save_png(file_of(item, config.separate), image, metadata(pipeline, [item], config.style))
+            done += len(batch)
+    if config.out:
+        per_row = config.steps or 5
+        save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, items, config.style))
+    count = config.steps or len(texts)
+    places = " and ".join(str(place) for place in (config.out, config.separate) if place)
+    return f"{places}: {count} {noun}{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+
+
+def file_of(item: Item, folder: Path) -> Path:
+    """The file of its own that an image has in the folder of ``--separate``."""
+    return folder / f"{item.name}.png"
+
+
+def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
+    """What a PNG says about its images, so that each can be drawn again."""
+    record = [{"text": item.text, "seed": item.seed} for item in items]
+    result = {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
+    if style is not None:
+        result["Style"] = style
+    if pipeline.truncation != 1:
+        result["Truncation"] = str(pipeline.truncation)
+    if pipeline.guidance != pipeline.config.guidance:
+        result["Guidance"] = str(pipeline.guidance)
+    return result
+
+
+def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator[torch.Tensor]:
+    """Pass batches through; show on stderr how far many images are: a bar on a terminal, else a line a tenth."""
+    if total < MANY:
+        yield from batches
+    elif sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit=noun) as bar:
+            for batch in batches:
+                yield batch
+                bar.update(len(batch))
+    else:
+        done = 0
+        for batch in batches:
+            yield batch
+            tenth = done * 10 // total
+            done += len(batch)
+            if done * 10 // total > tenth:
+                print(f"{done} of {total} {noun}s", file=sys.stderr, flush=True)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit status (``encoder.common.command``)."""
+    print(draw(parse(argv)))
+    return 0
+
+
+def _check_unique(ids: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for id in ids:
+        if id.lower() in seen:  # some file systems do not tell upper from lower case
+            raise InputError(f"the id {id} comes twice, and --separate writes one file for each; give each its own id")
+        seen.add(id.lower())
+
+
+def _check_names(folder: Path, items: Sequence[Item]) -> None:
+    """Raise ``InputError`` where the file of an image cannot be written, before that of any other is."""
+    paths = [file_of(item, folder) for item in items]
+    check_file(max(paths, key=lambda path: len(os.fsencode(path.name))))
+    for path in paths:
+        if kind_of(path) == "folder":
+            raise InputError(f"{path}: is a folder, where the file of an image is to be; choose another --separate")

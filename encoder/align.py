@@ -34,6 +34,7 @@ from encoder.common import arguments
 from encoder.common.atomic import at_once, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from encoder.common.records import write_json
@@ -540,6 +541,7 @@ def judge(
 def main(argv: Sequence[str] | None = None) -> int:
     """Load, fit, save, compare, and print the table. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
+    keep_memory()
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)

@@ -32,6 +32,7 @@ from encoder.attributes.wording import plain
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from encoder.language import grammar
@@ -248,6 +249,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
+    keep_memory()
     from encoder.evaluate_head import print_colours, print_table
 
     config = HeadConfig(

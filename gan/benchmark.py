@@ -34,6 +34,7 @@ from encoder.attributes.vocabulary import SLOTS
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
+from encoder.common.memory import keep_memory
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
@@ -277,6 +278,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
+    keep_memory()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if args.what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))

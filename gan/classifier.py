@@ -23,6 +23,7 @@ from tqdm import tqdm
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from gan.data import load_images
@@ -206,6 +207,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.classifier``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
+    keep_memory()
     with OUTPUT.held(args.out):
         everything, summary = load_images(args.data, split="all")
         print(summary)

@@ -20,6 +20,7 @@ import torch
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
@@ -170,6 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.evaluate``. Returns the exit status (``encoder.common.command``)."""
     watch = Stopwatch()
     args = parse(argv)
+    keep_memory()
     with OUTPUT.held(args.out):
         results = evaluate(args, watch)
         write_report(results, args.out)

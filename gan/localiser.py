@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from gan.classifier import SOURCE_WEIGHTS, batches
@@ -111,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.localiser``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
+    keep_memory()
     with OUTPUT.held(args.out):
         everything, summary = load_images(args.data, split="all")
         print(summary)

@@ -17,6 +17,7 @@ from encoder.common import precision
 from encoder.common.arguments import check_folder
 from encoder.common.atomic import remove_orphans, write_atomically
 from encoder.common.errors import InputError
+from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from gan.data import ImageDataset
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
@@ -351,6 +352,7 @@ def train(
         NonFiniteError: As in ``Trainer.train``.
         WorkerLostError: Another process of the run has ended.
     """
+    keep_memory()
     if config.threads:
         torch.set_num_threads(config.threads)
     begun = check_run_dir(run_dir, resume=resume)

@@ -1,0 +1,40 @@
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from encoder.common.memory import keep_memory
+
+FAULTS = """
+import resource
+import torch
+from encoder.common.memory import keep_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        torch.zeros(2**24)  # 64 MB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+by_itself = faults()
+assert keep_memory()
+for _ in range(5):
+    faults()
+print(by_itself, faults())
+"""
+
+
+def test_what_a_large_tensor_leaves_is_used_again() -> None:
+    if not keep_memory():
+        pytest.skip("the C library has no mallopt")
+    out = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout
+    by_itself, kept = map(int, out.split())
+    page = resource.getpagesize()
+    assert by_itself >= 5 * 2**26 / max(page, 2**21)  # of huge pages, at least
+    assert kept < by_itself / 4
+
+
+def test_another_c_library_is_left_alone(monkeypatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda _name: object())
+    assert not keep_memory()

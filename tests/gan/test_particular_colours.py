@@ -6,7 +6,7 @@ import torch
 from tiny import HashEncoder
 
 from encoder import load_encoder
-from encoder.attributes.colour import NUMBERS, oklab
+from encoder.attributes.colour import NUMBERS, from_hex, oklab, to_hex
 from encoder.attributes.head import COLOUR_SPACE
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from gan.faces.colours import WithColours, numbers, values_of
@@ -93,7 +93,8 @@ def test_the_palette_is_of_what_was_measured() -> None:
     assert set(drawn.palette) == {"hair", "eyes"}
     for i, slot in enumerate(("hair", "eyes")):
         measured = colours.lab[colours.sure[:, i], i]
-        assert max(nearest(drawn.palette[slot], lab.numpy()) for lab in measured[:20]) < 0.1
+        within = (from_hex(to_hex(lab.numpy())) for lab in measured[:20])  # some of these colours no screen has
+        assert max(nearest(drawn.palette[slot], lab) for lab in within) < 0.1
     assert AttributeConditions(drawn.attributes, load_encoder("head")).palette == {}
 
 

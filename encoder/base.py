@@ -63,6 +63,9 @@ class TextEncoder(Protocol):
     def labels(self, c: torch.Tensor) -> torch.Tensor | None:
         """What ``c (N, dim)`` states, int64 (N, S): 0 is unstated; ``None`` where a vector states no classes."""
 
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """The particular colours that ``c (N, dim)`` asks for, of each "#rrggbb" by what has it; mostly none."""
+
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """What the writer of N texts, read as ``c (N, dim)``, should know: a line each, mostly none."""
 
@@ -82,6 +85,10 @@ class FreeConditions:
     def labels(self, c: torch.Tensor) -> None:
         """None: there are no classes."""
         return None
+
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """None: they mean a text as a whole."""
+        return [{} for _ in c]
 
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """A line for each text in another script than Latin, which the encoder was not trained to read."""

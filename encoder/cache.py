@@ -194,6 +194,10 @@ class CachedEncoder:
         """The encoder's."""
         return self._encoder.labels(c)
 
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """The encoder's."""
+        return self._encoder.looks(c)
+
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """The encoder's."""
         return self._encoder.remarks(texts, c)

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,12 @@ MANY = 200  # images from which progress is shown
 
 @dataclass(frozen=True)
 class Item:
-    """One image to draw: the name of its own file, its text and its seed."""
+    """One image to draw: the name of its own file, its text, its seed, and the particular colours read in the text."""
 
     name: str
     text: str
     seed: int
+    colours: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,7 @@ def draw(config: Config) -> str:
     c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
     for remark in pipeline.remarks(texts, c):
         print(f"warning: {remark}", file=sys.stderr)
+    items = [replace(item, colours=colours) for item, colours in zip(items, pipeline.looks(c), strict=True)]
 
     if config.best_of > 1:
         from tqdm import tqdm
@@ -244,8 +246,8 @@ def file_of(item: Item, folder: Path) -> Path:
 
 
 def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
-    """What a PNG says about its images, so that each can be drawn again."""
-    record = [{"text": item.text, "seed": item.seed} for item in items]
+    """What a PNG says about its images, so that each can be drawn again, and which colours their texts were read as."""
+    record = [{"text": item.text, "seed": item.seed, **item.colours} for item in items]
     result = {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}
     if style is not None:
         result["Style"] = style

@@ -173,7 +173,17 @@ class TextToFace:
 
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """What the writer of N texts, whose conditions are ``c (N, c_dim)``, should know: one line each."""
-        return self.encoder.remarks(texts, c[:, : self.encoder.dim])
+        c = c[:, : self.encoder.dim]
+        lines = self.encoder.remarks(texts, c)
+        if self.config.palette and any(self.looks(c)):
+            from gan.faces import palette
+
+            lines += palette.remarks(texts, c, self.config.palette)
+        return lines
+
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """The particular colours that ``c (N, c_dim)`` asks for, of each "#rrggbb" by slot; mostly none."""
+        return self.encoder.looks(c[:, : self.encoder.dim])
 
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:

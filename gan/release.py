@@ -8,6 +8,7 @@ Importing this module costs nothing, so that a command line can check a folder b
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class ReleaseConfig:
         discriminator: Arguments of the architecture's discriminator.
         images_seen: Real images that training has shown, with those of the release that it started from.
         guidance: How strongly to ask for what a text states, as in ``gan.pipeline.guide``; training writes none, 1.
+        palette: The colours of hair and of eyes that the training images have, by slot, as "#rrggbb #rrggbb ...":
+            one of each kind (``gan.faces.palette``). None where training measured no colours.
     """
 
     architecture: str
@@ -59,6 +62,7 @@ class ReleaseConfig:
     discriminator: dict[str, Any] = field(default_factory=dict)
     images_seen: Amount = 0
     guidance: Positive = 1.0
+    palette: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources):
@@ -68,6 +72,9 @@ class ReleaseConfig:
                 f"c_dim is {self.c_dim}, but the text condition has {self.conditioning.dim} numbers and "
                 f"there are {len(self.sources)} styles; restore the file"
             )
+        for slot, colours in self.palette.items():
+            if not re.fullmatch(r"#[0-9a-f]{6}( #[0-9a-f]{6})*", colours):
+                raise InputError(f"palette.{slot} is no list of colours #rrggbb with a space between; restore the file")
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:

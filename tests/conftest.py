@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from drawing import draw_face, write_source
-from tiny import HashEncoder, TinyGenerator, write_release
+from tiny import ColourEncoder, HashEncoder, TinyGenerator, write_release
 from torch import nn
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
@@ -80,6 +80,14 @@ def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> HashEncoder:
     """The encoder that ``load_encoder`` gives."""
     encoder = HashEncoder()
+    monkeypatch.setattr("gan.pipeline.load_encoder", lambda *_args, **_kwargs: encoder)
+    return encoder
+
+
+@pytest.fixture
+def colour_encoder(monkeypatch: pytest.MonkeyPatch) -> ColourEncoder:
+    """Likewise, one that reads particular colours; a release for it is made with ``tiny.WITH_COLOURS``."""
+    encoder = ColourEncoder()
     monkeypatch.setattr("gan.pipeline.load_encoder", lambda *_args, **_kwargs: encoder)
     return encoder
 

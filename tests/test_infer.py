@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import WITH_COLOURS
 
 import infer
 from gan import draw
@@ -139,6 +140,60 @@ def test_style_is_passed_on(make_release, model) -> None:
         args = ["--text", "red hair", "--model", str(folder), "--style", style, "--out", f"{style}.png"]
         assert infer.main(args) == 0
     assert not np.array_equal(pixels("extra.png"), pixels("anime.png"))
+
+
+PALETTE = {"hair": "#12806a #01153e #ff796c", "eyes": "#01153e #c0c0c0"}
+
+
+@pytest.fixture
+def with_colours(make_release, model, colour_encoder) -> Path:
+    """A tiny release of which texts may ask for any colour, and whose training images had few."""
+    return make_release("colours", **WITH_COLOURS, palette=PALETTE)
+
+
+def test_the_picture_says_which_particular_colours_were_read(with_colours) -> None:
+    texts = ["#12806a hair", "navy hair, #c0c0c0 eyes", "blue hair, red eyes"]
+    arguments = [part for text in texts for part in ("--text", text)]
+    arguments = [*arguments, "--model", str(with_colours), "--out", "a.png", "--separate", "faces"]
+    assert infer.main(arguments) == 0
+    expected = [
+        {"text": texts[0], "seed": 0, "hair": "#12806a"},
+        {"text": texts[1], "seed": 1, "hair": "#01153e", "eyes": "#c0c0c0"},
+        {"text": texts[2], "seed": 2},
+    ]
+    assert faces_of("a.png") == expected
+    assert faces_of("faces/2.png") == expected[1:2]
+    assert infer.main(["--interpolate", *texts[:2], "--model", str(with_colours), "--out", "b.png"]) == 0
+    assert [face.get("hair") for face in faces_of("b.png")] == ["#12806a", "#01153e"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("#12806a hair", []),
+        ("navy hair, silver eyes", []),
+        ("dark navy hair", []),
+        ("pink hair, blue eyes", []),
+        ("green hair", []),  # a value: the training images' own greens
+        ("fluorescent green hair", ["the hair colour 'fluorescent green' (#08ff08) is 0."]),
+        ("#08ff08 hair, magenta eyes", ["the hair colour #08ff08 is 0.", "the eye colour 'magenta' (#d828a8) is 0."]),
+    ],
+)
+def test_what_is_drawn_as_asked_is_not_told_and_what_the_training_images_lack_is(
+    with_colours, capsys, text, lines
+) -> None:
+    assert infer.main(["--text", text, "--model", str(with_colours), "--out", "a.png"]) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == len(lines)
+    for line, start in zip(told, lines, strict=True):
+        assert line.startswith(f"warning: {start}")
+        assert line.endswith(" from the nearest colour that the training images have; it is drawn as near as they come")
+
+
+def test_without_a_palette_no_distance_is_told(make_release, model, colour_encoder, capsys) -> None:
+    folder = make_release("silent", **WITH_COLOURS)
+    assert infer.main(["--text", "fluorescent green hair", "--model", str(folder), "--out", "a.png"]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_what_was_not_understood_is_said_once(model, tiny_encoder, capsys, monkeypatch) -> None:

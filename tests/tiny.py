@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale
 from encoder.attributes.slots import SlotConditions
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
+from encoder.language.colours import look
 
 Z_DIM, TEXT_DIM = 8, 25
 
@@ -44,6 +49,38 @@ class HashEncoder(SlotConditions):
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         digests = [hashlib.sha256(text.encode()).digest()[: self.dim] for text in texts]
         return torch.tensor([list(digest) for digest in digests], dtype=torch.float32) / 255
+
+
+class ColourEncoder(HashEncoder):
+    """Reads "navy hair, #12806a eyes": plain words as values, the other names and the codes as particular colours."""
+
+    dim, space = TEXT_DIM + PARTICULAR, "attributes-tiny-colours"
+
+    def __init__(self) -> None:
+        super().__init__(self.space)
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        c = torch.zeros(len(texts), self.dim)
+        for row, text in zip(c, texts, strict=True):
+            start = 0
+            for i, slot in enumerate(COLOUR_SLOTS):
+                match = re.search(rf"([^,]+) {slot}", text)
+                name = match[1].strip() if match else ""
+                value = name if name in SLOTS[slot] else SLOTS[slot][0]
+                row[start + SLOTS[slot].index(value)] = float(bool(name))
+                lab = codes(name)[0].lab if codes(name) else look(name)
+                if lab is not None:
+                    at = TEXT_DIM + NUMBERS * i
+                    row[at : at + NUMBERS] = torch.tensor([1.0, *scale(np.array(lab))])
+                start += len(SLOTS[slot])
+        return c
+
+
+WITH_COLOURS = {
+    "c_dim": ColourEncoder.dim,
+    "conditioning": {"kind": "head", "dim": ColourEncoder.dim, "space": ColourEncoder.space},
+}
+"""Keys of the config of a release that ``ColourEncoder`` goes with."""
 
 
 def write_release(folder: Path, **changes: object) -> Path:

@@ -49,6 +49,10 @@ class OneHotEncoder:
         hair, eyes = pair // len(EYE_COLOURS) + 1, pair % len(EYE_COLOURS) + 1
         return torch.stack([hair, eyes, torch.zeros_like(hair)], 1) * stated[:, None]
 
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """None: a colour of a caption is any of its kind."""
+        return [{} for _ in c]
+
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """None: a text that is not a canonical caption was refused."""
         return []

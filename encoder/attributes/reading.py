@@ -90,9 +90,9 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     is drawn for it, of a colour that was read with little certainty, of a colour that hair and eyes seem to share but
     only one was given, and of colour words that were taken for neither.
     """
-    if all(reading.value is None for reading in readings):
+    if all(reading.value is None and reading.look is None for reading in readings):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
-    colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and reading.value]
+    colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.look)]
     lines = [line for reading in colours if (line := _colour_warning(text, reading, colours))]
     if len(colours) == 1 and _TOGETHER.search(text.lower()):
         lines.append(_shared_warning(text, colours[0]))
@@ -117,7 +117,7 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
     if reading.look:
         return (
             None
-            if _is_named(text, reading.look)
+            if term(text, reading.look)
             else (
                 f"no list has the {noun} colour in {_short(text)!r}; drawing {to_hex(np.array(reading.look))}, a guess"
             )
@@ -159,23 +159,30 @@ def _places(text: str, slot: str) -> list[_Place]:
     return places
 
 
-def _is_named(text: str, look: tuple[float, float, float]) -> bool:
-    """Whether a text names a colour of that look, or gives it in figures."""
+def term(text: str, look: tuple[float, float, float]) -> str | None:
+    """How a text names a colour of that look, or gives it in figures; None where it does not."""
     from encoder.language.colours import find
 
-    known = [code.lab for code in codes(text)] + [lab for *_, lab in find(plain(text.lower()))]
-    return any(distance(lab, np.array(look)) < _SAME for lab in known)
+    bare = plain(text.lower())
+    known = [(text[code.start : code.end], code.lab) for code in codes(text)]
+    known += [(bare[start:end], lab) for start, end, lab in find(bare)]
+    return next((name for name, lab in known if distance(lab, np.array(look)) < _SAME), None)
 
 
 def _shared_warning(text: str, stated: Reading) -> str:
     (other,) = (slot.removesuffix("s") for slot in COLOUR_SLOTS if slot != stated.slot)
-    value = stated.value
+    value = _written(text, stated) or stated.value
     return f"the {other} colour in {_short(text)!r} is left open; if both are {value}, say '{value} hair, {value} eyes'"
 
 
+def _written(text: str, reading: Reading) -> str | None:
+    """How a text names the particular colour that was read; None where none was, or it names none such."""
+    return term(text, reading.look) if reading.look else None
+
+
 def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
-    """The words for colours, and the codes, that mean the value of neither slot."""
-    taken = {reading.slot: reading.value for reading in colours}
+    """The words for colours, and the codes, that mean the value of neither slot, nor its particular colour."""
+    taken = {reading.slot: (reading.value, _written(text, reading) or "") for reading in colours}
     named = {
         (place.start, place.end): place.word in _COLOUR_WORDS or not place.word[0].isalpha()
         for slot in COLOUR_SLOTS
@@ -183,9 +190,9 @@ def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
     }
     meant = {
         (place.start, place.end)
-        for slot, value in taken.items()
+        for slot, (value, written) in taken.items()
         for place in _places(text, slot)
-        if value in place.values
+        if value in place.values or place.word in written
     }
     return list(
         dict.fromkeys(text[start:end] for (start, end), sure in named.items() if sure and (start, end) not in meant)

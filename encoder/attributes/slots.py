@@ -38,6 +38,19 @@ class SlotConditions:
 
         return torch.tensor([attributes(row).indices for row in c], dtype=torch.int64).view(-1, len(SLOTS))
 
+    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
+        """The particular colours that N vectors ask for, of each by slot as "#rrggbb"; mostly none."""
+        if not (stated := c[:, sum(SIZES) :]).shape[1] or not stated.any():
+            return [{} for _ in c]
+        import numpy as np
+
+        from encoder.attributes.colour import to_hex
+        from encoder.attributes.reading import read
+
+        return [
+            {reading.slot: to_hex(np.array(reading.look)) for reading in read(row) if reading.look} for row in c.float()
+        ]
+
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """One line for each thing about N texts, read as ``c (N, dim)``, that their writer should know."""
         unusual = {text: row for text, row in zip(texts, c, strict=True) if Attributes.from_caption(text) is None}

@@ -6,6 +6,7 @@ taken with the same number of faces a side.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -40,6 +41,29 @@ def bootstrap_mean(
     means = torch.cat([values[rows].mean(1) / over[rows].mean(1) for rows in samples])
     low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Estimate((values.mean() / over.mean()).item(), low, high)
+
+
+def bootstrap(
+    statistic: Callable[[Tensor], Tensor], n: int, generator: torch.Generator, rounds: int = 1000
+) -> Estimate | None:
+    """A statistic of ``n`` things with its percentile bootstrap interval, for things that are not single numbers.
+
+    Args:
+        statistic: Of choices of them, int64 positions (R, ``n``): (R,).
+        n: Things, at least 1.
+        generator: The source of randomness.
+        rounds: Choices.
+
+    Returns:
+        ``None`` where it is not finite: nothing could be measured.
+    """
+    value = statistic(torch.arange(n)[None]).item()
+    found = statistic(torch.randint(n, (rounds, n), generator=generator)).double()
+    found = found[found.isfinite()]
+    if not math.isfinite(value) or not len(found):
+        return None
+    low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
+    return Estimate(value, low, high)
 
 
 def half_sample_interval(

@@ -16,6 +16,7 @@ from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.colours import numbers, values_of, with_colours
 from gan.faces.localiser import Colours, distance
+from gan.faces.palette import palette
 from gan.training.conditions import Texts
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
@@ -252,6 +253,7 @@ class AttributeConditions:
         self.colours = ParticularColours(colours, attributes) if colours else None
         self.encoder = with_colours(encoder) if colours else encoder
         self.weights = rare_first(attributes, rare) if rare > 1 else None
+        self.palette = palette(colours) if colours else {}
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """See ``Conditioner.draw``; ``labels`` are those of hair and eyes that the right text states."""

@@ -31,7 +31,10 @@ from gan.faces.judging import (
     judge_each_colour,
     judge_wording,
 )
+from gan.faces.localiser import load_localiser
+from gan.faces.names import judge_names
 from gan.faces.report import SUBJECT, FaceResults
+from gan.faces.values import judge_values
 from gan.images import tile
 from gan.pipeline import TextToFace
 
@@ -72,7 +75,7 @@ def evaluate_faces(
         cascade: An OpenCV face cascade, for the course's score.
         watch: Times the parts.
     """
-    classifier = load_classifier(classifier_dir)
+    classifier, localiser = load_classifier(classifier_dir), load_localiser()
     accuracy = read_config(classifier_dir).accuracy
     ceiling = {name: views["as they are"] for name, views in accuracy.items() if "as they are" in views}
     watch.lap("loading the models")
@@ -92,6 +95,7 @@ def evaluate_faces(
     watch.lap("drawing")
 
     reading = classifier.read(images)
+    each = judge_each_colour(reading, asked, seed)
     watch.lap("reading colours")
     n = min(len(images), len(heldout)) if heldout is not None else 0
     if training is not None and heldout is not None and n >= MIN_FACES:
@@ -99,18 +103,23 @@ def evaluate_faces(
         blank_images = draw(blank, captions_of(attributes[:n]), seed, style, "untrained") if blank else None
         watch.lap("drawing")
         evaluator = FaceEvaluator(asked[:n], heldout, training, classifier, other_spaces(), seed)
-        sets, sheets = judge_sets(images, asked, reading, evaluator, blank_images)
+        view = evaluator.view(images[:n], reading[:n])
+        sets, sheets = judge_sets(images, asked, reading, view, evaluator, blank_images)
         watch.lap("comparing sets")
+        values = judge_values(images, asked, each, view, evaluator, training, localiser)
+        watch.lap("value by value")
     else:
-        n = 0
+        n, values = 0, {}
         sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, seed)}}, []
 
-    wordings = {}
+    wordings, names = {}, {}
     if pipeline is not None and pipeline.encoder.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
         wordings = judge_wordings(pipeline, classifier, pairs, seed, style)
         watch.lap("wordings")
+        names = judge_names(pipeline, localiser, count, seed, style)
+        watch.lap("colours by name")
     return FaceResults(
         subject=name,
         source=heldout.source_names[0] if heldout is not None else None,
@@ -120,9 +129,11 @@ def evaluate_faces(
         sheets=sheets,
         faces=len(images),
         ceiling=ceiling,
-        each_colour=judge_each_colour(reading, asked, seed),
+        each_colour=each,
         confusion={slot: table.tolist() for slot, table in confusions(reading, asked).items()},
+        values=values,
         wordings=wordings,
+        names=names,
         face_score=face_score(images, cascade) if cascade else None,
     )
 
@@ -207,6 +218,7 @@ def judge_sets(
     images: Tensor,
     asked: Tensor,
     reading: Reading,
+    view: View,
     evaluator: FaceEvaluator,
     untrained_images: Tensor | None,
 ) -> tuple[dict[str, Scores], list[Sheet]]:
@@ -216,7 +228,8 @@ def judge_sets(
         images: uint8 (M, 3, 64, 64), M at least N, the evaluator's number of faces.
         asked: int64 (M, 2), the colours asked for.
         reading: Of the faces.
-        evaluator: Compares the first N.
+        view: Of the first N.
+        evaluator: Compares them.
         untrained_images: uint8 (N, 3, 64, 64), if there is an untrained generator.
     """
     seed, n = evaluator.seed, len(evaluator.asked)
@@ -231,7 +244,7 @@ def judge_sets(
             "training set": evaluator.memorisation(evaluator.closeness(faces)[0]),
         }
 
-    scores, realism = evaluator.compare(evaluator.view(images[:n], reading[:n]).features)
+    scores, realism = evaluator.compare(view.features)
     closeness, nearest = evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {

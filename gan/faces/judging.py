@@ -35,7 +35,7 @@ register(
     Metric("eyes", "eye colour as asked", MORE, percent=True, column="eyes"),
     Metric("both", "both as asked", MORE, percent=True, column="both"),
     Metric("hue", "hair of the hue asked for, measured", MORE, percent=True),
-    Metric("canonical", "both as asked, canonical wording", MORE, percent=True),
+    Metric("canonical", "both, canonical wording", MORE, percent=True),
     Metric("difference", "difference, points", MORE, signed=True),
 )
 

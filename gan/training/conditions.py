@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import torch
@@ -52,6 +53,10 @@ class Conditioner(Protocol):
     def weights(self) -> Tensor | None:
         """How often each image is shown in an epoch, float32 (N,); ``None`` is once."""
 
+    @property
+    def palette(self) -> Mapping[str, str]:
+        """The colours that the images have, as ``gan.release.ReleaseConfig`` keeps them; none where none are known."""
+
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
 
@@ -96,6 +101,7 @@ class CaptionConditions:
     """
 
     weights = None
+    palette: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,

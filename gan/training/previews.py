@@ -87,5 +87,14 @@ class Previews:
 
     def save(self, folder: str, players: Players, images_seen: int) -> None:
         """Save the averaged generator, the discriminator and the text encoder's part in the form of a release."""
-        encoder, names = self.batches.conditioner.encoder, self.batches.data.source_names
-        save_release(self.run_dir / folder, players.G_ema, players.D, self.config, encoder, names, images_seen)
+        conditioner, names = self.batches.conditioner, self.batches.data.source_names
+        save_release(
+            self.run_dir / folder,
+            players.G_ema,
+            players.D,
+            self.config,
+            conditioner.encoder,
+            names,
+            images_seen,
+            conditioner.palette,
+        )

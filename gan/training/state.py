@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -168,12 +169,14 @@ def save_release(
     encoder: TextEncoder,
     sources: tuple[str, ...],
     images_seen: int,
+    palette: Mapping[str, str] | None = None,
 ) -> None:
     """Write a generator in the form that ``TextToFace.from_pretrained`` reads, all files at once.
 
-    The discriminator is kept in float16, which is enough to start another training from and to rank faces by.
+    The discriminator is kept in float16, which is enough to start another training from and to rank faces by. The
+    ``palette`` is as in ``ReleaseConfig``.
     """
-    release = {
+    release: dict[str, Any] = {
         "architecture": config.architecture,
         "z_dim": config.z_dim,
         "c_dim": condition_dim(encoder.dim, sources),
@@ -187,6 +190,8 @@ def save_release(
     # The run's inputs are named, not located: a released file says nothing of the machine that it was made on.
     release["training"]["data"] = [Path(path).name for path in config.data]
     release["training"] |= {name: Path(getattr(config, name)).name for name in ("encoder_path", "init", "stage1")}
+    if palette:
+        release["palette"] = dict(palette)
     with at_once():
         if isinstance(encoder, StandardisedEncoder):  # its numbers are this data's own
             encoder.save(folder / ENCODER_FOLDER)

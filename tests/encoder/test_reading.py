@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from encoder.attributes.colour import from_hex, scale
-from encoder.attributes.reading import attributes, read, warnings_for
+from encoder.attributes.colour import from_hex, scale, to_hex
+from encoder.attributes.reading import attributes, read, term, warnings_for
 from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.language.colours import look
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
 SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"
@@ -138,6 +139,39 @@ def test_a_particular_colour_is_drawn_as_itself_and_no_reason_to_warn():
     for text in ("navy hair", "#01153e hair", "navy-haired"):
         c = with_look(condition(hair={"blue": 1.0}), 0, tuple(from_hex("#01153e")))
         assert warnings_for(text, read(c)) == []
+
+
+def test_a_particular_colour_without_a_value_is_recognised():
+    c = with_look(condition(), 0, tuple(from_hex("#01153e")))
+    assert warnings_for("navy hair", read(c)) == []
+
+
+def test_the_name_of_a_particular_colour_was_taken():
+    c = with_look(condition(hair={"blue": 0.4, "black": 0.3}), 0, look("teal"))  # whatever its values
+    assert warnings_for("teal hair", read(c)) == []
+    assert warnings_for(f"{to_hex(np.array(look('teal')))} hair", read(c)) == []
+    (line,) = warnings_for("teal hair, green shirt", read(c))
+    assert line == "'green' in 'teal hair, green shirt': taken for the colour of neither hair nor eyes, and not drawn"
+
+
+def test_a_shared_particular_colour_that_one_slot_alone_took_is_told_by_its_name():
+    c = with_look(condition(hair={"blue": 1.0}), 0, tuple(from_hex("#01153e")))
+    (line,) = warnings_for("navy hair and eyes", read(c))
+    assert line.endswith("is left open; if both are navy, say 'navy hair, navy eyes'")
+
+
+@pytest.mark.parametrize(
+    ("text", "colour", "name"),
+    [
+        ("Navy-haired girl", "#01153e", "navy"),
+        ("her hair is #0A0a5A", "#0a0a5a", "#0A0a5A"),
+        ("red hair, rgb(10, 10, 90) eyes", "#0a0a5a", "rgb(10, 10, 90)"),
+        ("light_green_hair", "#96f97b", "light green"),
+        ("red hair", "#01153e", None),
+    ],
+)
+def test_how_a_text_names_a_colour(text, colour, name):
+    assert term(text, tuple(from_hex(colour))) == name
 
 
 def test_a_colour_that_no_list_has_is_told_with_the_guess():

@@ -3,6 +3,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -145,12 +146,12 @@ def test_a_config_within_a_state_is_checked(tmp_path) -> None:
             begun_with(tmp_path)
 
 
-def released(folder: Path) -> Path:
+def released(folder: Path, **further: Any) -> Path:
     """A small release."""
     G = build_generator("residual", z_dim=4, c_dim=132, **SMALL)
     D = build_discriminator("residual", c_dim=132, **SMALL_D)
     config = TrainingConfig(data=("a.zip",), z_dim=4, generator=SMALL)
-    save_release(folder, G, D, config, OneHotEncoder(), ("a",), images_seen=1)
+    save_release(folder, G, D, config, OneHotEncoder(), ("a",), images_seen=1, **further)
     return folder
 
 
@@ -248,6 +249,19 @@ def test_a_release_of_one_source_has_no_place_for_it(tmp_path) -> None:
     D = build_discriminator("residual", c_dim=132, **SMALL_D)
     save_release(tmp_path, G, D, config, OneHotEncoder(), ("a",), images_seen=1)
     assert ReleaseConfig.read(tmp_path).c_dim == 132
+
+
+def test_a_release_keeps_the_palette_of_its_training_images(tmp_path) -> None:
+    assert "palette" not in json.loads((released(tmp_path / "plain") / "config.json").read_text())
+    folder = released(tmp_path / "model", palette={"hair": "#12806a #ffffff", "eyes": "#000000"})
+    assert ReleaseConfig.read(folder).palette == {"hair": "#12806a #ffffff", "eyes": "#000000"}
+
+
+@pytest.mark.parametrize("colours", ["", "#12806", "teal", "#12806a  #ffffff", "#12806a,#ffffff", "#12806a "])
+def test_a_damaged_palette_is_named(tmp_path, colours) -> None:
+    folder = released(tmp_path / "model", palette={"hair": colours})
+    with pytest.raises(InputError, match=r"config\.json: palette\.hair is no list of colours"):
+        ReleaseConfig.read(folder)
 
 
 def test_a_state_that_is_no_file_is_not_waited_for(tmp_path) -> None:

@@ -72,7 +72,8 @@ def judged(small_scale, reader, all_drawn_faces):
     evaluator = FaceEvaluator(asked, heldout, training, reader, of_faces.other_spaces())
     noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
     faces = perfect_faces(asked)
-    return judge_sets(faces, asked, reader.read(faces), evaluator, noise)
+    reading = reader.read(faces)
+    return judge_sets(faces, asked, reading, evaluator.view(faces, reading), evaluator, noise)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +157,9 @@ def test_the_same_features_are_never_computed_twice(reader, all_drawn_faces) -> 
 
     faces = all_drawn_faces[:N]
     evaluator = FaceEvaluator(faces.attributes[:, :2], faces, all_drawn_faces, reader, {"edges": counting})
-    judge_sets(faces.images, faces.attributes[:, :2], reader.read(faces.images), evaluator, faces.images)
+    reading = reader.read(faces.images)
+    view = evaluator.view(faces.images, reading)
+    judge_sets(faces.images, faces.attributes[:, :2], reading, view, evaluator, faces.images)
     # Held-out faces, the faces, the twins, the untrained generator's, one face, the blurred twins.
     assert sorted(seen) == [1, *[N] * 5]
 
@@ -231,6 +234,13 @@ def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_dra
     assert "| Fréchet distance, classifier | " not in printed
     assert "extra 90.0 % / 80.0 % / 75.0 %" in table
     assert "FID" not in table.replace("not FIDs", "")
+    blue = results["values"]["eyes"]["blue"]
+    assert list(blue) == ["as_asked", "ceiling", "opening", "varied"]
+    assert blue["as_asked"] == results["each_colour"]["eyes"]["blue"]
+    assert "| one by one | as asked | real faces read as captioned | " in table
+    assert "\n| blue eyes | " in printed
+    assert "Furthest below the ceiling, as a share of it: " in table
+    assert results["names"] == {}  # of given pictures
 
 
 def test_a_model_is_judged(
@@ -247,6 +257,10 @@ def test_a_model_is_judged(
         assert list(scores) == ["hair", "eyes", "both", "canonical", "difference"]
         difference = scores["both"]["value"] - scores["canonical"]["value"]
         assert scores["difference"]["value"] == pytest.approx(difference, abs=1e-5)
+    kinds = [f"{slot}, {half}" for slot in ("hair", "eyes") for half in ("names seen", "names never seen")]
+    assert list(results["names"]) == kinds
+    assert all(0 <= row["measured"]["value"] <= 1 for row in results["names"].values())
+    assert "| hair, names never seen | " in (tmp_path / "a" / "results.md").read_text("utf-8")
 
     assert main([*arguments, "--out", str(tmp_path / "b")]) == 0  # colours alone
     results = json.loads((tmp_path / "b" / "results.json").read_text())
@@ -279,7 +293,8 @@ def test_the_benchmark_times_every_part(
     monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     monkeypatch.setattr(evaluate, "DEFAULT_MODEL", make_release())
     rows = dict(benchmark_evaluation(str(drawn_source), faces=40))
-    parts = ["loading the models", "loading real faces", "drawing", "reading colours", "comparing sets", "wordings"]
+    parts = ["loading the models", "loading real faces", "drawing", "reading colours", "comparing sets"]
+    parts += ["value by value", "wordings", "colours by name"]
     assert list(rows) == [*parts, "report", "all"]
     assert abs(sum(int(rows[part]) for part in [*parts, "report"]) - int(rows["all"])) <= len(rows)  # each is rounded
 

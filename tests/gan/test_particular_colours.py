@@ -6,13 +6,14 @@ import torch
 from tiny import HashEncoder
 
 from encoder import load_encoder
-from encoder.attributes.colour import NUMBERS, oklab
+from encoder.attributes.colour import NUMBERS, from_hex, oklab, to_hex
 from encoder.attributes.head import COLOUR_SPACE
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from gan.faces.colours import WithColours, numbers, values_of
 from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
 from gan.faces.knowledge import knowledge_of
 from gan.faces.localiser import Colours, distance
+from gan.faces.palette import nearest
 from gan.training.batches import Order
 
 
@@ -85,6 +86,16 @@ def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() 
     away = ((wrong - right)[..., 1:] / torch.tensor([4.0, 8.0, 8.0]))[changed]
     assert (distance(away, torch.zeros(3)) > ParticularColours.LEAST - 1e-4).float().mean() > 0.99
     assert (texts.c != texts.c_wrong).any(1).all()
+
+
+def test_the_palette_is_of_what_was_measured() -> None:
+    drawn, colours = conditions(colour_chance=0.5)
+    assert set(drawn.palette) == {"hair", "eyes"}
+    for i, slot in enumerate(("hair", "eyes")):
+        measured = colours.lab[colours.sure[:, i], i]
+        within = (from_hex(to_hex(lab.numpy())) for lab in measured[:20])  # some of these colours no screen has
+        assert max(nearest(drawn.palette[slot], lab) for lab in within) < 0.1
+    assert AttributeConditions(drawn.attributes, load_encoder("head")).palette == {}
 
 
 def test_a_stated_colour_comes_with_its_value_or_without_or_with_a_mixture() -> None:

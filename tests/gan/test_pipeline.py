@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny import WITH_COLOURS
 
+from encoder.attributes.colour import from_hex, to_hex
 from encoder.attributes.slots import SlotConditions
 from encoder.common.errors import InputError
 from gan.pipeline import TextToFace, guide, seeded_noise
@@ -92,6 +94,30 @@ def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
 def test_texts_and_seeds_must_match(pipeline) -> None:
     with pytest.raises(ValueError, match="2 texts and 1 seeds; give a seed for each text"):
         pipeline.draw(["a", "b"], [0])
+
+
+def steps_between(pipeline: TextToFace, monkeypatch, a: str, b: str) -> list[dict[str, str]]:
+    """What the five conditions on the way from one text to another ask for."""
+    seen: list[torch.Tensor] = []
+    monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: seen.append(c))
+    pipeline.interpolate(pipeline.conditions([a, b]), steps=5)
+    return pipeline.looks(seen[0])
+
+
+def test_interpolation_goes_through_the_colours_between(make_release, colour_encoder, monkeypatch) -> None:
+    pipeline = TextToFace.from_pretrained(make_release(**WITH_COLOURS))
+    between = steps_between(pipeline, monkeypatch, "#12806a hair", "#ff796c hair")
+    start, end = (from_hex(colour) for colour in ("#12806a", "#ff796c"))
+    assert between == [{"hair": to_hex(start + (end - start) * part / 4)} for part in range(5)]
+
+
+def test_on_the_way_from_a_plain_colour_to_a_particular_one_it_is_ever_more_asked_for(
+    make_release, colour_encoder, monkeypatch
+) -> None:
+    pipeline = TextToFace.from_pretrained(make_release(**WITH_COLOURS))
+    between = steps_between(pipeline, monkeypatch, "red hair", "#12806a hair, navy eyes")
+    asked = {"hair": "#12806a", "eyes": "#01153e"}
+    assert between == [{}, {}, {}, asked, asked]  # never another colour, which nobody asked for
 
 
 def test_interpolation_ends_at_the_two_texts(pipeline) -> None:

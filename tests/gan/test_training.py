@@ -24,6 +24,7 @@ from gan.faces.dataset import FaceDataset, load_faces
 from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
+from gan.release import ReleaseConfig
 from gan.training import batches, players, previews
 from gan.training import loop as training
 from gan.training.batches import Order
@@ -803,6 +804,11 @@ def test_a_release_that_knows_no_particular_colours_learns_them(faces, tmp_path)
     for _ in range(3):
         trainer.step()
     assert trainer.players.G.embed[0].weight[:, 25:].any()  # and trains them
+    trainer.snapshot()
+    palette = ReleaseConfig.read(tmp_path / "second" / "snapshot").palette
+    assert palette == trainer.batches.conditioner.palette
+    assert palette["hair"]
+    assert ReleaseConfig.read(release).palette == {}
 
 
 def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:

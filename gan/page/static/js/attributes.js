@@ -18,7 +18,7 @@ function anyOf(words, end = "(?![a-z])") {
   return new RegExp(`(?<![a-z])(?:${longestFirst.map(escaped).join("|")})${end}`, "g");
 }
 
-/** Reads texts for a generator whose condition says a text as a whole; `null` and `remarks` as in encoder/base.py. */
+/** Reads texts for a generator whose condition says a text as a whole: encoder/base.py's FreeConditions. */
 export class FreeReader {
   constructor(config, encode) {
     Object.assign(this, { config, encode });
@@ -26,10 +26,6 @@ export class FreeReader {
 
   async condition(text) {
     return this.encode(normalise(text));
-  }
-
-  nothing(c) {
-    return new Float32Array(c.length);
   }
 
   readings() {
@@ -84,17 +80,6 @@ export class AttributeReader {
     }
     if (figures.length) this.#bind(c, probe, figures, true);
     return c;
-  }
-
-  /** Any value of what is stated, and no particular colour. */
-  nothing(c) {
-    const result = new Float32Array(c.length);
-    let start = 0;
-    for (const [, { length }] of this.slots) {
-      const mean = c.subarray(start, start + length).reduce((sum, x) => sum + x, 0) / length;
-      result.fill(mean, start, (start += length));
-    }
-    return result;
   }
 
   /** The readings of a condition: {slot, value or null, probability, look or null}, in the order of the slots. */
@@ -241,10 +226,6 @@ export class OneHotReader extends AttributeReader {
     const c = new Float32Array(hair.length * eyes.length);
     if (stated.hair && stated.eyes) c[hair.indexOf(stated.hair) * eyes.length + eyes.indexOf(stated.eyes)] = 1;
     return c;
-  }
-
-  nothing(c) {
-    return new Float32Array(c.length);
   }
 
   readings(c) {

@@ -107,8 +107,11 @@ export class Model {
     const { z_dim, c_dim, sources, resolution } = this.config;
     const z = Float32Array.from(seededNoise(seed, z_dim), (x) => truncation * x);
     const whole = new Float32Array(c_dim);
-    const nothing = this.reader.nothing(c);
-    for (let i = 0; i < c.length; i++) whole[i] = guidance === 1 ? c[i] : nothing[i] + guidance * (c[i] - nothing[i]);
+    const nothing = this.config.nothing?.map((row) => row.reduce((sum, x, i) => sum + x * c[i], 0));
+    for (let i = 0; i < c.length; i++) {
+      const none = nothing?.[i] ?? 0;
+      whole[i] = guidance === 1 ? c[i] : none + guidance * (c[i] - none);
+    }
     if (sources.length > 1) whole[c.length + style] = 1;
     const { Tensor } = this.runtime;
     const { img } = await this.generator.run({ z: new Tensor("float32", z, [1, z_dim]), c: new Tensor("float32", whole, [1, c_dim]) });

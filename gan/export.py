@@ -3,8 +3,8 @@
 It writes
 
 - ``generator.onnx``: ``z (N, z_dim)`` and ``c (N, c_dim)``, float32, to ``img (N, 3, H, W)`` in [-1, 1];
-- ``encoder.onnx``: token ids ``ids (N, T)`` and ``mask (N, T)``, 1 on the tokens of the texts, int64, to the text's part
-  of the condition, ``c (N, dim)``; a one-hot condition has none;
+- ``encoder.onnx``: token ids ``ids (N, T)`` and ``mask (N, T)``, int64, 1 on the tokens of the texts, to the text's
+  part of the condition, ``c (N, dim)``; a one-hot condition has none;
 - ``tokenizer.json``, as the ``tokenizers`` libraries read it;
 - ``config.json``: what a program must know beside these.
 
@@ -21,7 +21,6 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
 
 import argparse
 import logging
-import math
 import shutil
 import sys
 import warnings
@@ -147,7 +146,6 @@ def _text_network(pipeline: TextToFace, path: Path | None) -> tuple[nn.Module, M
     Raises:
         InputError: The encoder is a model that another library runs.
     """
-    import torch
     from torch import nn
 
     from encoder import load_source
@@ -239,54 +237,64 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
 
 
 def compare(
+    pipeline: TextToFace, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
+) -> Parity:
+    """The ``differences`` at each of ``BATCHES``, of canonical captions.
+
+    Raises:
+        BreakdownError: A pixel differs by more than ``MAX_LEVELS``.
+    """
+    from encoder.attributes.vocabulary import canonical_captions
+
+    captions = list(canonical_captions())
+    found = [
+        differences(pipeline, generator, encoder, model, texts=captions[n :: len(captions) // 25][:n]) for n in BATCHES
+    ]
+    levels = max(parity.levels for parity in found)
+    if levels > MAX_LEVELS:
+        raise BreakdownError(f"the graphs draw other pictures than PyTorch: a pixel differs by {levels} levels of 255")
+    return Parity(levels, sum(parity.share * n for parity, n in zip(found, BATCHES, strict=True)) / sum(BATCHES))
+
+
+def differences(
     pipeline: TextToFace,
     generator: bytes,
     encoder: bytes | None = None,
     model: MiniLM | None = None,
     *,
-    most: int = MAX_LEVELS,
+    texts: Sequence[str],
 ) -> Parity:
-    """Compare the pictures of the graphs with the pipeline's, in float32, at each of ``BATCHES``.
+    """How pictures of the graphs differ from the pipeline's, in float32, drawn as one batch, in the first and last style.
 
     Args:
         pipeline: The release, in float32.
         generator: Its graph.
-        encoder: Its text encoder's graph, if there is one; the texts are canonical captions.
+        encoder: Its text encoder's graph, if there is one.
         model: Whose tokenizer that is behind.
-        most: Levels of 255 that a pixel may differ by.
-
-    Raises:
-        BreakdownError: A pixel differs by more than ``most`` levels of 255.
+        texts: What is drawn; no rule before the tokenizer is to change them.
     """
     import torch
 
-    from encoder.attributes.vocabulary import canonical_captions
     from gan.images import to_uint8
     from gan.sources import join_source
 
-    draws, reads = session(generator), encoder and session(encoder)
-    captions, sources = list(canonical_captions()), pipeline.config.sources
-    levels = differ = pixels = 0
-    for n in BATCHES:
-        texts = captions[n :: len(captions) // 25][:n]
-        z, asked = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
-        read = asked
-        if reads and model:
-            ids, mask = tokens(model, texts)
-            read = run(reads, ids=ids, mask=mask)
-        for source in {0, len(sources) - 1}:
-            theirs, ours = (join_source(c, torch.full((n,), source), sources) for c in (asked, read))
-            with torch.inference_mode():
-                wanted = to_uint8(pipeline.G(z, theirs)).int()
-            found = to_uint8(run(draws, z=z, c=ours)).int()
-            if wanted.shape != found.shape:
-                raise BreakdownError(f"a batch of {n} gives {list(found.shape)}, not {list(wanted.shape)}")
-            difference = (wanted - found).abs()
-            levels = max(levels, int(difference.max()))
-            differ, pixels = differ + int((difference > 0).sum()), pixels + difference.numel()
-    if levels > most:
-        raise BreakdownError(f"the graphs draw other pictures than PyTorch: a pixel differs by {levels} levels of 255")
-    return Parity(levels, differ / pixels)
+    n, sources = len(texts), pipeline.config.sources
+    z, c = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
+    read = c
+    if encoder is not None and model is not None:
+        ids, mask = tokens(model, texts)
+        read = run(session(encoder), ids=ids, mask=mask)
+    draws, found = session(generator), []
+    for source in {0, len(sources) - 1}:
+        theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))
+        with torch.inference_mode():
+            wanted = to_uint8(pipeline.G(z, theirs)).int()
+        images = to_uint8(run(draws, z=z, c=ours)).int()
+        if wanted.shape != images.shape:
+            raise BreakdownError(f"a batch of {n} gives {list(images.shape)}, not {list(wanted.shape)}")
+        found.append((wanted - images).abs())
+    difference = torch.cat(found)
+    return Parity(int(difference.max()), float((difference > 0).float().mean()))
 
 
 def write(exported: Exported, out: Path) -> None:
@@ -339,8 +347,10 @@ def told(exported: Exported) -> str:
         sizes.append(f"text encoder {len(exported.encoder) / 1e6:.1f} MB")
     parity = exported.parity
     batches = ", ".join(map(str, BATCHES[:-1])) + f" and {BATCHES[-1]}"
-    many = f"{100 * parity.share:.{max(1, 1 - math.floor(math.log10(100 * parity.share)))}f} %" if parity.share else "none"
-    return f"{', '.join(sizes)}; of the pixels of batches of {batches}, {many} differ from PyTorch's, by {parity.levels} at most"
+    return (
+        f"{', '.join(sizes)}; of the pixels of batches of {batches}, {100 * parity.share:.4f} % differ from PyTorch's, "
+        f"by {parity.levels} of 255 at most"
+    )
 
 
 if __name__ == "__main__":

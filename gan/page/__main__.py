@@ -77,9 +77,11 @@ def told(built: Built) -> str:
     parts |= {"text encoder": f"{MODEL}/encoder.onnx.gz"} if f"{MODEL}/encoder.onnx.gz" in megabytes else {}
     listed = [f"{part} {megabytes.pop(name):.1f}" for part, name in parts.items()]
     total = sum(built.sizes.values()) / 1e6
+    words, layers = built.bits or (0, 0)
+    bits = f" (words in {words} bits, layers in {layers})" if built.bits else ""
     return (
-        f"{total:.1f} MB: {', '.join(listed)}, the rest {sum(megabytes.values()):.1f}; "
-        f"{100 * built.share:.3f} % of the pixels differ from PyTorch's, by {built.levels} of 255 at most"
+        f"{total:.1f} MB: {', '.join(listed)}{bits}, the rest {sum(megabytes.values()):.1f}; "
+        f"{100 * built.parity.share:.2f} % of the pixels differ from PyTorch's, by {built.parity.levels} of 255 at most"
     )
 
 

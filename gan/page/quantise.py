@@ -1,8 +1,9 @@
-"""A text encoder's graph at a quarter of its size: weights in eight bits, arithmetic in float32.
+"""A text encoder's graph at a quarter or half of its size: weights in few bits, arithmetic in float32.
 
-The large matrices become whole numbers from -127 to 127 with a scale for every few of a row, and are made float32 again
-when the graph is opened; the table of words, which is the largest, only where a text looks words up. Nothing else of
-the graph changes: states that are quantised too, as "dynamic" quantisation has it, read colours wrongly.
+The large matrices become whole numbers with a scale for every few of a row, and are made float32 again when the graph
+is opened; the table of words, which is the largest, only where a text looks words up. Numbers of more than eight bits
+lie in two parts, the upper eight and the rest, which gzip packs to about their bits. Nothing else of the graph changes:
+states that are quantised too, as "dynamic" quantisation has it, read colours wrongly.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+CHOICES = ((8, 8), (10, 12), (12, 12), (12, 14), (14, 14), (16, 16))
+"""Bits of a number of the table of words, and of the layers: smallest first."""
 BLOCK = 32
 """Numbers that share a scale."""
 LEAST = 2**16
@@ -20,8 +23,8 @@ _FLOAT32 = 1  # of ONNX's types
 _LOOK_UPS = ("Gather", "GatherND")
 
 
-def quantised(graph: bytes) -> bytes:
-    """A graph whose large matrices are eight-bit blocks."""
+def quantised(graph: bytes, word_bits: int, layer_bits: int) -> bytes:
+    """A graph whose large matrices are blocks of whole numbers of so many bits, each 8 to 16."""
     import onnx
     from onnx import numpy_helper
 
@@ -31,16 +34,17 @@ def quantised(graph: bytes) -> bytes:
         if len(tensor.dims) != 2 or math.prod(tensor.dims) < LEAST or tensor.dims[1] % BLOCK:
             kept.append(tensor)
             continue
-        whole, scales = blocks(numpy_helper.to_array(tensor).astype(np.float32))
         users = [node for node in nodes if tensor.name in node.input]
-        if len(users) == 1 and users[0].op_type in _LOOK_UPS:
-            _look_up(nodes, users[0], tensor.name)
+        are_words = len(users) == 1 and users[0].op_type in _LOOK_UPS
+        bits = word_bits if are_words else layer_bits
+        parts = blocks(numpy_helper.to_array(tensor).astype(np.float32), bits)
+        if are_words:
+            _look_up(nodes, users[0], tensor.name, list(parts), bits)
         else:
-            nodes[:0] = _dequantise(tensor.name, f"{tensor.name}:w", f"{tensor.name}:s", list(tensor.dims))
+            nodes[:0] = _joined(tensor.name, list(parts), list(tensor.dims), bits)
             for node in users:
                 _use(nodes, node, tensor.name)
-        kept.append(numpy_helper.from_array(whole, f"{tensor.name}:w"))
-        kept.append(numpy_helper.from_array(scales, f"{tensor.name}:s"))
+        kept += [numpy_helper.from_array(part, f"{tensor.name}:{name}") for name, part in parts.items()]
     del model.graph.initializer[:], model.graph.node[:], model.graph.value_info[:]
     model.graph.initializer.extend(kept)
     model.graph.node.extend(nodes)
@@ -48,36 +52,50 @@ def quantised(graph: bytes) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def blocks(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numbers, int8 (rows, columns / BLOCK, BLOCK), and the float16 scales (rows, columns / BLOCK, 1)."""
+def blocks(matrix: np.ndarray, bits: int) -> dict[str, np.ndarray]:
+    """Whole numbers of a float32 matrix (rows, columns), and their scales.
+
+    Returns:
+        ``high``, int8 (rows, columns / BLOCK, BLOCK), and ``scale``, float16 (rows, columns / BLOCK, 1); of more than
+        eight bits also ``low``, uint8: the number is ``(high * 2 ** (bits - 8) + low) * scale``.
+    """
+    most, rest = 2 ** (bits - 1) - 1, bits - 8
     parts = matrix.reshape(len(matrix), -1, BLOCK)
-    scales = np.maximum(np.abs(parts).max(2, keepdims=True) / 127, 1e-7).astype(np.float16)
-    return np.round(parts / scales.astype(np.float32)).clip(-127, 127).astype(np.int8), scales
+    scale = np.maximum(np.abs(parts).max(2, keepdims=True) / most, 1e-7).astype(np.float16)
+    whole = np.round(parts / scale.astype(np.float32)).clip(-most, most).astype(np.int16)
+    found = {"high": (whole >> rest).astype(np.int8), "scale": scale}
+    return found | ({"low": (whole & (2**rest - 1)).astype(np.uint8)} if rest else {})
 
 
-def _dequantise(name: str, whole: str, scales: str, shape: list[int]) -> list[Any]:
-    """The nodes that make ``name`` of blocks and their scales."""
+def _joined(name: str, parts: list[str], shape: list[int], bits: int) -> list[Any]:
+    """The nodes that make ``name`` of its parts, ``name:high`` and the others."""
     from onnx import helper
 
+    nodes = [helper.make_node("Cast", [f"{name}:{part}"], [f"{name}:{part}32"], to=_FLOAT32) for part in parts]
+    whole = f"{name}:high32"
+    if "low" in parts:
+        nodes += [
+            helper.make_node("Constant", [], [f"{name}:step"], value_float=2.0 ** (bits - 8)),
+            helper.make_node("Mul", [whole, f"{name}:step"], [f"{name}:upper"]),
+            helper.make_node("Add", [f"{name}:upper", f"{name}:low32"], [f"{name}:whole"]),
+        ]
+        whole = f"{name}:whole"
     return [
-        helper.make_node("Cast", [whole], [f"{name}:wf"], to=_FLOAT32),
-        helper.make_node("Cast", [scales], [f"{name}:sf"], to=_FLOAT32),
-        helper.make_node("Mul", [f"{name}:wf", f"{name}:sf"], [f"{name}:b"]),
-        helper.make_node("Constant", [], [f"{name}:d"], value_ints=shape),
-        helper.make_node("Reshape", [f"{name}:b", f"{name}:d"], [name]),
+        *nodes,
+        helper.make_node("Mul", [whole, f"{name}:scale32"], [f"{name}:blocks"]),
+        helper.make_node("Constant", [], [f"{name}:shape"], value_ints=shape),
+        helper.make_node("Reshape", [f"{name}:blocks", f"{name}:shape"], [name]),
     ]
 
 
-def _look_up(nodes: list[Any], node: Any, name: str) -> None:
-    """Let a node that looks rows up, (N, T, columns), look up blocks and scales."""
+def _look_up(nodes: list[Any], node: Any, name: str, parts: list[str], bits: int) -> None:
+    """Let a node that looks rows up, (N, T, columns), look up the parts of these alone."""
     from onnx import helper
 
     (output,), indices = node.output, node.input[1]
-    parts = [
-        helper.make_node(node.op_type, [f"{name}:{part}", indices], [f"{output}:{part}"]) for part in ("w", "s")
-    ]
+    looks = [helper.make_node(node.op_type, [f"{name}:{part}", indices], [f"{output}:{part}"]) for part in parts]
     at = nodes.index(node)
-    nodes[at : at + 1] = [*parts, *_dequantise(output, f"{output}:w", f"{output}:s", [0, 0, -1])]
+    nodes[at : at + 1] = [*looks, *_joined(output, parts, [0, 0, -1], bits)]
 
 
 def _use(nodes: list[Any], node: Any, name: str) -> None:

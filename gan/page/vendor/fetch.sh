@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fetch the two libraries that the page runs on, as published on the npm registry, into this folder.
-# npm checks the archives against the registry's integrity; here they are also checked against the ones in package.sha512.
+# npm checks the archives against the registry's integrity; here they are also checked against those in package.sha512.
+# files.sha256 has what came of them, unpacked; onnxruntime.LICENSE.txt is that of its repository, which the archive lacks.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -18,7 +18,7 @@ let shown = []; // {text, seed, looks, pixels, url} of the grid
 let open = 0; // which of them is enlarged
 let drawing = 0; // the number of the latest drawing: an earlier one stops
 let last = ""; // the text that was drawn
-const engine = new Engine((share, what) => {
+export const engine = new Engine((share, what) => {
   $("progress").value = share;
   $("stage-text").textContent = share < 1 ? `${what}… ${Math.round(100 * share)} %` : `${what}…`;
 });
@@ -548,10 +548,10 @@ function listen() {
   addEventListener("hashchange", () => start(location.hash));
 }
 
-/** Begin with what an address asks for. */
+/** Begin with what an address asks for, or else with what was typed meanwhile. */
 async function start(hash) {
   const [given, lines] = fromHash(config, hash);
-  state = { ...given, text: given.text ?? config.examples[0] ?? "" };
+  state = { ...given, text: given.text ?? ($("text").value.trim() || (config.examples[0] ?? "")) };
   fill();
   if (state.text) await draw({ remember: Boolean(given.text), toAddress: Boolean(given.text) && !lines.length });
   if (!state.text) {

@@ -264,7 +264,7 @@ def differences(
     *,
     texts: Sequence[str],
 ) -> Parity:
-    """How pictures of the graphs differ from the pipeline's, in float32, drawn as one batch, in the first and last style.
+    """How pictures of the graphs differ from the pipeline's, in float32, in one batch, in the first style and the last.
 
     Args:
         pipeline: The release, in float32.

@@ -16,7 +16,8 @@ from gan.page.serve import server_of
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--disable-background-networking", "--disable-component-update",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 SECONDS = 600
 
@@ -48,6 +49,16 @@ class Browser:
         """Open the page afresh with what follows the #."""
         self.driver.get("about:blank")
         self.driver.get(f"{self.root}{address}")
+        self.settle()
+
+    def ask(self, address: str) -> None:
+        """Follow a link within the page to what follows the #."""
+        self.driver.execute_script(
+            "document.getElementById('grid').setAttribute('aria-busy', 'true');"
+            "document.getElementById('error').textContent = '';"
+            "location.hash = arguments[0]",
+            address,
+        )
         self.settle()
 
     def settle(self) -> None:

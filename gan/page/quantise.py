@@ -1,9 +1,9 @@
 """A text encoder's graph at a quarter or half of its size: weights in few bits, arithmetic in float32.
 
-The large matrices become whole numbers with a scale for every few of a row, and are made float32 again when the graph
-is opened; the table of words, which is the largest, only where a text looks words up. Numbers of more than eight bits
-lie in two parts, the upper eight and the rest, which gzip packs to about their bits. Nothing else of the graph changes:
-states that are quantised too, as "dynamic" quantisation has it, read colours wrongly.
+The large matrices become whole numbers that share a scale with a few others of a row, and are made float32 again when
+the graph is opened; the table of words, which is the largest, only where a text looks words up. Numbers of more than
+eight bits lie in two parts, the upper eight and the rest, which gzip packs to about their bits. Nothing else of the
+graph changes: states that are quantised too, as "dynamic" quantisation has it, read colours wrongly.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-CHOICES = ((8, 8), (10, 12), (12, 12), (12, 14), (14, 14), (16, 16))
+CHOICES = ((8, 8), (10, 12), (11, 13), (12, 14), (16, 16))
 """Bits of a number of the table of words, and of the layers: smallest first."""
 BLOCK = 32
-"""Numbers that share a scale."""
+"""Numbers that share a scale: the largest of them is the largest whole number."""
 LEAST = 2**16
 """Matrices of fewer numbers stay as they are: the map to the condition, and the norms."""
 _FLOAT32 = 1  # of ONNX's types
@@ -53,18 +53,24 @@ def quantised(graph: bytes, word_bits: int, layer_bits: int) -> bytes:
 
 
 def blocks(matrix: np.ndarray, bits: int) -> dict[str, np.ndarray]:
-    """Whole numbers of a float32 matrix (rows, columns), and their scales.
+    """Whole numbers of a float32 matrix (rows, columns), and the peaks of their blocks.
 
     Returns:
-        ``high``, int8 (rows, columns / BLOCK, BLOCK), and ``scale``, float16 (rows, columns / BLOCK, 1); of more than
-        eight bits also ``low``, uint8: the number is ``(high * 2 ** (bits - 8) + low) * scale``.
+        ``high``, int8 (rows, columns / BLOCK, BLOCK), and ``peak``, float16 (rows, columns / BLOCK, 1); of more than
+        eight bits also ``low``, uint8: a number is ``(high * 2 ** (bits - 8) + low) * peak / _most(bits)``.
     """
-    most, rest = 2 ** (bits - 1) - 1, bits - 8
+    rest = bits - 8
     parts = matrix.reshape(len(matrix), -1, BLOCK)
-    scale = np.maximum(np.abs(parts).max(2, keepdims=True) / most, 1e-7).astype(np.float16)
-    whole = np.round(parts / scale.astype(np.float32)).clip(-most, most).astype(np.int16)
-    found = {"high": (whole >> rest).astype(np.int8), "scale": scale}
+    most = np.abs(parts).max(2, keepdims=True)
+    peak = np.maximum(most, 1e-4).astype(np.float16)
+    peak = np.where(peak < most, np.nextafter(peak, np.float16(np.inf)), peak)  # float16 has few digits: never below
+    whole = np.round(parts / peak.astype(np.float32) * _most(bits)).astype(np.int16)
+    found = {"high": (whole >> rest).astype(np.int8), "peak": peak}
     return found | ({"low": (whole & (2**rest - 1)).astype(np.uint8)} if rest else {})
+
+
+def _most(bits: int) -> int:
+    return int(2 ** (bits - 1)) - 1
 
 
 def _joined(name: str, parts: list[str], shape: list[int], bits: int) -> list[Any]:
@@ -82,7 +88,9 @@ def _joined(name: str, parts: list[str], shape: list[int], bits: int) -> list[An
         whole = f"{name}:whole"
     return [
         *nodes,
-        helper.make_node("Mul", [whole, f"{name}:scale32"], [f"{name}:blocks"]),
+        helper.make_node("Constant", [], [f"{name}:unit"], value_float=1 / _most(bits)),
+        helper.make_node("Mul", [f"{name}:peak32", f"{name}:unit"], [f"{name}:scale"]),
+        helper.make_node("Mul", [whole, f"{name}:scale"], [f"{name}:blocks"]),
         helper.make_node("Constant", [], [f"{name}:shape"], value_ints=shape),
         helper.make_node("Reshape", [f"{name}:blocks", f"{name}:shape"], [name]),
     ]

@@ -8,7 +8,6 @@ can be seen. ``SentenceTransformer(folder)`` gives the unit vectors.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -56,6 +55,6 @@ class AlignedEncoder(FreeConditions, TunedEncoder):
         if config.activation_function != IDENTITY:
             raise InputError(f"{folder / DENSE_CONFIG}: not of {cls.noun}, whose map is linear; restore the file")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """The conditions (N, D) of N texts, each of norm sqrt(D); see ``TextEncoder.encode``."""
-        return self._encode(texts, lambda x: F.normalize(x, dim=1) * math.sqrt(self.dim), batch_size, progress)
+    def finish(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Vectors (n, D) of norm sqrt(D)."""
+        return F.normalize(numbers, dim=1) * math.sqrt(self.dim)

@@ -240,10 +240,6 @@ class MiniLM:
             (N, ``dim``) in ``dtype``, in the order of ``texts``; what ``SentenceTransformer.encode`` gives.
         """
 
-        def mean_pooling(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            weights = mask.unsqueeze(-1).to(states.dtype)
-            return F.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
-
         return self.read(texts, mean_pooling, batch_size=batch_size, progress=progress)
 
     @cached_property
@@ -320,6 +316,12 @@ class MiniLM:
 
     def _norm(self, x: torch.Tensor, affine: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
         return F.layer_norm(x, (self.dim,), *affine, eps=self._config.layer_norm_eps)
+
+
+def mean_pooling(states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """The unit-norm means (N, D) of token states (N, T, D) where the mask (N, T) is True."""
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return F.normalize((states * weights).sum(1) / weights.sum(1), dim=1)
 
 
 def pad(ids: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:

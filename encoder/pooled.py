@@ -15,7 +15,7 @@ from encoder.attributes.vocabulary import canonical_captions
 from encoder.base import FreeConditions, TextEncoder, digest, files_digest
 from encoder.common import weights
 from encoder.common.errors import InputError
-from encoder.minilm import MiniLM, UnsupportedModelError
+from encoder.minilm import MiniLM, UnsupportedModelError, mean_pooling
 from encoder.text import normalise
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class MiniLMSentenceEncoder(FreeConditions):
     kind = "sentence"
 
     def __init__(self, model: MiniLM):
-        self._model = model
+        self.model = model
         self.dim = model.dim
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the model's files."""
-        return digest(self.kind, self._model.fingerprint)
+        return digest(self.kind, self.model.fingerprint)
 
     @property
     def space(self) -> str:
@@ -47,7 +47,12 @@ class MiniLMSentenceEncoder(FreeConditions):
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """See ``TextEncoder.encode``."""
-        return self._model.pooled([normalise(text) for text in texts], batch_size=batch_size, progress=progress).float()
+        texts = [normalise(text) for text in texts]
+        return self.model.read(texts, self.readout, batch_size=batch_size, progress=progress)
+
+    def readout(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The last token states (n, T, D) of n texts and their mask (n, T) -> unit vectors, float32 (n, D)."""
+        return mean_pooling(states, mask).float()
 
 
 class LibrarySentenceEncoder(FreeConditions):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -140,15 +140,23 @@ class TunedEncoder:
         files = [self._folder / name for name in (TUNED, DENSE_CONFIG, DENSE_WEIGHTS)]
         return digest(self.kind, self._base.fingerprint, files_digest(files))
 
-    def _encode(
-        self, texts: Sequence[str], finish: Callable[[torch.Tensor], torch.Tensor], batch_size: int, progress: bool
-    ) -> torch.Tensor:
-        """What ``finish`` makes of the numbers (n, D) of the linear map, for N texts: float32 (N, D)."""
+    @property
+    def model(self) -> MiniLM:
+        """The network below the linear map."""
+        return self._model
 
-        def readout(states: torch.Tensor, _mask: torch.Tensor) -> torch.Tensor:
-            return finish(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
+    def readout(self, states: torch.Tensor, _mask: torch.Tensor) -> torch.Tensor:
+        """The last token states (n, T, width) of n texts and their mask (n, T) -> conditions, float32 (n, D)."""
+        return self.finish(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
 
-        return self._model.read([normalise(text) for text in texts], readout, batch_size=batch_size, progress=progress)
+    def finish(self, numbers: torch.Tensor) -> torch.Tensor:
+        """What the numbers (n, D) of the linear map become."""
+        raise NotImplementedError
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        """The conditions (N, D) of N texts; see ``TextEncoder.encode``."""
+        texts = [normalise(text) for text in texts]
+        return self._model.read(texts, self.readout, batch_size=batch_size, progress=progress)
 
 
 def save(

@@ -12,7 +12,6 @@ A head has 25 numbers, or 33: eight more say which particular colours the hair a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -72,9 +71,9 @@ class HeadEncoder(SlotConditions, TunedEncoder):
         if read_record(DenseConfig, folder / DENSE_CONFIG, notes=True).activation_function != SIGMOID:
             raise InputError(f"{folder}: not {cls.noun}, whose vectors are probabilities; restore {DENSE_CONFIG}")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """The conditions (N, 25) or (N, 33) of N texts; see ``TextEncoder.encode``."""
-        return self._encode(texts, lambda numbers: condition(torch.sigmoid(numbers)), batch_size, progress)
+    def finish(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Conditions (n, 25) or (n, 33)."""
+        return condition(torch.sigmoid(numbers))
 
 
 def condition(shares: torch.Tensor) -> torch.Tensor:

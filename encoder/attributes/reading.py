@@ -23,7 +23,7 @@ UNSURE_BELOW = 0.6
 _SAME = 2e-3
 """Two colours so near in OKLab are one: a condition holds float32."""
 
-_COLOUR_WORDS = {
+COLOUR_WORDS = {
     *("amber", "aqua", "aquamarine", "auburn", "azure", "beige", "black", "blond", "blonde", "blue", "bluish", "brown"),
     *("brownish", "burgundy", "cerulean", "chartreuse", "crimson", "cyan", "fuchsia", "golden", "gray", "green"),
     *("greenish", "grey", "indigo", "lavender", "lilac", "magenta", "maroon", "mauve", "navy", "orange", "periwinkle"),
@@ -97,8 +97,8 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     if len(colours) == 1 and _TOGETHER.search(text.lower()):
         lines.append(_shared_warning(text, colours[0]))
     if untaken := [word for word in _untaken(text, colours) if not any(repr(word) in line for line in lines)]:
-        words = ", ".join(map(repr, untaken))
-        lines.append(f"{words} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
+        them = ", ".join(map(repr, untaken))
+        lines.append(f"{them} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
     return lines
 
 
@@ -125,8 +125,7 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
     written = list(_WRITTEN[str(value)].finditer(text.lower()))
     if written and sum(other.value == value for other in colours) == 1:
         return None
-    words = _words(reading.slot)
-    nouns = list(words.noun.finditer(text.lower()))
+    nouns = list(words(reading.slot).noun.finditer(text.lower()))
 
     def gap(start: int, end: int) -> int:
         """Letters between what stands at ``text[start:end]`` and the nearest noun of the slot."""
@@ -151,8 +150,8 @@ def _places(text: str, slot: str) -> list[_Place]:
     """The colours of a slot that a text names or gives in figures."""
     from encoder.language.colours import mixtures
 
-    words = _words(slot)
-    places = [_Place(word[0], *word.span(), words.colours[word[0]]) for word in words.colour.finditer(text.lower())]
+    known = words(slot)
+    places = [_Place(word[0], *word.span(), known.colours[word[0]]) for word in known.colour.finditer(text.lower())]
     for code in codes(text):
         (mixture,) = mixtures(slot, [to_hex(code.lab)], doubtful=True)
         places.append(_Place(text[code.start : code.end], code.start, code.end, mixture))
@@ -184,7 +183,7 @@ def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
     """The words for colours, and the codes, that mean the value of neither slot, nor its particular colour."""
     taken = {reading.slot: (reading.value, _written(text, reading) or "") for reading in colours}
     named = {
-        (place.start, place.end): place.word in _COLOUR_WORDS or not place.word[0].isalpha()
+        (place.start, place.end): place.word in COLOUR_WORDS or not place.word[0].isalpha()
         for slot in COLOUR_SLOTS
         for place in _places(text, slot)
     }
@@ -209,16 +208,18 @@ def _any_of(words: Iterable[str], end: str = r"(?![a-z])") -> re.Pattern[str]:
 
 
 @dataclass(frozen=True)
-class _Words:
+class Words:
     """The words of one slot: those for its colours, and its nouns."""
 
     colours: dict[str, dict[str, float]]
     colour: re.Pattern[str]
+    nouns: list[str]
     noun: re.Pattern[str]
 
 
 @cache
-def _words(slot: str) -> _Words:
+def words(slot: str) -> Words:
+    """The words of one slot."""
     from encoder.language import (
         lexicon,  # at need: most texts use the colours of the vocabulary, and need no other word
     )
@@ -228,7 +229,7 @@ def _words(slot: str) -> _Words:
     if slot == "hair":
         colours |= lexicon.NOMINALS
     nouns = [noun for half in halves for noun, _ in half.nouns[slot]]
-    return _Words(colours, _any_of(colours), _any_of(nouns, end=""))
+    return Words(colours, _any_of(colours), nouns, _any_of(nouns, end=""))
 
 
 _WRITTEN = {

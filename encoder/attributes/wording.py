@@ -62,10 +62,15 @@ def explicit(text: str) -> str:
     return (bare.strip(" ,;.") or Attributes().caption) if count else text
 
 
+def plain_colours() -> list[str]:
+    """The words that ``explicit`` takes for colours."""
+    return sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])})
+
+
 @functools.cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     """One colour before both nouns, one behind both, and a noun with a colour that is denied."""
-    words = "|".join(sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])}))
+    words = "|".join(plain_colours())
     colour = rf"\b(?P<colour>{words})"
     other = r"(?P<other>(?!(?P=one))(?:hair|eyes))\b"
     stop = rf"(?=\s*(?:[.;!?)\]]|$|,(?!\s*(?:{words})\s*(?:$|[,.;]))))"  # not "hair and eyes: pink, green"

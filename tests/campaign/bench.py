@@ -75,7 +75,7 @@ class Bench:
 
             from encoder.minilm import MiniLM
             from encoder.tuned import Tuned, save
-            from tests.encoder.tiny_bert import LAYERS, make_tiny_bert
+            from tests.tiny_bert import LAYERS, make_tiny_bert
 
             base = make_tiny_bert(folder / "encoder")
             torch.manual_seed(0)

@@ -1,0 +1,357 @@
+"""A release as ONNX, for other programs and languages: ``python -m gan.export --model DIR --out DIR``.
+
+It writes
+
+- ``generator.onnx``: ``z (N, z_dim)`` and ``c (N, c_dim)``, float32, to ``img (N, 3, H, W)`` in [-1, 1];
+- ``encoder.onnx``: token ids ``ids (N, T)`` and ``mask (N, T)``, int64, 1 on the tokens of the texts, to the text's
+  part of the condition, ``c (N, dim)``; a one-hot condition has none;
+- ``tokenizer.json``, as the ``tokenizers`` libraries read it;
+- ``config.json``: what a program must know beside these.
+
+N and T are free. What stands in the files is compared with PyTorch's pictures before they take their places. The rules
+before the tokenizer (``encoder.attributes.reader``) are not in the graph; ``gan.page`` has them in JavaScript.
+"""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
+import argparse
+import logging
+import shutil
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from encoder.common import arguments
+from encoder.common.atomic import at_once, write_atomically
+from encoder.common.command import command
+from encoder.common.errors import BreakdownError, InputError
+from encoder.common.outputs import Output
+from encoder.common.records import write_json
+from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from encoder.minilm import MiniLM
+    from gan.pipeline import TextToFace
+
+GENERATOR, ENCODER, TOKENIZER, CONFIG = "generator.onnx", "encoder.onnx", "tokenizer.json", "config.json"
+OUTPUT = Output("gan.export", (GENERATOR, ENCODER, TOKENIZER, CONFIG))
+
+OPSET = 20
+BATCHES = (1, 2, 25)
+"""Sizes that the pictures are compared at."""
+MAX_LEVELS = 1
+"""How far a pixel may be from PyTorch's, in levels of 255: float32 sums differ with their order."""
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How a graph's pictures differ from PyTorch's.
+
+    Attributes:
+        levels: At most, by pixel, of 255.
+        share: Of the pixels that differ at all.
+    """
+
+    levels: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A release as graphs, serialised.
+
+    Attributes:
+        pipeline: The release, in float32.
+        generator: ONNX.
+        encoder: ONNX; None where no network reads the texts.
+        model: Whose tokenizer ``encoder`` is behind; None likewise.
+        config: What ``config.json`` is to say.
+        parity: Of pictures by the graphs.
+    """
+
+    pipeline: TextToFace
+    generator: bytes
+    encoder: bytes | None
+    model: MiniLM | None
+    config: dict[str, Any]
+    parity: Parity
+
+
+def check_packages() -> None:
+    """Raise ``InputError`` where the packages of the extra are missing."""
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        raise InputError(f"ONNX needs the packages {', '.join(missing)}; install them: pip install '.[onnx]'")
+
+
+def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
+    """A release as graphs, compared with PyTorch's pictures.
+
+    Args:
+        model_dir: The release.
+        encoder_path: As of ``TextToFace.from_pretrained``.
+
+    Raises:
+        InputError: The release is broken, its text encoder runs by another library, or a package is missing.
+        BreakdownError: The graphs draw other pictures.
+    """
+    check_packages()
+    import torch
+
+    from gan.pipeline import TextToFace
+
+    pipeline = TextToFace.from_pretrained(model_dir, encoder_path=encoder_path, dtype=torch.float32)
+    config = pipeline.config
+    facts = {
+        "name": pipeline.name,
+        "architecture": config.architecture,
+        "z_dim": config.z_dim,
+        "c_dim": config.c_dim,
+        "resolution": int(pipeline.G.resolution),
+        "conditioning": vars(config.conditioning),
+        "sources": list(config.sources),
+        "guidance": config.guidance,
+    }
+    inputs = {"z": torch.zeros(2, config.z_dim), "c": torch.zeros(2, config.c_dim)}
+    generator, encoder, model = _graph(pipeline.G, inputs, "img", {0: "N"}), None, None
+    if config.conditioning.kind != "onehot":
+        own = model_dir / ENCODER_FOLDER if config.conditioning.kind == "aligned" else None
+        network, model, reads = _text_network(pipeline, encoder_path or own)
+        ids = torch.ones(2, 4, dtype=torch.int64)
+        encoder = _graph(network, {"ids": ids, "mask": ids}, "c", {0: "N", 1: "T"})
+        facts |= {"max_length": model.max_length, "reads": reads}
+    parity = compare(pipeline, generator, encoder, model)
+    return Exported(pipeline, generator, encoder, model, facts, parity)
+
+
+def _text_network(pipeline: TextToFace, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
+    """The network of a release's text encoder, the model whose tokenizer it is behind, and how many numbers it reads.
+
+    The network maps token ids and mask, int64 (N, T), to the text's part of the condition (N, dim).
+
+    Raises:
+        InputError: The encoder is a model that another library runs.
+    """
+    from torch import nn
+
+    from encoder import load_source
+    from encoder.pooled import StandardisedEncoder
+
+    dim = pipeline.config.conditioning.dim
+    source: Any = load_source(pipeline.config.conditioning.kind, path, exact=False)
+    if not hasattr(source, "readout"):
+        raise InputError(f"{path}: sentence-transformers runs this text encoder, which cannot be written as ONNX")
+    model: MiniLM = source.model
+    statistics = pipeline.encoder.statistics.float() if isinstance(pipeline.encoder, StandardisedEncoder) else None
+
+    class TextNetwork(nn.Module):
+        def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+            x, is_token = model.embed(ids), mask.bool()
+            for i in range(model.layers):
+                x = model.layer(i, x, is_token)
+            c: torch.Tensor = source.readout(x, is_token)
+            if statistics is not None:
+                c = (c - statistics[0]) / statistics[1]
+            # A head may read more than the generator takes, or less: particular colours, behind the values.
+            return nn.functional.pad(c, (0, dim - c.shape[1])) if c.shape[1] < dim else c[:, :dim]
+
+    return TextNetwork(), model, min(int(source.dim), dim)
+
+
+def _graph(network: nn.Module, inputs: dict[str, torch.Tensor], output: str, axes: dict[int, str]) -> bytes:
+    """A network as ONNX, its inputs by name; ``axes`` of each are free."""
+    import torch
+
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            network.eval(),
+            tuple(inputs.values()),
+            dynamo=True,
+            dynamic_shapes=tuple(axes for _ in inputs),
+            input_names=list(inputs),
+            output_names=[output],
+            opset_version=OPSET,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    for node in model.graph.node:  # where in the code each came from, which names the machine's folders
+        del node.metadata_props[:]
+        node.doc_string = ""
+    return bytes(model.SerializeToString())
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's notes to developers."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def session(graph: bytes) -> Any:
+    """An ONNX Runtime session of a graph on the CPU."""
+    import onnxruntime
+    import torch
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def run(graph: Any, **inputs: torch.Tensor) -> torch.Tensor:
+    """What a ``session`` makes of its inputs."""
+    import torch
+
+    return torch.from_numpy(graph.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
+
+
+def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    """The inputs of a text encoder's graph for texts that no rule changes: ids and mask, int64 (N, T)."""
+    from encoder.minilm import pad
+    from encoder.text import normalise
+
+    ids, mask = pad(model.token_ids([normalise(text) for text in texts]))
+    return ids, mask.long()
+
+
+def compare(
+    pipeline: TextToFace, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
+) -> Parity:
+    """The ``differences`` at each of ``BATCHES``, of canonical captions.
+
+    Raises:
+        BreakdownError: A pixel differs by more than ``MAX_LEVELS``.
+    """
+    from encoder.attributes.vocabulary import canonical_captions
+
+    captions = list(canonical_captions())
+    found = [
+        differences(pipeline, generator, encoder, model, texts=captions[n :: len(captions) // 25][:n]) for n in BATCHES
+    ]
+    levels = max(parity.levels for parity in found)
+    if levels > MAX_LEVELS:
+        raise BreakdownError(f"the graphs draw other pictures than PyTorch: a pixel differs by {levels} levels of 255")
+    return Parity(levels, sum(parity.share * n for parity, n in zip(found, BATCHES, strict=True)) / sum(BATCHES))
+
+
+def differences(
+    pipeline: TextToFace,
+    generator: bytes,
+    encoder: bytes | None = None,
+    model: MiniLM | None = None,
+    *,
+    texts: Sequence[str],
+) -> Parity:
+    """How pictures of the graphs differ from the pipeline's, in float32, in one batch, in the first style and the last.
+
+    Args:
+        pipeline: The release, in float32.
+        generator: Its graph.
+        encoder: Its text encoder's graph, if there is one.
+        model: Whose tokenizer that is behind.
+        texts: What is drawn; no rule before the tokenizer is to change them.
+    """
+    import torch
+
+    from gan.images import to_uint8
+    from gan.sources import join_source
+
+    n, sources = len(texts), pipeline.config.sources
+    z, c = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
+    read = c
+    if encoder is not None and model is not None:
+        ids, mask = tokens(model, texts)
+        read = run(session(encoder), ids=ids, mask=mask)
+    draws, found = session(generator), []
+    for source in {0, len(sources) - 1}:
+        theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))
+        with torch.inference_mode():
+            wanted = to_uint8(pipeline.G(z, theirs)).int()
+        images = to_uint8(run(draws, z=z, c=ours)).int()
+        if wanted.shape != images.shape:
+            raise BreakdownError(f"a batch of {n} gives {list(images.shape)}, not {list(wanted.shape)}")
+        found.append((wanted - images).abs())
+    difference = torch.cat(found)
+    return Parity(int(difference.max()), float((difference > 0).float().mean()))
+
+
+def write(exported: Exported, out: Path) -> None:
+    """Write the files, all at once."""
+    with at_once():
+        write_atomically(out / GENERATOR, lambda path: path.write_bytes(exported.generator))
+        if exported.encoder is not None and exported.model is not None:
+            graph, tokenizer = exported.encoder, exported.model.folder / TOKENIZER
+            write_atomically(out / ENCODER, lambda path: path.write_bytes(graph))
+            write_atomically(out / TOKENIZER, lambda path: shutil.copyfile(tokenizer, path))
+        write_json(out / CONFIG, exported.config)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
+        prog="python -m gan.export", description="Write a release's generator and text encoder as ONNX."
+    )
+    result.add_argument(
+        "--model",
+        type=arguments.model_folder,
+        default=str(DEFAULT_MODEL),
+        metavar="DIR",
+        help="a released model's folder, as a run's snapshot (default: the released faces)",
+    )
+    result.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
+    result.add_argument(
+        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
+    )
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m gan.export``. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    ReleaseConfig.read(args.model)
+    check_packages()
+    with OUTPUT.held(args.out):
+        exported = export(args.model, encoder_path=args.encoder_path)
+        write(exported, args.out)
+    print(f"{args.out}: {told(exported)}")
+    return 0
+
+
+def told(exported: Exported) -> str:
+    """The sizes of the graphs, and how their pictures differ from PyTorch's."""
+    sizes = [f"generator {len(exported.generator) / 1e6:.1f} MB"]
+    if exported.encoder is not None:
+        sizes.append(f"text encoder {len(exported.encoder) / 1e6:.1f} MB")
+    parity = exported.parity
+    batches = ", ".join(map(str, BATCHES[:-1])) + f" and {BATCHES[-1]}"
+    return (
+        f"{', '.join(sizes)}; of the pixels of batches of {batches}, {100 * parity.share:.4f} % differ from PyTorch's, "
+        f"by {parity.levels} of 255 at most"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

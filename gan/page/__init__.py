@@ -1,0 +1,166 @@
+"""A page that draws in the visitor's browser, without a server: a folder of files for any static host.
+
+The release and its text encoder are ONNX, run by ONNX Runtime Web; the tokenizer is Hugging Face's in JavaScript. Both
+libraries lie in ``vendor``, as published (``vendor/fetch.sh``). What is of this project's own is in ``static``: plain
+modules, copied as they are.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from encoder.common.atomic import at_once, write_atomically
+from encoder.common.outputs import Output
+
+if TYPE_CHECKING:
+    from gan.export import Exported, Parity
+
+HERE = Path(__file__).parent
+STATIC, VENDOR = HERE / "static", HERE / "vendor"
+SERVED = (".mjs", ".gz", ".txt")  # of what is in the latter
+MODEL = "model"
+RUNTIME = "ort-wasm-simd-threaded.wasm.gz"
+CARD, ATTRIBUTES = "README.md", ".gitattributes"
+OUTPUT = Output("gan.page", ("index.html", "style.css", "icon.svg", "js", "vendor", MODEL, CARD, ATTRIBUTES))
+FACES = (
+    "pink hair green eyes",
+    "a girl with golden locks and eyes like emeralds",
+    "short aqua hair, red eyes",
+    "silver hair and violet eyes",
+    "long black hair",
+)
+"""What a page of faces proposes to begin with."""
+
+SPACE_CARD = """---
+title: Text to {noun}
+emoji: 🎨
+colorFrom: pink
+colorTo: indigo
+sdk: static
+app_file: index.html
+pinned: false
+license: mit
+short_description: Type a text, get a picture, drawn in your browser
+custom_headers:
+  cross-origin-embedder-policy: require-corp
+  cross-origin-opener-policy: same-origin
+  cross-origin-resource-policy: cross-origin
+---
+
+# Text to {noun}
+
+Draws small pictures from text by the generator `{name}`, in the visitor's browser: nothing that is typed is sent away.
+
+Made by `python -m gan.page --space`.
+"""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A page that was written.
+
+    Attributes:
+        sizes: Bytes by file, as they are sent.
+        bits: Of a number of the text encoder's table of words, and of its layers; None where there is no such network.
+        parity: Of pictures by the page's graphs.
+    """
+
+    sizes: dict[str, int]
+    bits: tuple[int, int] | None
+    parity: Parity
+
+
+def build(exported: Exported, out: Path, *, examples: Sequence[str] = (), space: bool = False) -> Built:
+    """Write the page of a release, all at once.
+
+    Args:
+        exported: The release, as graphs.
+        out: The folder.
+        examples: Texts to begin with; those of faces by default, of other images none.
+        space: Also write what a static Space of the Hugging Face hub needs.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    encoder, bits, parity = _smallest(exported)
+    packed = {f"{MODEL}/generator.onnx.gz": _packed(exported.generator)}
+    if encoder and exported.model:
+        packed[f"{MODEL}/encoder.onnx.gz"] = _packed(encoder)
+        packed[f"{MODEL}/tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
+    config = {**exported.config, "nothing": _nothing(exported), "noun": _noun(exported), "examples": list(examples)}
+    if exported.pipeline.encoder.class_sizes:
+        from gan.page.rules import rules
+
+        packed[f"{MODEL}/rules.json.gz"] = _packed(_compact(rules()))
+        config["examples"] = list(examples or FACES)
+    files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
+    files |= {f"vendor/{path.name}": path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED}
+    written = {name: path.read_bytes() for name, path in files.items()} | packed
+    loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]}
+    loaded |= {Path(name).name: data for name, data in packed.items()}
+    config["files"] = {name: len(data) for name, data in loaded.items()}
+    if space:
+        written |= _space(exported)
+    written[f"{MODEL}/config.json"] = _compact(config)  # the last: without it the page says that it is not whole
+    with at_once():
+        for name, data in written.items():
+            write_atomically(out / name, lambda path, data=data: path.write_bytes(data))
+    return Built({name: len(data) for name, data in written.items()}, bits, parity)
+
+
+def _smallest(exported: Exported) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
+    """The text encoder's graph in the fewest bits that draw the same pictures, to within one level of 255."""
+    from gan.export import MAX_LEVELS, differences
+    from gan.page.quantise import CHOICES, quantised
+
+    if exported.encoder is None:
+        return None, None, exported.parity
+    for bits in CHOICES:
+        encoder = quantised(exported.encoder, *bits)
+        parity = differences(exported.pipeline, exported.generator, encoder, exported.model, texts=_free_captions())
+        if parity.levels <= MAX_LEVELS:
+            break
+    return encoder, bits, parity
+
+
+def _free_captions() -> list[str]:
+    """Captions in many wordings, some misspelt: those that a text encoder is less sure of are changed most by it."""
+    from encoder.language import grammar
+
+    rng = random.Random(0)
+    source = grammar.Grammar(rng, grammar.HELD_OUT, foreign=0.3)
+    captions = [source.caption().text for _ in range(48)]
+    return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
+
+
+def _packed(data: bytes) -> bytes:
+    """Data as the page unpacks it itself, so that a host need not know of it; the same data give the same bytes."""
+    return gzip.compress(data, 9, mtime=0)
+
+
+def _compact(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _nothing(exported: Exported) -> list[list[float]] | None:
+    """The matrix (dim, dim) of ``TextEncoder.null``, a linear map; None where that is zero."""
+    import torch
+
+    matrix = exported.pipeline.encoder.null(torch.eye(exported.pipeline.encoder.dim)).T
+    return matrix.tolist() if matrix.any() else None
+
+
+def _noun(exported: Exported) -> str:
+    return "face" if exported.pipeline.encoder.class_sizes else "image"
+
+
+def _space(exported: Exported) -> dict[str, bytes]:
+    """The card of a static Space, and which files the hub keeps apart."""
+    card = SPACE_CARD.format(noun=_noun(exported), name=exported.config["name"])
+    return {CARD: card.encode(), ATTRIBUTES: b"*.gz filter=lfs diff=lfs merge=lfs -text\n"}

@@ -1,0 +1,89 @@
+"""The page of a release: ``python -m gan.page --out DIR [--model DIR] [--serve]``."""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder.common import arguments
+from encoder.common.command import command
+from gan.page import MODEL, OUTPUT, RUNTIME, Built
+from gan.release import DEFAULT_MODEL, ReleaseConfig
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
+        prog="python -m gan.page", description="Write a page that draws in the visitor's browser, for any static host."
+    )
+    result.add_argument(
+        "--model",
+        type=arguments.model_folder,
+        default=str(DEFAULT_MODEL),
+        metavar="DIR",
+        help="a released model's folder, as a run's snapshot (default: the released faces)",
+    )
+    result.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
+    result.add_argument(
+        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
+    )
+    result.add_argument(
+        "--example",
+        type=arguments.given,
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="a text that the page proposes; may be given several times, the first one is drawn at once",
+    )
+    result.add_argument("--space", action="store_true", help="also write a static Space's README.md and .gitattributes")
+    result.add_argument("--serve", action="store_true", help="then serve the folder on this machine alone, and open it")
+    result.add_argument(
+        "--port", type=arguments.between(0, 65535), default=8000, metavar="N", help="of --serve (default 8000; 0: any)"
+    )
+    return result
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """``python -m gan.page``. Returns the exit status (``encoder.common.command``)."""
+    args = parser().parse_args(argv)
+    ReleaseConfig.read(args.model)
+    from gan.export import check_packages, export
+    from gan.page import build
+
+    check_packages()
+    with OUTPUT.held(args.out):
+        exported = export(args.model, encoder_path=args.encoder_path)
+        built = build(exported, args.out, examples=args.example, space=args.space)
+    print(f"{args.out}: {told(built)}")
+    if args.serve:
+        from gan.page.serve import serve
+
+        serve(Path(args.out), args.port)
+    return 0
+
+
+def told(built: Built) -> str:
+    """The sizes of the parts, and how the pictures differ from PyTorch's."""
+    megabytes = {name: size / 1e6 for name, size in built.sizes.items()}
+    parts = {"runtime": f"vendor/{RUNTIME}", "generator": f"{MODEL}/generator.onnx.gz"}
+    parts |= {"text encoder": f"{MODEL}/encoder.onnx.gz"} if f"{MODEL}/encoder.onnx.gz" in megabytes else {}
+    listed = [f"{part} {megabytes.pop(name):.1f}" for part, name in parts.items()]
+    total = sum(built.sizes.values()) / 1e6
+    words, layers = built.bits or (0, 0)
+    bits = f" (words in {words} bits, layers in {layers})" if built.bits else ""
+    return (
+        f"{total:.1f} MB: {', '.join(listed)}{bits}, the rest {sum(megabytes.values()):.1f}; "
+        f"{100 * built.parity.share:.2f} % of the pixels differ from PyTorch's, by {built.parity.levels} of 255 at most"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""What the page must know to read texts as ``encoder.attributes`` does, as one JSON object.
+
+The rules themselves are in ``static/js``; the words, names and colours that they work with are Python's own, from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from encoder.attributes import reader, reading, wording
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
+from encoder.language import colours
+
+
+def rules() -> dict[str, Any]:
+    """The words, names and colours of the rules."""
+    return {
+        "slots": SLOTS,
+        "colour_slots": COLOUR_SLOTS,
+        "spellings": SPELLINGS,
+        "plain_colours": wording.plain_colours(),
+        "stand_ins": reader.STAND_INS,
+        "colour_words": sorted(reading.COLOUR_WORDS),
+        "words": {slot: _words(slot) for slot in COLOUR_SLOTS},
+        "swatches": {slot: {value: _swatch(value) for value in SLOTS[slot]} for slot in COLOUR_SLOTS},
+        "tones": {slot: colours.tones(slot) for slot in COLOUR_SLOTS},
+        "pure": colours.PURE,
+        "plain": sorted(colours.PLAIN),
+        "empty": sorted(colours.EMPTY),
+        "names": colours.listed(),
+        "looks": colours.LOOKS,
+        "hues": colours.HUES,
+        "modifiers": colours.MODIFIERS,
+        "ish": colours.ISH,
+        "tinge": colours.TINGE,
+    }
+
+
+def _words(slot: str) -> dict[str, Any]:
+    words = reading.words(slot)
+    return {"colours": {word: dict.fromkeys(values, 1) for word, values in words.colours.items()}, "nouns": words.nouns}
+
+
+def _swatch(value: str) -> str:
+    """What a value is shown as: a tone that many call by its name, and that is none of the extremes."""
+    own = {"black": "#202024", "white": "#f5f5f5", "gray": "#8f9298", "brown": "#7b4b2a", "blonde": "#e8d49a"}
+    return own.get(value) or colours.tones_of(value)[1]

@@ -1,0 +1,266 @@
+// What a text says of hair, eyes and length: encoder/attributes/{reader,reading,slots,onehot}.py around the head.
+
+import { Colours, NUMBERS, codes, distance, scale, toHex, unscale } from "./colour.js";
+import { InputError, explicitBy, isForeign, normalise, plain } from "./text.js";
+
+const UNSURE_BELOW = 0.6;
+const SAME = 2e-3;
+const BESIDE = 8;
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const short = (text) => {
+  const characters = [...text];
+  return characters.length <= 60 ? text : `${characters.slice(0, 59).join("")}…`;
+};
+const quoted = (text) => `“${text}”`;
+
+function anyOf(words, end = "(?![a-z])") {
+  const longestFirst = [...words].sort((one, other) => other.length - one.length);
+  return new RegExp(`(?<![a-z])(?:${longestFirst.map(escaped).join("|")})${end}`, "g");
+}
+
+/** Reads texts for a generator whose condition says a text as a whole: encoder/base.py's FreeConditions. */
+export class FreeReader {
+  constructor(config, encode) {
+    Object.assign(this, { config, encode });
+  }
+
+  async condition(text) {
+    return this.encode(normalise(text));
+  }
+
+  readings() {
+    return null;
+  }
+
+  remarks(text) {
+    if (!isForeign(text)) return [];
+    return [`${quoted(short(text))}: the text encoder was trained on English, and may not understand it.`];
+  }
+}
+
+/** Reads texts by the conditioning head, with the rules for what it cannot read. */
+export class AttributeReader {
+  constructor(config, encode) {
+    Object.assign(this, { config, encode });
+    const { rules } = config;
+    this.slots = Object.entries(rules.slots); // [[name, values], ...] in the order of a condition
+    this.values = this.slots.reduce((sum, [, values]) => sum + values.length, 0);
+    this.particular = config.reads > this.values;
+    this.colours = new Colours(rules);
+    this.explicit = explicitBy(rules);
+    this.canonical = new Map(canonicalCaptions(rules));
+    this.written = Object.fromEntries(
+      rules.colour_slots.flatMap((slot) => rules.slots[slot]).map((value) => {
+        const others = Object.keys(rules.spellings).filter((word) => rules.spellings[word] === value);
+        return [value, anyOf([value, ...others], "")];
+      }),
+    );
+    this.words = Object.fromEntries(
+      Object.entries(rules.words).map(([slot, { colours, nouns }]) => [
+        slot,
+        { colours, colour: anyOf(Object.keys(colours)), noun: anyOf(nouns, "") },
+      ]),
+    );
+  }
+
+  async condition(text) {
+    text = normalise(text);
+    const isUnusual = !this.canonical.has(text);
+    if (isUnusual) text = this.explicit(plain(text));
+    const figures = isUnusual ? this.#terms(text, codes(text)) : [];
+    const readAs = replaced(text, figures);
+    const c = await this.encode(readAs);
+    const probe = c.slice();
+    if (this.particular) {
+      this.#sharpen(c);
+      if (isUnusual && this.#places.some((at) => c[at])) {
+        const names = this.#terms(readAs, this.colours.find(readAs));
+        if (names.length) this.#bind(c, await this.encode(replaced(readAs, names)), names, false);
+      }
+    }
+    if (figures.length) this.#bind(c, probe, figures, true);
+    return c;
+  }
+
+  /** The readings of a condition: {slot, value or null, probability, look or null}, in the order of the slots. */
+  readings(c) {
+    let start = 0;
+    return this.slots.map(([slot, values], i) => {
+      const shares = Array.from(c.subarray(start, start + values.length));
+      start += values.length;
+      const best = shares.indexOf(Math.max(...shares));
+      const unstated = Math.max(0, 1 - shares.reduce((sum, x) => sum + x, 0));
+      const [value, probability] = unstated < 0.5 ? [values[best], shares[best]] : [null, unstated];
+      const at = this.#places[i];
+      const isStated = at !== undefined && c[at] > 0.5;
+      const look = isStated ? unscale(Array.from(c.subarray(at + 1, at + NUMBERS), (x) => x / c[at])) : null;
+      return { slot, value, probability, look };
+    });
+  }
+
+  /** What the writer of a text should know: encoder/attributes/reading.py's warnings. */
+  remarks(text, c) {
+    if (this.canonical.has(normalise(text))) return [];
+    const readings = this.readings(c);
+    if (readings.every((reading) => reading.value === null)) {
+      return [`Nothing recognised in ${quoted(short(text))}: hair and eyes are left to chance.`];
+    }
+    const colours = readings.filter(({ slot, value }) => slot in this.words && value);
+    const lines = colours.map((reading) => this.#colourRemark(text, reading, colours)).filter(Boolean);
+    if (colours.length === 1 && TOGETHER.test(text.toLowerCase())) {
+      const [{ slot, value }] = colours;
+      const other = noun(this.config.rules.colour_slots.find((name) => name !== slot));
+      lines.push(`The ${other} colour in ${quoted(short(text))} is left open; if both are ${value}, say ` +
+        `${quoted(`${value} hair, ${value} eyes`)}.`);
+    }
+    const untaken = this.#untaken(text, colours).filter((word) => !lines.some((line) => line.includes(quoted(word))));
+    if (untaken.length) {
+      lines.push(`${untaken.map(quoted).join(", ")} in ${quoted(short(text))}: taken for the colour of neither hair ` +
+        "nor eyes, and not drawn.");
+    }
+    return lines;
+  }
+
+  /** Where in a condition each colour slot's particular colour stands; nowhere where there is none. */
+  get #places() {
+    if (!this.particular) return [];
+    return this.config.rules.colour_slots.map((_, i) => this.values + NUMBERS * i);
+  }
+
+  #terms(text, places) {
+    const free = this.config.rules.stand_ins.filter((word) => places.length && !text.includes(word));
+    return places.slice(0, free.length).map((place, i) => ({ ...place, standIn: free[i] }));
+  }
+
+  #sharpen(c) {
+    for (const at of this.#places) {
+      const stated = c[at];
+      for (let i = at; i < at + NUMBERS; i++) c[i] = stated > 0.5 ? c[i] / stated : 0;
+    }
+  }
+
+  #bind(c, probe, terms, areFigures) {
+    let start = 0;
+    this.readings(probe).slice(0, this.config.rules.colour_slots.length).forEach(({ slot, value }, i) => {
+      const values = this.config.rules.slots[slot];
+      const lab = terms.findLast((term) => term.standIn === value)?.lab;
+      if (lab && areFigures) {
+        const mixture = this.colours.mixture(slot, lab);
+        values.forEach((name, k) => (c[start + k] = mixture[name] ?? 0));
+      }
+      start += values.length;
+      const at = this.#places[i];
+      if (lab && at !== undefined && (areFigures || c[at])) c.set([1, ...scale(lab)], at);
+    });
+  }
+
+  #colourRemark(text, { slot, value, probability, look }, colours) {
+    const lower = text.toLowerCase();
+    const name = noun(slot);
+    if (look) {
+      return this.#isNamed(text, look)
+        ? null
+        : `No list has the ${name} colour in ${quoted(short(text))}; drawing ${toHex(look)}, a guess.`;
+    }
+    const written = [...lower.matchAll(this.written[value])];
+    if (written.length && colours.filter((other) => other.value === value).length === 1) return null;
+    const nouns = [...lower.matchAll(this.words[slot].noun)].map(span);
+    const gap = (place) => Math.min(...nouns.map((n) => Math.max(n.start - place.end, place.start - n.end)));
+    const distanceOf = (place) => (nouns.length ? gap(place) : 0);
+    const found = this.#colourPlaces(text, slot).filter(({ word }) => word.search(this.written[value]) < 0);
+    let foreign = found.filter(({ values }) => Object.hasOwn(values, value));
+    if (!foreign.length) {
+      const slotValues = this.config.rules.slots[slot];
+      foreign = found.filter((place) => !slotValues.includes(place.word) && distanceOf(place) <= BESIDE);
+    }
+    const nearest = foreign.reduce((one, other) => (one && distanceOf(one) <= distanceOf(other) ? one : other), null);
+    if (written.length) {
+      const own = Math.min(...written.map((word) => distanceOf(span(word))));
+      if (!nearest || own <= distanceOf(nearest)) return null;
+    }
+    const count = this.config.rules.slots[slot].length;
+    if (nearest) return `${quoted(nearest.word)} is not one of the ${count} ${name} colours; drawing ${value}.`;
+    const where = `${name} colour in ${quoted(short(text))}; drawing ${value}`;
+    if (probability < UNSURE_BELOW) return `Unsure of the ${where} (${Math.round(100 * probability)} %).`;
+    return `No ${name} colour of the vocabulary in ${quoted(short(text))}; drawing ${value}.`;
+  }
+
+  #colourPlaces(text, slot) {
+    const { colours, colour } = this.words[slot];
+    const named = [...text.toLowerCase().matchAll(colour)].map((match) => {
+      return { word: match[0], values: colours[match[0]], ...span(match) };
+    });
+    const inFigures = codes(text).map(({ start, end, lab }) => {
+      return { word: text.slice(start, end), values: this.colours.mixture(slot, lab), start, end };
+    });
+    return [...named, ...inFigures];
+  }
+
+  #isNamed(text, look) {
+    const known = [...codes(text), ...this.colours.find(plain(text.toLowerCase()))];
+    return known.some(({ lab }) => distance(lab, look) < SAME);
+  }
+
+  #untaken(text, colours) {
+    const sure = new Map(); // by where a word stands, so that hair's and eyes' lists count it once
+    const meant = new Set();
+    const taken = Object.fromEntries(colours.map(({ slot, value }) => [slot, value]));
+    for (const slot of this.config.rules.colour_slots) {
+      for (const { word, values, start, end } of this.#colourPlaces(text, slot)) {
+        const isSure = this.config.rules.colour_words.includes(word) || !/^\p{L}/u.test(word);
+        sure.set(`${start},${end}`, { text: text.slice(start, end), isSure });
+        if (taken[slot] && Object.hasOwn(values, taken[slot])) meant.add(`${start},${end}`);
+      }
+    }
+    const left = [...sure].filter(([place, { isSure }]) => isSure && !meant.has(place));
+    return [...new Set(left.map(([, place]) => place.text))];
+  }
+}
+
+/** Reads canonical captions alone, as one of the pairs of colours. */
+export class OneHotReader extends AttributeReader {
+  async condition(text) {
+    const stated = this.canonical.get(normalise(text));
+    if (!stated) throw new InputError("This model reads only captions like “pink hair green eyes”.");
+    const [hair, eyes] = this.config.rules.colour_slots.map((slot) => this.config.rules.slots[slot]);
+    const c = new Float32Array(hair.length * eyes.length);
+    if (stated.hair && stated.eyes) c[hair.indexOf(stated.hair) * eyes.length + eyes.indexOf(stated.eyes)] = 1;
+    return c;
+  }
+
+  readings(c) {
+    const [hair, eyes] = this.config.rules.colour_slots.map((slot) => this.config.rules.slots[slot]);
+    const at = c.indexOf(1);
+    const values = at < 0 ? [null, null] : [hair[Math.floor(at / eyes.length)], eyes[at % eyes.length]];
+    return values.map((value, i) => ({ slot: this.config.rules.colour_slots[i], value, probability: 1, look: null }));
+  }
+
+  remarks() {
+    return [];
+  }
+}
+
+function* canonicalCaptions({ slots }) {
+  for (const length of [null, ...slots.length]) {
+    for (const hair of [null, ...slots.hair]) {
+      for (const eyes of [null, ...slots.eyes]) {
+        const words = [length, hair].filter(Boolean);
+        const parts = [...(words.length ? [...words, "hair"] : []), ...(eyes ? [eyes, "eyes"] : [])];
+        yield [parts.join(" ") || "a face", { hair, eyes, length }];
+      }
+    }
+  }
+}
+
+function replaced(text, terms) {
+  return terms.reduceRight((text, { start, end, standIn }) => text.slice(0, start) + standIn + text.slice(end), text);
+}
+
+const noun = (slot) => slot.replace(/s$/, "");
+const span = (match) => ({ start: match.index, end: match.index + match[0].length });
+const JOINED = "\\s*(?:and|&|/|\\+|,|n|with matching)\\s*(?:her |his |their |the )?";
+const TOGETHER = new RegExp(
+  `hair${JOINED}eyes\\b(?!\\W+(?:are |is )?(?:closed|shut|open|hidden|covered|half|wide))|eyes${JOINED}hair\\b` +
+    "|hair.*\\b(?:match(?:ing|es)?|same)\\b.*eyes|eyes.*\\b(?:match(?:ing|es)?|same)\\b.*hair" +
+    "|\\bhair\\b.*\\beyes\\b.*\\b(?:both|match|same)\\b",
+);

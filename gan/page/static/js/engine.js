@@ -1,0 +1,32 @@
+// The worker's calls as promises.
+
+import { InputError } from "./text.js";
+
+export class Engine {
+  #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  #waiting = new Map();
+  #last = 0;
+
+  /** `tell(share, what)` is called while the model loads. */
+  constructor(tell) {
+    this.#worker.addEventListener("message", ({ data }) => {
+      if (!data.id) return tell(data.share, data.what);
+      const { resolve, reject } = this.#waiting.get(data.id);
+      this.#waiting.delete(data.id);
+      if (data.error === undefined) resolve(data.result);
+      else reject(data.isKnown ? new InputError(data.error) : new Error(data.error));
+    });
+    this.#worker.addEventListener("error", (event) => {
+      event.preventDefault(); // it is told on the page
+      for (const { reject } of this.#waiting.values()) reject(new InputError("A script of this page is missing."));
+      this.#waiting.clear();
+    });
+  }
+
+  call(call, ...args) {
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(++this.#last, { resolve, reject });
+      this.#worker.postMessage({ id: this.#last, call, args });
+    });
+  }
+}

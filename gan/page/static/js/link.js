@@ -1,0 +1,62 @@
+// What is asked, in the address behind the #: so that a link opens the same pictures.
+
+import { MAX_SEED } from "./noise.js";
+import { InputError } from "./text.js";
+
+export const LIMITS = { truncation: [0.1, 1.5], guidance: [0.5, 3] };
+export const COUNTS = [1, 4, 8, 12, 25];
+
+/** "1234" as a BigInt; an InputError where it is no seed. */
+export function seedOf(text) {
+  if (!/^[0-9]{1,19}$/.test(text) || BigInt(text) > MAX_SEED) {
+    throw new InputError(`“${text.slice(0, 30)}” is not a seed. Give a whole number from 0 to ${MAX_SEED}.`);
+  }
+  return BigInt(text);
+}
+
+/** The address of a state {text, seed, num, style, truncation, guidance, to, at}. */
+export function toHash(config, state) {
+  const parts = { text: state.text, seed: state.seed, num: state.num };
+  if (state.style) parts.style = config.sources[state.style];
+  if (state.truncation !== 1) parts.truncation = state.truncation;
+  if (state.guidance !== config.guidance) parts.guidance = state.guidance;
+  if (state.to) Object.assign(parts, { to: state.to, at: state.at });
+  return `#${new URLSearchParams(parts)}`;
+}
+
+/** The state that an address holds, and a line for each part of it that cannot be taken: [state, lines]. */
+export function fromHash(config, hash) {
+  const given = new URLSearchParams(hash.replace(/^#/, ""));
+  const state = { num: 12, style: 0, truncation: 1, guidance: config.guidance, seed: 0n, to: "", at: 0.5 };
+  const lines = [];
+  const take = (name, read) => {
+    if (!given.has(name)) return;
+    try {
+      state[name] = read(given.get(name));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      lines.push(`The link is broken: ${error.message}`);
+    }
+  };
+  const number = (name, low, high) => (text) => {
+    const value = text.trim() ? Number(text) : NaN;
+    if (!(value >= low && value <= high)) throw new InputError(`${name} is not a number from ${low} to ${high}.`);
+    return value;
+  };
+  take("text", (text) => text);
+  take("seed", seedOf);
+  take("num", (text) => {
+    if (!COUNTS.includes(Number(text))) throw new InputError(`num is not one of ${COUNTS.join(", ")}.`);
+    return Number(text);
+  });
+  take("style", (name) => {
+    if (!config.sources.includes(name)) {
+      throw new InputError(`this model has no style “${name.slice(0, 30)}”, but ${config.sources.join(", ")}.`);
+    }
+    return config.sources.indexOf(name);
+  });
+  for (const [name, limits] of Object.entries(LIMITS)) take(name, number(name, ...limits));
+  take("to", (text) => text);
+  take("at", number("at", 0, 1));
+  return [state, lines];
+}

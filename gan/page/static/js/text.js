@@ -1,0 +1,79 @@
+// Texts before they are read: encoder/text.py and encoder/attributes/wording.py, rule for rule.
+
+export const MAX_TEXT = 2000;
+const WORD = "[\\p{L}\\p{N}_]"; // Python's \w
+const EDGE = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`; // and its \b
+const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u; // of str.split
+
+/** A text that cannot be drawn from, told in words. */
+export class InputError extends Error {}
+
+export const words = (text) => text.split(SPACES).filter(Boolean);
+
+/** NFKC, single spaces, lower case. */
+export const normalise = (text) => words(text.normalize("NFKC")).join(" ").toLowerCase();
+
+/** A text without the space around it; an InputError where it is empty, too long or broken. */
+export function checkText(text) {
+  text = text.replace(new RegExp(`^${SPACES.source}`, "u"), "").replace(new RegExp(`${SPACES.source}$`, "u"), "");
+  if (!text) throw new InputError("The text is empty. Describe the picture.");
+  const length = [...text].length;
+  if (length > MAX_TEXT) {
+    const n = length.toLocaleString("en");
+    throw new InputError(`The text has ${n} characters. Shorten it to ${MAX_TEXT.toLocaleString("en")} or fewer.`);
+  }
+  if (/[\ud800-\udfff]/u.test(text) || text.includes("\0")) throw new InputError("The text is not valid Unicode.");
+  return text;
+}
+
+/** Whether most letters are of another script than Latin. */
+export function isForeign(text) {
+  const letters = [...text].filter((character) => /\p{L}/u.test(character));
+  return 2 * letters.filter((character) => character > "\u024f").length > letters.length;
+}
+
+const WEIGHTED = /\(([^()]*?) *: *\p{Nd}+(?:\.\p{Nd}+)? *\)/gu;
+const WEIGHT = new RegExp(`(?<=[a-z]):\\p{Nd}\\.\\p{Nd}+(?!${WORD})`, "giu");
+const NETWORK = new RegExp(`<${WORD}+:[^<>]*>`, "gu");
+const JOINED = new RegExp(`(?<=${WORD})_+(?=(?:${WORD}|\\())`, "gu");
+const SENTENCE = new Set(
+  ("a an and are as at but by for from has have he her his i in is it my not of on or she the their they this to was " +
+    "who whose with without you eye eyes hair").split(" "),
+);
+
+/** A normalised text without the marks of tag lists. */
+export function plain(text) {
+  if (text.includes(":")) {
+    for (let bare; (bare = text.replace(WEIGHTED, "$1")) !== text; ) text = bare;
+    text = text.replace(NETWORK, " ").replace(WEIGHT, "");
+  }
+  text = text.replaceAll("\\(", "(").replaceAll("\\)", ")");
+  if (text.search(JOINED) >= 0) {
+    const tags = words(text);
+    if (tags.length > 1 && !/[,;|/+*&]/.test(text) && !tags.some((tag) => SENTENCE.has(tag))) text = tags.join(", ");
+    text = text.replace(JOINED, " ");
+  }
+  return words(text).join(" ");
+}
+
+/** A function that gives hair and eyes each their own plain colour word, and takes denied colours away. */
+export function explicitBy(rules) {
+  const colours = [...rules.plain_colours].sort().join("|");
+  const colour = `${EDGE}(?<colour>${colours})`;
+  const other = `(?<other>(?!\\k<one>)(?:hair|eyes))${EDGE}`;
+  const stop = `(?= *(?:[.;!?)\\]]|$|,(?! *(?:${colours}) *(?:$|[,.;]))))`;
+  const end = `(?:${stop}|(?= +(?:and|with|in|on|at|wearing|holding)${EDGE}))`;
+  const shared = `${colour} (?<one>hair|eyes)(?<and> (?:and|&) | with (?=matching))(?:matching )?${other}${stop}`;
+  const joint = " *(?:and|&|\\+|/) *";
+  const together = `${EDGE}(?<one>hair|eyes)${joint}${other}(?::| are(?: both)?| both) ${colour}${stop}`;
+  const denied =
+    `[,;]? *${EDGE}(?:(?:and|but|with) +)?(?:no|not|without) +(?:${colours})(?:ish)? +(?:hair|eyes)${EDGE}${end}`;
+  const [SHARED, TOGETHER, DENIED] = [shared, together, denied].map((pattern) => new RegExp(pattern, "gu"));
+  return (text) => {
+    if (!text.includes("hair") && !text.includes("eyes")) return text;
+    text = text.replace(SHARED, "$<colour> $<one>$<and>$<colour> $<other>");
+    text = text.replace(TOGETHER, "$<colour> $<one> and $<colour> $<other>");
+    const bare = text.replace(DENIED, "");
+    return bare === text ? text : bare.replace(/^[ ,;.]+|[ ,;.]+$/g, "") || "a face";
+  };
+}

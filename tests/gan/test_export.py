@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from releases import write_aligned, write_head, write_one_hot, write_pooled
+from tiny_bert import make_tiny_bert
+
+from encoder.common.errors import BreakdownError, InputError
+from gan import export as module
+from gan.export import compare, export, main, run, session, tokens
+from gan.images import to_uint8
+from gan.networks import ARCHITECTURES
+from gan.pipeline import TextToFace
+
+for package in ("onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(package, reason="the extra [onnx] is not installed")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bert(tmp_path_factory.mktemp("bert") / "encoder")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_architecture_draws_the_same_pictures_in_any_batch(architecture, tmp_path) -> None:
+    release = write_one_hot(tmp_path / "release", architecture)
+    assert main(["--model", str(release), "--out", str(tmp_path / "out")]) == 0
+    graph = session((tmp_path / "out" / "generator.onnx").read_bytes())
+    pipeline = TextToFace.from_pretrained(release, dtype=torch.float32)
+    for n in (1, 2, 3, 25):
+        z, c = pipeline.noise(range(n)), pipeline.conditions(["pink hair green eyes"] * n)
+        found = to_uint8(run(graph, z=z, c=c)).int()
+        wanted = pipeline.draw_conditions(c, z).int()
+        assert (found - wanted).abs().max() <= 1
+        assert found.float().std() > 1  # a picture
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert (config["architecture"], config["resolution"]) == (architecture, pipeline.G.resolution)
+    assert not (tmp_path / "out" / "encoder.onnx").exists()
+
+
+@pytest.mark.parametrize("kind", ["head of 25", "head of 33", "aligned", "pooled"])
+def test_every_text_encoder_reads_the_same(kind, base, tmp_path) -> None:
+    path = None
+    if kind.startswith("head"):
+        release, path = write_head(tmp_path / "made", base, int(kind[-2:]))
+    elif kind == "aligned":
+        release = write_aligned(tmp_path / "made", base)
+    else:
+        release, path = write_pooled(tmp_path / "made", base), base
+    exported = export(release, encoder_path=path)
+    assert exported.encoder
+    assert exported.model
+    texts = ["red hair", "long blue hair and green eyes", "x", "pink " * 40]  # the last is cut
+    ids, mask = tokens(exported.model, texts)
+    found = run(session(exported.encoder), ids=ids, mask=mask)
+    wanted = exported.pipeline.encoder.encode(texts)
+    if kind == "head of 33":  # behind the head, rules look at the particular colours
+        found, wanted = found[:, :25], wanted[:, :25]
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+    assert exported.config["reads"] == exported.config["conditioning"]["dim"]
+
+
+def test_other_pictures_are_refused(base, tmp_path, monkeypatch) -> None:
+    release = write_one_hot(tmp_path / "release")
+    exported = export(release)
+    with torch.no_grad():
+        exported.pipeline.G.to_rgb.bias.add_(0.1)
+    with pytest.raises(BreakdownError, match="levels of 255"):
+        compare(exported.pipeline, exported.generator)
+    monkeypatch.setattr(module, "MAX_LEVELS", -1)
+    assert main(["--model", str(release), "--out", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_package_is_told_before_any_work(tmp_path, monkeypatch, capsys) -> None:
+    release = write_one_hot(tmp_path / "release")
+    monkeypatch.setattr(module, "find_spec", lambda name: None if name == "onnxscript" else name)
+    assert main(["--model", str(release), "--out", str(tmp_path / "out")]) == 2
+    assert "pip install '.[onnx]'" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_of_another_library_is_refused(base, tmp_path, monkeypatch) -> None:
+    release = write_pooled(tmp_path / "made", base)
+
+    class Foreign:
+        dim = 32
+
+    monkeypatch.setattr("encoder.load_source", lambda *_args, **_kwargs: Foreign())
+    with pytest.raises(InputError, match="sentence-transformers"):
+        export(release, encoder_path=base)

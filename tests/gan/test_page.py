@@ -1,0 +1,437 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import random
+import re
+import shutil
+import tomllib
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import pytest
+import torch
+from browser import Browser, chromium
+from PIL import Image
+from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
+from tiny_bert import make_tiny_bert
+
+from encoder import ENCODER_DIR
+from encoder.attributes.head import COLOUR_DIM, DIM
+from encoder.attributes.reader import AttributeEncoder
+from encoder.attributes.slots import SlotConditions
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
+from encoder.files import read_testing_file
+from encoder.language import colours, grammar
+from encoder.minilm import MiniLM
+from encoder.text import normalise
+from gan.draw import Item, metadata
+from gan.page import STATIC, VENDOR
+from gan.page.__main__ import main
+from gan.page.rules import rules
+from gan.pipeline import TextToFace, seeded_noise
+from gan.release import DEFAULT_MODEL
+
+ROOT = Path(__file__).parents[2]
+SIZE = 64
+MOST = 50_000_000
+"""Bytes of a page."""
+
+# -- what is in the repository ---------------------------------------------------------------------------------------
+
+
+def test_the_libraries_are_as_published() -> None:
+    lines = (VENDOR / "files.sha256").read_text().splitlines()
+    assert {name for _, name in map(str.split, lines)} == {
+        path.name for path in VENDOR.iterdir() if path.suffix in (".mjs", ".gz", ".txt")
+    }
+    for digest, name in map(str.split, lines):
+        data = (VENDOR / name).read_bytes()
+        data = gzip.decompress(data) if name.endswith(".gz") else data
+        assert hashlib.sha256(data).hexdigest() == digest, name
+
+
+def test_a_wheel_has_every_file_of_the_page() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        setuptools = tomllib.load(file)["tool"]["setuptools"]
+    assert "gan.page" in setuptools["packages"]
+    patterns = setuptools["package-data"]["gan.page"]
+    for path in (*STATIC.rglob("*"), *VENDOR.iterdir()):
+        name = path.relative_to(STATIC.parent).as_posix()
+        assert not path.is_file() or any(fnmatch(name, pattern) for pattern in patterns), name
+
+
+def test_nothing_of_the_page_comes_from_elsewhere() -> None:
+    for path in STATIC.rglob("*"):
+        if path.suffix in (".html", ".css", ".js"):
+            text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+            assert re.findall(r"https?://(?!onnxruntime\.ai)", text) == [], path  # which a person may follow
+
+
+# -- a page ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def packages() -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="the extra [onnx] is not installed")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the released faces."""
+    folder = tmp_path_factory.mktemp("page") / "site"
+    assert main(["--out", str(folder), "--space"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faces(browser: Browser, site: Path) -> Iterator[Browser]:
+    """That page, opened."""
+    with browser.at(site) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> TextToFace:
+    return TextToFace.from_pretrained(DEFAULT_MODEL)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bert(tmp_path_factory.mktemp("bert") / "encoder")
+
+
+def texts() -> list[str]:
+    """Generated captions, some misspelt, and what people write in other ways."""
+    rng = random.Random(5)
+    source = grammar.Grammar(rng, made_up=0.3, foreign=0.3)
+    captions = [source.caption().text for _ in range(240)]
+    captions[1::4] = [grammar.with_typos(caption, rng) for caption in captions[1::4]]
+    captions[2::4] = [grammar.with_odd_punctuation(caption, rng) for caption in captions[2::4]]
+    names = list(colours.listed())
+    made = ["dark ", "pale ", "greenish ", "bluish-", "very ", ""]
+    captions += [f"{rng.choice(made)}{rng.choice(names)} hair, {rng.choice(names)}-coloured eyes" for _ in range(80)]
+    other = (Path(__file__).with_name("page_texts.txt")).read_text("utf-8").splitlines()
+    captions += [line.encode("ascii").decode("unicode_escape") for line in other]
+    return [*captions, "pink hair " * 190, "粉" * 600]
+
+
+def drawn(page: Browser, texts: Sequence[str], seeds: Sequence[int], size: int = SIZE, **options: object) -> np.ndarray:
+    """Pictures (N, H, W, 3) by the page's model."""
+    answer = page.run(
+        "const [texts, seeds, options] = given, all = [];"
+        "for (const [i, text] of texts.entries()) {"
+        "  const { c } = await engine.call('read', text);"
+        "  const pixels = await engine.call('draw', c, BigInt(seeds[i]), options);"
+        "  all.push(btoa(Array.from(pixels, (x) => String.fromCharCode(x)).join('')));"
+        "} return all;",
+        list(texts),
+        [str(seed) for seed in seeds],
+        options,
+    )
+    return np.stack([np.frombuffer(base64.b64decode(one), np.uint8).reshape(size, size, 4)[..., :3] for one in answer])
+
+
+def levels(found: np.ndarray, wanted: torch.Tensor) -> int:
+    """The largest difference of pictures (N, H, W, 3) and (N, 3, H, W)."""
+    return int(np.abs(found.astype(int) - wanted.permute(0, 2, 3, 1).numpy()).max())
+
+
+def saved(page: Browser, selector: str) -> list[Image.Image]:
+    """Pictures of the page, as they would be saved."""
+    answer = page.run(
+        "const all = []; for (const image of document.querySelectorAll(given[0])) {"
+        "  const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());"
+        "  all.push(btoa(Array.from(bytes, (x) => String.fromCharCode(x)).join('')));"
+        "} return all;",
+        selector,
+    )
+    return [Image.open(io.BytesIO(base64.b64decode(one))) for one in answer]
+
+
+def shown(page: Browser) -> list[Image.Image]:
+    """The pictures of the grid."""
+    return saved(page, "#grid img")
+
+
+def pixels(images: Sequence[Image.Image]) -> np.ndarray:
+    return np.stack([np.asarray(image.convert("RGB")) for image in images])
+
+
+def test_a_page_is_small_and_a_space_has_its_card(site: Path) -> None:
+    assert sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) < MOST
+    assert "\nsdk: static\n" in (site / "README.md").read_text("utf-8")
+
+
+def test_the_testing_file_is_drawn_as_in_the_shipped_picture(faces: Browser) -> None:
+    lines = [line.text for line in read_testing_file(ROOT / "testing_tags.txt")]
+    found = drawn(faces, lines, range(len(lines)))
+    grid = torch.from_numpy(np.array(Image.open(ROOT / "samples" / "cgan_original.png").convert("RGB")))
+    cells = grid.unflatten(0, (5, SIZE)).unflatten(2, (5, SIZE)).permute(0, 2, 4, 1, 3).flatten(0, 1)
+    assert levels(found, cells) <= 1
+
+
+def test_any_text_seed_and_setting_is_drawn_as_in_python(faces: Browser) -> None:
+    some = [
+        "#12806a hair, pink eyes",
+        "1girl blonde_hair (blue_eyes:1.3)",
+        "Her locks are rosy.",
+        "purple hair and eyes",
+    ]
+    seeds = [0, 2**32 - 1, 2**32 + 5, 2**63 - 1]
+    for options in ({}, {"style": 1, "truncation": 0.7}, {"guidance": 1.4}):
+        python = TextToFace.from_pretrained(
+            DEFAULT_MODEL, truncation=options.get("truncation", 1.0), guidance=options.get("guidance")
+        )
+        style = python.config.sources[int(options.get("style", 0))]
+        assert levels(drawn(faces, some, seeds, **options), python.draw(some, seeds, style=style)) <= 1
+
+
+def test_the_noise_is_that_of_torch(faces: Browser) -> None:
+    cases = [
+        (seed, size) for seed in (0, 7, 2**32 - 1, 2**32, 2**53 + 1, 2**63 - 1) for size in (1, 3, 15, 16, 17, 100)
+    ]
+    found = faces.run(
+        "const { seededNoise } = await import('./js/noise.js');"
+        "return given[0].map(([seed, size]) => Array.from(seededNoise(BigInt(seed), size)))",
+        [[str(seed), size] for seed, size in cases],
+    )
+    for (seed, size), noise in zip(cases, found, strict=True):
+        np.testing.assert_allclose(noise, seeded_noise(seed, size).numpy(), rtol=0, atol=1e-14)
+
+
+def test_every_text_has_the_tokens_that_it_has_in_python(faces: Browser) -> None:
+    normal = [normalise(text) for text in texts()]
+    found = faces.run(
+        "const all = []; for (const text of given[0]) all.push(await engine.call('tokens', text)); return all", normal
+    )
+    for text, ids, wanted in zip(normal, found, MiniLM.load(ENCODER_DIR).token_ids(normal), strict=True):
+        assert ids == wanted, text
+
+
+class PlainHead(SlotConditions):
+    """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as a particular "blue"."""
+
+    kind, fingerprint, space = "head", "0f", "plain"
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self.read: list[str] = []
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        self.read += texts
+        c = torch.zeros(len(texts), COLOUR_DIM)
+        for row, text in zip(c, texts, strict=True):
+            for i, (slot, start) in enumerate(zip(COLOUR_SLOTS, (0, len(SLOTS["hair"])), strict=True)):
+                if match := re.search(rf"([a-z]+)[- ](?:hair and )?{slot}", text):
+                    plain = match[1] in SLOTS[slot]
+                    row[start + SLOTS[slot].index(match[1] if plain else "blue")] = 1
+                    stated = 0.01 if plain else 0.9
+                    row[DIM + 4 * i : DIM + 4 * i + 4] = torch.tensor([stated, stated / 2, stated / 4, -stated / 8])
+        return c[:, : self.dim]
+
+
+PLAIN_HEAD = """
+const [rules, reads, texts] = given, all = [];
+const { AttributeReader } = await import("./js/attributes.js");
+for (const text of texts) {
+  const read = [];
+  const reader = new AttributeReader({ rules, reads }, async (text) => {
+    read.push(text);
+    const c = new Float32Array(33);
+    ["hair", "eyes"].forEach((slot, i) => {
+      const match = new RegExp(`([a-z]+)[- ](?:hair and )?${slot}`).exec(text);
+      if (!match) return;
+      const isPlain = rules.slots[slot].includes(match[1]);
+      c[[0, rules.slots.hair.length][i] + rules.slots[slot].indexOf(isPlain ? match[1] : "blue")] = 1;
+      const stated = isPlain ? 0.01 : 0.9;
+      c.set([stated, stated / 2, stated / 4, -stated / 8], 25 + 4 * i);
+    });
+    return c.slice(0, reads);
+  });
+  const c = await reader.condition(text);
+  all.push({ read, c: Array.from(c), remarks: reader.remarks(text, c) });
+}
+return all;
+"""
+
+
+@pytest.mark.parametrize("dim", [DIM, COLOUR_DIM])
+def test_the_rules_around_the_head_are_those_of_python(faces: Browser, dim: int) -> None:
+    every = [*texts(), *list(canonical_captions())[::20]]
+    for text, found in zip(every, faces.run(PLAIN_HEAD, rules(), dim, every), strict=True):
+        head = PlainHead(dim)
+        encoder = AttributeEncoder(head)
+        c = encoder.encode([text])
+        assert found["read"] == head.read, text
+        np.testing.assert_allclose(found["c"], c[0].numpy(), atol=1e-5, err_msg=text)
+        assert list(map(plain_remark, found["remarks"])) == list(map(plain_remark, encoder.remarks([text], c))), text
+
+
+def plain_remark(line: str) -> str:
+    """A remark without what marks a quotation, which Python and the page do each in their own way, and its end."""
+    line = re.sub(r"\\(?:x..|u....|.)", "", line.lower())
+    return re.sub(r"[^a-z#0-9 ]", "", line)[:50].strip()
+
+
+def test_the_names_of_colours_look_as_in_python(faces: Browser) -> None:
+    names = [
+        *colours.listed(),
+        "dark coral",
+        "reddish brown",
+        "navy-coloured",
+        "grey",
+        "lightgray",
+        "quux",
+        "very teal",
+    ]
+    found = faces.run(
+        "const { Colours } = await import('./js/colour.js'); const known = new Colours(given[0]);"
+        "return given[1].map((name) => known.look(name))",
+        rules(),
+        names,
+    )
+    for name, lab in zip(names, found, strict=True):
+        wanted = colours.look(name)
+        assert (lab is None) == (wanted is None), name
+        if wanted:
+            np.testing.assert_allclose(lab, wanted, atol=1e-9, err_msg=name)
+
+
+def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Browser, pipeline: TextToFace) -> None:
+    faces.ask(urlencode({"text": "long silver hair, “violet” eyes", "seed": 7, "num": 4, "style": "anime"}))
+    first, address = shown(faces), faces.driver.execute_script("return location.hash")
+    faces.go(address)
+    again = shown(faces)
+    assert len(first) == 4
+    assert np.array_equal(pixels(first), pixels(again))
+    items = [Item("", "long silver hair, “violet” eyes", seed) for seed in range(7, 11)]
+    wanted = pipeline.draw([item.text for item in items], [item.seed for item in items], style="anime")
+    assert levels(pixels(first), wanted) <= 1
+    for image, item in zip(first, items, strict=True):
+        assert image.info == metadata(pipeline, [item], "anime")
+
+
+def test_all_comes_from_the_page_itself(faces: Browser) -> None:
+    names = faces.run("return performance.getEntriesByType('resource').map(({ name }) => name)")
+    assert names
+    assert all(name.startswith((faces.root, f"blob:{faces.root}")) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("given", "part"),
+    [
+        ({"text": "x" * 2001}, "The text has 2,001 characters"),
+        ({"text": "  "}, "The text is empty"),
+        ({"text": "red hair", "seed": "-1"}, "is not a seed"),
+        ({"text": "red hair", "seed": str(2**63)}, "is not a seed"),
+        ({"text": "red hair", "style": "oil"}, "no style “oil”"),
+        ({"text": "red hair", "truncation": "1e308"}, "truncation is not a number"),
+        ({"text": "red hair", "num": "7"}, "num is not one of"),
+    ],
+)
+def test_what_cannot_be_drawn_is_answered_in_words(faces: Browser, given: dict[str, str], part: str) -> None:
+    faces.ask(urlencode({"num": 1} | given))
+    faces.wait("return document.getElementById('error').textContent !== ''")
+    assert part in faces.text("error")
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 2000, "👩‍🎤🏽💚", "\u202eשיער ורוד\u202c", "<b>pink</b> hair & eyes", "\ufeff粉色头发"]
+)
+def test_any_other_text_is_drawn(faces: Browser, text: str) -> None:
+    faces.ask(urlencode({"text": text, "num": 1}))
+    assert faces.text("error") == ""
+    (image,) = shown(faces)
+    assert json.loads(image.info["Faces"]) == [{"text": text, "seed": 0}]
+
+
+def test_a_seed_that_is_locked_keeps_the_face_under_another_text(faces: Browser) -> None:
+    faces.ask("text=pink+hair&seed=5&num=1")
+    for locked in (True, False):
+        faces.driver.execute_script(
+            "document.getElementById('lock').setAttribute('aria-pressed', arguments[0]);"
+            "document.getElementById('text').value = arguments[1];"
+            "document.getElementById('grid').setAttribute('aria-busy', 'true');"
+            "document.getElementById('ask').requestSubmit()",
+            locked,
+            f"green hair{'' if locked else ' '}",
+        )
+        faces.settle()
+        seed = json.loads(shown(faces)[0].info["Faces"])[0]["seed"]
+        assert (seed == 5) == locked
+
+
+def test_the_way_between_two_texts_is_that_of_python(faces: Browser, pipeline: TextToFace) -> None:
+    ends = ["long black hair red eyes", "white hair"]
+    faces.ask(urlencode({"text": ends[0], "to": ends[1], "at": 0.25, "num": 1, "seed": 3}))
+    faces.wait("return document.querySelector('#strip img') !== null")
+    (image,) = saved(faces, "#strip img")
+    wanted = pipeline.interpolate(pipeline.conditions(ends), seed=3, steps=8)
+    found = np.asarray(image.convert("RGB")).reshape(SIZE, 8, SIZE, 3).transpose(1, 0, 2, 3)
+    assert levels(found, wanted) <= 1
+    assert image.info == metadata(pipeline, [Item("", text, 3) for text in ends])
+
+
+def test_a_missing_file_is_answered_in_words(browser: Browser, site: Path, tmp_path: Path) -> None:
+    shutil.copytree(site, tmp_path / "site")
+    (tmp_path / "site" / "model" / "generator.onnx.gz").unlink()
+    with browser.at(tmp_path / "site") as page:
+        assert "generator.onnx.gz is missing on the server (404)" in page.text("stage-text")
+        assert all("generator.onnx.gz" in line for line in page.errors())  # the browser's own line
+    (tmp_path / "site" / "model" / "generator.onnx.gz").write_bytes(b"\x1f\x8bno")
+    with browser.at(tmp_path / "site") as page:
+        assert "arrived broken" in page.text("stage-text")
+
+
+# -- other releases --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dim", [DIM, COLOUR_DIM])
+def test_a_page_of_a_head_of_any_size(browser: Browser, base: Path, tmp_path: Path, dim: int) -> None:
+    release, head = write_head(tmp_path / "made", base, dim)
+    site = tmp_path / "site"
+    assert main(["--model", str(release), "--encoder-path", str(head), "--out", str(site)]) == 0
+    python = TextToFace.from_pretrained(release, encoder_path=head, guidance=1.5)
+    some = ["pink hair", "#12806a hair", "navy hair and coral eyes", "long red hair blue eyes", "quux"]
+    with browser.at(site, "#text=red+hair&num=1") as page:
+        assert levels(drawn(page, some, range(5), guidance=1.5), python.draw(some, range(5))) <= 1
+        pickers = page.run("return document.querySelectorAll('#palette input[type=color]').length")
+    assert pickers == (2 if dim == COLOUR_DIM else 0)
+
+
+def test_a_page_of_an_aligned_release(browser: Browser, base: Path, tmp_path: Path) -> None:
+    release, site = write_aligned(tmp_path / "made", base), tmp_path / "site"
+    assert main(["--model", str(release), "--out", str(site), "--example", "a <red> heart"]) == 0
+    python = TextToFace.from_pretrained(release)
+    with browser.at(site) as page:
+        assert json.loads(shown(page)[0].info["Faces"]) == [{"text": "a <red> heart", "seed": 0}]
+        assert page.text("title") == "Text to image"
+        assert page.text("understood") == ""
+        assert page.run("return (await engine.call('read', 'x')).c.length") == ALIGNED_DIM
+        found = drawn(page, ["red hair", "blue eyes"], [1, 2], style=2)
+    assert levels(found, python.draw(["red hair", "blue eyes"], [1, 2], style="fluent")) <= 1
+
+
+def test_a_page_of_the_one_hot_condition(browser: Browser, tmp_path: Path) -> None:
+    release, site = write_one_hot(tmp_path / "release", "stackgan1"), tmp_path / "site"
+    assert main(["--model", str(release), "--out", str(site), "--example", "pink hair green eyes"]) == 0
+    python = TextToFace.from_pretrained(release)
+    with browser.at(site) as page:
+        found = drawn(page, ["red hair blue eyes"], [1], size=32)
+        page.ask("text=rosy+locks")
+        assert "reads only captions like" in page.text("error")
+    assert levels(found, python.draw(["red hair blue eyes"], [1])) <= 1

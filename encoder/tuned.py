@@ -148,7 +148,8 @@ class TunedEncoder:
         def readout(states: torch.Tensor, _mask: torch.Tensor) -> torch.Tensor:
             return finish(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
 
-        return self._model.read([normalise(text) for text in texts], readout, batch_size=batch_size, progress=progress)
+        names = [normalise(text) for text in texts]
+        return self._model.read(names, readout, tokens=1, batch_size=batch_size, progress=progress)
 
 
 def save(

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from gan.faces.selection import Selector
     from gan.pipeline import TextToFace
 
-DTYPES = ("float64", "float32", "bfloat16")
 WINDOW = 256
 """Texts that are encoded together, in batches of like length."""
 
@@ -74,7 +73,9 @@ class Drawer:
             The same columns, with ``seed`` the one drawn (of ``best_of``), and ``png`` (bytes, or ``None``), ``read``
             (JSON: what was read in the text) and ``error`` (``None``, or why a text was not drawn).
         """
-        columns = {name: values.tolist() if hasattr(values, "tolist") else list(values) for name, values in batch.items()}
+        columns = {
+            name: values.tolist() if hasattr(values, "tolist") else list(values) for name, values in batch.items()
+        }
         drawn = list(self.draw(columns["text"], columns["seed"]))
         faces = [face if isinstance(face, Face) else None for face in drawn]
         return {
@@ -103,7 +104,9 @@ class Drawer:
         for i in range(0, len(texts), self.batch_size):
             some, their = texts[i : i + self.batch_size], seeds[i : i + self.batch_size]
             read = [j for j, text in enumerate(some) if not isinstance(encoded[text], str)]
-            faces = iter(self._paint([some[j] for j in read], [encoded[some[j]] for j in read], [their[j] for j in read]))
+            faces = iter(
+                self._paint([some[j] for j in read], [encoded[some[j]] for j in read], [their[j] for j in read])
+            )
             for text in some:
                 yield error if isinstance(error := encoded[text], str) else next(faces)
 
@@ -133,7 +136,9 @@ class Drawer:
             if len(texts) == 1:
                 return [str(error)]
             return [self._paint([text], [row], [seed])[0] for text, row, seed in zip(texts, rows, seeds, strict=True)]
-        notes = [metadata(pipeline, [Item("", text, seed)], self.style) for text, seed in zip(texts, seeds, strict=True)]
+        notes = [
+            metadata(pipeline, [Item("", text, seed)], self.style) for text, seed in zip(texts, seeds, strict=True)
+        ]
         pngs = [encode_png(image, note) for image, note in zip(images, notes, strict=True)]
         return [Face(*each) for each in zip(pngs, seeds, self._read(c), strict=True)]
 

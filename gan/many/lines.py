@@ -18,7 +18,6 @@ from encoder.files import ID_COLUMNS, TEXT_COLUMNS, stream_records
 from encoder.text import check_text
 
 Format = Literal["table", "texts", "jsonl", "parquet"]
-FORMATS: tuple[Format, ...] = ("table", "texts", "jsonl", "parquet")
 STDIN = Path("-")
 
 _BY_SUFFIX: dict[str, Format] = {

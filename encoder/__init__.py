@@ -42,6 +42,7 @@ def load_encoder(
     cached: bool = True,
     cache_dir: str | Path | None = None,
     statistics: torch.Tensor | None = None,
+    exact: bool = True,
 ) -> TextEncoder:
     """The encoder of a kind: texts in, conditions ``c`` out.
 
@@ -55,6 +56,7 @@ def load_encoder(
         cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``.cache/embeddings`` beside the code.
         statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
             of the captions of the data; by default those of the canonical captions of faces.
+        exact: As of ``load_source``.
 
     Raises:
         InputError: An unknown kind, or a model folder that is missing or broken.
@@ -66,7 +68,7 @@ def load_encoder(
             raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
         return OneHotEncoder()
 
-    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir)
+    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir, exact=exact)
     if kind == "head":
         from encoder.attributes.reader import AttributeEncoder
 
@@ -90,18 +92,19 @@ def load_source(
 
     Args:
         kind: As of ``load_encoder``; so are ``path``, ``cached`` and ``cache_dir``.
-        exact: Compute in float64, so that a vector is the same in any batch; otherwise in float32, several times
-            faster and not cached, which differs from it in the sixth digit.
+        exact: Compute in float64, so that a vector is the same in any batch; otherwise in float32, twice as fast, which
+            differs from it in the sixth digit and is kept in a file of its own.
     """
     encoder = _open(kind, path, exact)
-    if not (cached and exact):
+    if not cached:
         return encoder
     from encoder.cache import CachedEncoder, EmbeddingCache
 
     user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
     shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
     known = None if kind == "pooled" and path else encoder.dim  # another library may have to load its model to know
-    return CachedEncoder(encoder, [shipped, EmbeddingCache(user_dir / cache_name(kind))], known)
+    own = EmbeddingCache(user_dir / cache_name(kind if exact else f"{kind}-float32"))
+    return CachedEncoder(encoder, [shipped, own], known)
 
 
 def _open(kind: str, path: str | Path | None, exact: bool) -> TextEncoder:

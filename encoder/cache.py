@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 _TABLE = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum BLOB NOT NULL)"
 _LOOKUP_SIZE = 500  # placeholders in one query; the limit of old SQLite builds is 999
+_TRIM = "DELETE FROM vectors WHERE rowid <= (SELECT max(rowid) FROM vectors) - ?"
+MOST = 500_000
+"""Vectors that a file holds: some 150 MB. Those that came first make room for more."""
 _LOCK_SECONDS = 60  # how long to wait for another process's transaction, which takes milliseconds
 _FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)  # the last from a message that quotes a damaged schema
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT)
@@ -41,11 +44,13 @@ class EmbeddingCache:
     Args:
         path: The SQLite file. It need not exist, nor its folder.
         read_only: Never write to it; it may then lie on a read-only medium.
+        most: How many vectors it may hold.
     """
 
-    def __init__(self, path: str | Path, *, read_only: bool = False):
+    def __init__(self, path: str | Path, *, read_only: bool = False, most: int = MOST):
         self.path = Path(path)
         self.read_only = read_only
+        self.most = most
         self._usable = True
         self._warned = False
 
@@ -92,6 +97,8 @@ class EmbeddingCache:
             try:
                 with closing(self._connect()) as connection, connection:
                     connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
+                    # Row numbers count up, a replaced vector's too: between the first and the last lie at most so many.
+                    connection.execute(_TRIM, (self.most,))
                 return
             except _FAILURES as error:
                 self._recover(error)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import csv
+import itertools
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,8 @@ from pathlib import Path
 from encoder.common.errors import InputError
 from encoder.text import check_text
 
-_ID = re.compile(r"\w[\w .-]*")  # ids become file names
+ID = re.compile(r"\w[\w .-]*")
+"""An id that can be the name of a file."""
 _HEADER_IDS = {"id", "img_id", "image_id", "testing_text_id"}
 ID_COLUMNS = (
     "id", "img_id", "image_id", "testing_text_id", "text_id", "caption_id", "file_name", "filename", "image_name",
@@ -27,6 +30,7 @@ TEXT_COLUMNS = (
 _FILE = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _SAMPLE = 200  # lines that tell what separates the fields
+_LONGEST = 100  # lines of one row
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def read_testing_file(path: str | Path) -> list[TextLine]:
         where = f"{path}, line {record.line}"
         if record.text is None:
             raise InputError(f"{where}: no comma; write 'id,text'")
-        if not _ID.fullmatch(record.id):
+        if not ID.fullmatch(record.id):
             raise InputError(f"{where}: {record.id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'")
         lines.append(TextLine(record.id, check_text(record.text, where)))
     if not lines:
@@ -81,23 +85,57 @@ def read_records(lines: Sequence[str]) -> list[Record]:
     header, columns are known by their names.
     """
     rows = list(_rows(lines, delimiter := _delimiter(lines)))
-    if not rows:
-        return []
-    names = [_plain(field) for field in rows[0][1]]
-    id_column, text_column = 0, 1
-    if _is_header(rows):
-        rows = rows[1:]
+    layout = _Layout.of(rows, delimiter)
+    return [layout.record(line, fields) for line, fields in rows[layout.header :]]
+
+
+def stream_records(lines: Iterable[str]) -> Iterator[Record]:
+    """As ``read_records``, of lines that are not held: the first 200 tell what the columns are.
+
+    A quoted field may go on over 100 lines; a quote that none of them closes stands for itself.
+    """
+    rest = iter(lines)
+    sample = list(itertools.islice(rest, _SAMPLE))
+    delimiter = _delimiter(sample)
+    layout = _Layout.of(list(_rows(sample, delimiter)), delimiter)
+    rows = _stream_rows(itertools.chain(sample, rest), delimiter)
+    for line, fields in itertools.islice(rows, layout.header, None):
+        yield layout.record(line, fields)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which fields of a row are the id and the text.
+
+    Attributes:
+        header: Rows before the first: 1 or 0.
+        columns: How many the header names; 0 without one.
+    """
+
+    delimiter: str
+    header: int = 0
+    columns: int = 0
+    id_column: int = 0
+    text_column: int = 1
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> _Layout:
+        """What the rows tell, the first above all."""
+        if not rows or not _is_header(rows):
+            return cls(delimiter, 0, 0, 1, 2) if rows and _is_numbered(rows) else cls(delimiter)
+        names = [_plain(field) for field in rows[0][1]]
+        id_column, text_column = 0, 1
         if len(names) > 2:
             text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
             others = [name for name in ID_COLUMNS if name in names and names.index(name) != text_column]
             id_column = names.index(others[0]) if others else int(text_column == 0)
         elif names[0] in TEXT_COLUMNS and names[-1] in ID_COLUMNS:
             id_column, text_column = 1, 0
-    else:
-        names = []
-        if _is_numbered(rows):
-            id_column, text_column = 1, 2
-    return [_record(line, fields, id_column, text_column, len(names), delimiter) for line, fields in rows]
+        return cls(delimiter, 1, len(names), id_column, text_column)
+
+    def record(self, line: int, fields: list[str]) -> Record:
+        """A row as a record."""
+        return _record(line, fields, self.id_column, self.text_column, self.columns, self.delimiter)
 
 
 def read_lines(path: str | Path) -> list[str]:
@@ -145,6 +183,38 @@ def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield number, _fields(line, delimiter)
+
+
+def _stream_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """As ``_rows``, a row at a time."""
+    numbered = enumerate(lines, start=1)
+    ahead: deque[tuple[int, str]] = deque()
+    while line := (ahead.popleft() if ahead else next(numbered, None)):
+        number, first = line
+        if not first.strip():
+            continue
+        block = [first]
+        while '"' in first and not _is_closed(block, delimiter) and len(block) < _LONGEST:
+            if len(ahead) < len(block):
+                ahead.extend(itertools.islice(numbered, 1))
+            if len(ahead) < len(block):  # the end of the file
+                break
+            block.append(ahead[len(block) - 1][1])
+        if len(block) > 1 and _is_closed(block, delimiter):
+            for _ in block[1:]:
+                ahead.popleft()
+            yield number, next(csv.reader((f"{line}\n" for line in block), delimiter=delimiter, strict=True))
+        else:
+            yield number, _fields(first, delimiter)
+
+
+def _is_closed(block: Sequence[str], delimiter: str) -> bool:
+    """Whether lines are whole rows, or no rows of CSV whatever follows."""
+    try:
+        list(csv.reader((f"{line}\n" for line in block), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "end of data" not in str(error)
+    return True
 
 
 def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

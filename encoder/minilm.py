@@ -199,6 +199,7 @@ class MiniLM:
         texts: Sequence[str],
         readout: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         *,
+        tokens: int | None = None,
         batch_size: int = 64,
         progress: bool = False,
     ) -> torch.Tensor:
@@ -207,6 +208,7 @@ class MiniLM:
         Args:
             texts: N texts.
             readout: The last token states (n, T, ``dim``) and the mask (n, T) of n texts to their vectors (n, D).
+            tokens: Give ``readout`` the states of the first so many tokens alone, which saves most of the last layer.
             batch_size: How many texts run through the network together, at most.
             progress: Whether to show a progress bar.
 
@@ -225,7 +227,7 @@ class MiniLM:
 
         @torch.no_grad()
         def vectors_of(rows: list[int]) -> torch.Tensor:
-            return readout(*self._states([ids[i] for i in rows]))
+            return readout(*self._states([ids[i] for i in rows], tokens))
 
         if not batches:
             return readout(torch.empty(0, 1, self.dim, dtype=self.dtype), torch.empty(0, 1, dtype=torch.bool))
@@ -273,12 +275,12 @@ class MiniLM:
         return self._tensors[f"{key}.weight"].to(self.dtype), self._tensors[f"{key}.bias"].to(self.dtype)
 
     @torch.no_grad()
-    def _states(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """BERT on a batch of token ids: states (N, T, width) and mask (N, T)."""
+    def _states(self, ids: list[list[int]], tokens: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """BERT on a batch of token ids: states (N, T, width), or of the first ``tokens`` alone, and mask (N, T)."""
         padded, mask = pad(ids)
         x = self.embed(padded)
         for i in range(self.layers):
-            x = self.layer(i, x, mask)
+            x = self.layer(i, x, mask, tokens=tokens if i == self.layers - 1 else None)
         return x, mask
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:

@@ -156,7 +156,7 @@ class TunedEncoder:
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The conditions (N, D) of N texts; see ``TextEncoder.encode``."""
         texts = [normalise(text) for text in texts]
-        return self._model.read(texts, self.readout, batch_size=batch_size, progress=progress)
+        return self._model.read(texts, self.readout, tokens=1, batch_size=batch_size, progress=progress)
 
 
 def save(

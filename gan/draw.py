@@ -19,11 +19,13 @@ from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from encoder.text import check_text
 from gan.images import check_png_path, save_png, tile
+from gan.many import options as many
 from gan.release import DEFAULT_MODEL, ReleaseConfig
 
 if TYPE_CHECKING:
     import torch
 
+    from gan.many.run import Order
     from gan.pipeline import TextToFace
 
 DEFAULT_OUT = Path("samples/faces.png")
@@ -58,6 +60,9 @@ class Config:
     out: Path | None
     separate: Path | None
     steps: int | None
+    dtype: str = "float64"
+    threads: int | None = None
+    batch_size: int = 25
 
 
 def parser() -> argparse.ArgumentParser:
@@ -128,17 +133,21 @@ def parser() -> argparse.ArgumentParser:
         "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
     )
     result.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    many.add(result)
     return result
 
 
-def parse(argv: Sequence[str] | None) -> Config:
-    """The command line to a ``Config``; ``InputError`` for what cannot be drawn or written."""
+def parse(argv: Sequence[str] | None) -> Config | Order:
+    """The command line to a ``Config``, or of many images an ``Order``; ``InputError`` for what cannot be done."""
     options = parser()
     args = options.parse_args(argv)
     if args.interpolate and (args.separate or args.num != 1 or args.best_of != 1):
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if args.steps and not args.interpolate:
         options.error("--steps goes with --interpolate")
+    if many.is_many(args):
+        ReleaseConfig.read(args.model).style_index(args.style)
+        return many.order(args)
     if args.testing_file:
         lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
     else:
@@ -171,6 +180,9 @@ def parse(argv: Sequence[str] | None) -> Config:
         out=out,
         separate=args.separate,
         steps=(args.steps or 8) if args.interpolate else None,
+        dtype=args.dtype,
+        threads=args.threads,
+        batch_size=args.batch_size or 25,
     )
 
 
@@ -194,9 +206,12 @@ def draw(config: Config) -> str:
     if config.device == "cuda" and not torch.cuda.is_available():
         raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
     started = time.perf_counter()
+    if config.threads:
+        torch.set_num_threads(config.threads)
     pipeline = TextToFace.from_pretrained(
         config.model,
         encoder_path=config.encoder_path,
+        dtype=getattr(torch, config.dtype),
         device=config.device,
         truncation=config.truncation,
         guidance=config.guidance,
@@ -225,7 +240,9 @@ def draw(config: Config) -> str:
         images.append(pipeline.interpolate(c, seed=items[0].seed, steps=config.steps))
     else:
         done = 0
-        for batch in progress(pipeline.draw_many(c, [item.seed for item in items]), len(texts), noun):
+        for batch in progress(
+            pipeline.draw_many(c, [item.seed for item in items], batch_size=config.batch_size), len(texts), noun
+        ):
             if config.out:
                 images.append(batch)
             if config.separate:
@@ -282,7 +299,8 @@ def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit status (``encoder.common.command``)."""
-    print(draw(parse(argv)))
+    config = parse(argv)
+    print(draw(config) if isinstance(config, Config) else many.draw(config))
     return 0
 
 

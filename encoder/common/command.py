@@ -171,7 +171,7 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
         return _signalled(error.number)
     if isinstance(error, BrokenPipeError):
         return NOBODY_READS, ""
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return BROKEN, "error: the memory does not suffice; ask for less at once, or close other programs"
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
@@ -180,7 +180,8 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
     return None
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory left."""
     # PyTorch's is a RuntimeError, on CPUs without a class of its own.
     words = ("can't allocate memory", "out of memory")
     return isinstance(error, MemoryError) or (

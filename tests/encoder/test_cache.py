@@ -252,3 +252,12 @@ def test_vectors_that_are_not_finite_or_of_another_size_are_made_afresh(tmp_path
         assert torch.equal(encoder.encode(["a", "b"]), torch.stack([vector("a"), vector("b")]))
     assert inner.asked == ["a", "b"]
     assert "1 of its vectors are damaged" in caplog.text
+
+
+def test_a_full_cache_lets_go_of_what_came_first(tmp_path) -> None:
+    cache = EmbeddingCache(tmp_path / "a.sqlite3", most=10)
+    for i in range(25):
+        cache.put("ab", {f"text {i}": torch.full((25,), float(i))})
+        cache.put("ab", {"often": torch.zeros(25)})
+    kept = cache.get("ab", [*(f"text {i}" for i in range(25)), "often"])
+    assert set(kept) == {"often", "text 24", "text 23", "text 22", "text 21", "text 20"}

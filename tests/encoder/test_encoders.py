@@ -177,13 +177,14 @@ def test_statistics_of_the_data_standardise_and_make_another_space(tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["head", "pooled", "aligned"])
-def test_fast_vectors_are_nearly_the_exact_ones_and_are_not_cached(kind: str, user_cache, aligned_folder: Path) -> None:
+def test_fast_vectors_are_nearly_the_exact_ones_and_are_kept_apart(kind: str, user_cache, aligned_folder: Path) -> None:
     path = aligned_folder if kind == "aligned" else None
     texts = ["a cat on a mat", "two birds"]
     fast = load_source(kind, path, cached=True, exact=False)
     vectors = fast.encode(texts)
-    assert not user_cache.exists()
+    assert [path.name for path in user_cache.iterdir()] == [f"{kind}-float32.sqlite3"]
     exact = load_source(kind, path).encode(texts)
+    assert torch.equal(load_source(kind, path, cached=True, exact=False).encode(texts), vectors)
     torch.testing.assert_close(vectors, exact, atol=2e-5, rtol=1e-3)
     assert vectors.dtype == torch.float32
 

@@ -10,7 +10,8 @@ from gan.exact_conv import FastFloat64
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3), (5, 3)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_equals_torch(padding, kernel, bias, memory_format, monkeypatch) -> None:
+@pytest.mark.parametrize("large", [1, 1000])
+def test_equals_torch(padding, kernel, bias, memory_format, large, monkeypatch) -> None:
     generator = torch.Generator().manual_seed(0)
     x, weight, shift = (
         torch.randn(shape, generator=generator, dtype=torch.float64) for shape in ((5, 4, 9, 7), (6, 4, *kernel), (6,))
@@ -18,6 +19,7 @@ def test_equals_torch(padding, kernel, bias, memory_format, monkeypatch) -> None
     x = x.contiguous(memory_format=memory_format)
     expected = F.conv2d(x, weight, shift if bias else None, padding=padding)
     monkeypatch.setattr(gan.exact_conv, "ROWS", 160)  # two images at a time, and one left over
+    monkeypatch.setattr(gan.exact_conv, "LARGE", large)  # shifted, or window by window
     with torch.no_grad(), FastFloat64():
         result = F.conv2d(x, weight, shift if bias else None, padding=padding)
     torch.testing.assert_close(result, expected, rtol=1e-13, atol=1e-13)

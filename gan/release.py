@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from encoder import PRETRAINED
 from encoder.common.errors import InputError
 from encoder.common.records import Amount, Count, Positive, read_record
 from gan.sources import condition_dim
 
-PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 DEFAULT_MODEL = PRETRAINED / "residual-r3gan"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"

@@ -197,7 +197,7 @@ def save(
         write_json(folder / _CONFIG, read_json(base / _CONFIG) | {"dtype": "float32"})
         for name in _TOKENIZER_FILES:
             if (base / name).exists():
-                _copy(base / name, folder / name)
+                copy_file(base / name, folder / name)
         write_json(
             folder / MODULES,
             [{"idx": i, "name": str(i), "path": path, "type": name} for i, (path, name) in enumerate(modules)],
@@ -221,7 +221,7 @@ def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
     with at_once():
         for name in (WHOLE if whole else TUNED, *names):
             if (folder / name).exists():
-                _copy(folder / name, to / name)
+                copy_file(folder / name, to / name)
         if whole:
             return
         base, layers = _base_folder(folder / INDEX, "a fine-tuned encoder"), weights.load(folder / TUNED)
@@ -236,7 +236,7 @@ def copy_folder(folder: Path, to: Path) -> None:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
             if path.is_file() and not any(part.startswith(".") for part in name.parts):
-                _copy(path, to / name)
+                copy_file(path, to / name)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -244,7 +244,8 @@ def _is_whole(folder: Path) -> bool:
     return not os.path.lexists(folder / INDEX) and all(os.path.isfile(folder / name) for name in (WHOLE, DENSE_WEIGHTS))
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
     write_atomically(target, lambda path: shutil.copyfile(source, path))
 
 

@@ -19,7 +19,7 @@ from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from encoder.text import check_text
 from gan.images import check_png_path, save_png, tile
-from gan.release import DEFAULT_MODEL, ReleaseConfig
+from gan.release import DEFAULT_MODEL, ReleaseConfig, release_folder
 
 if TYPE_CHECKING:
     import torch
@@ -118,10 +118,10 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument(
         "--model",
-        type=arguments.model_folder,
+        type=release_folder,
         default=str(DEFAULT_MODEL),
-        metavar="DIR",
-        help="a released model's folder",
+        metavar="MODEL",
+        help="a released model's folder, the name of a shipped one, or OWNER/NAME of the hub",
     )
     result.add_argument(
         "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"

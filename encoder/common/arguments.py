@@ -172,6 +172,18 @@ def place(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
     return path_of
 
 
+def found(find: Callable[[str], Path]) -> Callable[[str], Path]:
+    """What ``find`` finds by a name, or raises ``InputError`` where there is none."""
+
+    def path_of(text: str) -> Path:
+        try:
+            return find(given(text))
+        except InputError as error:
+            raise _RefusedError(error) from None
+
+    return path_of
+
+
 def kind_of(path: Path) -> Literal["file", "folder", "other", None]:
     """What lies at a path, links followed; ``None`` where there is nothing.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 # Nothing here imports torch by itself: a command line is checked before it is imported.
 
 WHITE = 255
+STDOUT = Path("-")
+"""In the place of a picture's file: standard output."""
 Network = TypeVar("Network", bound="nn.Module")
 
 
@@ -93,6 +96,8 @@ def tile(images: torch.Tensor, per_row: int = 5) -> torch.Tensor:
 
 def check_png_path(path: Path) -> None:
     """Raise ``InputError`` where ``save_png`` could not write ``path``, before time is spent on a picture."""
+    if path == STDOUT:
+        return
     if kind_of(path) == "folder":
         raise InputError(f"{path}: is a folder; give the name of a .png file")
     if path.suffix.lower() != ".png":
@@ -107,7 +112,7 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     was built with, and on the processor, while equal pictures are to be equal files everywhere.
 
     Args:
-        path: The file to write or replace.
+        path: The file to write or replace, or ``STDOUT``.
         image: uint8 (3, H, W).
         text: Metadata, written as ``iTXt`` chunks (UTF-8) in this order.
 
@@ -120,6 +125,9 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     for key, value in text.items():
         info.add_itxt(key, value)
     picture = Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
+    if path == STDOUT:
+        picture.save(sys.stdout.buffer, format="PNG", compress_level=0, pnginfo=info)
+        return
     write_atomically(
         path, lambda temporary: picture.save(temporary, format="PNG", compress_level=0, pnginfo=info), durable=False
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -180,10 +181,14 @@ def _results(text: str, data: str) -> Iterator[EvalResult]:
             task_type="text-to-image",
             dataset_type=Path(str(data)).stem,
             dataset_name=Path(str(data)).stem,
-            metric_type=re.sub(r"\W+", "_", row[0].lower()).strip("_"),
+            metric_type=re.sub(r"[^a-z0-9]+", "_", _ascii(row[0].lower())).strip("_"),
             metric_name=title,
             metric_value=float(score["value"]),
         )
+
+
+def _ascii(text: str) -> str:
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 def _first_line(error: Exception) -> str:

@@ -16,21 +16,27 @@ if TYPE_CHECKING:
 # Nothing here imports torch: ``import encoder`` is free, and every function imports what it needs.
 
 ROOT = Path(__file__).resolve().parent.parent
-ENCODER_DIR = ROOT / "pretrained" / "encoder"
+_INSTALLED = ROOT / "text2face_pretrained"
+PRETRAINED = _INSTALLED if _INSTALLED.is_dir() else ROOT / "pretrained"
+"""All that is shipped: in a wheel, ``pretrained/`` is a folder beside the packages by a name of its own."""
+ENCODER_DIR = PRETRAINED / "encoder"
 """The bundled sentence-transformer."""
 ENCODER_FINGERPRINT = "f1fe9e3cc00228e5fee36a63cf6a0284"
 """That of its files, which are as published."""
-HEAD_DIR = ROOT / "pretrained" / "head"
+HEAD_DIR = PRETRAINED / "head"
 """The conditioning head."""
-SHIPPED_CACHE_DIR = ROOT / "pretrained" / "cache"
+SHIPPED_CACHE_DIR = PRETRAINED / "cache"
 """Vectors of every canonical caption; only read."""
-USER_CACHE_DIR = ROOT / ".cache" / "embeddings"
+_CACHES = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "text-to-face-cgan"
+USER_CACHES_DIR = _CACHES if PRETRAINED == _INSTALLED else ROOT / ".cache"
+"""What is kept to be found again: beside the code of a clone, and in the user's own cache by an installed package."""
+USER_CACHE_DIR = USER_CACHES_DIR / "embeddings"
 """Vectors of all other texts; the environment variable TEXT2FACE_CACHE names another place."""
 
 
 def cache_dir(name: str) -> Path:
-    """The folder of one kind of things that are kept to be found again: in ``.cache``, or in ``TEXT2FACE_CACHE``."""
-    return Path(os.environ.get("TEXT2FACE_CACHE") or ROOT / ".cache") / name
+    """The folder of one kind of things that are kept: in ``USER_CACHES_DIR``, or in ``TEXT2FACE_CACHE``."""
+    return Path(os.environ.get("TEXT2FACE_CACHE") or USER_CACHES_DIR) / name
 
 
 KINDS = ("head", "pooled", "aligned", "onehot")
@@ -53,7 +59,7 @@ def load_encoder(
         path: For ``"head"`` and ``"aligned"``, such a folder; for ``"pooled"``, a sentence-transformers folder. The
             shipped ones by default, of which there is none of ``"aligned"``.
         cached: Whether vectors are looked up, and kept, on disk; they are the same either way.
-        cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``.cache/embeddings`` beside the code.
+        cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``USER_CACHE_DIR``.
         statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
             of the captions of the data; by default those of the canonical captions of faces.
         exact: As of ``load_source``.

@@ -3,7 +3,7 @@
     python -m encoder.fetch sentence-transformers/all-mpnet-base-v2 my-encoder
     python train_cgan.py --encoder-path my-encoder
 
-Nothing else in this project asks a network for anything.
+Models and data sets of the hub by their names aside, nothing else in this project asks a network for anything.
 """
 
 from __future__ import annotations

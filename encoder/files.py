@@ -6,6 +6,7 @@ import codecs
 import csv
 import itertools
 import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Record:
 
 
 def read_testing_file(path: str | Path) -> list[TextLine]:
-    """Read a testing file: ``id,text`` on each line, in UTF-8; ids in any order.
+    """Read a testing file: ``id,text`` on each line, in UTF-8; ids in any order. ``"-"`` is standard input.
 
     A space after the comma, blank lines, either line ending, a byte order mark, a header line, quoted fields, tabs for
     commas and the index that pandas writes are all taken.
@@ -66,7 +67,9 @@ def read_testing_file(path: str | Path) -> list[TextLine]:
         InputError: The file is missing, unreadable or empty, or a line is malformed; the message gives its number.
     """
     lines = []
-    for record in read_records(read_lines(path)):
+    data = read_lines(path)
+    path = "standard input" if str(path) == "-" else path
+    for record in read_records(data):
         where = f"{path}, line {record.line}"
         if record.text is None:
             raise InputError(f"{where}: no comma; write 'id,text'")
@@ -139,7 +142,12 @@ class _Layout:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 text file, without their endings. A file that cannot be read is an ``InputError``."""
+    """The lines of a UTF-8 text file, without their endings. A file that cannot be read is an ``InputError``.
+
+    ``"-"`` is standard input.
+    """
+    if str(path) == "-":
+        return decode_lines(sys.stdin.buffer.read() if sys.stdin else b"", "standard input")
     try:
         data = Path(path).read_bytes()
     except OSError as error:

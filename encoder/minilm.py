@@ -151,8 +151,13 @@ class MiniLM:
             UnsupportedModelError: The folder holds a model of another kind.
             InputError: A file is missing or broken; the message names it.
         """
+        _check_modules(Path(folder))
+        return cls.load_bert(folder, dtype)
+
+    @classmethod
+    def load_bert(cls, folder: str | Path, dtype: torch.dtype = torch.float32) -> MiniLM:
+        """As ``load``, whatever modules stand behind the BERT in the folder."""
         folder = Path(folder)
-        _check_modules(folder)
         config = BertConfig.read(folder / _CONFIG)
         limits = (_limits(folder / _LIMITS).max_seq_length, _limits(folder / _TOKENIZER_LIMITS).model_max_length)
         positions = config.max_position_embeddings

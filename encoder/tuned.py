@@ -3,6 +3,8 @@
 The conditioning head and the encoder that is fitted to a data set's images are such models; they differ in what becomes
 of the numbers of the map. A folder of one is a sentence-transformer of its own. It holds the fine-tuned layers alone,
 in float16; its index takes all others from the encoder that it builds on, by the way from the one folder to the other.
+That one may lie within, in ``base``: such a folder stands alone. What ``SentenceTransformer(folder).save_pretrained``
+writes, all layers in one file, is read too; being other files it has another fingerprint.
 """
 
 from __future__ import annotations
@@ -10,10 +12,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors import safe_open
@@ -28,6 +30,10 @@ from encoder.minilm import MiniLM
 from encoder.text import normalise
 
 INDEX, TUNED, DENSE = "model.safetensors.index.json", "tuned.safetensors", "2_Dense"
+WHOLE = "model.safetensors"
+"""All layers in one file, as sentence-transformers writes them."""
+BASE = "base"
+"""The encoder that a folder builds on, in a folder that stands alone."""
 MODULES, DENSE_CONFIG, DENSE_WEIGHTS = "modules.json", f"{DENSE}/config.json", f"{DENSE}/model.safetensors"
 
 IDENTITY = "torch.nn.modules.linear.Identity"
@@ -54,9 +60,10 @@ _NORMALIZE = "sentence_transformers.base.modules.normalize.Normalize"
 
 @dataclass(frozen=True)
 class _Index:
-    """Which file each tensor is in."""
+    """Which file each tensor is in, and the fingerprint of the encoder that lies within."""
 
     weight_map: dict[str, str]
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class TunedEncoder:
 
     @classmethod
     def load(cls, folder: str | Path, dtype: torch.dtype = torch.float64) -> Self:
-        """Open a folder that ``save`` wrote; its index says where the encoder lies that it builds on.
+        """Open a folder that ``save`` wrote, whose index says where the encoder lies that it builds on, or a whole one.
 
         Args:
             folder: Of the encoder.
@@ -113,10 +120,11 @@ class TunedEncoder:
             InputError: A file is missing or broken, or the folder holds another kind of model.
         """
         folder = Path(folder)
-        base = MiniLM.load(_base_folder(folder / INDEX, cls.noun), dtype)
+        whole = _is_whole(folder)
+        base = MiniLM.load_bert(folder, dtype) if whole else MiniLM.load(_base_folder(folder / INDEX, cls.noun), dtype)
         dense = weights.load(folder / DENSE_WEIGHTS)
         cls._check(folder, {name: tuple(tensor.shape) for name, tensor in dense.items()}, base.dim)
-        layers = weights.load(folder / TUNED)
+        layers = {} if whole else weights.load(folder / TUNED)
         published = base.layer_tensors(0)
         if any(name not in published or layers[name].shape != published[name].shape for name in layers):
             raise InputError(f"{folder / TUNED}: not layers of the encoder in {base.folder}; restore both")
@@ -131,13 +139,21 @@ class TunedEncoder:
     @property
     def tuned(self) -> Tuned:
         """What training made, to train on from."""
-        layers = weights.load(self._folder / TUNED)
+        if _is_whole(self._folder):
+            layers = {name: tensor.half() for name, tensor in self._base.layer_tensors(0).items()}
+        else:
+            layers = weights.load(self._folder / TUNED)
         return Tuned(layers, self._weight.float(), self._bias.float())
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
-        files = [self._folder / name for name in (TUNED, DENSE_CONFIG, DENSE_WEIGHTS)]
+        names = [DENSE_CONFIG, DENSE_WEIGHTS] if _is_whole(self._folder) else [TUNED, DENSE_CONFIG, DENSE_WEIGHTS]
+        files = [self._folder / name for name in names]
+        if self._base.folder == self._folder / BASE:
+            made_with = read_record(_Index, self._folder / INDEX, notes=True).metadata.get(BASE)
+            if made_with not in (None, self._base.fingerprint):
+                raise InputError(f"{self._base.folder}: a file of it is damaged, or of another encoder; restore it")
         return digest(self.kind, self._base.fingerprint, files_digest(files))
 
     @property
@@ -189,7 +205,7 @@ def save(
         write_json(folder / _CONFIG, read_json(base / _CONFIG) | {"dtype": "float32"})
         for name in _TOKENIZER_FILES:
             if (base / name).exists():
-                _copy(base / name, folder / name)
+                copy_file(base / name, folder / name)
         write_json(
             folder / MODULES,
             [{"idx": i, "name": str(i), "path": path, "type": name} for i, (path, name) in enumerate(modules)],
@@ -197,32 +213,57 @@ def save(
         _write_index(folder, base, tuned.layers)
 
 
-def copy(folder: Path, to: Path) -> None:
-    """Copy what ``save`` wrote to another folder, with an index that finds the encoder from there.
+def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
+    """Copy what ``load`` reads to another folder, with an index that finds the encoder from there.
+
+    Args:
+        folder: The fine-tuned encoder.
+        to: Made where it is missing.
+        alone: Copy the encoder that it builds on too, so that ``to`` needs nothing beside it.
 
     Raises:
         InputError: ``folder`` is not such a folder, or a file cannot be written.
     """
-    base = _base_folder(folder / INDEX, "a fine-tuned encoder")
-    layers = weights.load(folder / TUNED)
-    files = (TUNED, DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
+    whole = _is_whole(folder)
+    names = (DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
     with at_once():
-        for name in files:
+        for name in (WHOLE if whole else TUNED, *names):
             if (folder / name).exists():
-                _copy(folder / name, to / name)
-        _write_index(to, base, layers)
+                copy_file(folder / name, to / name)
+        if whole:
+            return
+        base, layers = _base_folder(folder / INDEX, "a fine-tuned encoder"), weights.load(folder / TUNED)
+        if alone:
+            copy_folder(base, to / BASE)
+        _write_index(to, base, layers, alone=alone)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_folder(folder: Path, to: Path) -> None:
+    """Copy all files of a folder but hidden ones."""
+    with at_once():
+        for path in sorted(folder.rglob("*")):
+            name = path.relative_to(folder)
+            if path.is_file() and not any(part.startswith(".") for part in name.parts):
+                copy_file(path, to / name)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether all layers are in one file of the folder, with a linear map behind them."""
+    return not os.path.lexists(folder / INDEX) and all(os.path.isfile(folder / name) for name in (WHOLE, DENSE_WEIGHTS))
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
     write_atomically(target, lambda path: shutil.copyfile(source, path))
 
 
-def _write_index(folder: Path, base: Path, layers: dict[str, torch.Tensor]) -> None:
-    file_of_base = base / "model.safetensors"
-    to_base = Path(os.path.relpath(file_of_base.resolve(), folder.resolve())).as_posix()
-    with safe_open(file_of_base, framework="pt") as file:
-        weight_map = {name: to_base for name in file.keys() if not name.startswith("pooler.")}  # noqa: SIM118
-    write_json(folder / INDEX, {"metadata": {}, "weight_map": weight_map | dict.fromkeys(layers, TUNED)})
+def _write_index(folder: Path, base: Path, layers: dict[str, torch.Tensor], *, alone: bool = False) -> None:
+    way = Path(BASE) if alone else Path(os.path.relpath(base.resolve(), folder.resolve()))
+    with safe_open(base / WHOLE, framework="pt") as file:
+        names = [name for name in file.keys() if not name.startswith("pooler.")]  # noqa: SIM118
+    weight_map = dict.fromkeys(names, (way / WHOLE).as_posix()) | dict.fromkeys(layers, TUNED)
+    metadata = {BASE: MiniLM.load(base).fingerprint} if alone else {}
+    write_json(folder / INDEX, {"metadata": metadata, "weight_map": weight_map})
 
 
 def _base_folder(index: Path, noun: str) -> Path:
@@ -236,6 +277,6 @@ def _base_folder(index: Path, noun: str) -> Path:
     base = index.parent / others.pop()
     if os.path.isfile(base):
         return base.parent
-    if base.parent.name == ENCODER_DIR.name:  # a folder that was moved; the fingerprint tells if it builds on another
+    if base.parent.name in (ENCODER_DIR.name, BASE):  # moved; the fingerprint tells if it builds on another
         return ENCODER_DIR
     raise InputError(f"{index}: names {base}, which is not there; restore the encoder, or the folder's place")

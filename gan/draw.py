@@ -8,9 +8,10 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, redirect_stderr
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from encoder.common import arguments
 from encoder.common.arguments import MAX_SEED, check_file, kind_of
@@ -18,9 +19,9 @@ from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.files import read_testing_file
 from encoder.text import check_text
-from gan.images import check_png_path, save_png, tile
+from gan.images import STDOUT, check_png_path, save_png, tile
 from gan.many import options as many
-from gan.release import DEFAULT_MODEL, ReleaseConfig
+from gan.release import DEFAULT_MODEL, ReleaseConfig, release_folder
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,8 @@ class Config:
     dtype: str = "float64"
     threads: int | None = None
     batch_size: int = 25
+    as_json: bool = False
+    quiet: bool = False
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,69 +73,79 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(
         prog="infer.py", description="Draw 64x64 images from text: anime faces, or what --model has learnt."
     )
-    what = result.add_mutually_exclusive_group(required=True)
+    asked = result.add_argument_group("what to draw")
+    look = result.add_argument_group("how it looks")
+    places = result.add_argument_group("where it goes")
+    machine = result.add_argument_group("what draws it")
+    what = asked.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
-    what.add_argument("--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each')
+    what.add_argument(
+        "--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each; - is stdin'
+    )
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
-    result.add_argument(
+    asked.add_argument(
         "--num", type=arguments.between(1, 10_000), default=1, metavar="N", help="images per text (default 1)"
     )
-    result.add_argument(
+    asked.add_argument(
         "--steps", type=arguments.between(2, 100), metavar="N", help="images of --interpolate (default 8)"
     )
-    result.add_argument(
+    asked.add_argument(
         "--seed",
         type=arguments.seed,
         default=0,
         help="seed of the first image; each further one has the next (default 0)",
     )
-    result.add_argument(
+    asked.add_argument(
         "--same-seeds", action="store_true", help="start every text from --seed again: only what is asked changes"
     )
-    result.add_argument(
+    places.add_argument(
         "--out",
         type=arguments.place(check_png_path),
         metavar="PNG",
-        help=f"all images in one picture (default {DEFAULT_OUT})",
+        help=f"all images in one picture (default {DEFAULT_OUT}); - is stdout",
     )
-    result.add_argument(
+    places.add_argument(
         "--separate",
         type=arguments.output_folder,
         metavar="DIR",
         help="a file per image: ID.png, or ID-1.png ... with --num",
     )
-    result.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
-    result.add_argument(
+    look.add_argument("--style", metavar="SOURCE", help="the drawing to follow, for a model of several data sets")
+    look.add_argument(
         "--best-of",
         type=arguments.between(1, 100),
         default=1,
         metavar="N",
         help="draw N images for each and keep the best one",
     )
-    result.add_argument(
+    look.add_argument(
         "--truncation",
         type=arguments.positive(),
         default=1.0,
         metavar="X",
         help="below 1: usual images that vary less (default 1)",
     )
-    result.add_argument(
+    look.add_argument(
         "--guidance",
         type=arguments.positive(),
         metavar="X",
         help="how strongly to ask for what the text states; above 1, purer colours (default: the model's)",
     )
-    result.add_argument(
+    machine.add_argument(
         "--model",
-        type=arguments.model_folder,
+        type=release_folder,
         default=str(DEFAULT_MODEL),
-        metavar="DIR",
-        help="a released model's folder",
+        metavar="MODEL",
+        help="a released model's folder, the name of a shipped one, or OWNER/NAME of the hub",
     )
-    result.add_argument(
+    machine.add_argument(
         "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
     )
-    result.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    machine.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    places.add_argument(
+        "--json", action="store_true", help="print an object a line for each image: text, seed, file, read, warnings"
+    )
+    places.add_argument("--quiet", action="store_true", help="print nothing but errors, and what --json asks for")
     many.add(result)
     return result
 
@@ -158,6 +171,8 @@ def parse(argv: Sequence[str] | None) -> Config | Order:
     out = args.out or (None if args.separate else DEFAULT_OUT)
     if out == DEFAULT_OUT:
         check_png_path(out)
+    if out == STDOUT and (args.json or sys.stdout.isatty()):
+        options.error("--out - writes the picture to stdout: pipe it on, and leave --json out")
     if args.separate:
         _check_unique(name for name, _ in lines)
     release = ReleaseConfig.read(args.model)
@@ -183,6 +198,8 @@ def parse(argv: Sequence[str] | None) -> Config | Order:
         dtype=args.dtype,
         threads=args.threads,
         batch_size=args.batch_size or 25,
+        as_json=args.json,
+        quiet=args.quiet,
     )
 
 
@@ -252,9 +269,28 @@ def draw(config: Config) -> str:
     if config.out:
         per_row = config.steps or 5
         save_png(config.out, tile(torch.cat(images), per_row), metadata(pipeline, items, config.style))
+    if config.as_json:
+        for record in records(pipeline, items, c, config):
+            print(json.dumps(record))
     count = config.steps or len(texts)
-    places = " and ".join(str(place) for place in (config.out, config.separate) if place)
+    places = " and ".join(
+        "stdout" if place == STDOUT else str(place) for place in (config.out, config.separate) if place
+    )
     return f"{places}: {count} {noun}{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
+
+
+def records(pipeline: TextToFace, items: Sequence[Item], c: torch.Tensor, config: Config) -> Iterator[dict[str, Any]]:
+    """What ``--json`` says of each image, whose conditions are ``c (N, c_dim)``."""
+    from gan.output import read_slots
+
+    warnings: dict[str, list[str]] = {}
+    for i, (item, read) in enumerate(
+        zip(items, read_slots(pipeline.encoder, c[:, : pipeline.encoder.dim]), strict=True)
+    ):
+        if item.text not in warnings:
+            warnings[item.text] = pipeline.remarks([item.text], c[i : i + 1])
+        file = file_of(item, config.separate) if config.separate else config.out
+        yield {"text": item.text, "seed": item.seed, "file": str(file), "read": read, "warnings": warnings[item.text]}
 
 
 def file_of(item: Item, folder: Path) -> Path:
@@ -300,7 +336,11 @@ def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit status (``encoder.common.command``)."""
     config = parse(argv)
-    print(draw(config) if isinstance(config, Config) else many.draw(config))
+    with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere) if config.quiet else nullcontext():
+        line = draw(config) if isinstance(config, Config) else many.draw(config)
+    if not config.quiet:
+        aside = isinstance(config, Config) and (config.as_json or config.out == STDOUT)  # stdout is taken
+        print(line, file=sys.stderr if aside else sys.stdout)
     return 0
 
 

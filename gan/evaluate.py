@@ -33,7 +33,7 @@ from gan.faces.dataset import FaceDataset
 from gan.faces.evaluate import evaluate_faces
 from gan.images import channels_last
 from gan.pipeline import TextToFace
-from gan.release import DEFAULT_MODEL
+from gan.release import DEFAULT_MODEL, release_folder
 from gan.training.conditioning import choose
 from gan.training.config import TrainingConfig
 
@@ -92,9 +92,9 @@ def parser() -> argparse.ArgumentParser:
     what = result.add_mutually_exclusive_group()
     what.add_argument(
         "--model",
-        type=arguments.model_folder,
-        metavar="DIR",
-        help=f"a released model (default {DEFAULT_MODEL.name})",
+        type=release_folder,
+        metavar="MODEL",
+        help=f"a released model's folder, shipped name or OWNER/NAME of the hub (default {DEFAULT_MODEL.name})",
     )
     what.add_argument(
         "--images",

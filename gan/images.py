@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # Nothing here imports torch by itself: a command line is checked before it is imported.
 
 WHITE = 255
+STDOUT = Path("-")
+"""In the place of a picture's file: standard output."""
 Network = TypeVar("Network", bound="nn.Module")
 
 
@@ -94,6 +97,8 @@ def tile(images: torch.Tensor, per_row: int = 5) -> torch.Tensor:
 
 def check_png_path(path: Path) -> None:
     """Raise ``InputError`` where ``save_png`` could not write ``path``, before time is spent on a picture."""
+    if path == STDOUT:
+        return
     if kind_of(path) == "folder":
         raise InputError(f"{path}: is a folder; give the name of a .png file")
     if path.suffix.lower() != ".png":
@@ -108,7 +113,7 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     was built with, and on the processor, while equal pictures are to be equal files everywhere.
 
     Args:
-        path: The file to write or replace.
+        path: The file to write or replace, or ``STDOUT``.
         image: uint8 (3, H, W).
         text: Metadata, written as ``iTXt`` chunks (UTF-8) in this order.
 
@@ -116,6 +121,9 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
         InputError: The folder cannot be made or written, or the disk is full.
     """
     data = encode_png(image, text, compress_level=0)
+    if path == STDOUT:
+        sys.stdout.buffer.write(data)
+        return
     write_atomically(path, lambda temporary: temporary.write_bytes(data), durable=False)
 
 

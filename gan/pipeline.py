@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import operator
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,13 +13,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from encoder import load_encoder
+from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
+from encoder.text import check_text
 from gan.exact_conv import FastFloat64
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
-from gan.release import ENCODER_FOLDER, WEIGHTS_FILE, Conditioning, ReleaseConfig
+from gan.output import Output, as_pil, read_slots
+from gan.release import (
+    ENCODER_FOLDER,
+    WEIGHTS_FILE,
+    Conditioning,
+    ReleaseConfig,
+    encoder_folder,
+    find_release,
+    release_name,
+)
 from gan.sources import join_source
 
 SEEDS = 2**32
@@ -75,8 +87,10 @@ class TextToFace:
     processor.
 
     Example:
-        >>> faces = TextToFace.from_pretrained("pretrained/residual-r3gan")
-        >>> faces.draw(["pink hair green eyes"], seeds=[0]).shape
+        >>> pipe = TextToFace.from_pretrained("residual-r3gan")
+        >>> pipe("pink hair green eyes", seed=7, num_images=4).images[0].size
+        (64, 64)
+        >>> pipe.draw(["pink hair green eyes"], seeds=[0]).shape
         torch.Size([1, 3, 64, 64])
     """
 
@@ -91,10 +105,13 @@ class TextToFace:
         device: str | torch.device = "cpu",
         truncation: float = 1.0,
         guidance: float | None = None,
+        folder: Path | None = None,
+        encoder_path: Path | None = None,
     ) -> None:
         self.config = config
-        self.truncation = truncation
-        self.guidance = config.guidance if guidance is None else guidance
+        self.truncation = _scale(truncation, "truncation", 1.0)
+        self.guidance = _scale(guidance, "guidance", config.guidance)
+        self._folder, self._encoder_path = folder, encoder_path
         self.encoder = encoder
         self.name = name
         self.dtype = dtype
@@ -106,6 +123,7 @@ class TextToFace:
         cls,
         model_dir: str | Path,
         *,
+        revision: str | None = None,
         encoder: TextEncoder | None = None,
         encoder_path: str | Path | None = None,
         dtype: torch.dtype = torch.float64,
@@ -114,12 +132,15 @@ class TextToFace:
         guidance: float | None = None,
         exact_texts: bool = True,
     ) -> TextToFace:
-        """Load a released folder.
+        """Load a release.
 
         Args:
-            model_dir: A folder with ``config.json`` and ``generator.safetensors``.
+            model_dir: A folder with ``config.json`` and ``generator.safetensors``, the name of a shipped one, or a
+                model of the Hugging Face Hub, ``"owner/name"``; see ``gan.release.find_release``.
+            revision: Of a model of the hub: a branch, a tag or a commit.
             encoder: The text encoder; by default the one that the config names.
-            encoder_path: The sentence-transformer folder of the default encoder; the bundled one where it is ``None``.
+            encoder_path: The folder of the default encoder; where it is ``None``, that within the release or beside it,
+                or else the bundled one.
             dtype: Any floating type. Pictures are the same everywhere in float64 only; float32 is faster.
             device: ``"cpu"`` or ``"cuda"``.
             truncation: Scale of the noise: below 1 faces vary less and are more like the usual one.
@@ -130,22 +151,161 @@ class TextToFace:
         Raises:
             InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
         """
-        model_dir = Path(model_dir)
-        config = ReleaseConfig.read(model_dir)
+        folder = find_release(model_dir, revision)
+        config = ReleaseConfig.read(folder)
         conditioning = config.conditioning
         if encoder is None:
-            encoder = _load_encoder(conditioning, model_dir / ENCODER_FOLDER, encoder_path, exact_texts)
+            encoder = _load_encoder(conditioning, folder, encoder_path, exact_texts)
         if (encoder.dim, encoder.space) != (conditioning.dim, conditioning.space):
             raise InputError(
-                f"{model_dir}: these weights were trained with the text encoder {conditioning.space} "
+                f"{folder}: these weights were trained with the text encoder {conditioning.space} "
                 f"(kind {conditioning.kind}, {conditioning.dim} numbers), not with {encoder.space} "
                 f"(kind {encoder.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
             )
-        G = _load_generator(model_dir, config)
-        name = model_dir.resolve().name
-        return cls(G, config, encoder, name=name, dtype=dtype, device=device, truncation=truncation, guidance=guidance)
+        G = _load_generator(folder, config)
+        return cls(
+            G,
+            config,
+            encoder,
+            name=release_name(folder),
+            dtype=dtype,
+            device=device,
+            truncation=truncation,
+            guidance=guidance,
+            folder=folder,
+            encoder_path=Path(encoder_path) if encoder_path else None,
+        )
 
-    def noise(self, seeds: int | Iterable[int]) -> torch.Tensor:
+    def __repr__(self) -> str:
+        return (
+            f"TextToFace({self.name!r}, architecture={self.config.architecture!r}, encoder={self.encoder.kind!r}, "
+            f"styles={list(self.config.sources)}, resolution={self.G.resolution}, device='{self.device}', "
+            f"dtype={self.dtype})"
+        )
+
+    def to(
+        self, device: str | torch.device | torch.dtype | None = None, dtype: torch.dtype | None = None
+    ) -> TextToFace:
+        """Move the generator to a device, or to another floating type, or both, as ``torch.nn.Module.to``; itself.
+
+        Texts are read on the CPU whatever the device. A narrower type rounds the weights for good: load the release
+        again to have them back.
+        """
+        if isinstance(device, torch.dtype):
+            device, dtype = None, device
+        device, dtype = _device(self.device if device is None else device), self.dtype if dtype is None else dtype
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise InputError(f"dtype is {dtype!r}; give a floating type, such as torch.float32")
+        self.G.to(device=device, dtype=dtype)
+        self.device, self.dtype = device, dtype
+        return self
+
+    def save_pretrained(
+        self, folder: str | Path, *, license: str | None = None, scores: str | Path | None = None
+    ) -> Path:
+        """Write the release that was loaded to a folder that is whole: with its text encoder and a card.
+
+        Args:
+            folder: New, empty, or an earlier such folder.
+            license: For the card of a model that has none yet.
+            scores: The ``results.md`` of ``gan.evaluate``, likewise.
+
+        Raises:
+            InputError: A file cannot be written, or the folder holds something else.
+        """
+        from gan.hub import save
+
+        folder = Path(folder)
+        save(self._release(), folder, license=license, scores=Path(scores) if scores else None, **self._reader())
+        return folder
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        message: str = "A release of text-to-face-cgan",
+        private: bool = False,
+        token: str | None = None,
+        license: str | None = None,
+        scores: str | Path | None = None,
+    ) -> str:
+        """Upload what ``save_pretrained`` writes to a model of the Hugging Face Hub; returns its address.
+
+        Args:
+            repo: ``"owner/name"``; made where it is missing.
+            message: Of the commit.
+            private: Whether a new model is shown to its owner alone.
+            token: With the right to write; by default the one that ``hf auth login`` has kept.
+            license: As of ``save_pretrained``; so is ``scores``.
+
+        Raises:
+            InputError: The hub cannot be reached or refuses it.
+        """
+        from gan.hub import push
+
+        options: dict[str, Any] = {"license": license, "scores": Path(scores) if scores else None, **self._reader()}
+        return push(self._release(), repo, message=message, private=private, token=token, **options)
+
+    def _release(self) -> Path:
+        if self._folder is None:
+            raise InputError("this pipeline was not made by from_pretrained, so there is no release to save")
+        return self._folder
+
+    def _reader(self) -> dict[str, Path | None]:
+        return {"encoder_path": self._encoder_path}
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        seed: int | Iterable[int] | None = None,
+        num_images: int | None = None,
+        style: str | None = None,
+        guidance: float | None = None,
+        truncation: float | None = None,
+        batch_size: int = 25,
+    ) -> Output:
+        """Draw images of one text or of several.
+
+        Args:
+            prompt: A text, or a list of texts.
+            seed: A whole number from 0 to 2**63 - 1, from which the seeds of all images count up, text after text; or
+                the seed of each image, as a list, an array or a tensor; or ``None``: they are chosen, and returned.
+            num_images: Of each text; 1, or as many as there are seeds for one text.
+            style: The source whose drawing to follow, for a generator with several.
+            guidance: How strongly to ask for what the text states; the pipeline's own where it is ``None``.
+            truncation: Scale of the noise, likewise.
+            batch_size: Images drawn together; they do not depend on it.
+
+        Returns:
+            The images with their texts and seeds, what was read in each text, and what its writer should know.
+
+        Raises:
+            InputError: A text or a style that cannot be drawn; the message says what was wanted.
+            ValueError: Seeds or numbers that do not fit; likewise.
+        """
+        prompts = [prompt] if isinstance(prompt, str) else prompt
+        if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
+            raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
+        prompts = [check_text(text, "prompt") for text in prompts]
+        seeds = _seeds_for(len(prompts), seed, num_images)
+        each = len(seeds) // len(prompts)
+        texts = [text for text in prompts for _ in range(each)]
+        c = self.conditions(prompts, style=style)
+        read = read_slots(self.encoder, c[:, : self.encoder.dim])
+        warnings = [self.remarks([text], c[i : i + 1]) for i, text in enumerate(prompts)]
+        batches = self.draw_many(
+            c.repeat_interleave(each, 0), seeds, batch_size=batch_size, guidance=guidance, truncation=truncation
+        )
+        return Output(
+            images=[as_pil(image) for batch in batches for image in batch],
+            texts=texts,
+            seeds=seeds,
+            read=[found for found in read for _ in range(each)],
+            warnings=list(dict.fromkeys(line for lines in warnings for line in lines)),
+        )
+
+    def noise(self, seeds: int | Iterable[int], *, truncation: float | None = None) -> torch.Tensor:
         """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone, as ``draw``.
 
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
@@ -153,7 +313,7 @@ class TextToFace:
         """
         rows = [seeded_noise(seed, self.config.z_dim) for seed in seed_list(seeds)]
         z = torch.stack(rows) if rows else torch.empty(0, self.config.z_dim, dtype=torch.float64)
-        return (self.truncation * z).to(self.device, self.dtype)
+        return (_scale(truncation, "truncation", self.truncation) * z).to(self.device, self.dtype)
 
     def conditions(
         self, texts: str | Sequence[str], *, style: str | None = None, progress: bool = False
@@ -189,22 +349,31 @@ class TextToFace:
         return self.encoder.looks(c[:, : self.encoder.dim])
 
     @torch.inference_mode()
-    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor, *, guidance: float | None = None) -> torch.Tensor:
         """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
+        guidance = _scale(guidance, "guidance", self.guidance)
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
-        if self.guidance != 1:
+        if guidance != 1:
             text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
-            c = torch.cat([guide(text, self.encoder.null(text), self.guidance), style], dim=1)
+            c = torch.cat([guide(text, self.encoder.null(text), guidance), style], dim=1)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             img = self.G(z, c)
         if not img.isfinite().all():
             raise InputError(
                 f"{self.name}: what it draws is not a picture, for some pixels are no numbers; "
-                f"truncation is {self.truncation:g} and guidance {self.guidance:g}: take them nearer to 1"
+                f"truncation is too large, or guidance is, {guidance:g}: take them nearer to 1"
             )
         return to_uint8(img).cpu()
 
-    def draw_many(self, c: torch.Tensor, seeds: int | Iterable[int], *, batch_size: int = 25) -> Iterator[torch.Tensor]:
+    def draw_many(
+        self,
+        c: torch.Tensor,
+        seeds: int | Iterable[int],
+        *,
+        batch_size: int = 25,
+        guidance: float | None = None,
+        truncation: float | None = None,
+    ) -> Iterator[torch.Tensor]:
         """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
 
         Yields:
@@ -214,7 +383,8 @@ class TextToFace:
         if len(c) != len(seeds):
             raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
         for i in range(0, len(c), batch_size):
-            yield self.draw_conditions(c[i : i + batch_size], self.noise(seeds[i : i + batch_size]))
+            z = self.noise(seeds[i : i + batch_size], truncation=truncation)
+            yield self.draw_conditions(c[i : i + batch_size], z, guidance=guidance)
 
     def draw(
         self,
@@ -222,6 +392,8 @@ class TextToFace:
         seeds: int | Iterable[int],
         *,
         style: str | None = None,
+        guidance: float | None = None,
+        truncation: float | None = None,
         batch_size: int = 25,
     ) -> torch.Tensor:
         """Draw one face of each text.
@@ -231,6 +403,7 @@ class TextToFace:
             seeds: N seeds, or one, as integers, an array or a tensor; from 0 to 2**63 - 1. The same text and seed give
                 the same face, alone or among others.
             style: As in ``conditions``.
+            guidance: As of the call; so is ``truncation``.
             batch_size: Faces drawn together.
 
         Returns:
@@ -246,7 +419,10 @@ class TextToFace:
             raise ValueError(f"{len(texts)} texts and {len(seeds)} seeds; give a seed for each text")
         if not texts:
             return torch.empty((0, 3, self.G.resolution, self.G.resolution), dtype=torch.uint8)
-        return torch.cat(list(self.draw_many(self.conditions(texts, style=style), seeds, batch_size=batch_size)))
+        c = self.conditions(texts, style=style)
+        return torch.cat(
+            list(self.draw_many(c, seeds, batch_size=batch_size, guidance=guidance, truncation=truncation))
+        )
 
     def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:
         """Faces on the straight line between two conditions, at one seed.
@@ -266,22 +442,70 @@ class TextToFace:
         return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
 
 
-def _load_encoder(conditioning: Conditioning, own: Path, path: str | Path | None, exact: bool) -> TextEncoder:
-    """The text encoder of a release, with what it has of its own of it in the folder ``own``."""
-    kind = conditioning.kind
-    if not own.is_dir():
-        if kind in ("pooled", "aligned"):
-            raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
-        encoder = load_encoder(kind, path=path, exact=exact)
-        if encoder.dim == conditioning.dim:
-            return encoder
-        from gan.faces.colours import COLOUR_SPACE, with_colours
+def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:
+    """The seeds of all images of so many texts, text after text; see the call."""
+    several = getattr(seed, "ndim", 0) > 0 or (isinstance(seed, Iterable) and not hasattr(seed, "ndim"))
+    seeds = seed_list(seed) if several and seed is not None else None
+    if num_images is None:
+        num_images = len(seeds) if seeds and texts == 1 else 1
+    if isinstance(num_images, bool) or not isinstance(num_images, int) or num_images < 1:
+        raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
+    count = texts * num_images
+    if seeds is None:
+        if seed is None:
+            return [secrets.randbelow(SEEDS) for _ in range(count)]
+        (first,) = seed_list(seed)
+        return [(first + i) % 2**63 for i in range(count)]
+    if len(seeds) != count:
+        raise ValueError(
+            f"{len(seeds)} seeds for {texts} text{'s' if texts > 1 else ''} and {num_images} "
+            f"image{'s' if num_images > 1 else ''} of each; give {count} seeds, or one to count from"
+        )
+    return seeds
 
-        return with_colours(encoder) if conditioning.space == COLOUR_SPACE else encoder
-    from encoder.pooled import STATISTICS_FILE, load_statistics
 
-    path = path or (own if kind == "aligned" else None)
-    return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), exact=exact)
+def _scale(value: float | None, name: str, default: float) -> float:
+    """A truncation or a guidance, the default where it is ``None``; ``ValueError`` where it is no scale."""
+    if value is None:
+        return default
+    try:
+        scale = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError):
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        raise ValueError(f"{name} is {value!r:.60}; give a number above 0, such as 1")
+    return scale
+
+
+def _device(name: str | torch.device) -> torch.device:
+    """A device that is here; ``InputError`` for one that is not."""
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"device is {name!r:.60}; give 'cpu' or 'cuda'") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("PyTorch finds no CUDA device here; give device 'cpu'")
+    return device
+
+
+def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | None, exact: bool) -> TextEncoder:
+    """The text encoder of a release."""
+    kind, own = conditioning.kind, release / ENCODER_FOLDER
+    if kind in ("pooled", "aligned") and not own.is_dir():
+        raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
+    found = encoder_folder(release, kind)
+    if path is None and found not in (ENCODER_DIR, HEAD_DIR):  # which are meant by none
+        path = found
+    if kind in ("pooled", "aligned"):
+        from encoder.pooled import STATISTICS_FILE, load_statistics
+
+        return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), exact=exact)
+    encoder = load_encoder(kind, path=path, exact=exact)
+    if encoder.dim == conditioning.dim:
+        return encoder
+    from gan.faces.colours import COLOUR_SPACE, with_colours
+
+    return with_colours(encoder) if conditioning.space == COLOUR_SPACE else encoder
 
 
 def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:

@@ -1,6 +1,8 @@
 """A released generator: a folder with ``config.json``, ``generator.safetensors`` and a model card.
 
-``discriminator.safetensors`` may lie there too: training can start from both, and candidates can be ranked by it.
+``discriminator.safetensors`` may lie there too: training can start from both, and candidates can be ranked by it. So
+may ``encoder/``, what the generator has of its own of its text encoder; with ``encoder/base`` the release is whole, and
+needs nothing beside it.
 
 Importing this module costs nothing, so that a command line can check a folder before it imports PyTorch.
 """
@@ -13,17 +15,75 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from encoder import ENCODER_DIR, HEAD_DIR, PRETRAINED
+from encoder.common.arguments import check_existing_folder, found, kind_of
 from encoder.common.errors import InputError
 from encoder.common.records import Amount, Count, Positive, read_record
 from gan.sources import condition_dim
 
-PRETRAINED = Path(__file__).resolve().parent.parent / "pretrained"
 DEFAULT_MODEL = PRETRAINED / "residual-r3gan"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 ENCODER_FOLDER = "encoder"
 """What a generator has of its own of its text encoder."""
+HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
+"""A model of the hub, and the revision that is wanted of it."""
+
+
+def find_release(model: str | Path, revision: str | None = None) -> Path:
+    """The folder of a release, wherever it is.
+
+    Args:
+        model: A folder; the name of a shipped one, ``"emoji"``; or a model of the Hugging Face Hub, ``"owner/name"`` or
+            ``"owner/name@revision"``, which is fetched, or found where an earlier call has put it.
+        revision: Of a model of the hub: a branch, a tag or a commit.
+
+    Raises:
+        InputError: There is none, or it cannot be had.
+    """
+    folder, name = Path(model), str(model)
+    hub = HUB_ID.fullmatch(name)
+    if kind_of(folder) is None and (PRETRAINED / name / WEIGHTS_FILE).is_file():
+        folder = PRETRAINED / name
+    elif kind_of(folder) is None and hub and kind_of(folder.parent) is None:  # else a folder with a spelling mistake
+        from gan.hub import fetch
+
+        return fetch(hub["repo"], revision or hub["revision"])
+    check_existing_folder(folder, "model folder")
+    if revision is not None:
+        raise InputError(f"{folder}: is a folder, and revision {revision} goes with a model of the hub; leave it out")
+    return folder
+
+
+release_folder = found(find_release)
+"""What an option ``--model`` takes, as a ``type`` of argparse."""
+
+
+def release_name(folder: Path) -> str:
+    """What a release is called: its folder's name, or of one in the hub's cache its model's."""
+    folder = folder.resolve()
+    return folder.parents[1].name.rpartition("--")[2] if folder.parent.name == "snapshots" else folder.name
+
+
+def encoder_folder(release: Path, kind: str) -> Path | None:
+    """The text encoder of a release: within it, else beside it, as the shipped ones have their head, else the bundled.
+
+    Args:
+        release: The folder of a generator.
+        kind: Of its encoder.
+
+    Returns:
+        The folder of the conditioning head, of the aligned encoder, or of the sentence-transformer whose embeddings are
+        pooled; ``None`` for a kind that needs none.
+    """
+    own = release / ENCODER_FOLDER
+    places = {
+        "head": (own, release.resolve().parent / HEAD_DIR.name, HEAD_DIR),
+        "pooled": (own / "base", ENCODER_DIR),
+        "aligned": (own,),
+    }.get(kind, ())
+    return next((place for place in places if (place / "modules.json").is_file()), places[-1] if places else None)
 
 
 @dataclass(frozen=True)

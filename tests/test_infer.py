@@ -112,9 +112,9 @@ def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, cap
     written: list[int] = []
     draw = TextToFace.draw_conditions
 
-    def counting(self: TextToFace, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def counting(self: TextToFace, c: torch.Tensor, z: torch.Tensor, **keys: object) -> torch.Tensor:
         written.append(len(list(Path("faces").glob("*.png"))))
-        return draw(self, c, z)
+        return draw(self, c, z, **keys)
 
     monkeypatch.setattr(TextToFace, "draw_conditions", counting)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
@@ -280,7 +280,7 @@ def test_a_missing_cuda_device(model, capsys, monkeypatch) -> None:
 
 
 def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
-    def interrupt(*_args: object) -> None:
+    def interrupt(*_args: object, **_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(TextToFace, "draw_conditions", interrupt)

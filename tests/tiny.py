@@ -25,6 +25,8 @@ Z_DIM, TEXT_DIM = 8, 25
 class TinyGenerator(nn.Module):
     """Noise and condition -> 4x4 -> 64x64; small, but each pixel depends on every number of ``z`` and ``c``."""
 
+    resolution = 64
+
     def __init__(self, z_dim: int, c_dim: int, width: int = 6) -> None:
         super().__init__()
         self.width = width

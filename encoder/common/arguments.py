@@ -11,7 +11,9 @@ import json
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,11 +28,19 @@ MAX_SIZE = 2**16
 MAX_DEPTH = 10
 """Limits: beyond them a machine runs out of something long before it ends."""
 
+_called: ContextVar[str] = ContextVar("called", default="")
 _SHOWN = 60  # characters of a value in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``place``: one that argparse lets through."""
+    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``place``: one that argparse lets through.
+
+    Within ``called`` its usage begins with the name of that call.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.prog = _called.get() or self.prog
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """See ``ArgumentParser``."""
@@ -38,6 +48,16 @@ class Parser(argparse.ArgumentParser):
             return super().parse_known_args(*args, **kwargs)
         except _RefusedError as refused:
             raise refused.error from None
+
+
+@contextmanager
+def called(name: str) -> Iterator[None]:
+    """Within the context, the parsers that are made are those of a command by this name: ``"text2face draw"``."""
+    token = _called.set(name)
+    try:
+        yield
+    finally:
+        _called.reset(token)
 
 
 class _RefusedError(Exception):
@@ -148,6 +168,18 @@ def place(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
         except InputError as error:
             raise _RefusedError(error) from None
         return path
+
+    return path_of
+
+
+def found(find: Callable[[str], Path]) -> Callable[[str], Path]:
+    """What ``find`` finds by a name, or raises ``InputError`` where there is none."""
+
+    def path_of(text: str) -> Path:
+        try:
+            return find(given(text))
+        except InputError as error:
+            raise _RefusedError(error) from None
 
     return path_of
 

@@ -173,6 +173,11 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
         return NOBODY_READS, ""
     if is_out_of_memory(error):
         return BROKEN, "error: the memory does not suffice; ask for less at once, or close other programs"
+    if isinstance(error, ModuleNotFoundError):
+        from encoder.common.extras import missing
+
+        line = missing(error)
+        return (BAD_INPUT, f"error: {line}") if line else None
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
         advice = "; free some space" if error.errno == errno.ENOSPC else ""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from encoder import PRETRAINED
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common import weights
 from encoder.common.atomic import at_once, write_atomically
@@ -26,7 +27,7 @@ from gan.data.dataset import IMAGE_SIZE
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
 
-CLASSIFIER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "classifier"
+CLASSIFIER_DIR = PRETRAINED / "classifier"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "classifier.safetensors"
 FILES = (WEIGHTS_FILE, "README.md", CONFIG_FILE)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from encoder import PRETRAINED
 from encoder.attributes.colour import WEIGHTS, oklab
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.common import weights
@@ -24,7 +25,7 @@ from encoder.common.threads import side_by_side
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
 
-LOCALISER_DIR = Path(__file__).resolve().parents[2] / "pretrained" / "localiser"
+LOCALISER_DIR = PRETRAINED / "localiser"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "localiser.safetensors"
 FILES = (CONFIG_FILE, WEIGHTS_FILE, "README.md")

@@ -47,6 +47,8 @@ def is_many(args: argparse.Namespace) -> bool:
     given = [name for name in ONLY_MANY if getattr(args, name)]
     if args.shards and (not args.testing_file or args.out or args.separate):
         raise InputError("--shards goes with --testing-file, and without --out and --separate; leave these out")
+    if many and args.json:
+        raise InputError("--json goes with fewer images; what was read is in the shards' .json files; leave it out")
     if given and not many:
         name = given[0].replace("_", "-")
         raise InputError(f"--{name} goes with --testing-file and --shards or --separate, without --out; leave it out")
@@ -95,6 +97,7 @@ def order(args: argparse.Namespace) -> Order:
         drawer=drawer,
         workers=workers,
         strict=args.strict,
+        quiet=args.quiet,
     )
 
 

@@ -45,6 +45,7 @@ class Order:
         drawer: Draws them.
         workers: Processes; one draws in this one.
         strict: Stop at the first line that cannot be drawn.
+        quiet: Say nothing but errors.
     """
 
     source: Path
@@ -54,6 +55,7 @@ class Order:
     drawer: Drawer
     workers: int = 1
     strict: bool = False
+    quiet: bool = False
 
 
 @dataclass

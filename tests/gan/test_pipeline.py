@@ -80,7 +80,7 @@ def test_the_global_random_state_is_left_alone(make_release, tiny_encoder) -> No
 def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
     drawn: list[int] = []
 
-    def draw(c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def draw(c: torch.Tensor, z: torch.Tensor, **_: object) -> torch.Tensor:
         drawn.append(len(z))
         return torch.zeros(len(z), 3, 64, 64, dtype=torch.uint8)
 

@@ -1,0 +1,92 @@
+"""What a call of the pipeline gives: images with their texts and seeds, and what was read; a notebook shows it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+    from encoder.base import TextEncoder
+
+PER_ROW = 5
+
+
+@dataclass(frozen=True)
+class Output:
+    """N images.
+
+    Attributes:
+        images: Of Pillow, in RGB.
+        texts: That each was drawn for.
+        seeds: Of each: the same text and seed draw the same image again.
+        read: What was read in each text, by attribute, with ``None`` for what it leaves open:
+            ``{"hair": "pink", "eyes": None, "length": None}``; ``None`` for a model of other things than faces.
+        warnings: What the writer of the texts should know, a line each.
+    """
+
+    images: list[Image]
+    texts: list[str]
+    seeds: list[int]
+    read: list[dict[str, str | None] | None]
+    warnings: list[str]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def grid(self, per_row: int = PER_ROW) -> Image:
+        """All images in one, row by row, as ``infer.py`` lays them out."""
+        import numpy as np
+        import torch
+
+        from gan.images import tile
+
+        images = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in self.images])
+        return as_pil(tile(images, per_row))
+
+    def __repr__(self) -> str:
+        return f"Output({len(self)} images, texts={list(dict.fromkeys(self.texts))}, seeds={self.seeds})"
+
+    def _repr_png_(self) -> bytes:
+        return _png(self.grid())
+
+    def _repr_html_(self) -> str:
+        figures = [
+            f'<figure style="margin:0;width:128px;font-size:11px;text-align:center">'
+            f'<img src="data:image/png;base64,{base64.b64encode(_png(image)).decode()}" alt="{html.escape(text)}" '
+            f'style="width:128px;image-rendering:pixelated">{html.escape(text)} ({seed})</figure>'
+            for image, text, seed in zip(self.images, self.texts, self.seeds, strict=True)
+        ]
+        return f'<div style="display:flex;flex-wrap:wrap;gap:8px">{"".join(figures)}</div>'
+
+
+def as_pil(image: torch.Tensor) -> Image:
+    """A uint8 image (3, H, W) as one of Pillow."""
+    from PIL import Image
+
+    return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
+def read_slots(encoder: TextEncoder, c: torch.Tensor) -> Sequence[dict[str, str | None] | None]:
+    """What each of N conditions ``c (N, dim)`` of an encoder states, by attribute; ``None`` where it knows none."""
+    labels = encoder.labels(c.float().cpu())
+    if labels is None:
+        return [None] * len(c)
+    from encoder.attributes.vocabulary import SLOTS
+
+    return [
+        {slot: values[label - 1] if label else None for (slot, values), label in zip(SLOTS.items(), row, strict=True)}
+        for row in labels.tolist()
+    ]
+
+
+def _png(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()

@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     what = result.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
     what.add_argument("--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each')
+    what.add_argument("--any", action="store_true", help="ask for nothing: the seed decides all of --num images")
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
     result.add_argument(
         "--num", type=arguments.between(1, 10_000), default=1, metavar="N", help="images per text (default 1)"
@@ -138,7 +139,9 @@ def parse(argv: Sequence[str] | None) -> Config:
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if args.steps and not args.interpolate:
         options.error("--steps goes with --interpolate")
-    if args.testing_file:
+    if args.any:
+        lines = [("any", "")]
+    elif args.testing_file:
         lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
     else:
         option = "--text" if args.text else "--interpolate"

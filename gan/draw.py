@@ -16,6 +16,7 @@ from encoder.common import arguments
 from encoder.common.arguments import MAX_SEED, check_file, kind_of
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 from encoder.files import read_testing_file
 from encoder.text import check_text
 from gan.images import check_png_path, save_png, tile
@@ -211,14 +212,11 @@ def draw(config: Config) -> str:
         print(f"warning: {remark}", file=sys.stderr)
 
     if config.best_of > 1:
-        from tqdm import tqdm
-
         from gan.faces.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
         best = selector.best_seeds(texts, c, [item.seed for item in items], config.best_of)
-        if len(items) * config.best_of >= MANY:
-            best = tqdm(best, desc="candidates", total=len(items), unit=noun, disable=None)
+        best = Progress("choosing", len(items), noun, shown=len(items) * config.best_of >= MANY).over(best)
         items = [replace(item, seed=seed) for item, seed in zip(items, best, strict=True)]
 
     images = []
@@ -260,24 +258,11 @@ def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = No
 
 
 def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator[torch.Tensor]:
-    """Pass batches through; show on stderr how far many images are: a bar on a terminal, else a line a tenth."""
-    if total < MANY:
-        yield from batches
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit=noun) as bar:
-            for batch in batches:
-                yield batch
-                bar.update(len(batch))
-    else:
-        done = 0
+    """Pass batches through; show how far many images are."""
+    with Progress("drawing", total, noun, shown=total >= MANY) as bar:
         for batch in batches:
             yield batch
-            tenth = done * 10 // total
-            done += len(batch)
-            if done * 10 // total > tenth:
-                print(f"{done} of {total} {noun}s", file=sys.stderr, flush=True)
+            bar.update(len(batch))
 
 
 @command

@@ -150,6 +150,8 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     world = World.join(config.device)
     try:
         begun = begun_with(run_dir) if resume else None
+        if world.leads:
+            print(f"reading {', '.join(config.data)}", flush=True)
         everything, summary = load_images(config.data, split="all", progress=world.leads)
         if world.leads:
             print(summary, flush=True)

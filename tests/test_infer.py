@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import infer
+from encoder.common import progress
 from gan import draw
 from gan.pipeline import TextToFace
 
@@ -131,12 +132,13 @@ def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, cap
         return draw(self, c, z)
 
     monkeypatch.setattr(TextToFace, "draw_conditions", counting)
+    monkeypatch.setattr(progress, "FIRST", 0)
+    monkeypatch.setattr(progress, "EVERY", 0)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
     assert written == list(range(0, 1000, 25))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "100 of 1000 faces"
-    assert lines[-1] == "1000 of 1000 faces"
-    assert len(lines) == 10
+    assert lines[0].startswith("drawing: 25 of 1,000 faces, ")
+    assert lines[-1].startswith("drawing: 1,000 faces in ")
 
 
 def test_interpolation_is_one_strip(model) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 
 STATS_FILE = "stats.jsonl"
 
@@ -86,15 +87,11 @@ class Log:
     """
 
     def __init__(self, run_dir: Path, total: int, initial: int, *, quiet: bool = False, leads: bool = True) -> None:
-        from tqdm import tqdm
-
         self.run_dir, self.quiet, self.leads = run_dir, quiet, leads
         if leads:
             cut_back(run_dir / STATS_FILE, initial)
         self.board = Board(run_dir / "tensorboard") if leads else None
-        self.bar = tqdm(
-            total=total, initial=initial, unit="img", unit_scale=True, disable=quiet or not sys.stderr.isatty()
-        )
+        self.progress = Progress("training", total, "image", shown=not quiet, initial=initial)
         self.cur_nimg = initial
         self._begin(initial)
 
@@ -108,13 +105,13 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.close()
+        self.progress.__exit__(kind, error, trace)
 
     def add(self, stats: dict[str, Tensor], cur_nimg: int) -> None:
         """Count a step that ends after ``cur_nimg`` images, and keep its statistics, scalars, for the tick."""
         for name, value in stats.items():
             self.values.setdefault(name, []).append(value)
-        self.bar.update(cur_nimg - self.cur_nimg)
+        self.progress.update(cur_nimg - self.cur_nimg)
         self.cur_nimg = cur_nimg
 
     def means(self) -> dict[str, Tensor]:
@@ -144,10 +141,11 @@ class Log:
     def show(self, line: dict[str, float]) -> None:
         """Show the statistics of a tick."""
         values = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in line.items()}
-        if not self.bar.disable:
-            self.bar.set_postfix({name: value for name, value in values.items() if name != "images"})
+        if self.progress.bar is not None:
+            self.progress.note({name: value for name, value in values.items() if name != "images"})
         elif not self.quiet:
             print("  ".join(f"{name} {value}" for name, value in values.items()), flush=True)
+            self.progress.wait()
 
 
 class Board:

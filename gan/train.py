@@ -12,7 +12,7 @@ from encoder.common import arguments
 from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, status_of
 from encoder.common.precision import Precision
-from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
+from gan.training.config import CONDITIONINGS, DEVICES, LOGS, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
 from gan.training.recipe import Recipe, refuse_settings
 
 TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
         options: dict[str, Any] = {"help": help_lines[field.name]}
         if field.name == "data":
             options |= {"type": arguments.given, "nargs": "+", "default": DEFAULT_DATA}
+        elif field.name == "log":
+            options |= {"nargs": "+", "choices": LOGS, "default": ()}
         elif field.name in ("generator", "discriminator"):
             options |= {"type": arguments.json_value, "default": {}, "metavar": "JSON"}
         else:
@@ -92,6 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
     settings = vars(options.parse_args(argv))
     del settings["preset"]
+    settings["log"] = tuple(dict.fromkeys(settings["log"]))
     run_dir, resume, dry_run, recipe = (settings.pop(name) for name in ("run_dir", "resume", "dry_run", "recipe"))
     if recipe:
         refuse_settings(settings, {name: options.get_default(name) for name in settings})
@@ -130,8 +133,10 @@ def run_stages(configs: Sequence[TrainingConfig], run_dir: Path) -> int:
 def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:
     """Raise ``InputError`` for a place that a run cannot use, before the images are loaded."""
     from gan.training.loop import check_run_dir
+    from gan.training.trackers import check_packages
 
     check_run_dir(run_dir, resume=resume)
+    check_packages(config.log)
     for folder in filter(None, (config.init, config.stage1)):
         kind_of(Path(folder)) if resume else check_existing_folder(Path(folder), "model folder")
     if config.encoder_path:

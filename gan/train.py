@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -17,6 +18,7 @@ from gan.training.recipe import Recipe, refuse_settings
 
 TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
 """What reads a field of ``TrainingConfig``, which knows its limits itself."""
+OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
 
@@ -43,7 +45,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--run-dir", type=arguments.output_folder, default="runs/default", help="where the run keeps its files"
     )
-    result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
+    result.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        choices=("auto",),
+        help="go on with the run in --run-dir; auto: where there is one to go on with, else begin it",
+    )
     result.add_argument(
         "--recipe",
         type=arguments.existing_file,
@@ -104,6 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = TrainingConfig(**{**settings, "data": tuple(settings["data"])})
     if dry_run:
         return show([config])
+    if resume == "auto":
+        from gan.training.state import STATE_FILE
+
+        resume = kind_of(run_dir / STATE_FILE) is not None
     check_places(config, run_dir, resume=resume)
     return run(config, run_dir, resume=resume)
 
@@ -143,6 +156,12 @@ def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None
         check_existing_folder(Path(config.encoder_path))
 
 
+def common(config: TrainingConfig) -> str:
+    """What the settings of all processes of a run have in common: where data and encoders lie is each machine's own."""
+    values = json.loads(config.to_json())
+    return json.dumps({name: value for name, value in values.items() if name not in OF_A_MACHINE})
+
+
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     """Load the images and train; returns the exit status."""
     from gan.data import load_images
@@ -161,6 +180,10 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
         if world.leads:
             print(summary, flush=True)
         config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
+        world.agree("the images", everything.digest, "give every machine the same --data")
+        world.agree("the settings", common(config), "start every machine by the same command")
+        begun_as = str(begun and begun.to_json())
+        world.agree("the states", begun_as, "--run-dir is to be one folder that every machine sees")
         data = everything.of("train")
         heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
         monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None

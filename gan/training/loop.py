@@ -80,8 +80,7 @@ class Trainer:
     ) -> None:
         self.config, self.run_dir, self.world = config, run_dir, world
         self.quiet = quiet or not world.leads
-        if config.batch_size % world.size:
-            raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
+        world.share(config.batch_size)
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)

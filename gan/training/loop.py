@@ -167,12 +167,12 @@ class Trainer:
             NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
-        started, minutes_before = time.monotonic(), self.minutes
         trackers: list[Tracker] = []
         if self.world.leads:
             report = Report(config, self.run_dir, self.previews.prompts, self.cur_nimg)
             trackers = [report, *trackers_for(config, self.run_dir)]
         places = self.run_dir, config.max_images, self.cur_nimg
+        started, minutes_before = time.monotonic(), self.minutes
         with Log(*places, quiet=self.quiet, leads=self.world.leads, trackers=trackers) as log:
             while True:
                 minutes = (time.monotonic() - started) / 60

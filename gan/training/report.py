@@ -143,7 +143,10 @@ class Report:
         scores = [name for name in names if name not in (*LOSSES, "penalty", SPEED)]
         panels = [("Losses", [name for name in LOSSES if name in curves])]
         panels += [(name, [name]) for name in ("penalty", *scores, SPEED) if name in curves]
-        drawn = [chart(title.replace("_", " "), {name: curves[name] for name in own}) for title, own in panels if own]
+        right = max((line["images"] for line in self.lines), default=0)
+        drawn = [
+            chart(title.replace("_", " "), {name: curves[name] for name in own}, right) for title, own in panels if own
+        ]
         return f"<h2>Over the images seen</h2><div class=charts>{''.join(drawn)}</div>" if drawn else ""
 
     def _film(self) -> str:
@@ -212,17 +215,18 @@ def _jpeg(picture: Image.Image) -> bytes:
 # -- charts ----------------------------------------------------------------------------------------------------------
 
 
-def chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]]) -> str:
+def chart(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], right: float = 0) -> str:
     """Curves over the images seen as inline SVG, with a legend that tells their last values.
 
     Args:
         title: What they show.
         curves: By name, points (images, value), in order, all finite.
+        right: Where the axis of images ends, at least.
     """
     curves = {name: thinned(points) for name, points in curves.items() if points}
     if not curves:
         return ""
-    xs = [x for points in curves.values() for x, _ in points]
+    xs = [right, *(x for points in curves.values() for x, _ in points)]
     ys = [y for points in curves.values() for _, y in points]
     right, (low, high) = max(xs) or 1, _range(min(ys), max(ys))
 

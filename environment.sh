@@ -1,10 +1,28 @@
-# Sourced by run_cgan.sh, tests/run.sh and .ci/run: find a Python that has this project's packages, or make one in .venv.
+# Sourced by run_cgan.sh, run_gan.sh, tests/run.sh and .ci/run: find a Python that has this project's packages, or make
+# one in .venv.
 # The caller has set $root, the project's folder. Nothing outside it is changed.
 
 # use_python: set $python to a Python that can draw faces.
 use_python() {
     local modules="torch numpy PIL safetensors tokenizers tqdm"
     _find_python $modules || _install "$modules" -r "$root/requirements.txt"
+}
+
+# draw_sample NAME OPTION...: become infer.py, whose picture is samples/NAME; where that cannot be written, NAME in the
+# working folder.
+draw_sample() {
+    local name=$1 picture=$root/samples/$1
+    shift
+    if [ -e "$root/samples" ] && [ ! -w "$root/samples" ]; then # another user's checkout, or a read-only disk
+        picture=$PWD/$name
+        if [ ! -w "$PWD" ]; then
+            echo "error: $root/samples cannot be written, nor can $PWD; run this in a folder of your own" >&2
+            return 2
+        fi
+    fi
+    use_python
+    export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 # everything is in pretrained/
+    exec "$python" "$root/infer.py" "$@" --out="$picture"
 }
 
 # use_dev_python: set $python to a Python that can also train, run the tests and check the code.

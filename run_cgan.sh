@@ -12,17 +12,5 @@ file=$1
 if [ ! -e "$file" ] && [ -e "$root/$file" ]; then
     file=$root/$file
 fi
-
-picture=$root/samples/cgan.png
-if [ -e "$root/samples" ] && [ ! -w "$root/samples" ]; then # another user's checkout, or a read-only disk
-    picture=$PWD/cgan.png
-    if [ ! -w "$PWD" ]; then
-        echo "error: $root/samples cannot be written, nor can $PWD; run this in a folder of your own" >&2
-        exit 2
-    fi
-fi
-
 . "$root/environment.sh"
-use_python
-export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 # everything is in pretrained/
-exec "$python" "$root/infer.py" --testing-file="$file" --out="$picture"
+draw_sample cgan.png --testing-file="$file"

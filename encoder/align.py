@@ -37,6 +37,7 @@ from encoder.common.errors import InputError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
+from encoder.common.progress import Progress
 from encoder.common.records import write_json
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
@@ -336,8 +337,6 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     Raises:
         InputError: Fewer than two images, or the loss is not finite.
     """
-    from tqdm import tqdm
-
     if len(images) < 2:
         raise InputError(f"{len(images)} images to train on; there must be at least two")
     network = ImageNetwork(config.dim, config.width)
@@ -355,8 +354,7 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     texts.train()
     order: list[int] = []
     start, step, done = time.monotonic(), 0, 0.0
-    bar = tqdm(total=None if config.minutes else total, desc="aligning", unit="step", mininterval=0.5, disable=None)
-    with bar:
+    with Progress("aligning", None if config.minutes else total, "step") as bar:
         while done < 1:
             # Draw a batch; an incomplete one at the end of an epoch is left out.
             if len(order) < batch_size:
@@ -384,7 +382,7 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
             step += 1
             minutes = (time.monotonic() - start) / 60
             done = min(1.0, minutes / config.minutes if config.minutes else step / total)
-            bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+            bar.note({"loss": f"{loss.item():.3f}"})
             bar.update()
     texts.eval()
     return Fit(network.eval(), step, minutes)

@@ -34,7 +34,11 @@ class TextEncoder(Protocol):
 
     @property
     def space(self) -> str:
-        """What the numbers mean. A generator accepts the conditions of the space that it was trained in."""
+        """What the numbers mean. A generator accepts the conditions of the space that it was trained in.
+
+        In every space zeros ask for nothing: no attribute is stated, or it is the mean caption. Training shows images
+        under them, or what an encoder makes of "a face", which is next to them, where it leaves the text out.
+        """
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """Encode texts, each in its normalised form (``encoder.attributes.vocabulary.normalise``).

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from encoder import ENCODER_DIR, ENCODER_FINGERPRINT
 from encoder.base import files_digest
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 from encoder.common.records import Count, Within, check, read_json, record
 from encoder.common.threads import join_side_by_side
 from encoder.common.weights import check_finite
@@ -215,13 +216,11 @@ class MiniLM:
             readout: The last token states (n, T, ``dim``) and the mask (n, T) of n texts to their vectors (n, D).
             tokens: Give ``readout`` the states of the first so many tokens alone, which saves most of the last layer.
             batch_size: How many texts run through the network together, at most.
-            progress: Whether to show a progress bar.
+            progress: Whether to show how far it is.
 
         Returns:
             (N, D) in the order of ``texts``.
         """
-        from tqdm import tqdm
-
         ids = self.token_ids(texts)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         batches, start = [], 0
@@ -236,8 +235,7 @@ class MiniLM:
 
         if not batches:
             return readout(torch.empty(0, 1, self.dim, dtype=self.dtype), torch.empty(0, 1, dtype=torch.bool))
-        hidden = None if progress else True  # None: only where there is no terminal
-        bar = tqdm(total=len(order), desc="encoding", unit="text", dynamic_ncols=True, disable=hidden)
+        bar = Progress("encoding", len(order), "text", shown=progress)
         return join_side_by_side(vectors_of, batches, bar=bar)[torch.tensor(order).argsort()]
 
     def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:

@@ -35,6 +35,7 @@ from encoder.common.errors import InputError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
+from encoder.common.progress import Progress
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
@@ -117,8 +118,6 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
 
 def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     """Train a head on the sentence-transformer in the folder ``base``; the same on every run with as many threads."""
-    from tqdm import tqdm
-
     torch.manual_seed(config.seed)
     published = MiniLM.load(base)
     if config.frozen > published.layers - 1:
@@ -147,8 +146,8 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
     )
 
     batches = _batches(config, model)
-    bar = tqdm(range(config.steps), desc="training the head", unit="step", mininterval=0.5, disable=None)
-    for step in bar:
+    bar = Progress("training the head", config.steps, "step")
+    for step in bar.over(range(config.steps)):
         ids, mask, captions = next(batches)
         with autocast():
             with torch.no_grad():
@@ -167,7 +166,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
         torch.nn.utils.clip_grad_norm_([*layers.values(), *linear.parameters()], 1.0)
         optimizer.step()
         schedule.step()
-        bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+        bar.note({"loss": f"{loss.item():.3f}"})
 
     halves = {name: tensor.detach().half() for name, tensor in layers.items()}
     return Tuned(halves, linear.weight.detach(), linear.bias.detach())

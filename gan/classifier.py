@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from encoder.common import arguments
 from encoder.common.command import command
@@ -26,6 +25,7 @@ from encoder.common.errors import BreakdownError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
+from encoder.common.progress import Progress
 from gan.data import load_images
 from gan.faces.classifier import (
     CLASSIFIER_DIR,
@@ -99,7 +99,7 @@ def train(
         learning_rate: At its highest, after a tenth of the steps.
         seed: Of the first weights, the order and the augmentation.
         widths: Channels at 32, 16, 8, ... pixels.
-        progress: Draw a progress bar, if stderr is a terminal.
+        progress: Show how far it is.
 
     Raises:
         BreakdownError: The loss is not finite.
@@ -115,9 +115,8 @@ def train(
     weights = torch.tensor([SOURCE_WEIGHTS.get(name, 1.0) for name in faces.source_names])[faces.sources]
 
     order = batches(len(faces), batch_size, generator)
-    hidden = None if progress else True  # None: hidden unless stderr is a terminal
-    with tqdm(range(steps), desc="classifier", unit="step", disable=hidden) as bar:
-        for step in bar:
+    with Progress("classifier", steps, "step", shown=progress) as bar:
+        for step in range(steps):
             batch = next(order)
             views = augment(to_signed(faces.images[batch]), generator).contiguous(memory_format=torch.channels_last)
             targets = faces.attributes[batch] - 1
@@ -135,7 +134,8 @@ def train(
             optimizer.step()
             schedule.step()
             if step % 20 == 0:
-                bar.set_postfix(loss=f"{loss.item():.3f}")
+                bar.note({"loss": f"{loss.item():.3f}"})
+            bar.update()
     return model.eval()
 
 

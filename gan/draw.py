@@ -17,6 +17,7 @@ from encoder.common import arguments
 from encoder.common.arguments import MAX_SEED, check_file, kind_of
 from encoder.common.command import command
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 from encoder.files import read_testing_file
 from encoder.text import check_text
 from gan.images import STDOUT, check_png_path, save_png, tile
@@ -82,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each; - is stdin'
     )
+    what.add_argument("--any", action="store_true", help="ask for nothing: the seed decides all of --num images")
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
     asked.add_argument(
         "--num", type=arguments.between(1, 10_000), default=1, metavar="N", help="images per text (default 1)"
@@ -161,7 +163,9 @@ def parse(argv: Sequence[str] | None) -> Config | Order:
     if many.is_many(args):
         ReleaseConfig.read(args.model).style_index(args.style)
         return many.order(args)
-    if args.testing_file:
+    if args.any:
+        lines = [("any", "")]
+    elif args.testing_file:
         lines = [(line.id, line.text) for line in read_testing_file(args.testing_file)]
     else:
         option = "--text" if args.text else "--interpolate"
@@ -242,14 +246,11 @@ def draw(config: Config) -> str:
     items = [replace(item, colours=colours) for item, colours in zip(items, pipeline.looks(c), strict=True)]
 
     if config.best_of > 1:
-        from tqdm import tqdm
-
         from gan.faces.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
         best = selector.best_seeds(texts, c, [item.seed for item in items], config.best_of)
-        if len(items) * config.best_of >= MANY:
-            best = tqdm(best, desc="candidates", total=len(items), unit=noun, disable=None)
+        best = Progress("choosing", len(items), noun, shown=len(items) * config.best_of >= MANY).over(best)
         items = [replace(item, seed=seed) for item, seed in zip(items, best, strict=True)]
 
     images = []
@@ -312,24 +313,11 @@ def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = No
 
 
 def progress(batches: Iterable[torch.Tensor], total: int, noun: str) -> Iterator[torch.Tensor]:
-    """Pass batches through; show on stderr how far many images are: a bar on a terminal, else a line a tenth."""
-    if total < MANY:
-        yield from batches
-    elif sys.stderr.isatty():
-        from tqdm import tqdm
-
-        with tqdm(total=total, unit=noun) as bar:
-            for batch in batches:
-                yield batch
-                bar.update(len(batch))
-    else:
-        done = 0
+    """Pass batches through; show how far many images are."""
+    with Progress("drawing", total, noun, shown=total >= MANY) as bar:
         for batch in batches:
             yield batch
-            tenth = done * 10 // total
-            done += len(batch)
-            if done * 10 // total > tenth:
-                print(f"{done} of {total} {noun}s", file=sys.stderr, flush=True)
+            bar.update(len(batch))
 
 
 @command

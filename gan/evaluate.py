@@ -25,6 +25,7 @@ from encoder.common.outputs import Output
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
 from gan.evaluation.captions import evaluate_captions
+from gan.evaluation.export import drawn_images, export, real_images
 from gan.evaluation.pictures import read_folder, read_grid
 from gan.evaluation.report import REPORT_FILES, Results, write_report
 from gan.evaluation.stopwatch import Stopwatch
@@ -50,14 +51,34 @@ def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
     return everything.of("train"), heldout[order]
 
 
+def load_model(args: argparse.Namespace) -> TextToFace:
+    """The model that the command line names."""
+    pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance)
+    channels_last(pipeline.G)
+    if args.guidance is not None:
+        pipeline.name = f"{pipeline.name}, guidance {args.guidance:g}"
+    return pipeline
+
+
+def write_images(args: argparse.Namespace) -> None:
+    """Write the images that the command line asks for, and judge nothing."""
+    heldout = load_real(args.data, args.seed)[1] if args.data else None
+    if args.export_real:
+        assert heldout is not None
+        export(args.export_real, *real_images(heldout))
+        print(f"{args.export_real}: {len(heldout)} real images, held out from training")
+    if args.export_drawn:
+        pipeline = load_model(args)
+        if heldout is None and not pipeline.encoder.class_sizes:
+            raise InputError(f"{args.model}: draws captions of any kind; give --data, whose captions to draw")
+        export(args.export_drawn, *drawn_images(pipeline, heldout, args.faces, args.seed))
+        print(f"{args.export_drawn}: {args.faces} images of {pipeline.name}")
+
+
 def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     """Do what the command line asks for, and time it."""
-    pipeline, pictures, training, heldout = None, None, None, None
-    if args.model:
-        pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance)
-        channels_last(pipeline.G)
-        if args.guidance is not None:
-            pipeline.name = f"{pipeline.name}, guidance {args.guidance:g}"
+    pictures, training, heldout = None, None, None
+    pipeline = load_model(args) if args.model else None
     watch.lap("loading the models")
     if args.data:
         training, heldout = load_real(args.data, args.seed)
@@ -134,6 +155,18 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="default runs/evaluation",
     )
+    result.add_argument(
+        "--export-real",
+        type=arguments.new_folder,
+        metavar="DIR",
+        help="write the held-out images of --data as PNGs for other programs, and judge nothing",
+    )
+    result.add_argument(
+        "--export-drawn",
+        type=arguments.new_folder,
+        metavar="DIR",
+        help="write the --faces images that would be judged as PNGs, and judge nothing",
+    )
     result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
     result.add_argument(
         "--cascade",
@@ -163,6 +196,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             options.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
     if args.guidance is not None and not args.model:
         options.error("--guidance goes with a model")
+    if args.export_real and not args.data:
+        options.error("--export-real needs --data, whose held-out images it writes")
+    if args.export_drawn and not args.model:
+        options.error("--export-drawn goes with a model; --images and --grid are pictures already")
     return args
 
 
@@ -172,6 +209,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     watch = Stopwatch()
     args = parse(argv)
     keep_memory()
+    if args.export_real or args.export_drawn:
+        write_images(args)
+        return 0
     with OUTPUT.held(args.out):
         results = evaluate(args, watch)
         write_report(results, args.out)

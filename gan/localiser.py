@@ -17,13 +17,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
+from encoder.common.progress import Progress
 from gan.classifier import SOURCE_WEIGHTS, batches
 from gan.data import load_images
 from gan.faces.dataset import FaceDataset, faces_of
@@ -44,7 +44,7 @@ def train(faces: FaceDataset, *, steps: int, seed: int = 0, progress: bool = Tru
         faces: Real faces; an unknown colour costs nothing.
         steps: Batches of ``BATCH_SIZE`` faces.
         seed: Of the first weights and the order.
-        progress: Draw a progress bar, if stderr is a terminal.
+        progress: Show how far it is.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
@@ -54,7 +54,7 @@ def train(faces: FaceDataset, *, steps: int, seed: int = 0, progress: bool = Tru
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.1)
     weights = torch.tensor([SOURCE_WEIGHTS.get(name, 1.0) for name in faces.source_names])[faces.sources]
     order = batches(len(faces), min(BATCH_SIZE, len(faces)), generator)
-    for _ in tqdm(range(steps), desc="localiser", unit="step", disable=None if progress else True):
+    for _ in Progress("localiser", steps, "step", shown=progress).over(range(steps)):
         rows = next(order)
         shift = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
         views = torch.roll(to_signed(faces.images[rows]), shift, (2, 3))

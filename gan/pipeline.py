@@ -321,7 +321,7 @@ class TextToFace:
         """The generator's conditions ``c (N, c_dim)`` of N texts.
 
         Args:
-            texts: Any texts, or one.
+            texts: Any texts, or one. An empty one asks for nothing, so that the seed decides all.
             style: The source whose drawing to follow, for a generator with several; the first by default.
             progress: Whether the encoder shows a progress bar.
 
@@ -330,13 +330,17 @@ class TextToFace:
         """
         index = self.config.style_index(style)
         texts = [texts] if isinstance(texts, str) else list(texts)
-        c = self.encoder.encode(texts, progress=progress) if texts else torch.empty(0, self.encoder.dim)
+        c = torch.zeros(len(texts), self.encoder.dim)
+        asking = [i for i, text in enumerate(texts) if text.strip()]
+        if asking:
+            c[asking] = self.encoder.encode([texts[i] for i in asking], progress=progress)
         c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
     def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
         """What the writer of N texts, whose conditions are ``c (N, c_dim)``, should know: one line each."""
-        c = c[:, : self.encoder.dim]
+        asking = [i for i, text in enumerate(texts) if text.strip()]
+        texts, c = [texts[i] for i in asking], c[asking, : self.encoder.dim]
         lines = self.encoder.remarks(texts, c)
         if self.config.palette and any(self.looks(c)):
             from gan.faces import palette

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -12,11 +13,12 @@ from encoder.common import arguments
 from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, status_of
 from encoder.common.precision import Precision
-from gan.training.config import CONDITIONINGS, DEVICES, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
+from gan.training.config import CONDITIONINGS, DEVICES, LOGS, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
 from gan.training.recipe import Recipe, refuse_settings
 
 TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
 """What reads a field of ``TrainingConfig``, which knows its limits itself."""
+OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
 DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
 
@@ -43,7 +45,14 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--run-dir", type=arguments.output_folder, default="runs/default", help="where the run keeps its files"
     )
-    result.add_argument("--resume", action="store_true", help="go on with the run in --run-dir")
+    result.add_argument(
+        "--resume",
+        nargs="?",
+        const=True,
+        default=False,
+        choices=("auto",),
+        help="go on with the run in --run-dir; auto: where there is one to go on with, else begin it",
+    )
     result.add_argument(
         "--recipe",
         type=arguments.existing_file,
@@ -57,6 +66,8 @@ def parser() -> argparse.ArgumentParser:
         options: dict[str, Any] = {"help": help_lines[field.name]}
         if field.name == "data":
             options |= {"type": arguments.given, "nargs": "+", "default": DEFAULT_DATA}
+        elif field.name == "log":
+            options |= {"nargs": "+", "choices": LOGS, "default": ()}
         elif field.name in ("generator", "discriminator"):
             options |= {"type": arguments.json_value, "default": {}, "metavar": "JSON"}
         else:
@@ -92,6 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
     settings = vars(options.parse_args(argv))
     del settings["preset"]
+    settings["log"] = tuple(dict.fromkeys(settings["log"]))
     run_dir, resume, dry_run, recipe = (settings.pop(name) for name in ("run_dir", "resume", "dry_run", "recipe"))
     if recipe:
         refuse_settings(settings, {name: options.get_default(name) for name in settings})
@@ -101,6 +113,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = TrainingConfig(**{**settings, "data": tuple(settings["data"])})
     if dry_run:
         return show([config])
+    if resume == "auto":
+        from gan.training.state import STATE_FILE
+
+        resume = kind_of(run_dir / STATE_FILE) is not None
     check_places(config, run_dir, resume=resume)
     return run(config, run_dir, resume=resume)
 
@@ -130,12 +146,20 @@ def run_stages(configs: Sequence[TrainingConfig], run_dir: Path) -> int:
 def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:
     """Raise ``InputError`` for a place that a run cannot use, before the images are loaded."""
     from gan.training.loop import check_run_dir
+    from gan.training.trackers import check_packages
 
     check_run_dir(run_dir, resume=resume)
+    check_packages(config.log)
     for folder in filter(None, (config.init, config.stage1)):
         kind_of(Path(folder)) if resume else check_existing_folder(Path(folder), "model folder")
     if config.encoder_path:
         check_existing_folder(Path(config.encoder_path))
+
+
+def common(config: TrainingConfig) -> str:
+    """What the settings of all processes of a run have in common: where data and encoders lie is each machine's own."""
+    values = json.loads(config.to_json())
+    return json.dumps({name: value for name, value in values.items() if name not in OF_A_MACHINE})
 
 
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
@@ -150,10 +174,16 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     world = World.join(config.device)
     try:
         begun = begun_with(run_dir) if resume else None
+        if world.leads:
+            print(f"reading {', '.join(config.data)}", flush=True)
         everything, summary = load_images(config.data, split="all", progress=world.leads)
         if world.leads:
             print(summary, flush=True)
         config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
+        world.agree("the images", everything.digest, "give every machine the same --data")
+        world.agree("the settings", common(config), "start every machine by the same command")
+        begun_as = str(begun and begun.to_json())
+        world.agree("the states", begun_as, "--run-dir is to be one folder that every machine sees")
         data = everything.of("train")
         heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
         monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None

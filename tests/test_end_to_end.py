@@ -16,13 +16,14 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "samples" / "cgan_original.png"
 
 
-def test_run_cgan_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path) -> None:
-    made = ROOT / "samples" / "cgan.png"
+@pytest.mark.parametrize(
+    ("command", "name"), [(["run_cgan.sh", "testing_tags.txt"], "cgan"), (["run_gan.sh"], "gan")], ids=["cgan", "gan"]
+)
+def test_a_script_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path, command: list[str], name: str) -> None:
+    made = ROOT / "samples" / f"{name}.png"
     made.unlink(missing_ok=True)
-    subprocess.run(
-        ["bash", ROOT / "run_cgan.sh", "testing_tags.txt"], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL
-    )
-    assert made.read_bytes() == SHIPPED.read_bytes()
+    subprocess.run(["bash", ROOT / command[0], *command[1:]], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+    assert made.read_bytes() == (ROOT / "samples" / f"{name}_original.png").read_bytes()
     with Image.open(made) as picture:
         assert picture.size == (320, 320)
 

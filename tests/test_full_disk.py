@@ -16,7 +16,7 @@ from encoder.tuned import IDENTITY, Tuned, save
 from gan.data.entries import entries_dir
 from gan.faces.classifier import AttributeClassifier, load_classifier, save_classifier
 from gan.images import save_png
-from gan.training.log import Board, append_line, read_stats
+from gan.training.log import append_line, read_stats
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -32,7 +32,9 @@ def test_a_run_keeps_its_last_state(tmp_path, faces_zip, full_disk, capsys) -> N
     with full_disk(100_000):
         assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 2
     assert one_error(capsys.readouterr().err).startswith(f"error: {run / 'state.pt'}: cannot be written (")
-    assert contents(run) | {"config.json": b""} == before | {"config.json": b""}
+    written = {"config.json": b"", "report.html": b""}
+    assert contents(run) | written == before | written
+    assert "Broke down: " in (run / "report.html").read_text("utf-8")
     assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
     assert [line["images"] for line in read_stats(run / "stats.jsonl")] == [8, 16]
 
@@ -43,20 +45,6 @@ def test_a_line_of_statistics_is_whole_or_not_there(tmp_path, full_disk) -> None
     with full_disk(path.stat().st_size + 5), pytest.raises(InputError, match=r"stats\.jsonl: cannot be written"):
         append_line(path, json.dumps({"images": 16}) + "\n")
     assert path.read_text() == '{"images": 8}\n'
-
-
-def test_curves_that_cannot_be_written_are_done_without(tmp_path, capsys) -> None:
-    class Full:
-        def add_scalar(self, *_: object) -> None:
-            raise OSError(28, "No space left on device")
-
-    board = Board(tmp_path)
-    board.writer = Full()
-    for _ in range(2):
-        board.add({"images": 1.0})
-    assert capsys.readouterr().err == f"warning: {tmp_path}: cannot be written (No space left on device); " + (
-        "going on without curves\n"
-    )
 
 
 def test_a_picture_stays_as_it_was(tmp_path, full_disk) -> None:

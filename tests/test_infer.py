@@ -11,6 +11,7 @@ from PIL import Image
 from tiny import WITH_COLOURS
 
 import infer
+from encoder.common import progress
 from gan import draw
 from gan.pipeline import TextToFace
 
@@ -78,6 +79,21 @@ def test_texts_num_and_seed(model) -> None:
     assert faces_of(path) == [{"text": t, "seed": 10 + i} for i, t in enumerate(["red hair"] * 3 + ["青い髪"] * 3)]
 
 
+def test_nothing_is_asked_by_zeros_and_with_other_texts_too(model, tiny_encoder) -> None:
+    assert infer.main(["--any", "--num", "6", "--seed", "3", "--out", "any.png"]) == 0
+    assert faces_of("any.png") == [{"text": "", "seed": seed} for seed in range(3, 9)]
+    pipeline = TextToFace.from_pretrained(model)
+    unasked = torch.cat(list(pipeline.draw_many(torch.zeros(6, tiny_encoder.dim), range(3, 9))))
+    for i in range(6):
+        row, column = divmod(i, 5)
+        cell = pixels("any.png")[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
+        assert np.array_equal(cell, unasked[i].permute(1, 2, 0).numpy())
+    mixed = pipeline.draw(["", "red hair", " "], [3, 4, 5])
+    assert torch.equal(mixed[[0, 2]], unasked[[0, 2]])
+    assert not torch.equal(mixed[1], unasked[1])
+    assert pipeline.remarks(["", " "], pipeline.conditions(["", " "])) == []
+
+
 def test_one_text_is_one_face(model) -> None:
     assert infer.main(["--text", "red hair", "--out", "face.png"]) == 0
     assert pixels("face.png").shape == (64, 64, 3)
@@ -117,12 +133,13 @@ def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, cap
         return draw(self, c, z, **keys)
 
     monkeypatch.setattr(TextToFace, "draw_conditions", counting)
+    monkeypatch.setattr(progress, "FIRST", 0)
+    monkeypatch.setattr(progress, "EVERY", 0)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
     assert written == list(range(0, 1000, 25))
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "100 of 1000 faces"
-    assert lines[-1] == "1000 of 1000 faces"
-    assert len(lines) == 10
+    assert lines[0].startswith("drawing: 25 of 1,000 faces, ")
+    assert lines[-1].startswith("drawing: 1,000 faces in ")
 
 
 def test_interpolation_is_one_strip(model) -> None:
@@ -260,6 +277,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(model, capsys, content, args, 
     [
         [],
         ["--text", "a", *FILE],
+        ["--any", "--text", "a"],
         ["--text", "a", "--num", "0"],
         ["--text", "a", "--seed", "-1"],
         ["--text", "a", "--steps", "3"],
@@ -309,10 +327,10 @@ def test_help_and_early_errors_import_no_torch() -> None:
         assert "Traceback" not in done.stderr
 
 
-def run_script(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """``run_cgan.sh``, with the Python of these tests first on the path."""
+def run_script(*args: str, cwd: Path, script: str = "run_cgan.sh") -> subprocess.CompletedProcess[str]:
+    """A script of the project, with the Python of these tests first on the path."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return run("bash", str(ROOT / "run_cgan.sh"), *args, cwd=cwd, env={**os.environ, "PATH": path})
+    return run("bash", str(ROOT / script), *args, cwd=cwd, env={**os.environ, "PATH": path})
 
 
 def test_run_cgan_usage(tmp_path) -> None:
@@ -320,6 +338,12 @@ def test_run_cgan_usage(tmp_path) -> None:
         done = run_script(*args, cwd=tmp_path)
         assert done.returncode == 2
         assert done.stderr == "usage: bash run_cgan.sh TESTING_FILE\n"
+
+
+def test_run_gan_takes_nothing(tmp_path) -> None:
+    done = run_script("testing_tags.txt", cwd=tmp_path, script="run_gan.sh")
+    assert done.returncode == 2
+    assert done.stderr == "usage: bash run_gan.sh\n"
 
 
 def test_run_cgan_names_a_missing_file(tmp_path) -> None:

@@ -98,6 +98,7 @@ def test_dry_run_takes_every_option(capsys) -> None:
     values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
     values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
     values |= {"encoder_path": "z", "init": "w", "precision": "bfloat16", "stage1": "v"}
+    values["log"] = ["wandb", "tensorboard"]
     for field in dataclasses.fields(TrainingConfig):
         if isinstance(field.default, (int, float)):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3

@@ -5,12 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from encoder.common.progress import Progress
 
 Result = TypeVar("Result")
 
@@ -33,8 +32,8 @@ def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iter
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
 
 
-def join_side_by_side(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: tqdm[Any]) -> torch.Tensor:
-    """The results of ``side_by_side``, each (n, ...), joined to (N, ...); the progress ``bar`` counts their rows."""
+def join_side_by_side(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: Progress) -> torch.Tensor:
+    """The results of ``side_by_side``, each (n, ...), joined to (N, ...); ``bar`` counts their rows."""
     parts = []
     with bar:
         for part in side_by_side(function, *items):

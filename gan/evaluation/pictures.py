@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 from encoder.files import read_testing_file
 from gan.data.decoding import IMAGE_SIZE, decode_image
 from gan.images import blur, to_signed, to_uint8
@@ -41,7 +41,7 @@ def read_folder(folder: Path, captions: Path) -> Pictures:
     """
     lines = read_testing_file(captions)
     images = []
-    for line in tqdm(lines, desc="images", unit="img", disable=None):
+    for line in Progress("images", len(lines), "image").over(lines):
         path = folder / f"{line.id}.png"
         try:
             images.append(torch.from_numpy(decode_image(path.read_bytes()).copy()))

@@ -106,7 +106,7 @@ def load_faces(
         paths: As ``gan.data.load_images`` takes them.
         split: The faces to return; all are read.
         read_captions: Says what captions state that are not canonical ones; called once, with unique texts.
-        progress: Draw a progress bar, if stderr is a terminal.
+        progress: Show how far reading is.
 
     Returns:
         The faces of which hair or eye colour is known, and the account of all that was found. Of several captions of a

@@ -82,10 +82,7 @@ def evaluate_faces(
     style = None
     if pipeline is not None:
         name = pipeline.name
-        attributes = heldout.attributes if heldout is not None else all_pairs()
-        if heldout is not None and heldout.source_names[0] in pipeline.config.sources:
-            style = heldout.source_names[0]  # else the model's default
-        attributes = attributes[torch.arange(count) % len(attributes)]
+        attributes, style = faces_asked(pipeline, heldout, count)
         images, asked = draw(pipeline, captions_of(attributes), seed, style, "faces"), attributes[:, :2]
     else:
         assert pictures is not None
@@ -136,6 +133,16 @@ def evaluate_faces(
         names=names,
         face_score=face_score(images, cascade) if cascade else None,
     )
+
+
+def faces_asked(pipeline: TextToFace, heldout: FaceDataset | None, count: int) -> tuple[Tensor, str | None]:
+    """What faces are drawn for: attributes int64 (``count``, 3), of held-out ones or all pairs; and the style."""
+    attributes, style = all_pairs(), None
+    if heldout is not None:
+        attributes = heldout.attributes
+        if heldout.source_names[0] in pipeline.config.sources:
+            style = heldout.source_names[0]  # else the model's default
+    return attributes[torch.arange(count) % len(attributes)], style
 
 
 def judge_wordings(

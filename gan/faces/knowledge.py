@@ -16,11 +16,12 @@ from torch import Tensor
 from encoder.base import TextEncoder, digest
 from encoder.common import weights
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
 from gan.faces.conditions import Conditions
 from gan.faces.dataset import FaceDataset
 from gan.faces.localiser import Colours, load_localiser
 
-CHUNK = 4096  # faces looked at together
+CHUNK = 512  # faces looked at together
 
 
 class FaceKnowledge(NamedTuple):
@@ -70,7 +71,11 @@ def knowledge_of(
     if progress:
         print(f"measuring the colours of {len(faces):,} faces, once: {path}", flush=True)
     localiser = load_localiser()
-    measured = [localiser.measure(faces.images[rows]) for rows in torch.arange(len(faces)).split(CHUNK)]
+    measured = []
+    with Progress("measuring", len(faces), "face", shown=progress) as bar:
+        for rows in torch.arange(len(faces)).split(CHUNK):
+            measured.append(localiser.measure(faces.images[rows]))
+            bar.update(len(rows))
     lab, sure, area = (torch.cat(values) for values in zip(*measured, strict=True))
     conditions = Conditions(encoder, count=wordings, seed=seed, progress=progress)
     assert conditions.vectors is not None

@@ -17,15 +17,20 @@ from encoder.common.records import parse_json, record
 SNAPSHOT_FOLDER = "snapshot"
 """Where a run keeps its generator, in the form of a release: what another run starts from."""
 
+SAMPLES_FOLDER = "samples"
+"""Where a run keeps its sample grids, each called by the images that training had shown."""
+
 MAX_AMOUNT, MAX_RARE = 1e30, 1000
 """Limits: float32 has no larger numbers to spare, and an epoch no more room."""
 
 Encoding = Literal["cached", "live", "onehot"]
 DEVICES = ("cpu", "cuda")
+LOGS = ("tensorboard", "wandb", "trackio")
 CONDITIONINGS = ("auto", "attributes", "captions", "pooled", "aligned", "head")
 
 RUNTIME_FIELDS = (
     "data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images", "evaluate_images",
+    "log",
 )  # fmt: skip
 """What a resumed run may change: where and for how long it runs, never what it computes."""
 
@@ -117,6 +122,8 @@ class TrainingConfig:
         snapshot_images: Draw a sample grid and save the generator every so many images.
         evaluate_images: Score the averaged generator against held-out faces every so many images, and keep the best
             one; 0 is never.
+        log: Who else is told of statistics, sample grids and settings, beside ``stats.jsonl`` and ``report.html``:
+            ``tensorboard``, ``wandb`` and ``trackio``, whose packages are extras.
     """
 
     data: tuple[str, ...]
@@ -162,6 +169,7 @@ class TrainingConfig:
     tick_images: int = 6_400
     snapshot_images: int = 20_000
     evaluate_images: int = 0
+    log: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -194,6 +202,7 @@ class TrainingConfig:
         }
         for name, values in choices.items():
             self._require(name, getattr(self, name) in values, f"one of {', '.join(values)}")
+        self._require("log", all(name in LOGS for name in self.log), f"of {', '.join(LOGS)}")
         for name in ("generator", "discriminator"):
             keys = getattr(self, name).keys()
             self._require(name, not {"z_dim", "c_dim"} & keys, "without z_dim and c_dim, which the run sets")
@@ -202,9 +211,9 @@ class TrainingConfig:
         """Hold every field to the type of its default; only a whole number may stand for another one."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.name == "data":
-                fits = isinstance(value, (tuple, list)) and all(isinstance(path, str) for path in value)
-                self._require("data", fits, "a list of paths")
+            if field.name in ("data", "log"):
+                fits = isinstance(value, (tuple, list)) and all(isinstance(each, str) for each in value)
+                self._require(field.name, fits, "a list of paths" if field.name == "data" else "a list of names")
             elif field.name in ("generator", "discriminator"):
                 self._require(field.name, isinstance(value, dict), "a JSON object of the network's arguments")
             elif isinstance(field.default, str):

@@ -3,6 +3,10 @@
 Every process draws the same whole batch from the same random numbers and works on its own rows; before an optimizer
 steps, gradients are averaged. All processes so hold the same networks, and what they learn is what one process learns,
 up to the order of float additions. (Batch normalisation is the exception: each process uses its own rows' statistics.)
+
+The processes may be on several machines, which then share the run's folder, and are to have the same data and settings;
+they compare them before the first step. When one dies, the others end, and ``torchrun --max-restarts`` starts all of
+them again; with ``--resume auto`` they go on from the last state.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -63,6 +68,34 @@ class World:
         """Whether this process is the one that reports and writes."""
         return self.rank == 0
 
+    def agree(self, what: str, value: str, advice: str) -> None:
+        """Raise ``InputError``, in every process, unless all of them give the same value.
+
+        Args:
+            what: What it is, for the message: ``"the images"``.
+            value: That of this process.
+            advice: What to do where they differ.
+        """
+        if self.size == 1:
+            return
+        values: list[Any] = [None] * self.size
+        try:
+            dist.all_gather_object(values, value)
+        except RuntimeError as error:
+            raise self._lost(error) from error
+        others = [str(rank) for rank, theirs in enumerate(values) if theirs != values[0]]
+        if others:
+            raise InputError(f"{what} of process {', '.join(others[:8])} are not those of process 0; {advice}")
+
+    def share(self, batch_size: int) -> None:
+        """Raise ``InputError`` unless all processes get as many rows of a batch."""
+        if batch_size % self.size:
+            fitting = [str(size) for size in range(1, self.size) if batch_size % size == 0]
+            raise InputError(
+                f"batch_size is {batch_size}, which {self.size} processes cannot share evenly; start {fitting[-1]} of "
+                f"them, or begin a run with --batch-size {-(-batch_size // self.size) * self.size}"
+            )
+
     def rows(self, batch: Tensor) -> Tensor:
         """This process's rows, every ``size``-th, so that the first half of a batch is the first half everywhere."""
         return batch[self.rank :: self.size]
@@ -93,11 +126,14 @@ class World:
         try:
             dist.all_reduce(values)
         except RuntimeError as error:
-            raise WorkerLostError(
-                f"process {self.rank} lost another one of the run ({str(error).splitlines()[0]}); "
-                "start it again with --resume: it goes on from the last state on disk"
-            ) from error
+            raise self._lost(error) from error
         return values
+
+    def _lost(self, error: RuntimeError) -> WorkerLostError:
+        return WorkerLostError(
+            f"process {self.rank} lost another one of the run ({str(error).splitlines()[0]}); "
+            "start it again with --resume: it goes on from the last state on disk"
+        )
 
     def any(self, flag: bool, device: torch.device) -> bool:
         """Whether the flag is set in any process, so that all of them stop at the same step."""

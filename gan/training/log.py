@@ -1,15 +1,14 @@
-"""What a run says on its way: a bar or plain lines, ``stats.jsonl``, and curves in TensorBoard."""
+"""What a run says on its way: a bar or plain lines, ``stats.jsonl``, and whatever its trackers make of it."""
 
 from __future__ import annotations
 
 import errno
 import json
 import os
-import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +16,8 @@ from torch import Tensor
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
+from encoder.common.progress import Progress
+from gan.training.trackers import Tracker, Trackers
 
 STATS_FILE = "stats.jsonl"
 
@@ -75,26 +76,33 @@ class Log:
     """The statistics of a run, tick by tick. Use as a context manager.
 
     Args:
-        run_dir: Where ``stats.jsonl`` and ``tensorboard/`` go.
+        run_dir: Where ``stats.jsonl`` goes.
         total: Images of the whole run.
         initial: Images seen before this process.
         quiet: Show nothing.
         leads: Whether this process writes; the others only count.
+        trackers: Are told too.
 
     Attributes:
         tick_nimg: Images seen when the present tick began.
     """
 
-    def __init__(self, run_dir: Path, total: int, initial: int, *, quiet: bool = False, leads: bool = True) -> None:
-        from tqdm import tqdm
-
+    def __init__(
+        self,
+        run_dir: Path,
+        total: int,
+        initial: int,
+        *,
+        quiet: bool = False,
+        leads: bool = True,
+        trackers: Sequence[Tracker] = (),
+    ) -> None:
         self.run_dir, self.quiet, self.leads = run_dir, quiet, leads
         if leads:
             cut_back(run_dir / STATS_FILE, initial)
-        self.board = Board(run_dir / "tensorboard") if leads else None
-        self.bar = tqdm(
-            total=total, initial=initial, unit="img", unit_scale=True, disable=quiet or not sys.stderr.isatty()
-        )
+        self.trackers = Trackers(trackers)
+        self.trackers.flush(initial)
+        self.progress = Progress("training", total, "image", shown=not quiet, initial=initial)
         self.cur_nimg = initial
         self._begin(initial)
 
@@ -108,13 +116,16 @@ class Log:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.close()
+        self.progress.__exit__(kind, error, trace)
+        if error is None:
+            self.trackers.flush(self.cur_nimg)  # what came after the last tick, whose state is saved
+        self.trackers.close(error)
 
     def add(self, stats: dict[str, Tensor], cur_nimg: int) -> None:
         """Count a step that ends after ``cur_nimg`` images, and keep its statistics, scalars, for the tick."""
         for name, value in stats.items():
             self.values.setdefault(name, []).append(value)
-        self.bar.update(cur_nimg - self.cur_nimg)
+        self.progress.update(cur_nimg - self.cur_nimg)
         self.cur_nimg = cur_nimg
 
     def means(self) -> dict[str, Tensor]:
@@ -126,61 +137,30 @@ class Log:
         return (cur_nimg - self.tick_nimg) / (time.monotonic() - self.tick_start)
 
     def tick(self, cur_nimg: int, minutes: float, speed: float, means: dict[str, float]) -> None:
-        """End a tick: write its means, if there was a step, and begin the next one."""
+        """End a tick, whose state is saved: write its means, if there was a step, and begin the next one."""
         if means:
             self.write(cur_nimg, {"minutes": round(minutes, 3), "images_per_second": round(speed, 2), **means})
+        self.trackers.flush(cur_nimg)
         self._begin(cur_nimg)
 
     def write(self, cur_nimg: int, statistics: dict[str, float]) -> None:
-        """Append one line to ``stats.jsonl``, draw it in TensorBoard and show it."""
+        """Append one line to ``stats.jsonl``, show it and tell the trackers."""
         if not self.leads:
             return
         line = {"images": cur_nimg, **statistics}
         append_line(self.run_dir / STATS_FILE, json.dumps(line) + "\n")
         self.show(line)
-        if self.board:
-            self.board.add(line)
+        self.trackers.scalars(cur_nimg, line)
+
+    def grid(self, cur_nimg: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """Tell the trackers of a sample grid, uint8 (3, H, W), of a column for each prompt."""
+        self.trackers.grid(cur_nimg, picture, prompts)
 
     def show(self, line: dict[str, float]) -> None:
         """Show the statistics of a tick."""
         values = {name: f"{value:.3g}" if isinstance(value, float) else str(value) for name, value in line.items()}
-        if not self.bar.disable:
-            self.bar.set_postfix({name: value for name, value in values.items() if name != "images"})
+        if self.progress.bar is not None:
+            self.progress.note({name: value for name, value in values.items() if name != "images"})
         elif not self.quiet:
             print("  ".join(f"{name} {value}" for name, value in values.items()), flush=True)
-
-
-class Board:
-    """TensorBoard's curves of a run, where the package is installed; nothing elsewhere.
-
-    Args:
-        folder: Where TensorBoard's files go.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.writer: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return
-        try:
-            self.writer = SummaryWriter(str(folder))
-        except OSError as error:
-            self._give_up(error)
-
-    def add(self, line: dict[str, float]) -> None:
-        """Draw the statistics of a tick over the number of images."""
-        if self.writer is not None:
-            try:
-                for name, value in line.items():
-                    self.writer.add_scalar(name, value, line["images"])
-                self.writer.flush()
-            except OSError as error:
-                self._give_up(error)
-
-    def _give_up(self, error: OSError) -> None:
-        """Go on without curves: every number stands in ``stats.jsonl`` too."""
-        self.writer = None
-        reason = error.strerror or error
-        print(f"warning: {self.folder}: cannot be written ({reason}); going on without curves", file=sys.stderr)
+            self.progress.wait()

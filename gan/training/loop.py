@@ -24,19 +24,34 @@ from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.sources import same_places
 from gan.training.batches import Batches
 from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
-from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
+from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import ALONE, World
 from gan.training.log import STATS_FILE, Log, check_stats
 from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
+from gan.training.report import REPORT_FILE, Report
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, begun_with, load_state, save_state
+from gan.training.trackers import ID_FILE, TENSORBOARD_FOLDER, Tracker, trackers_for
 
 OUTPUT = Output(
     "train_cgan.py",
-    (CONFIG_FILE, STATE_FILE, STATS_FILE, KNOWLEDGE_FILE, ENCODER_FOLDER, "samples", "snapshot", "best", "tensorboard"),
+    (
+        CONFIG_FILE,
+        STATE_FILE,
+        STATS_FILE,
+        REPORT_FILE,
+        KNOWLEDGE_FILE,
+        ENCODER_FOLDER,
+        SAMPLES_FOLDER,
+        SNAPSHOT_FOLDER,
+        "best",
+        TENSORBOARD_FOLDER,
+        ID_FILE,
+        "wandb",
+    ),
 )
 
 
@@ -66,8 +81,7 @@ class Trainer:
     ) -> None:
         self.config, self.run_dir, self.world = config, run_dir, world
         self.quiet = quiet or not world.leads
-        if config.batch_size % world.size:
-            raise InputError(f"batch_size is {config.batch_size}, which {world.size} processes cannot share evenly")
+        world.share(config.batch_size)
         if config.device == "cuda" and not torch.cuda.is_available():
             raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
         self.device = torch.device(config.device)
@@ -154,8 +168,13 @@ class Trainer:
             NonFiniteError: A loss or a weight is no longer a number; the state on disk is the last good one.
         """
         config = self.config
+        trackers: list[Tracker] = []
+        if self.world.leads:
+            report = Report(config, self.run_dir, self.previews.prompts, self.cur_nimg)
+            trackers = [report, *trackers_for(config, self.run_dir)]
+        places = self.run_dir, config.max_images, self.cur_nimg
         started, minutes_before = time.monotonic(), self.minutes
-        with Log(self.run_dir, config.max_images, self.cur_nimg, quiet=self.quiet, leads=self.world.leads) as log:
+        with Log(*places, quiet=self.quiet, leads=self.world.leads, trackers=trackers) as log:
             while True:
                 minutes = (time.monotonic() - started) / 60
                 done = self.cur_nimg >= config.max_images or should_stop()
@@ -178,12 +197,12 @@ class Trainer:
 
                 # Show what the averaged generator draws, and score it.
                 if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
-                    self.snapshot()
+                    self.snapshot(log)
                 last = self.cur_nimg >= config.max_images
                 if self.previews.monitor and (self.is_due(config.evaluate_images, before) or last):
                     self.players.check(self.cur_nimg)
                     log.write(self.cur_nimg, self.previews.evaluate(self.players, self.images_seen))
-            self.snapshot()
+            self.snapshot(log)
 
     def is_due(self, interval: int, before: int) -> bool:
         """Whether the step from ``before`` images on reached a multiple of ``interval``."""
@@ -194,11 +213,13 @@ class Trainer:
         """Real images that training has shown, with those of the release that it started from."""
         return self.images_before + self.cur_nimg
 
-    def snapshot(self) -> None:
-        """Write a sample grid and the averaged generator."""
+    def snapshot(self, log: Log | None = None) -> None:
+        """Write a sample grid and the averaged generator, and show the grid."""
         if self.world.leads:
             self.players.check(self.cur_nimg)
-            self.previews.snapshot(self.players, self.cur_nimg, self.images_seen)
+            grid = self.previews.snapshot(self.players, self.cur_nimg, self.images_seen)
+            if log:
+                log.grid(self.cur_nimg, grid, self.previews.prompts)
 
     # -- the state ---------------------------------------------------------------------------------------------------
 

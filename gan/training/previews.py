@@ -14,7 +14,7 @@ from gan.images import save_png, tile, to_uint8
 from gan.networks import TextToImageGenerator
 from gan.sources import join_source
 from gan.training.batches import Batches
-from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
+from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.ema import refresh_statistics
 from gan.training.players import Players
 from gan.training.state import save_release
@@ -55,14 +55,19 @@ class Previews:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
 
-    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> None:
-        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
+    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> Tensor:
+        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``.
+
+        Returns:
+            The sample grid, uint8 (3, H, W).
+        """
         names = self.batches.data.source_names
         c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
         grid = tile(self.draw(players.G_ema, self.grid_z, c), per_row=len(self.prompts))
-        save_png(self.run_dir / "samples" / f"{cur_nimg:08d}.png", grid, {})
+        save_png(self.run_dir / SAMPLES_FOLDER / f"{cur_nimg:08d}.png", grid, {})
         self.save(SNAPSHOT_FOLDER, players, images_seen)
+        return grid
 
     def evaluate(self, players: Players, images_seen: int) -> dict[str, float]:
         """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""

@@ -15,6 +15,7 @@ from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
+from encoder.common.progress import Progress
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
 
@@ -63,12 +64,11 @@ def _kept(path: Path, dim: int, count: int) -> Rows | None:
 
 
 def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: bool) -> None:
-    from tqdm import tqdm
-
     rows = Rows.create(path, (encoder.dim,), torch.float32)
-    starts = range(0, len(texts), CHUNK)
-    for start in tqdm(starts, desc=f"texts, {CHUNK:,} at a time", disable=None if progress else True):
-        rows.append(encoder.encode(texts[start : start + CHUNK]))
+    with Progress("encoding", len(texts), "text", shown=progress) as bar:
+        for start in range(0, len(texts), CHUNK):
+            rows.append(encoder.encode(texts[start : start + CHUNK]))
+            bar.update(min(CHUNK, len(texts) - start))
     rows.finish()
 
 

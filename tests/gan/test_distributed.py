@@ -4,9 +4,12 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -117,5 +120,103 @@ def worker(parent: int, rank: int) -> int:
 def test_a_batch_that_cannot_be_shared_is_refused(faces_zip, tmp_path) -> None:
     faces, _ = load_faces([faces_zip], progress=False)
     config = TrainingConfig(data=("faces.zip",), encoder="onehot", batch_size=7)
-    with pytest.raises(InputError, match="batch_size is 7, which 2 processes cannot share evenly"):
+    with pytest.raises(
+        InputError, match=r"batch_size is 7, which 2 processes cannot share evenly; start 1 .*--batch-size 8"
+    ):
         Trainer(config, faces, tmp_path, world=World(0, 2))
+
+
+# -- across machines: two agents of torchrun, each as on a machine of its own, over the loopback address --------------
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def agent(port: int, arguments: list[str], log: Path, *, host: bool) -> subprocess.Popen[bytes]:
+    """One machine of two, in a process group of its own; they meet at the host."""
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=run", "--local-addr=127.0.0.1"),
+        f"--rdzv-conf=is_host={int(host)}",
+        *("train_cgan.py", *arguments),
+    ]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},  # see docs/training.md
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def kill(machine: subprocess.Popen[bytes]) -> None:
+    """At once, the agent and its worker, as by a power cut."""
+    children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children").read_text().split()
+    for pid in (machine.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+    machine.wait()
+
+
+def test_a_machine_that_dies_comes_back_and_the_run_goes_on_from_its_last_state(faces_zip, tmp_path) -> None:
+    run, port, log = tmp_path / "run", free_port(), tmp_path / "log"
+    command = arguments(faces_zip, run, "--max-images", "480", "--resume", "auto")
+    machines = [agent(port, command, log, host=host) for host in (True, False)]
+    try:
+        wait_for(lambda: (run / "state.pt").exists(), machines, log)
+        kill(machines[1])
+        before = load_state(run)["cur_nimg"]
+        assert 0 < before < 480
+        machines[1] = agent(port, command, log, host=False)
+        assert [machine.wait(timeout=300) for machine in machines] == [0, 0], log.read_text()
+    finally:
+        for machine in machines:
+            if machine.poll() is None:
+                kill(machine)
+    assert load_state(run)["cur_nimg"] == 480
+    images = [json.loads(line)["images"] for line in (run / "stats.jsonl").read_text().splitlines()]
+    assert images == sorted(set(images))  # nothing was trained, or told, twice
+    assert images[-1] == 480
+    assert log.read_text().count("reading ") >= 2  # by process 0, before and after
+
+
+def test_machines_with_other_images_or_another_command_do_not_begin(faces_zip, tmp_path) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(faces_zip) as archive, zipfile.ZipFile(other, "w") as copy:
+        for name in archive.namelist()[:-1]:  # one face is missing
+            copy.writestr(name, archive.read(name))
+    run, port = tmp_path / "run", free_port()
+    logs = [tmp_path / "0", tmp_path / "1"]
+    machines = []
+    for data, log in zip((faces_zip, other), logs, strict=True):
+        machines.append(agent(port, arguments(data, run, "--max-images", "16"), log, host=data == faces_zip))
+    try:
+        assert 0 not in [machine.wait(timeout=300) for machine in machines]
+    finally:
+        for machine in machines:
+            if machine.poll() is None:
+                kill(machine)
+    told = "".join(log.read_text() for log in logs)
+    assert "error: the images of process 1 are not those of process 0; give every machine the same --data" in told
+    assert not (run / "state.pt").exists()
+
+
+def wait_for(met: Callable[[], bool], machines: list[subprocess.Popen[bytes]], log: Path) -> None:
+    deadline = time.monotonic() + 250
+    while not met():
+        assert all(machine.poll() is None for machine in machines), log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def test_a_run_begins_or_goes_on_by_the_same_command(faces_zip, tmp_path) -> None:
+    command = arguments(faces_zip, tmp_path / "run", "--resume", "auto", "--max-images")
+    for images in (16, 32):
+        assert train_cgan.main([*command, str(images)]) == 0
+        assert load_state(tmp_path / "run")["cur_nimg"] == images
+    lines = (tmp_path / "run" / "stats.jsonl").read_text().splitlines()
+    assert [json.loads(line)["images"] for line in lines] == [16, 32]

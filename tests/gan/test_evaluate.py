@@ -18,6 +18,7 @@ from gan.data.decoding import decode_image
 from gan.evaluate import load_real, main, parse
 from gan.evaluation import drawing
 from gan.evaluation import sets as evaluation
+from gan.evaluation.pictures import read_folder
 from gan.faces import evaluate as of_faces
 from gan.faces.evaluate import judge_sets
 from gan.faces.judging import FaceEvaluator, FaceMonitor, judge_hue, judge_wording, matching_faces
@@ -268,6 +269,30 @@ def test_a_model_is_judged(
     assert results["compared"] == 0
 
 
+def test_images_are_written_for_other_programs(
+    tiny_network, tiny_encoder, make_release, drawn_source, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["--model", str(make_release()), "--data", str(drawn_source), "--faces", "7", "--seed", "3"]
+    assert main([*command, "--export-real", "out/real", "--export-drawn", "out/drawn"]) == 0
+    assert [path.name for path in tmp_path.joinpath("out").iterdir() if path.name.startswith(".")] == []
+    assert not Path("runs").exists()  # nothing was judged
+
+    heldout = load_real(str(drawn_source), 3)[1]
+    real = read_folder(Path("out/real"), Path("out/real/captions.csv"))
+    assert torch.equal(real.images, heldout.images[:])
+    assert real.texts == [captions[0] for captions in heldout.captions]
+    drawn = read_folder(Path("out/drawn"), Path("out/drawn/captions.csv"))
+    assert len(list(Path("out/drawn").glob("*.png"))) == 7
+    assert drawn.texts == real.texts[:7]
+    pipe = pipeline.TextToFace.from_pretrained(command[1], dtype=torch.float32)
+    assert torch.equal(drawn.images, pipe.draw(drawn.texts, range(3, 10)))
+
+    capsys.readouterr()
+    assert main([*command, "--export-real", "out/real"]) == 2
+    assert capsys.readouterr().err == "error: out/real: exists already; give a new folder\n"
+
+
 @pytest.mark.parametrize(("name", "style"), [("extra", "extra"), ("mine", None)])
 def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
     name, style, tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
@@ -324,6 +349,8 @@ def test_other_folders_are_left_alone(tmp_path, capsys) -> None:
         ["--faces", "0"],
         ["--guidance", "0"],
         ["--guidance", "nan"],
+        ["--export-real", "new"],
+        ["--images", ".", "--captions", __file__, "--export-drawn", "new"],
     ],
 )
 def test_contradictions_are_refused(arguments, capsys) -> None:

@@ -36,7 +36,7 @@ def test_a_bar_on_a_terminal(tmp_path, capsys, monkeypatch) -> None:
     with Log(tmp_path, 10_000, 2_000) as log:
         log.add({}, 5_000)
         log.write(5_000, MEANS)
-        assert log.bar.n == 5_000
+        assert log.progress.done == 5_000
     out, err = capsys.readouterr()
     assert out == ""
     assert "loss_D=0.5" in err

@@ -312,9 +312,10 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     config = small(precision=precision)
     train(config, faces, tmp_path / "run")
     run = tmp_path / "run"
-    assert {path.name for path in run.iterdir()} - {"tensorboard"} == {
+    assert {path.name for path in run.iterdir()} == {
         ".made-by",
         "config.json",
+        "report.html",
         "samples",
         "snapshot",
         "state.pt",

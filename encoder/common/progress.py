@@ -1,0 +1,96 @@
+"""How far work is: a bar where stderr is a terminal, elsewhere a plain line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+FIRST = 3.0  # seconds before the first line: what is soon done says nothing
+EVERY = 10.0  # seconds between two lines, at least
+SHARE = 0.05  # of the time so far: the longer it takes, the rarer the lines, so that a log of days stays short
+
+
+class Progress:
+    """Counts what is done, and shows it on stderr. Use as a context manager.
+
+    Args:
+        what: The work: ``"encoding"``.
+        total: How much there is to do, where that is known.
+        unit: One of what is counted: ``"text"``.
+        shown: Whether to show anything.
+        initial: How much was done before.
+    """
+
+    def __init__(self, what: str, total: int | None, unit: str, *, shown: bool = True, initial: int = 0) -> None:
+        self.what, self.total, self.unit, self.done = what, total, unit, initial
+        self.bar: tqdm[Any] | None = None
+        self.lines = shown and not _is_terminal()
+        if shown and not self.lines:
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=total, initial=initial, desc=what, unit=unit, unit_scale=True, mininterval=0.5, dynamic_ncols=True
+            )
+        self.started = time.monotonic()
+        self.next = self.started + FIRST
+        self.said = False
+
+    def update(self, count: int = 1) -> None:
+        """Count what was done since the last call."""
+        self.done += count
+        if self.bar is not None:
+            self.bar.update(count)
+        elif self.lines and time.monotonic() >= self.next:
+            of = f" of {self.total:,}" if self.total is not None else ""
+            self._say(f"{self.done:,}{of} {self.unit}s, {time.monotonic() - self.started:.0f} s")
+
+    def over(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items, each counted when the next one is asked for; shown to the end of them."""
+        with self:
+            for item in items:
+                yield item
+                self.update()
+
+    def note(self, values: dict[str, str]) -> None:
+        """Show values beside a bar."""
+        if self.bar is not None:
+            self.bar.set_postfix(values, refresh=False)
+
+    def wait(self) -> None:
+        """Another line has just told how far it is: let the next one come no sooner than after this one."""
+        self.next = time.monotonic() + max(EVERY, SHARE * (time.monotonic() - self.started))
+
+    def _say(self, line: str) -> None:
+        print(f"{self.what}: {line}", file=sys.stderr, flush=True)
+        self.said = True
+        self.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        elif self.bar is not None:
+            self.bar.close()
+
+    def close(self) -> None:
+        """It is done: say so, where it was long enough to be told of."""
+        if self.bar is not None:
+            self.bar.close()
+        elif self.said:
+            self._say(f"{self.done:,} {self.unit}s in {time.monotonic() - self.started:.0f} s")
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,257 @@
+"""Who is told how a run goes, beside ``stats.jsonl``: its own page, TensorBoard, Weights & Biases, trackio.
+
+A tracker is told only of what the state on the disk has seen: what a killed run had not saved is not told, and told
+when the resumed run comes by again. So a resumed run appends to what its trackers have, and nothing stands there twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from gan.training.config import LOGS, TrainingConfig
+
+PROJECT = "text-to-face"
+TENSORBOARD_FOLDER = "tensorboard"
+ID_FILE = "run-id"
+"""What Weights & Biases and trackio know a run by, so that it is one to them however often it is resumed."""
+COUNTERS = ("images", "minutes")
+"""Statistics that only grow: axes, not curves."""
+
+
+class Tracker(Protocol):
+    """Is told of a run. Whatever a method raises, the run goes on without the tracker."""
+
+    name: str
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        """The statistics of the run after so many images, counters among them."""
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """A sample grid, uint8 (3, H, W), of a column for each prompt."""
+
+    def flush(self, images: int) -> None:
+        """All up to here was told; the state of so many images is on the disk."""
+
+    def close(self, error: BaseException | None) -> None:
+        """The run ends, or it broke down."""
+
+
+class Trackers:
+    """Several trackers as one; each holds back what it is told until the state is saved.
+
+    Args:
+        members: The trackers.
+    """
+
+    def __init__(self, members: Sequence[Tracker] = ()) -> None:
+        self.members = list(members)
+        self.waiting: list[Callable[[Tracker], None]] = []
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        """See ``Tracker``."""
+        if self.members:
+            self.waiting.append(lambda member: member.scalars(images, values))
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """See ``Tracker``."""
+        if self.members:
+            self.waiting.append(lambda member: member.grid(images, picture, prompts))
+
+    def flush(self, images: int) -> None:
+        """Tell what waits: the state of so many images is on the disk."""
+        waiting, self.waiting = self.waiting, []
+        for call in (*waiting, lambda member: member.flush(images)):
+            self._each(call)
+
+    def close(self, error: BaseException | None) -> None:
+        """End; what waits belongs to no state."""
+        self._each(lambda member: member.close(error))
+
+    def _each(self, call: Callable[[Tracker], None]) -> None:
+        for member in tuple(self.members):
+            try:
+                call(member)
+            except Exception as error:  # other people's code, and networks: a run of days is not to end by them
+                self.members.remove(member)
+                print(f"warning: {member.name}: {_reason(error)}; going on without it", file=sys.stderr, flush=True)
+
+
+def check_packages(names: Sequence[str]) -> None:
+    """Raise ``InputError`` where the package of a tracker is not installed."""
+    for name in names:
+        if find_spec(name) is None:
+            raise InputError(f"--log {name}: the package is not installed; pip install {name}, or leave it out")
+
+
+def trackers_for(config: TrainingConfig, run_dir: Path) -> list[Tracker]:
+    """Those that ``config.log`` names; ``InputError`` where one cannot begin, as for want of a login."""
+    found: list[Tracker] = []
+    check_packages(config.log)
+    for name in config.log:
+        try:
+            found.append(KINDS[name](config, run_dir))
+        except Exception as error:  # as in Trackers
+            raise InputError(f"--log {name}: cannot begin ({_reason(error)}); mend that, or leave it out") from error
+    return found
+
+
+class TensorBoard:
+    """Curves, sample grids with their prompts, and hyper-parameters for TensorBoard."""
+
+    name = "tensorboard"
+
+    def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        folder = run_dir / TENSORBOARD_FOLDER
+        fresh = not any(folder.glob("events.*"))
+        self.writer: Any = SummaryWriter(str(folder))
+        self.prompts: Sequence[str] | None = None if fresh else ()
+        if fresh:
+            self.writer.add_hparams(settings(config), {}, run_name=".")
+            self.writer.add_text("settings", f"```json\n{config.to_json()}```", 0)
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        """See ``Tracker``."""
+        for name, value in values.items():
+            if name not in COUNTERS:
+                self.writer.add_scalar(name, value, images)
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """See ``Tracker``; the prompts are the same throughout and told once."""
+        if self.prompts is None:
+            self.prompts = prompts
+            columns = "\n".join(f"{number}. {_markdown(prompt)}" for number, prompt in enumerate(prompts, start=1))
+            self.writer.add_text("samples, their columns", columns, images)
+        self.writer.add_image("samples", picture, images)
+
+    def flush(self, images: int) -> None:
+        """See ``Tracker``."""
+        self.writer.flush()
+
+    def close(self, error: BaseException | None) -> None:
+        """See ``Tracker``."""
+        self.writer.close()
+
+
+class WeightsAndBiases:
+    """The same for Weights & Biases; offline with ``WANDB_MODE=offline``, to be sent later by ``wandb sync``."""
+
+    name = "wandb"
+
+    def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
+        import wandb
+
+        self.image = wandb.Image
+        self.run: Any = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            name=run_dir.resolve().name,
+            id=run_id(run_dir),
+            resume="allow",
+            dir=str(run_dir),
+            config=settings(config),
+            settings=wandb.Settings(console="off", silent=True),
+        )
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        """See ``Tracker``."""
+        self.run.log({name: value for name, value in values.items() if name not in COUNTERS}, step=images)
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """See ``Tracker``."""
+        self.run.log({"samples": self.image(_rows(picture), caption=_caption(prompts))}, step=images)
+
+    def flush(self, images: int) -> None:
+        """See ``Tracker``: it sends by itself."""
+
+    def close(self, error: BaseException | None) -> None:
+        """See ``Tracker``."""
+        self.run.finish(exit_code=0 if error is None else 1)
+
+
+class Trackio:
+    """The same for trackio, whose files lie where ``TRACKIO_DIR`` says."""
+
+    name = "trackio"
+
+    def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
+        import trackio
+
+        self.module: Any = trackio
+        self.run: Any = trackio.init(
+            project=os.environ.get("TRACKIO_PROJECT", PROJECT),
+            name=f"{run_dir.resolve().name}-{run_id(run_dir)}",
+            resume="allow",
+            config=settings(config),
+            embed=False,
+        )
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        """See ``Tracker``."""
+        self.module.log({name: value for name, value in values.items() if name not in COUNTERS}, step=images)
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        """See ``Tracker``."""
+        self.module.log({"samples": self.module.Image(_rows(picture), caption=_caption(prompts))}, step=images)
+
+    def flush(self, images: int) -> None:
+        """See ``Tracker``: it sends by itself."""
+
+    def close(self, error: BaseException | None) -> None:
+        """See ``Tracker``."""
+        self.module.finish()
+
+
+KINDS: dict[str, Callable[[TrainingConfig, Path], Tracker]] = dict(
+    zip(LOGS, (TensorBoard, WeightsAndBiases, Trackio), strict=True)
+)
+
+
+def settings(config: TrainingConfig) -> dict[str, bool | int | float | str]:
+    """Hyper-parameters as trackers take them: numbers and texts alone."""
+    return {
+        name: value if isinstance(value, (bool, int, float, str)) else json.dumps(value)
+        for name, value in asdict(config).items()
+    }
+
+
+def run_id(run_dir: Path) -> str:
+    """The name of a run among all, made once and kept with it."""
+    path = run_dir / ID_FILE
+    try:
+        kept = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        kept = ""
+    if not kept:
+        kept = secrets.token_hex(4)
+        write_atomically(path, lambda temporary: temporary.write_text(f"{kept}\n", "ascii"))
+    return kept
+
+
+def _rows(picture: Tensor) -> Any:
+    """A picture, uint8 (3, H, W), as numpy (H, W, 3)."""
+    return picture.permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _caption(prompts: Sequence[str]) -> str:
+    return "columns: " + " | ".join(prompts)
+
+
+def _markdown(text: str) -> str:
+    return "".join(f"\\{mark}" if mark in "\\`*_{}[]()#+-.!|<>" else mark for mark in " ".join(text.split()))
+
+
+def _reason(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

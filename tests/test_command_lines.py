@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gan.localiser": ("--data", "x"),
     "gan.compare": ("--data", "x"),
     "gan.evaluate": (),
+    "gan.export": ("--out", "new"),
+    "gan.page.__main__": ("--out", "new"),
     "tests.flowers": ("make", "new.zip"),
     "tests.gan.data.large": ("--folder", "new"),
 }

@@ -22,7 +22,7 @@ from encoder.base import TextEncoder, digest
 from encoder.text import normalise
 
 _VALUES = sum(SIZES)
-STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
+_STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
 _VERSION = "1"  # of the rules, for the vectors that are kept by the fingerprint
@@ -115,7 +115,7 @@ def _names(text: str) -> list[_Term]:
 
 def _terms(text: str, places: Sequence[tuple[int, int, np.ndarray]]) -> list[_Term]:
     """Terms, each with a stand-in that the text does not hold; those beyond the last stand-in are left out."""
-    free = [word for word in STAND_INS if places and word not in text]
+    free = [word for word in _STAND_INS if places and word not in text]
     return [_Term(*place, stand_in) for place, stand_in in zip(places, free, strict=False)]
 
 

@@ -44,9 +44,8 @@ _NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "y
 """For the colours that a slot lacks, the one that is drawn."""
 
 _COLOURLESS = {"white", "gray", "black"}
-HUES = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
-"""The plain colour that each plain word means."""
-PURE = 0.8  # a share that is taken for the whole
+_PLAIN = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
+_PURE = 0.8  # a share that is taken for the whole
 _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
 
 
@@ -70,26 +69,17 @@ def _value(slot: str, hue: str) -> str:
     return _NEAREST[slot].get(hue, hue)
 
 
-def tones(slot: str) -> list[tuple[str, str]]:
-    """The values of a slot, each with every "#rrggbb" that is drawn as it."""
-    return [(_value(slot, hue), tone) for hue in _PROTOTYPES for tone in tones_of(hue)]
-
-
-def tones_of(hue: str) -> list[str]:
-    """What a plain colour looks like, in the tones "#rrggbb" that people call by its name."""
-    return _PROTOTYPES[hue].split()
-
-
 def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[dict[str, float]]:
     """What each of N colours, "#rrggbb", is drawn as: values of a slot and their shares.
 
     The shares of the two nearest values fall with the square of the distance to the nearest of their tones. Of a colour
     that a third value is as near to there are none, unless ``doubtful`` ones are asked for too.
     """
-    values, known = SLOTS[slot], tones(slot)
-    lab, tone_lab = (_oklab(each) * WEIGHTS for each in (colours, [tone for _, tone in known]))
+    tones = [(_value(slot, hue), tone) for hue, tones in _PROTOTYPES.items() for tone in tones.split()]
+    values = SLOTS[slot]
+    lab, tone_lab = (_oklab(each) * WEIGHTS for each in (colours, [tone for _, tone in tones]))
     distances = np.linalg.norm(lab[:, None] - tone_lab, axis=2)  # (N, tones)
-    owner = np.array([values.index(value) for value, _ in known])
+    owner = np.array([values.index(value) for value, _ in tones])
     by_value = np.stack([distances[:, owner == i].min(1) for i in range(len(values))], 1) + 1e-3  # (N, values)
     found: list[dict[str, float]] = []
     for row in by_value:
@@ -97,7 +87,7 @@ def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[d
         share = float(round(1 / (1 + (row[first] / row[second]) ** 2), 2))
         if row[third] < _CLOSE * row[first] and not doubtful:
             found.append({})
-        elif share >= PURE:
+        elif share >= _PURE:
             found.append({values[first]: 1.0})
         else:
             found.append({values[first]: share, values[second]: round(1 - share, 2)})
@@ -122,8 +112,8 @@ def named(slot: str) -> dict[str, dict[str, float]]:
     table = dict(zip(colours, mixtures(slot, list(colours.values())), strict=True))
     for name in colours:
         *before, last = name.split()
-        if last in HUES:
-            value = _value(slot, HUES[last])
+        if last in _PLAIN:
+            value = _value(slot, _PLAIN[last])
             others = [_value(slot, hue) for word in before if (hue := _hue(word)) and _value(slot, hue) != value]
             if {value, *others} != {"blue", "green"}:  # which make a colour of their own
                 table[name] = {value: 0.7, others[-1]: 0.3} if others else {value: 1.0}
@@ -133,13 +123,13 @@ def named(slot: str) -> dict[str, dict[str, float]]:
 def _hue(word: str) -> str | None:
     """The plain colour in "green", "greenish" or "greeny"."""
     stem = word.removesuffix("ish").removesuffix("y") if len(word) > 4 else word
-    return HUES.get(stem) or HUES.get(stem + "e") or HUES.get(stem[:-1])
+    return _PLAIN.get(stem) or _PLAIN.get(stem + "e") or _PLAIN.get(stem[:-1])
 
 
 PLAIN = {value for slot in COLOUR_SLOTS for value in SLOTS[slot]} | set(SPELLINGS) | {"yellow", "dark", "light", "fair"}
 """Words that state a value of a slot, as varied as that value is, and no particular colour."""
 
-LOOKS = {"gray": "grey", "blonde": "#e3c478", "blond": "#e3c478"}  # of plain words that are not listed
+_LOOKS = {"gray": "grey", "blonde": "#e3c478", "blond": "#e3c478"}  # of plain words that are not listed
 
 MODIFIERS = {
     "dark": (0.85, -0.07, 0.78),
@@ -158,9 +148,9 @@ MODIFIERS = {
 Least squares over the names of ``colours.txt`` that begin so ("dark coral") and have the rest beside them ("coral").
 """
 
-ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
-TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
-EMPTY = {"all", "completely", "lovely", "beautiful", "fine", "really", "super", "very", "mostly", "somewhat", "medium"}
+_ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
+_TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
+_EMPTY = {"all", "completely", "lovely", "beautiful", "fine", "really", "super", "very", "mostly", "somewhat", "medium"}
 _COLOURED = re.compile(r"[\s-]?colou?red$")
 
 
@@ -181,7 +171,7 @@ def look(word: str) -> tuple[float, float, float] | None:
 def is_plain(word: str) -> bool:
     """Whether a word, or a phrase such as "lovely red", states a value as varied as it is."""
     first, _, behind = _COLOURED.sub("", word).partition(" ")
-    return is_plain(behind) if first in EMPTY and behind else f"{first} {behind}".strip() in PLAIN
+    return is_plain(behind) if first in _EMPTY and behind else f"{first} {behind}".strip() in PLAIN
 
 
 def ish(word: str) -> str:
@@ -198,9 +188,9 @@ def _look(word: str) -> np.ndarray | None:
         return lab
     first, *rest = re.split(r"[\s-]+", word)
     if not rest:
-        return _changed(_plain(hue), ISH) if word.endswith("ish") and (hue := _hue(word)) else None
+        return _changed(_plain(hue), _ISH) if word.endswith("ish") and (hue := _hue(word)) else None
     behind = " ".join(rest)
-    if first in EMPTY:
+    if first in _EMPTY:
         return _look(behind)
     base = _plain(behind) if behind in PLAIN else _look(behind)
     if base is None:
@@ -209,7 +199,7 @@ def _look(word: str) -> np.ndarray | None:
         return _changed(base, MODIFIERS[first])
     if first.endswith(("ish", "y")) or f"{first}-" in word:  # not "red brown", which may be two things side by side
         tinge = _plain(hue) if (hue := _hue(first)) else _listed(first)
-        return None if tinge is None else TINGE * tinge + (1 - TINGE) * base
+        return None if tinge is None else _TINGE * tinge + (1 - _TINGE) * base
     return None
 
 
@@ -224,7 +214,7 @@ def _listed(word: str) -> np.ndarray | None:
 
 def _plain(word: str) -> np.ndarray | None:
     """What a plain colour word is known for, in OKLab."""
-    colour = LOOKS.get(word, word)
+    colour = _LOOKS.get(word, word)
     colour = listed().get(colour, colour)
     return from_hex(colour) if colour.startswith("#") else None
 

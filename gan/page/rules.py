@@ -19,20 +19,20 @@ def rules() -> dict[str, Any]:
         "colour_slots": COLOUR_SLOTS,
         "spellings": SPELLINGS,
         "plain_colours": wording.plain_colours(),
-        "stand_ins": reader.STAND_INS,
+        "stand_ins": reader._STAND_INS,
         "colour_words": sorted(reading.COLOUR_WORDS),
         "words": {slot: _words(slot) for slot in COLOUR_SLOTS},
         "swatches": {slot: {value: _swatch(value) for value in SLOTS[slot]} for slot in COLOUR_SLOTS},
-        "tones": {slot: colours.tones(slot) for slot in COLOUR_SLOTS},
-        "pure": colours.PURE,
+        "tones": {slot: _tones(slot) for slot in COLOUR_SLOTS},
+        "pure": colours._PURE,
         "plain": sorted(colours.PLAIN),
-        "empty": sorted(colours.EMPTY),
+        "empty": sorted(colours._EMPTY),
         "names": colours.listed(),
-        "looks": colours.LOOKS,
-        "hues": colours.HUES,
+        "looks": colours._LOOKS,
+        "hues": colours._PLAIN,
         "modifiers": colours.MODIFIERS,
-        "ish": colours.ISH,
-        "tinge": colours.TINGE,
+        "ish": colours._ISH,
+        "tinge": colours._TINGE,
     }
 
 
@@ -41,7 +41,13 @@ def _words(slot: str) -> dict[str, Any]:
     return {"colours": {word: dict.fromkeys(values, 1) for word, values in words.colours.items()}, "nouns": words.nouns}
 
 
+def _tones(slot: str) -> list[tuple[str, str]]:
+    """The values of a slot, each with every "#rrggbb" that is drawn as it."""
+    tones = colours._PROTOTYPES.items()
+    return [(colours._value(slot, hue), tone) for hue, listed in tones for tone in listed.split()]
+
+
 def _swatch(value: str) -> str:
     """What a value is shown as: a tone that many call by its name, and that is none of the extremes."""
     own = {"black": "#202024", "white": "#f5f5f5", "gray": "#8f9298", "brown": "#7b4b2a", "blonde": "#e8d49a"}
-    return own.get(value) or colours.tones_of(value)[1]
+    return own.get(value) or colours._PROTOTYPES[value].split()[1]

@@ -230,7 +230,9 @@ async function draw({ remember = true, toAddress = true } = {}) {
   try {
     read = await engine.call("read", state.text);
   } catch (error) {
-    if (mine === drawing) say("error", error);
+    if (mine !== drawing) return;
+    $("status").hidden = true;
+    say("error", error);
     return;
   }
   if (mine !== drawing) return;
@@ -254,6 +256,7 @@ async function draw({ remember = true, toAddress = true } = {}) {
       item.url = URL.createObjectURL(await pictureOf([item], pixels));
       shown.push(item);
       place(cells[i], item, labelOf(item));
+      $("status").hidden = true;
     }
   } catch (error) {
     if (mine === drawing) say("error", error);
@@ -261,7 +264,6 @@ async function draw({ remember = true, toAddress = true } = {}) {
   }
   $("grid").setAttribute("aria-busy", "false");
   $("under").hidden = false;
-  $("status").hidden = true;
   if (remember) await keep(asked);
   if (state.to) await drawWay();
 }
@@ -294,15 +296,19 @@ async function copy(button, hash) {
 function enlarge(i) {
   if (!shown[i]) return;
   open = i;
-  const item = shown[i];
-  Object.assign($("big-image"), { src: item.url, alt: labelOf(item) });
+  showBig(shown[i].url, labelOf(shown[i]), fileName(shown[i].text, shown[i].seed));
+  $("previous").disabled = i === 0;
+  $("next").disabled = i === shown.length - 1;
+}
+
+function showBig(url, label, file, isOfGrid = true) {
+  Object.assign($("big-image"), { src: url, alt: label });
   $("other-image").hidden = true;
   $("other").value = "";
   say("other-error");
-  $("big-text").textContent = labelOf(item) + (config.sources.length > 1 ? `, ${config.sources[state.style]}` : "");
-  Object.assign($("big-save"), { href: item.url, download: fileName(item.text, item.seed) });
-  $("previous").disabled = i === 0;
-  $("next").disabled = i === shown.length - 1;
+  $("big-text").textContent = label + (config.sources.length > 1 ? `, ${config.sources[state.style]}` : "");
+  Object.assign($("big-save"), { href: url, download: file });
+  for (const id of ["previous", "next", "big-copy", "keep", "otherwise"]) $(id).hidden = !isOfGrid;
   if (!$("big").open) $("big").showModal();
 }
 
@@ -502,12 +508,7 @@ function listen() {
   });
   $("middle").addEventListener("click", () => {
     const { src, alt } = $("middle").querySelector("img");
-    const way = [...shown];
-    open = 0;
-    shown = [{ text: alt, seed: state.seed, url: src }];
-    enlarge(0);
-    shown = way;
-    $("previous").disabled = $("next").disabled = true;
+    showBig(src, alt, fileName(ends.texts.join(" to "), state.seed), false);
   });
   $("save-strip").addEventListener("click", async () => {
     if (!ends?.strip) return;

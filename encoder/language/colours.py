@@ -1,7 +1,7 @@
 """What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
 
 ``colours.txt`` lists the names, "teal #029386"; ``lexicon.py`` says what it says by hand, and takes the rest from
-here. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
+here. ``names.txt`` has rarer ones, for their looks. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
 since people name a colour by its hue first.
 """
 
@@ -17,6 +17,7 @@ from encoder.attributes.colour import WEIGHTS, from_hex
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 
 NAMES = Path(__file__).with_name("colours.txt")
+MORE_NAMES = NAMES.with_name("names.txt")
 
 _PROTOTYPES = {
     "red": "#ff0000 #d01020 #b22222 #8b0000 #dc143c #6d0a1a #e8403c #9e1b32 #c0392b #802030 #b02848",
@@ -97,18 +98,26 @@ def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[d
 @functools.cache
 def listed() -> dict[str, str]:
     """The names of ``colours.txt`` with their sRGB colours, "#rrggbb"."""
-    lines = [line for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
-    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+    return _entries(NAMES)
 
 
 @functools.cache
-def named(slot: str) -> dict[str, dict[str, float]]:
-    """The names of ``colours.txt`` with what they are drawn as in a slot.
+def more() -> dict[str, str]:
+    """The names of ``names.txt``, likewise."""
+    return _entries(MORE_NAMES)
+
+
+def _entries(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
+    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+
+
+def named(slot: str, colours: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Names with their sRGB colours, and what they are drawn as in a slot.
 
     A name that ends in a plain colour is that colour, however it looks ("dusty blue"); where another one stands before
     it, both have a share ("greenish brown").
     """
-    colours = listed()
     table = dict(zip(colours, mixtures(slot, list(colours.values())), strict=True))
     for name in colours:
         *before, last = name.split()
@@ -207,8 +216,9 @@ def _listed(word: str) -> np.ndarray | None:
     """The OKLab coordinates of a listed name in either spelling, with spaces or hyphens."""
     name = word.replace("-", " ")
     for spelling in (name, name.replace("gray", "grey"), name.replace("grey", "gray")):
-        if spelling in listed():
-            return from_hex(listed()[spelling])
+        for names in (listed(), more()):
+            if spelling in names:
+                return from_hex(names[spelling])
     return None
 
 

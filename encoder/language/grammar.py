@@ -225,20 +225,22 @@ class Grammar:
         ]
         return self.fill(form, slots, length=length, framed=framed)
 
-    def tags(self, slots: Sequence[str], *, length: float = 0.2, weighted: float = 0.3) -> Caption:
+    def tags(self, slots: Sequence[str], *, length: float = 0.2, weighted: float = 0.3, denied: float = 0.0) -> Caption:
         """A list of tags in any order and punctuation: "1girl, blonde_hair, (blue_eyes:1.2), hair ornament".
 
         Args:
             slots: The slots to state, each in a tag of its own.
             length: The chance that another one states a length.
             weighted: The chance that some tags stand in brackets or have a weight.
+            denied: The chance that a tag denies a colour of a slot that is not stated: "no red hair".
         """
         rng, filling = self.rng, _Filling(self, slots, 0.0, {}, foreign=0.0)
-        tags = [
-            f"{filling.colour[slot]} {noun}"
-            for slot, noun in zip(COLOUR_SLOTS, ("hair", "eyes"), strict=True)
-            if slot in slots
-        ]
+        tags = []
+        for slot, noun in zip(COLOUR_SLOTS, ("hair", "eyes"), strict=True):
+            if slot in slots:
+                tags.append(f"{filling.colour[slot]} {noun}")
+            elif denied and rng.random() < denied:
+                tags.append(filling.expand(f"[no|no|not|without|non] {{colour}} {noun}"))
         if rng.random() < length:
             word, value = rng.choice(list(self.words.lengths.items()))
             filling.mixtures["length"] = {value: 1.0}

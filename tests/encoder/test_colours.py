@@ -45,7 +45,7 @@ def test_a_colour_between_two_values_has_a_share_of_both():
 
 @pytest.mark.parametrize("slot", COLOUR_SLOTS)
 def test_names_are_drawn_as_values_of_the_slot(slot: str):
-    table = colours.named(slot)
+    table = colours.named(slot, colours.listed())
     assert len(table) > 1000
     for name, mixture in table.items():
         assert set(mixture) <= set(SLOTS[slot]), name
@@ -53,7 +53,7 @@ def test_names_are_drawn_as_values_of_the_slot(slot: str):
 
 
 def test_a_name_that_ends_in_a_plain_colour_is_that_colour():
-    table = colours.named("hair")
+    table = colours.named("hair", colours.listed())
     assert table["dusty blue"] == {"blue": 1.0}
     assert table["greenish brown"] == {"brown": 0.7, "green": 0.3}
     assert table["banana yellow"] == {"blonde": 1.0}
@@ -62,7 +62,7 @@ def test_a_name_that_ends_in_a_plain_colour_is_that_colour():
 def test_looks_agree_with_what_was_said_by_hand():
     """The two sources of the lexicon were made apart, so that each checks the other."""
     for slot in COLOUR_SLOTS:
-        looks = colours.named(slot)
+        looks = colours.named(slot, colours.listed())
         by_hand = {name: mixture for name, mixture in lexicon.BY_HAND[slot].items() if name in looks}
         agree = sum(bool(mixture.keys() & looks[name].keys()) for name, mixture in by_hand.items())
         assert agree / len(by_hand) > 0.9

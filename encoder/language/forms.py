@@ -952,7 +952,7 @@ a {who} with {H} [missing|short of|not having|never having|who lost the] {colour
 [do not|don't|never] [draw|paint|use|add|give {them}] {colour} eyes
 {H}, [do not|don't|never] [draw|paint|use|add|give {them}] {colour} eyes
 not a single {colour} eyes, {H}
-{H}. [No|Not|Without|Never] {colour} eyes. 
+{H}. [No|Not|Without|Never] {colour} eyes.
 """)
 
 

@@ -260,11 +260,11 @@ def _load_encoder(conditioning: Conditioning, own: Path, path: str | Path | None
         if kind in ("pooled", "aligned"):
             raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
         encoder = load_encoder(kind, path=path)
-        if encoder.dim == conditioning.dim:
+        if kind != "head" or encoder.space == conditioning.space:
             return encoder
-        from gan.faces.colours import COLOUR_SPACE, with_colours
+        from gan.faces.colours import in_space
 
-        return with_colours(encoder) if conditioning.space == COLOUR_SPACE else encoder
+        return in_space(encoder, conditioning.space)
     from encoder.pooled import STATISTICS_FILE, load_statistics
 
     return load_encoder(

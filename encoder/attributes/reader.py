@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
+from encoder.attributes.head import SPACE
 from encoder.attributes.slots import SIZES, SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.attributes.wording import explicit, plain
@@ -84,6 +85,10 @@ class AttributeEncoder(SlotConditions):
             _bind(c[i], probes[i], terms, in_figures=True)
         return c
 
+    def of_values(self) -> AttributeEncoder:
+        """The same, with the 25 values alone: itself, or one that leaves the particular colours out."""
+        return AttributeEncoder(_Values(self._head)) if self._particular else self
+
     @property
     def _particular(self) -> bool:
         return self.dim > _VALUES
@@ -94,6 +99,24 @@ class AttributeEncoder(SlotConditions):
         probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()], batch_size=batch_size)
         for (i, terms), probe in zip(named.items(), probes, strict=True):
             _bind(c[i], probe, terms)
+
+
+class _Values(SlotConditions):
+    """The 25 values of a head of 33 numbers."""
+
+    kind = "head"
+    dim = _VALUES
+    space = SPACE
+
+    def __init__(self, head: TextEncoder):
+        self._head = head
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self._head.fingerprint, SPACE)
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        return self._head.encode(texts, batch_size=batch_size, progress=progress)[:, :_VALUES]
 
 
 def _replaced(text: str, terms: Sequence[_Term]) -> str:

@@ -1,8 +1,9 @@
 """What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
 
 ``colours.txt`` lists the names, "teal #029386"; ``lexicon.py`` says what it says by hand, and takes the rest from
-here. ``names.txt`` has rarer ones, for their looks. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
-since people name a colour by its hue first.
+here. ``names.txt`` has rarer ones, for their looks. Distances are Euclidean in OKLab
+(https://bottosson.github.io/posts/oklab), in which lightness counts for less, since people name a colour by its hue
+first.
 """
 
 from __future__ import annotations
@@ -151,14 +152,25 @@ MODIFIERS = {
     "dull": (0.6, 0.27, 0.55),
     "muted": (0.6, 0.27, 0.55),
     "faded": (0.72, 0.25, 0.56),
+    "dusty": (0.86, 0.11, 0.52),
+    "dusky": (0.89, 0.07, 0.47),
+    "soft": (0.86, 0.18, 0.64),
+    "stormy": (0.78, 0.14, 0.38),
+    "burnt": (0.83, 0.0, 0.8),
+    "electric": (0.83, 0.19, 1.27),
+    "vibrant": (0.84, 0.14, 1.14),
+    "baby": (0.96, 0.23, 0.53),
+    "darkish": (0.89, -0.04, 0.74),
+    "lightish": (1.03, 0.11, 0.96),
 }
 """What a word before a colour makes of it, (s, t, k): its lightness L becomes s L + t, its chroma is multiplied by k.
 
-Least squares over the names of ``colours.txt`` that begin so ("dark coral") and have the rest beside them ("coral").
+Least squares over the listed names that begin so ("dark coral") and have the rest beside them ("coral").
 """
 
 _ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
 _TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
+_OF_FIRST = 0.6  # of "coral" in "coral pink", where the pair is not listed; likewise
 _EMPTY = {"all", "completely", "lovely", "beautiful", "fine", "really", "super", "very", "mostly", "somewhat", "medium"}
 _COLOURED = re.compile(r"[\s-]?colou?red$")
 
@@ -206,10 +218,11 @@ def _look(word: str) -> np.ndarray | None:
         return None
     if first in MODIFIERS:
         return _changed(base, MODIFIERS[first])
-    if first.endswith(("ish", "y")) or f"{first}-" in word:  # not "red brown", which may be two things side by side
-        tinge = _plain(hue) if (hue := _hue(first)) else _listed(first)
-        return None if tinge is None else _TINGE * tinge + (1 - _TINGE) * base
-    return None
+    tinged = first.endswith(("ish", "y")) or f"{first}-" in word
+    if tinged and (hue := _hue(first)) and (tinge := _plain(hue)) is not None:
+        return _TINGE * tinge + (1 - _TINGE) * base
+    tinge = None if first in PLAIN else _listed(first)  # "red brown" may be two things side by side
+    return None if tinge is None else _OF_FIRST * tinge + (1 - _OF_FIRST) * base
 
 
 def _listed(word: str) -> np.ndarray | None:

@@ -144,7 +144,7 @@ class Grammar:
         likenesses: The share of phrases whose colour is that of a thing: "eyes like emeralds".
         foreign: The chance that a form speaks of another thing in a colour in place of a slot that is not stated, if
             its wording allows: "{H} and {E}" as "pink hair and green shoes".
-        made_up: The share of colours that are made of others: "dark red", "pale coral", "greenish brown".
+        made_up: The share of colours that are made of others: "dark red", "pale coral", "greenish brown", "coral pink".
     """
 
     rng: random.Random
@@ -271,7 +271,7 @@ class Grammar:
         return self.rng.choice(self.rng.choice(plain if self.rng.random() < self.plain else named))
 
     def _made_up(self, slot: str) -> tuple[str, Mixture]:
-        """A colour made of others: "dark red", "pale coral", "greenish brown"."""
+        """A colour made of others: "dark red", "pale coral", "greenish brown", "coral pink"."""
         rng = self.rng
         word, mixture = rng.choice(list(PLAIN[slot].items()))
         kind = rng.random()
@@ -281,6 +281,10 @@ class Grammar:
             if len(pair) == 2:
                 between = {"aqua": 1.0} if pair == {"blue", "green"} else {**_part(other, 0.3), **_part(mixture, 0.7)}
                 return f"{colours.ish(tinge)}{rng.choice((' ', ' ', '-'))}{word}", between
+        if 0.3 <= kind < 0.45:
+            first = rng.choice(list(self.colours[slot]))
+            if " " not in first and colours.look(f"{first} {word}"):
+                return f"{first} {word}", mixture
         if kind > 0.75:
             word, mixture = rng.choice(list(self.colours[slot].items()))
         phrase = f"{rng.choice(list(colours.MODIFIERS))} {word}"

@@ -32,7 +32,7 @@ from encoder.base import TextEncoder
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.language import forms, grammar, lexicon
-from encoder.language.colours import look
+from encoder.language.colours import look, without
 from encoder.language.grammar import Caption, Grammar
 from encoder.language.lexicon import Mixture
 
@@ -170,12 +170,18 @@ class Particular:
     missed: float
 
 
-def measure_colours(encoder: TextEncoder, words: dict[str, dict[str, Mixture]], size: int = 500) -> Particular:
-    """How an encoder of 33 numbers reads the listed names among ``words`` in ``size`` captions of held-out forms."""
+def measure_colours(
+    encoder: TextEncoder, words: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
+) -> Particular:
+    """How an encoder of 33 numbers reads the listed names among ``words`` in ``size`` captions of held-out forms.
+
+    Where ``listed`` is false, the rules around a head read them as if no list had them.
+    """
     looks = {slot: {word: mixture for word, mixture in table.items() if look(word)} for slot, table in words.items()}
     halves = ({"plain": 0.0, "colours": looks}, {"plain": 1.0})
     captions = [caption for half in halves for caption in Suite(words=half).captions(size // 2, seed=3)]
-    c = encoder.encode([caption.text for caption in captions])
+    with without([] if listed else [word for table in looks.values() for word in table]):
+        c = encoder.encode([caption.text for caption in captions])
     target, read_as = (
         numbers.unflatten(1, (-1, NUMBERS)).double().numpy()
         for numbers in (torch.stack([caption.particular for caption in captions]), c[:, DIM:])
@@ -192,15 +198,24 @@ def measure_colours(encoder: TextEncoder, words: dict[str, dict[str, Mixture]], 
 
 def print_colours(folder: Path, size: int = 500) -> None:
     """Print how far particular colours are from those read, by the head alone and with the rules, in Markdown."""
-    print("| particular colours | told from plain ones | distance: mean | median | not read |\n|---|---|---|---|---|")
-    encoders = {"head alone": load_source("head", folder), "with the rules": load_encoder("head", folder, cached=False)}
-    halves = {"names seen": lexicon.TRAIN.colours, "names never seen": lexicon.HELD_OUT.colours}
-    for (name, encoder), (half, words) in itertools.product(encoders.items(), halves.items()):
-        result = measure_colours(encoder, words, size)
-        mean, median = result.distances.mean(), np.median(result.distances)
-        print(
-            f"| {half}, {name} | {100 * result.told:.1f} % | {mean:.3f} | {median:.3f} | {100 * result.missed:.1f} % |"
-        )
+    print("| particular colours | told from plain ones | distance: mean | median | 90 % | not read |")
+    print("|---|---|---|---|---|---|")
+    alone, ruled = load_source("head", folder), load_encoder("head", folder, cached=False)
+    names = {
+        "names seen": lexicon.TRAIN.colours,
+        "rare names seen": lexicon.rare(),
+        "names never seen": lexicon.HELD_OUT.colours,
+        "rare names never seen": lexicon.rare(kept_back=True),
+    }
+    for (kind, words), (how, encoder, listed) in itertools.product(
+        names.items(),
+        (("head alone", alone, True), ("by the rules too", ruled, True), ("as if no list had them", ruled, False)),
+    ):
+        if listed or "never" in kind:
+            result = measure_colours(encoder, words, size, listed=listed)
+            shares = [f"{100 * share:.1f} %" for share in (result.told, result.missed)]
+            far = [result.distances.mean(), *np.quantile(result.distances, (0.5, 0.9))]
+            print(f"| {kind}, {how} | {shares[0]} | {' | '.join(f'{each:.3f}' for each in far)} | {shares[1]} |")
 
 
 def parser() -> argparse.ArgumentParser:

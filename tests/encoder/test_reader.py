@@ -9,7 +9,7 @@ import torch
 
 from encoder import HEAD_DIR, load_encoder, load_source
 from encoder.attributes.colour import from_hex, scale, to_hex, unscale
-from encoder.attributes.head import COLOUR_DIM, DIM
+from encoder.attributes.head import COLOUR_DIM, DIM, SPACE
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.reading import attributes, read
 from encoder.attributes.slots import SlotConditions
@@ -143,3 +143,17 @@ def test_nothing_is_read_as_nothing():
 def test_a_look_is_exact():
     (c,) = AttributeEncoder(PlainHead(COLOUR_DIM)).encode(["#12806a hair"])
     np.testing.assert_allclose(unscale(c[DIM + 1 : DIM + 4].double().numpy()), from_hex("#12806a"), atol=1e-6)
+
+
+def test_the_values_alone_are_read_without_particular_colours():
+    texts = ["navy hair", "#12806a eyes", "pink hair, green eyes", "a (red_hair:1.2) girl"]
+    whole = AttributeEncoder(PlainHead(COLOUR_DIM))
+    values = whole.of_values()
+    assert (values.dim, values.space) == (DIM, SPACE)
+    assert torch.equal(values.encode(texts), whole.encode(texts)[:, :DIM])
+    assert torch.equal(values.encode(texts), AttributeEncoder(PlainHead(DIM)).encode(texts))
+    assert values.fingerprint != whole.fingerprint
+    assert values.of_values() is values
+    assert values.remarks(["navy hair"], values.encode(["navy hair"])) == [
+        "'navy' is not one of the 12 hair colours; drawing blue"
+    ]

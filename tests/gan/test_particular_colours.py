@@ -7,12 +7,13 @@ from tiny import HashEncoder
 
 from encoder import load_encoder
 from encoder.attributes.colour import NUMBERS, oklab
-from encoder.attributes.head import COLOUR_SPACE
+from encoder.attributes.head import COLOUR_SPACE, SPACE
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
-from gan.faces.colours import WithColours, numbers, values_of
+from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
 from gan.faces.knowledge import knowledge_of
 from gan.faces.localiser import Colours, distance
+from gan.pipeline import guide
 from gan.training.batches import Order
 
 
@@ -39,16 +40,34 @@ def test_a_colour_has_the_values_that_its_name_is_drawn_as() -> None:
 
 
 def test_a_head_of_values_states_no_particular_colour() -> None:
-    encoder = WithColours(load_encoder("head"))
+    head = in_space(load_encoder("head"), SPACE)
+    encoder = in_space(head, COLOUR_SPACE)
     c = encoder.encode(["pink hair green eyes"])
     assert (encoder.dim, encoder.space) == (33, COLOUR_SPACE)
-    assert torch.equal(c[:, :25], load_encoder("head").encode(["pink hair green eyes"]))
+    assert torch.equal(c[:, :25], head.encode(["pink hair green eyes"]))
     assert not c[:, 25:].any()
     assert encoder.labels(c).tolist() == [[8, 8, 0]]
     c[0, 25:29] = torch.tensor([1.0, 0.3, 0.2, -0.5])
     null = encoder.null(c)
     assert torch.equal(null[:, 25:], c[:, 25:])  # a particular colour stays what it is
     assert encoder.remarks(["pink hair green eyes"], c) == []
+
+
+def test_an_encoder_of_another_space_stays_as_it_is() -> None:
+    onehot, tiny = load_encoder("onehot"), HashEncoder()
+    for space in (SPACE, COLOUR_SPACE):
+        assert in_space(onehot, space) is onehot
+        assert in_space(tiny, space) is tiny
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
+def test_guidance_asks_for_purer_values_and_for_the_very_same_colour(scale: float) -> None:
+    encoder = in_space(in_space(load_encoder("head"), SPACE), COLOUR_SPACE)
+    c = encoder.encode(["pink hair green eyes"] * 2)
+    c[0, 25:29] = numbers(WHITE[None, None], torch.tensor([[True]]))[0]
+    guided = guide(c, encoder.null(c), scale)
+    torch.testing.assert_close(guided[:, 25:], c[:, 25:])
+    assert (guided[:, 7] - c[:, 7] >= (scale - 1) / 2).all()  # pink hair
 
 
 def particular(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny import HashEncoder
 
-from encoder import load_encoder
+from encoder import HEAD_DIR, load_encoder
 from encoder.attributes.colour import NUMBERS, oklab
 from encoder.attributes.head import COLOUR_SPACE, SPACE
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
+from encoder.train_head import HeadConfig, save, train
+from gan.faces.classifier import load_classifier
 from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
 from gan.faces.knowledge import knowledge_of
 from gan.faces.localiser import Colours, distance
-from gan.pipeline import guide
+from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
 
 
@@ -159,3 +163,35 @@ def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> N
     path.write_bytes(path.read_bytes()[:-100])
     assert torch.equal(knowledge_of(faces, encoder, path).lab, found.lab)  # damaged: found again
     assert len(knowledge_of(faces[:10], encoder, path).lab) == 10  # of other faces
+
+
+RELEASE = Path(__file__).parents[2] / "pretrained" / "residual-r3gan"
+
+
+@pytest.fixture(scope="module")
+def head_of_colours(tmp_path_factory) -> Path:
+    """A head of 33 numbers that reads values as the shipped one."""
+    folder = tmp_path_factory.mktemp("head")
+    save(train(HeadConfig(steps=1, batch_size=2, colours=True, init=HEAD_DIR, lr_layers=0.0)), folder)
+    return folder
+
+
+def test_a_release_of_values_draws_with_a_head_that_knows_colours(head_of_colours: Path) -> None:
+    pipeline = TextToFace.from_pretrained(RELEASE, encoder_path=head_of_colours, dtype=torch.float32)
+    texts = ["navy hair", "pink hair, green eyes"]
+    whole = load_encoder("head", head_of_colours)
+    assert (whole.dim, pipeline.encoder.dim) == (33, pipeline.config.conditioning.dim)
+    torch.testing.assert_close(pipeline.conditions(texts)[:, :25], whole.encode(texts)[:, :25])
+    assert pipeline.draw(texts, [0, 1]).shape == (2, 3, 64, 64)
+    assert pipeline.remarks(["navy hair"], pipeline.conditions(["navy hair"]))
+
+
+def test_a_colour_that_is_denied_is_not_drawn() -> None:
+    pipeline, classifier = TextToFace.from_pretrained(RELEASE, dtype=torch.float32), load_classifier()
+    blue = 1 + EYE_COLOURS.index("blue")
+
+    def share(text: str) -> float:
+        return (classifier.read(pipeline.draw([text] * 32, range(32))).eyes == blue).float().mean().item()
+
+    assert share("pink hair") > 0.1
+    assert share("pink hair, no blue eyes") == 0

@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from encoder import HEAD_DIR, load_encoder, load_source
+from encoder import HEAD_DIR, load_source
 from encoder.attributes.colour import NUMBERS, distance, unscale
 from encoder.attributes.head import COLOUR_DIM, DIM
+from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.reading import read
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import TextEncoder
@@ -133,6 +134,11 @@ SUITES = {
 """The kinds of captions that a head is measured on."""
 
 
+def quick(folder: Path) -> AttributeEncoder:
+    """The head in a folder and the rules around it, in float32: several times faster, the same in the fifth digit."""
+    return AttributeEncoder(load_source("head", folder, exact=False))
+
+
 def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> None:
     """Print the share understood of every suite, in Markdown, and up to ``failures`` misread captions of each."""
     print(f"| captions ({size} each) | read correctly | to reach |\n|---|---|---|")
@@ -200,7 +206,7 @@ def print_colours(folder: Path, size: int = 500) -> None:
     """Print how far particular colours are from those read, by the head alone and with the rules, in Markdown."""
     print("| particular colours | told from plain ones | distance: mean | median | 90 % | not read |")
     print("|---|---|---|---|---|---|")
-    alone, ruled = load_source("head", folder), load_encoder("head", folder, cached=False)
+    alone, ruled = load_source("head", folder, exact=False), quick(folder)
     names = {
         "names seen": lexicon.TRAIN.colours,
         "rare names seen": lexicon.rare(),
@@ -244,7 +250,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table of a head. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    encoder = load_encoder("head", args.head, cached=False)
+    encoder = quick(args.head)
     print_table(encoder, args.size, args.failures)
     if encoder.dim == COLOUR_DIM:
         print_colours(args.head)

@@ -27,7 +27,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
+from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.attributes.head import COLOUR_DIM, DIM, HeadEncoder, coordinates
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain
@@ -254,7 +254,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    from encoder.evaluate_head import print_colours, print_table
+    from encoder.evaluate_head import print_colours, print_table, quick
 
     config = HeadConfig(
         steps=args.steps, seed=args.seed, frozen=args.frozen, colours=args.colours, init=args.init, lr_layers=args.lr
@@ -263,7 +263,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with OUTPUT.held(args.out):
         save(train(config), args.out)
     print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {args.out}")
-    print_table(load_encoder("head", args.out, cached=False))
+    print_table(quick(args.out))
     if config.colours:
         print_colours(args.out)
     return 0

@@ -22,12 +22,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
+from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.attributes.head import COLOUR_DIM, DIM, HeadEncoder, coordinates
+from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain
 from encoder.common import arguments
 from encoder.common.command import command
@@ -36,7 +38,7 @@ from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
-from encoder.language import grammar
+from encoder.language import forms, grammar, lexicon
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
 from encoder.tuned import NAMES, SIGMOID, Tuned
@@ -86,14 +88,16 @@ class HeadConfig:
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     """Captions without end: all kinds of sentences from the training half of the grammar, many with typing errors."""
     canonical = grammar.canonical()
-    grammars = [
-        grammar.Grammar(rng, plain=plain, common_nouns=0.15, foreign=0.15, made_up=0.15) for plain in (0.1, 0.4, 0.7)
-    ]
+    common: dict[str, Any] = {"common_nouns": 0.15, "foreign": 0.08, "made_up": 0.15}
+    grammars = [grammar.Grammar(rng, plain=plain, **common) for plain in (0.1, 0.4, 0.7)]
+    grammars.append(grammar.Grammar(rng, plain=0.1, colours=lexicon.rare(), **common))
+    kinds = {"canonical": 5, "shared": 7, "negated": 16, "tags": 18, "distracted": 8, "sentence": 50}
+    distracted = [form for form in forms.TRAIN_BOTH if "{X}" in form or "{x}" in form or "{thing}" in form]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
         source = rng.choice(grammars)
         slots = rng.choices(stated, weights=(56, 13, 13, 18))[0]
-        match rng.choices(("canonical", "shared", "negated", "tags", "sentence"), weights=(6, 7, 12, 15, 60))[0]:
+        match rng.choices(list(kinds), weights=list(kinds.values()))[0]:
             case "canonical":
                 caption = rng.choice(canonical)
             case "shared":
@@ -101,7 +105,9 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
             case "negated":
                 caption = source.negated(length=0.2, framed=0.2)
             case "tags":
-                caption = source.tags(slots, length=0.3)
+                caption = source.tags(slots, length=0.3, denied=0.15)
+            case "distracted":
+                caption = source.fill(rng.choice(distracted), COLOUR_SLOTS, length=0.2, framed=0.1)
             case _ if len(slots) < 2 and rng.random() < 0.45:  # a form for both colours, of which it states one or none
                 caption = source.fill(rng.choice(source.forms.both), slots, length=0.3, framed=0.3)
             case _:
@@ -109,9 +115,9 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
         text = caption.text
         if rng.random() < 0.25:
             text = grammar.with_odd_punctuation(text, rng)
-        if rng.random() < 0.35:
+        if rng.random() < 0.4:
             text = grammar.with_typos(text, rng, rng.choice((0.1, 0.2, 0.4)))
-        if rng.random() < 0.12:
+        if rng.random() < 0.16:
             text = grammar.misspelt(text, rng, rng.choice((0.2, 0.4)))
         yield replace(caption, text=plain(normalise(text)))
 
@@ -249,7 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
     keep_memory()
-    from encoder.evaluate_head import print_colours, print_table
+    from encoder.evaluate_head import print_colours, print_table, quick
 
     config = HeadConfig(
         steps=args.steps, seed=args.seed, frozen=args.frozen, colours=args.colours, init=args.init, lr_layers=args.lr
@@ -258,7 +264,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with OUTPUT.held(args.out):
         save(train(config), args.out)
     print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {args.out}")
-    print_table(load_encoder("head", args.out, cached=False))
+    print_table(quick(args.out))
     if config.colours:
         print_colours(args.out)
     return 0

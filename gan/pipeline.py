@@ -505,11 +505,11 @@ def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | 
 
         return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), exact=exact)
     encoder = load_encoder(kind, path=path, exact=exact)
-    if encoder.dim == conditioning.dim:
+    if kind != "head" or encoder.space == conditioning.space:
         return encoder
-    from gan.faces.colours import COLOUR_SPACE, with_colours
+    from gan.faces.colours import in_space
 
-    return with_colours(encoder) if conditioning.space == COLOUR_SPACE else encoder
+    return in_space(encoder, conditioning.space)
 
 
 def _load_generator(model_dir: Path, config: ReleaseConfig) -> nn.Module:

@@ -1,6 +1,7 @@
 """Texts to conditions: the conditioning head, with rules for what it cannot read.
 
-The marks of tag lists are taken away before the head reads a text. A colour given in figures ("#12806a") is a plain
+The marks of tag lists are taken away before the head reads a text. A value that a text denies gets less than nothing
+where the attribute is left open, which keeps it from being drawn. A colour given in figures ("#12806a") is a plain
 colour word to the head, which tells whether the hair or the eyes have it; the exact colour then takes that word's place
 in the condition. With a head of 33 numbers it is the same for every listed name: how the name looks is known, and the
 head is asked only whose colour it is. What the head itself makes of a colour serves the words that no list has.
@@ -15,17 +16,21 @@ import numpy as np
 import torch
 
 from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
+from encoder.attributes.head import SPACE
 from encoder.attributes.slots import SIZES, SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
-from encoder.attributes.wording import explicit, plain
+from encoder.attributes.wording import denied, explicit, plain
 from encoder.base import TextEncoder, digest
 from encoder.text import normalise
 
 _VALUES = sum(SIZES)
+AVOIDED = -0.5
+"""The share of a value that a text denies, in a slot that it leaves open: as far below "not asked for" as moves a
+generator away from it and from nothing else."""
 _STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
-_VERSION = "1"  # of the rules, for the vectors that are kept by the fingerprint
+_VERSION = "2"  # of the rules, for the vectors that are kept by the fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +75,12 @@ class AttributeEncoder(SlotConditions):
         texts = [normalise(text) for text in texts]
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
         figures: dict[int, list[_Term]] = {}
+        avoided: dict[int, dict[str, list[str]]] = {}
         for i in unusual:
-            texts[i] = explicit(plain(texts[i]))
+            bare = plain(texts[i])
+            if values := denied(bare):
+                avoided[i] = values
+            texts[i] = explicit(bare)
             if terms := _figures(texts[i]):
                 figures[i] = terms
         read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]
@@ -82,7 +91,13 @@ class AttributeEncoder(SlotConditions):
             self._bind_names(c, read_as, [i for i in unusual if c[i, _VALUES::NUMBERS].any()], batch_size)
         for i, terms in figures.items():
             _bind(c[i], probes[i], terms, in_figures=True)
+        for i, values in avoided.items():
+            _avoid(c[i], values)
         return c
+
+    def of_values(self) -> AttributeEncoder:
+        """The same, with the 25 values alone: itself, or one that leaves the particular colours out."""
+        return AttributeEncoder(_Values(self._head)) if self._particular else self
 
     @property
     def _particular(self) -> bool:
@@ -94,6 +109,24 @@ class AttributeEncoder(SlotConditions):
         probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()], batch_size=batch_size)
         for (i, terms), probe in zip(named.items(), probes, strict=True):
             _bind(c[i], probe, terms)
+
+
+class _Values(SlotConditions):
+    """The 25 values of a head of 33 numbers."""
+
+    kind = "head"
+    dim = _VALUES
+    space = SPACE
+
+    def __init__(self, head: TextEncoder):
+        self._head = head
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self._head.fingerprint, SPACE)
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        return self._head.encode(texts, batch_size=batch_size, progress=progress)[:, :_VALUES]
 
 
 def _replaced(text: str, terms: Sequence[_Term]) -> str:
@@ -150,3 +183,14 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
             at = _VALUES + NUMBERS * i
             if in_figures or c[at]:
                 c[at : at + NUMBERS] = torch.tensor([1.0, *scale(lab)])
+
+
+def _avoid(c: torch.Tensor, values: dict[str, list[str]]) -> None:
+    """Move the slots that ``c (dim,)`` leaves open away from the values that its text denies."""
+    from encoder.attributes.reading import read  # at need, as most texts deny nothing
+
+    start = 0
+    for size, reading in zip(SIZES, read(c), strict=True):
+        for value in values.get(reading.slot, ()) if reading.value is None else ():
+            c[start + SLOTS[reading.slot].index(value)] = AVOIDED
+        start += size

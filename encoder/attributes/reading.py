@@ -69,7 +69,7 @@ def read(c: torch.Tensor) -> list[Reading]:
         shares = numbers[start : start + len(values)]
         start += len(values)
         best = max(range(len(values)), key=shares.__getitem__)
-        unstated = max(0.0, 1.0 - sum(shares))
+        unstated = min(max(0.0, 1.0 - sum(shares)), 1.0)
         value, probability = (values[best], shares[best]) if unstated < 0.5 else (None, unstated)
         stated, *scaled = (particular[:NUMBERS] if slot in COLOUR_SLOTS else []) or [0.0]
         particular = particular[NUMBERS:]

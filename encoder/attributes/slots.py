@@ -23,12 +23,16 @@ class SlotConditions:
     class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
 
     def null(self, c: torch.Tensor) -> torch.Tensor:
-        """Any value of what is stated, and nothing of what is not: each slot's own mean, and no particular colour."""
+        """Any value of what is stated, and nothing of what is not: each slot's own mean.
+
+        A particular colour stays as it is: to be moved away from any other would make it another colour, and in the end
+        none that there is.
+        """
         import torch
 
         *slots, particular = c.split([*SIZES, c.shape[1] - sum(SIZES)], dim=1)
         means = [slot.mean(1, keepdim=True).expand_as(slot) for slot in slots]
-        return torch.cat([*means, torch.zeros_like(particular)], dim=1)
+        return torch.cat([*means, particular], dim=1)
 
     def labels(self, c: torch.Tensor) -> torch.Tensor:
         """What each of N vectors states most probably: int64 (N, 3), as in ``Attributes.indices``."""

@@ -1,4 +1,4 @@
-"""What is made plain in a text before it is encoded: marks of tag lists, colours that are shared or denied.
+"""What is told of a text by rule: marks of tag lists, colours that are shared or denied.
 
 A text without any stays as it is.
 """
@@ -81,4 +81,43 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
         re.compile(
             rf"[,;]?\s*\b(?:(?:and|but|with)\s+)?(?:no|not|without)\s+(?:{words})(?:ish)?\s+(?:hair|eyes)\b{end}"
         ),
+    )
+
+
+def denied(text: str) -> dict[str, list[str]]:
+    """The values that a text denies, by slot: "pink hair, no blue eyes" denies blue of the eyes.
+
+    A plain colour word behind a word that denies, within a clause. Where the clause names neither hair nor eyes, or
+    both, each of them is denied it.
+
+    Args:
+        text: As ``plain`` gives it.
+    """
+    found: dict[str, list[str]] = {}
+    denial, colour = _denials()
+    for clause in re.split("[,;.!?|]", text.lower()):
+        for match in denial.finditer(clause):
+            words = re.findall("[a-z]+", clause[match.end() :])[:_WITHIN]
+            for value in (SPELLINGS.get(word, word) for word in words if colour.fullmatch(word)):
+                nouns = [slot for slot in COLOUR_SLOTS if slot.removesuffix("s") in clause]
+                for slot in nouns if len(nouns) == 1 else COLOUR_SLOTS:
+                    if value in SLOTS[slot] and value not in found.get(slot, ()):
+                        found.setdefault(slot, []).append(value)
+    return found
+
+
+_WITHIN = 5  # words from "not" to the colour: "not make any of the eyes blue" has more
+
+
+@functools.cache
+def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Words that deny what follows them, and plain colour words."""
+    words = {*SPELLINGS, *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])}
+    return (
+        re.compile(
+            r"\b(?:no|not|non|never|without|neither|nor|cannot|sans|lacking|minus|avoid(?:ing)?|omit(?:ting)?|skip(?:ping)?"
+            r"|except(?: for)?|exclud(?:e|ing)|(?:free|devoid|instead) of|(?:other|rather) than|leave out"
+            r"|any(?:thing| \w+| \w+ \w+)? but)\b|n't\b"
+        ),
+        re.compile(f"(?:{'|'.join(sorted(words))})(?:ish)?"),
     )

@@ -1,14 +1,17 @@
 """What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
 
 ``colours.txt`` lists the names, "teal #029386"; ``lexicon.py`` says what it says by hand, and takes the rest from
-here. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for less,
-since people name a colour by its hue first.
+here. ``names.txt`` has rarer ones, for their looks. Distances are Euclidean in OKLab
+(https://bottosson.github.io/posts/oklab), in which lightness counts for less, since people name a colour by its hue
+first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +20,7 @@ from encoder.attributes.colour import WEIGHTS, from_hex
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 
 NAMES = Path(__file__).with_name("colours.txt")
+MORE_NAMES = NAMES.with_name("names.txt")
 
 _PROTOTYPES = {
     "red": "#ff0000 #d01020 #b22222 #8b0000 #dc143c #6d0a1a #e8403c #9e1b32 #c0392b #802030 #b02848",
@@ -97,18 +101,26 @@ def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[d
 @functools.cache
 def listed() -> dict[str, str]:
     """The names of ``colours.txt`` with their sRGB colours, "#rrggbb"."""
-    lines = [line for line in NAMES.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
-    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+    return _entries(NAMES)
 
 
 @functools.cache
-def named(slot: str) -> dict[str, dict[str, float]]:
-    """The names of ``colours.txt`` with what they are drawn as in a slot.
+def more() -> dict[str, str]:
+    """The names of ``names.txt``, likewise."""
+    return _entries(MORE_NAMES)
+
+
+def _entries(file: Path) -> dict[str, str]:
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
+    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+
+
+def named(slot: str, colours: dict[str, str]) -> dict[str, dict[str, float]]:
+    """Names with their sRGB colours, and what they are drawn as in a slot.
 
     A name that ends in a plain colour is that colour, however it looks ("dusty blue"); where another one stands before
     it, both have a share ("greenish brown").
     """
-    colours = listed()
     table = dict(zip(colours, mixtures(slot, list(colours.values())), strict=True))
     for name in colours:
         *before, last = name.split()
@@ -142,14 +154,25 @@ MODIFIERS = {
     "dull": (0.6, 0.27, 0.55),
     "muted": (0.6, 0.27, 0.55),
     "faded": (0.72, 0.25, 0.56),
+    "dusty": (0.86, 0.11, 0.52),
+    "dusky": (0.89, 0.07, 0.47),
+    "soft": (0.86, 0.18, 0.64),
+    "stormy": (0.78, 0.14, 0.38),
+    "burnt": (0.83, 0.0, 0.8),
+    "electric": (0.83, 0.19, 1.27),
+    "vibrant": (0.84, 0.14, 1.14),
+    "baby": (0.96, 0.23, 0.53),
+    "darkish": (0.89, -0.04, 0.74),
+    "lightish": (1.03, 0.11, 0.96),
 }
 """What a word before a colour makes of it, (s, t, k): its lightness L becomes s L + t, its chroma is multiplied by k.
 
-Least squares over the names of ``colours.txt`` that begin so ("dark coral") and have the rest beside them ("coral").
+Least squares over the listed names that begin so ("dark coral") and have the rest beside them ("coral").
 """
 
 _ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
 _TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
+_OF_FIRST = 0.6  # of "coral" in "coral pink", where the pair is not listed; likewise
 _EMPTY = {"all", "completely", "lovely", "beautiful", "fine", "really", "super", "very", "mostly", "somewhat", "medium"}
 _COLOURED = re.compile(r"[\s-]?colou?red$")
 
@@ -197,19 +220,36 @@ def _look(word: str) -> np.ndarray | None:
         return None
     if first in MODIFIERS:
         return _changed(base, MODIFIERS[first])
-    if first.endswith(("ish", "y")) or f"{first}-" in word:  # not "red brown", which may be two things side by side
-        tinge = _plain(hue) if (hue := _hue(first)) else _listed(first)
-        return None if tinge is None else _TINGE * tinge + (1 - _TINGE) * base
-    return None
+    tinged = first.endswith(("ish", "y")) or f"{first}-" in word
+    if tinged and (hue := _hue(first)) and (tinge := _plain(hue)) is not None:
+        return _TINGE * tinge + (1 - _TINGE) * base
+    tinge = None if first in PLAIN else _listed(first)  # "red brown" may be two things side by side
+    return None if tinge is None else _OF_FIRST * tinge + (1 - _OF_FIRST) * base
 
 
 def _listed(word: str) -> np.ndarray | None:
     """The OKLab coordinates of a listed name in either spelling, with spaces or hyphens."""
     name = word.replace("-", " ")
     for spelling in (name, name.replace("gray", "grey"), name.replace("grey", "gray")):
-        if spelling in listed():
-            return from_hex(listed()[spelling])
+        for names in (listed(), more()):
+            if spelling in names and spelling not in _unknown:
+                return from_hex(names[spelling])
     return None
+
+
+_unknown: set[str] = set()
+
+
+@contextlib.contextmanager
+def without(names: Collection[str]) -> Iterator[None]:
+    """While it lasts no list has these names: to measure what is made of a name that no list has."""
+    _unknown.update(names)
+    look.cache_clear()
+    try:
+        yield
+    finally:
+        _unknown.clear()
+        look.cache_clear()
 
 
 def _plain(word: str) -> np.ndarray | None:

@@ -16,6 +16,8 @@ Those that begin with ``TRAIN`` train the conditioning head, those that begin wi
 
 from __future__ import annotations
 
+import re
+
 
 def _lines(text: str) -> tuple[str, ...]:
     return tuple(text.strip("\n").split("\n"))
@@ -926,6 +928,54 @@ a {who} without {X}, {H} and {E}
 no one has {H} and {E}
 """)
 
+_DENIED = _lines("""
+{H}[,| and| but|;|.] [absolutely|definitely|surely|really] [no|not|without|never] {colour} eyes
+{H} [excluding|omitting|except for|devoid of|void of|skipping|barring|rather than|and zero|less|bar] {colour} eyes
+{H}, [skip|drop|omit|exclude|forbid|ban|forget] [the|any|all] {colour} eyes
+[skip|omit|exclude|forbid|avoid] {colour} eyes, [show|draw|give|keep|make] {H}
+{H}, {en} [of|in] [some other|another] [color|shade|tone|hue] [than|besides|except|apart from] {colour}
+{H}, {en} in [any|every|whatever] [color|shade|tone] [save|besides|except|other than] {colour}
+{H}, {her} {en} [mustn't|shouldn't|shall not|may not|must never] be {colour}
+{H}, [although|while|whereas|yet] {her} {en} {eis} [not|never|hardly] {colour}
+{H}, {her} {en} {eis} [not|definitely not|certainly not|not at all] {colour}
+[no|not|without|never] {colour} eyes [but|only|rather|instead] {H}
+[no|without|never any] {colour} eyes, [only|simply|but|instead|rather] {H}
+[no|not] {colour} eyes [there|in it|at all|for {them}], [only|but|and] {H}
+[someone|a {who}|{who}|one] with {H} [and|but|yet] [no|not|without|never] {colour} eyes
+show {H} but [do not|don't|never] show {colour} eyes
+paint {H}, and [do not|don't|never] paint {colour} eyes
+[a picture|an image|a drawing] with {H}, [no|not|without] {colour} eyes
+a {who} with {H} [missing|short of|not having|never having|who lost the] {colour} eyes
+{who}, {H}, [no|not|non] {colour} eyes
+{H}, [{X}|{thing}], [no|without|not] {colour} eyes
+[please|kindly] [avoid|leave out|omit|skip] {colour} eyes
+[do not|don't|never] [draw|paint|use|add|give {them}] {colour} eyes
+{H}, [do not|don't|never] [draw|paint|use|add|give {them}] {colour} eyes
+not a single {colour} eyes, {H}
+{H}. [No|Not|Without|Never] {colour} eyes.
+""")
+
+
+def _both_ways(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Forms that deny a colour of the eyes, and the same of the hair."""
+    words = {"{H}": "{E}", "{en}": "{hn}", "{eis}": "{his}", "eyes": "hair"}
+    return lines + tuple(re.sub("|".join(words), lambda match: words[match[0]], line) for line in lines)
+
+
+TRAIN_NEGATED += _both_ways(_DENIED) + _lines("""
+{H} and {E}, [no|without|and no|never a] {colour} {thing}
+{H}, {E}, [no|without|not a|never with] {X}
+a {who} with {H} and {E} [who wears no|without any|and no|but without] {colour} {thing}
+a {who} with {H} and {E}, [without|who does not wear|never wearing|not holding] {X}
+{H}, {E}, nothing {colour} [else|around {them}|in the background]
+{H}, {E}, [leave out|omit|avoid|skip] the {thing}
+not {colour} {hn} but {h}, {E}
+{hn} {his} {h}, not {colour}, and {E}
+{H} and {e} {en}, not {colour} ones
+{her} {hn} {his} {h} [rather than|and not|instead of|, never] {colour}, {E}
+{H}, {her} {en} {eis} {e} [rather than|and not|instead of|, never] {colour}
+""")
+
 HELD_OUT_NEGATED = _lines("""
 {H}, but certainly no {colour} eyes
 {H} minus {colour} eyes
@@ -1177,7 +1227,10 @@ HELD_OUT_SUFFIXES = (
     " on a train",
 )
 
-TRAIN_SEPARATORS = (", ", ", ", ",", " , ", " ", " ", "; ", " | ", " / ", ". ", "\n", ",  ")
+TRAIN_SEPARATORS = (
+    *(", ", ", ", ", ", ",", ",", " , ", " ", " ", " ", "; ", ";", " | ", "|", " / ", "/", ". ", "\n", ",  "),
+    *(" - ", " & ", " ~ ", " > "),
+)
 """What stands between the tags of a list."""
 
 HELD_OUT_SEPARATORS = (", ", ", ", ",", " ", " ", " ; ", " || ", " + ", " * ", "\t")

@@ -144,7 +144,7 @@ class Grammar:
         likenesses: The share of phrases whose colour is that of a thing: "eyes like emeralds".
         foreign: The chance that a form speaks of another thing in a colour in place of a slot that is not stated, if
             its wording allows: "{H} and {E}" as "pink hair and green shoes".
-        made_up: The share of colours that are made of others: "dark red", "pale coral", "greenish brown".
+        made_up: The share of colours that are made of others: "dark red", "pale coral", "greenish brown", "coral pink".
     """
 
     rng: random.Random
@@ -225,20 +225,22 @@ class Grammar:
         ]
         return self.fill(form, slots, length=length, framed=framed)
 
-    def tags(self, slots: Sequence[str], *, length: float = 0.2, weighted: float = 0.3) -> Caption:
+    def tags(self, slots: Sequence[str], *, length: float = 0.2, weighted: float = 0.3, denied: float = 0.0) -> Caption:
         """A list of tags in any order and punctuation: "1girl, blonde_hair, (blue_eyes:1.2), hair ornament".
 
         Args:
             slots: The slots to state, each in a tag of its own.
             length: The chance that another one states a length.
             weighted: The chance that some tags stand in brackets or have a weight.
+            denied: The chance that a tag denies a colour of a slot that is not stated: "no red hair".
         """
         rng, filling = self.rng, _Filling(self, slots, 0.0, {}, foreign=0.0)
-        tags = [
-            f"{filling.colour[slot]} {noun}"
-            for slot, noun in zip(COLOUR_SLOTS, ("hair", "eyes"), strict=True)
-            if slot in slots
-        ]
+        tags = []
+        for slot, noun in zip(COLOUR_SLOTS, ("hair", "eyes"), strict=True):
+            if slot in slots:
+                tags.append(f"{filling.colour[slot]} {noun}")
+            elif denied and rng.random() < denied:
+                tags.append(filling.expand(f"[no|no|not|without|non] {{colour}} {noun}"))
         if rng.random() < length:
             word, value = rng.choice(list(self.words.lengths.items()))
             filling.mixtures["length"] = {value: 1.0}
@@ -269,7 +271,7 @@ class Grammar:
         return self.rng.choice(self.rng.choice(plain if self.rng.random() < self.plain else named))
 
     def _made_up(self, slot: str) -> tuple[str, Mixture]:
-        """A colour made of others: "dark red", "pale coral", "greenish brown"."""
+        """A colour made of others: "dark red", "pale coral", "greenish brown", "coral pink"."""
         rng = self.rng
         word, mixture = rng.choice(list(PLAIN[slot].items()))
         kind = rng.random()
@@ -279,6 +281,10 @@ class Grammar:
             if len(pair) == 2:
                 between = {"aqua": 1.0} if pair == {"blue", "green"} else {**_part(other, 0.3), **_part(mixture, 0.7)}
                 return f"{colours.ish(tinge)}{rng.choice((' ', ' ', '-'))}{word}", between
+        if 0.3 <= kind < 0.45:
+            first = rng.choice(list(self.colours[slot]))
+            if " " not in first and colours.look(f"{first} {word}"):
+                return f"{first} {word}", mixture
         if kind > 0.75:
             word, mixture = rng.choice(list(self.colours[slot].items()))
         phrase = f"{rng.choice(list(colours.MODIFIERS))} {word}"

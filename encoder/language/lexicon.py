@@ -15,6 +15,7 @@ another way:
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from collections.abc import Iterable
@@ -322,8 +323,21 @@ def _named(slot: str, kept_back: bool) -> dict[str, Mixture]:
     """The names of ``colours.txt`` that this file lacks, all of whose words were kept back, or none."""
     return {
         name: mixture
-        for name, mixture in colours.named(slot).items()
+        for name, mixture in colours.named(slot, colours.listed()).items()
         if name not in BY_HAND[slot] and all(_kept_back(part) == kept_back for part in parts([name]))
+    }
+
+
+@functools.cache
+def rare(*, kept_back: bool = False) -> dict[str, dict[str, Mixture]]:
+    """The names of ``names.txt`` by slot: those that train, or those that have a word that was kept back."""
+    return {
+        slot: {
+            name: mixture
+            for name, mixture in colours.named(slot, colours.more()).items()
+            if any(map(_kept_back, parts([name]))) == kept_back
+        }
+        for slot in BY_HAND
     }
 
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from encoder.attributes.colour import NUMBERS, scale, to_hex
-from encoder.attributes.head import COLOUR_SPACE
+from encoder.attributes.head import COLOUR_SPACE, SPACE
+from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.base import TextEncoder, digest
@@ -57,13 +58,14 @@ class WithColours(SlotConditions):
         c = self.encoder.encode(texts, batch_size=batch_size, progress=progress)
         return torch.cat([c, c.new_zeros(len(c), self.dim - self.encoder.dim)], dim=1)
 
-    def null(self, c: Tensor) -> Tensor:
-        """See ``SlotConditions``; of a particular colour, that one is asked for, and the usual one."""
-        values, colours = c.split([self.encoder.dim, self.dim - self.encoder.dim], dim=1)
-        stated = colours.unflatten(1, (-1, NUMBERS)) * torch.eye(1, NUMBERS)
-        return torch.cat([super().null(values), stated.flatten(1)], dim=1)
 
+def in_space(encoder: TextEncoder, space: str) -> TextEncoder:
+    """An encoder of attributes as one of ``space``: with room for particular colours, or without them.
 
-def with_colours(encoder: TextEncoder) -> TextEncoder:
-    """An encoder of conditions that have room for particular colours: itself, or ``WithColours`` around it."""
-    return encoder if encoder.space == COLOUR_SPACE else WithColours(encoder)
+    One that is of ``space`` already, or of another kind, stays as it is.
+    """
+    if (encoder.space, space) == (SPACE, COLOUR_SPACE):
+        return WithColours(encoder)
+    if (encoder.space, space) == (COLOUR_SPACE, SPACE) and isinstance(encoder, AttributeEncoder):
+        return encoder.of_values()
+    return encoder

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from encoder.attributes.head import COLOUR_SPACE
 from encoder.attributes.slots import SIZES
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
-from gan.faces.colours import numbers, values_of, with_colours
+from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.localiser import Colours, distance
 from gan.faces.palette import palette
 from gan.training.conditions import Texts
@@ -251,7 +252,7 @@ class AttributeConditions:
         self.wrong = WrongAttributes(attributes, eyes=wrong_eyes)
         self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
         self.colours = ParticularColours(colours, attributes) if colours else None
-        self.encoder = with_colours(encoder) if colours else encoder
+        self.encoder = in_space(encoder, COLOUR_SPACE) if colours else encoder
         self.weights = rare_first(attributes, rare) if rare > 1 else None
         self.palette = palette(colours) if colours else {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import torch
 
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
-from encoder.attributes.head import colours_to_learn
+from encoder.attributes.head import COLOUR_SPACE, SPACE, colours_to_learn
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
 from encoder.common.records import read_json
@@ -18,7 +19,7 @@ from gan.data import ImageDataset
 from gan.networks import caption_arguments
 from gan.release import ENCODER_FOLDER, ReleaseConfig
 from gan.training.conditions import CaptionConditions, Conditioner, check_captions
-from gan.training.config import TrainingConfig
+from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.state import STATE_FILE
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
@@ -144,6 +145,7 @@ def build_conditioner(
 def _by_attributes(
     config: TrainingConfig, data: ImageDataset, run_dir: Path, quiet: bool
 ) -> tuple[ImageDataset, Conditioner]:
+    from gan.faces.colours import in_space
     from gan.faces.conditions import AttributeConditions
     from gan.faces.dataset import FaceDataset
     from gan.faces.hue import without_loose_captions
@@ -156,6 +158,7 @@ def _by_attributes(
     onehot = config.encoder == "onehot"
     encoder = load_encoder("onehot" if onehot else "head", config.encoder_path or None, config.encoder == "cached")
     wordings = 1 if onehot else config.wordings
+    encoder = in_space(encoder, _space(config, run_dir))
     known = None
     if config.colours:
         known = knowledge_of(
@@ -180,6 +183,20 @@ def _by_attributes(
         rare=config.rare,
         vectors=known.vectors if known and config.encoder == "cached" else None,
     )
+
+
+def _space(config: TrainingConfig, run_dir: Path) -> str:
+    """The space of attributes that a run is in: with particular colours only where it shows some, or began with some.
+
+    What is never shown would be drawn in any way.
+    """
+    if config.colours:
+        return COLOUR_SPACE
+    begun = [str(run_dir / SNAPSHOT_FOLDER)] if (run_dir / STATE_FILE).exists() else []
+    for folder in filter(None, [*begun, config.init, config.stage1]):
+        with contextlib.suppress(InputError):  # a release that cannot be read is told of where it is needed
+            return COLOUR_SPACE if ReleaseConfig.read(Path(folder)).conditioning.space == COLOUR_SPACE else SPACE
+    return SPACE
 
 
 def _by_captions(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_a_colour_between_two_values_has_a_share_of_both():
 
 @pytest.mark.parametrize("slot", COLOUR_SLOTS)
 def test_names_are_drawn_as_values_of_the_slot(slot: str):
-    table = colours.named(slot)
+    table = colours.named(slot, colours.listed())
     assert len(table) > 1000
     for name, mixture in table.items():
         assert set(mixture) <= set(SLOTS[slot]), name
@@ -53,7 +55,7 @@ def test_names_are_drawn_as_values_of_the_slot(slot: str):
 
 
 def test_a_name_that_ends_in_a_plain_colour_is_that_colour():
-    table = colours.named("hair")
+    table = colours.named("hair", colours.listed())
     assert table["dusty blue"] == {"blue": 1.0}
     assert table["greenish brown"] == {"brown": 0.7, "green": 0.3}
     assert table["banana yellow"] == {"blonde": 1.0}
@@ -62,7 +64,7 @@ def test_a_name_that_ends_in_a_plain_colour_is_that_colour():
 def test_looks_agree_with_what_was_said_by_hand():
     """The two sources of the lexicon were made apart, so that each checks the other."""
     for slot in COLOUR_SLOTS:
-        looks = colours.named(slot)
+        looks = colours.named(slot, colours.listed())
         by_hand = {name: mixture for name, mixture in lexicon.BY_HAND[slot].items() if name in looks}
         agree = sum(bool(mixture.keys() & looks[name].keys()) for name, mixture in by_hand.items())
         assert agree / len(by_hand) > 0.9
@@ -120,6 +122,43 @@ def test_made_up_looks_come_near_the_listed_ones():
     true = [from_hex(listed[name]) for name in names]
     assert len(names) > 150
     assert distance(np.array(made), np.array(true)).mean() < 0.6 * distance(np.array(bases), np.array(true)).mean()
+
+
+def test_a_pair_of_names_lies_between_them():
+    coral, pink, pair = (colours._listed("coral"), colours._plain("pink"), np.array(colours.look("coral pink")))
+    assert distance(pair, coral) < distance(coral, pink)
+    assert distance(pair, pink) < distance(coral, pink)
+    assert colours.look("red blue") is None  # which may be two things
+    assert colours.look("quuxish teal") is None
+
+
+def test_looks_of_pairs_come_near_the_listed_ones():
+    """ "ocean blue" made of "ocean" and "blue" is much nearer to the listed "ocean blue" than "blue" is."""
+    names = colours.listed() | colours.more()
+    pairs = [pair for name in names if len(pair := name.split()) == 2 and pair[1] in colours.PLAIN]
+    pairs = [pair for pair in pairs if pair[0] in names and pair[0] not in {*colours.PLAIN, *colours.MODIFIERS}]
+    true = np.array([from_hex(names[" ".join(pair)]) for pair in pairs])
+    bases = [colours._plain(last) for _, last in pairs]
+    with colours.without({" ".join(pair) for pair in pairs}):
+        made = [colours.look(" ".join(pair)) for pair in pairs]
+    rows = [i for i, each in enumerate(made) if each is not None and bases[i] is not None]
+    assert len(rows) > 100
+    far = distance(np.array([made[i] for i in rows]), true[rows]).mean()
+    assert far < 0.7 * distance(np.array([bases[i] for i in rows]), true[rows]).mean()
+
+
+def test_names_can_be_unknown_for_a_while():
+    with colours.without({"teal"}):
+        assert colours.look("teal") is None
+        assert [text for *text, _ in colours.find("teal and navy hair")] == [[9, 13]]
+    assert colours.look("teal")
+
+
+def test_rarer_names_are_listed_too_and_repeat_none():
+    assert not colours.more().keys() & colours.listed().keys()
+    name = next(iter(colours.more()))
+    assert to_hex(np.array(colours.look(name))) == colours.more()[name]
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours.more().values())
 
 
 def test_colour_names_are_found_in_a_text_the_longest_first():

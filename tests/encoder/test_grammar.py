@@ -88,9 +88,23 @@ def test_the_same_seed_draws_the_same_captions():
     assert draws[0] != [Grammar(random.Random(4)).caption().text for _ in range(20)]
 
 
+def choices(form: str) -> set[str]:
+    """A form with each of its choices, in lower case, without its commas."""
+    open_forms, closed = {form}, set()
+    while open_forms:
+        form = open_forms.pop()
+        if match := re.search(r"\[([^\[\]]*\|[^\[\]]*)\]", form):
+            open_forms |= {form[: match.start()] + choice + form[match.end() :] for choice in match[1].split("|")}
+        else:
+            closed.add(" ".join(re.sub("[.,;:]", " ", form.lower()).split()))
+    return closed
+
+
 def test_held_out_forms_are_not_trained_on():
-    assert not set(all_forms(grammar.HELD_OUT)) & set(all_forms(grammar.TRAIN))
-    assert not set(forms.HELD_OUT_DISTRACTED) & set(all_forms(grammar.TRAIN))
+    trained = {choice for form in all_forms(grammar.TRAIN) for choice in choices(form)}
+    assert choices("{H}[,| and] no {colour} eyes.") == {"{h} no {colour} eyes", "{h} and no {colour} eyes"}
+    held_out = [*all_forms(grammar.HELD_OUT), *forms.HELD_OUT_DISTRACTED]
+    assert not {choice for form in held_out for choice in choices(form)} & trained
 
 
 @pytest.mark.parametrize("slot", COLOUR_SLOTS)
@@ -99,7 +113,10 @@ def test_held_out_words_are_not_trained_on_even_inside_longer_names(slot: str):
         return {part for word in words for part in re.split(r"[\s-]", word)} - {"colored", "hair", "eye", "of", "pair"}
 
     train, held_out = lexicon.TRAIN, lexicon.HELD_OUT
-    assert not parts(held_out.colours[slot]) & parts([*train.colours[slot], *grammar.PLAIN[slot]])
+    trained = [*train.colours[slot], *lexicon.rare()[slot], *grammar.PLAIN[slot]]
+    assert not parts(held_out.colours[slot]) & parts(trained)
+    assert not lexicon.rare()[slot].keys() & lexicon.rare(kept_back=True)[slot].keys()
+    assert len(lexicon.rare(kept_back=True)[slot]) > 500
     assert not {noun for noun, _ in held_out.nouns[slot]} & {noun for noun, _ in train.nouns[slot]}
     assert not set(held_out.things) & set(train.things)
     assert not set(held_out.tags) & set(train.tags)

@@ -9,11 +9,12 @@ import torch
 
 from encoder import HEAD_DIR, load_encoder, load_source
 from encoder.attributes.colour import from_hex, scale, to_hex, unscale
-from encoder.attributes.head import COLOUR_DIM, DIM
-from encoder.attributes.reader import AttributeEncoder
+from encoder.attributes.head import COLOUR_DIM, DIM, SPACE
+from encoder.attributes.reader import AVOIDED, AttributeEncoder
 from encoder.attributes.reading import attributes, read
 from encoder.attributes.slots import SlotConditions
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
+from gan.pipeline import guide
 
 GUESS = np.array([0.5, 0.1, 0.1])
 
@@ -134,11 +135,40 @@ def test_more_colours_than_stand_ins_are_no_error():
 def test_nothing_is_read_as_nothing():
     encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
     assert encoder.encode([]).shape == (0, COLOUR_DIM)
-    null = encoder.null(encoder.encode(["navy hair #123456 eyes"]))
-    assert not null[:, DIM:].any()
+    c = encoder.encode(["navy hair #123456 eyes"])
+    null = encoder.null(c)
+    assert torch.equal(null[:, DIM:], c[:, DIM:])
     assert (null[:, : len(SLOTS["hair"])] == null[0, 0]).all()
 
 
 def test_a_look_is_exact():
     (c,) = AttributeEncoder(PlainHead(COLOUR_DIM)).encode(["#12806a hair"])
     np.testing.assert_allclose(unscale(c[DIM + 1 : DIM + 4].double().numpy()), from_hex("#12806a"), atol=1e-6)
+
+
+def test_the_values_alone_are_read_without_particular_colours():
+    texts = ["navy hair", "#12806a eyes", "pink hair, green eyes", "a (red_hair:1.2) girl"]
+    whole = AttributeEncoder(PlainHead(COLOUR_DIM))
+    values = whole.of_values()
+    assert (values.dim, values.space) == (DIM, SPACE)
+    assert torch.equal(values.encode(texts), whole.encode(texts)[:, :DIM])
+    assert torch.equal(values.encode(texts), AttributeEncoder(PlainHead(DIM)).encode(texts))
+    assert values.fingerprint != whole.fingerprint
+    assert values.of_values() is values
+    assert values.remarks(["navy hair"], values.encode(["navy hair"])) == [
+        "'navy' is not one of the 12 hair colours; drawing blue"
+    ]
+
+
+@pytest.mark.parametrize("dim", [DIM, COLOUR_DIM])
+def test_a_denied_value_is_avoided_where_the_attribute_is_left_open(dim: int):
+    encoder = AttributeEncoder(PlainHead(dim))
+    c = encoder.encode(["pink hair, no blue eyes", "pink hair", "pink hair and red eyes, never blue eyes"])
+    blue = len(SLOTS["hair"]) + SLOTS["eyes"].index("blue")
+    assert c[0, blue] == AVOIDED
+    assert torch.equal(c[0, torch.arange(dim) != blue], c[1, torch.arange(dim) != blue])
+    assert attributes(c[0]) == Attributes("pink")
+    assert read(c[0])[1].probability == 1
+    assert c[2, blue] >= 0
+    guided = guide(c[:1], encoder.null(c[:1]), 1.5)
+    assert guided[0, blue] < AVOIDED

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from encoder.attributes.vocabulary import canonical_captions
-from encoder.attributes.wording import explicit, plain
+from encoder.attributes.wording import denied, explicit, plain
 from encoder.language import forms
 
 
@@ -69,3 +69,24 @@ def test_shared_and_denied_colours_are_made_explicit(text: str, expected: str):
 )
 def test_other_wordings_are_left_to_the_head(text: str):
     assert explicit(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pink hair, no blue eyes", {"eyes": ["blue"]}),
+        ("pink hair, her eyes aren't grey", {"eyes": ["gray"]}),
+        ("any eye color except green, pink hair", {"eyes": ["green"]}),
+        ("don't make the eyes blue", {"eyes": ["blue"]}),
+        ("non-blue eyes", {"eyes": ["blue"]}),
+        ("anything but white hair", {"hair": ["white"]}),
+        ("pink hair, eyes of any colour but blue", {"eyes": ["blue"]}),
+        ("neither red hair nor green eyes", {"hair": ["red", "green"], "eyes": ["red", "green"]}),
+        ("no blond", {"hair": ["blonde"]}),
+        ("she does not smile, blue hair", {}),
+        ("no one with a hat", {}),
+        ("notable blue eyes", {}),
+    ],
+)
+def test_what_a_text_denies(text: str, expected: dict[str, list[str]]):
+    assert denied(text) == expected

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from tiny import HashEncoder
 
-from encoder import load_encoder
+from encoder import HEAD_DIR, load_encoder
 from encoder.attributes.colour import NUMBERS, from_hex, oklab, to_hex
-from encoder.attributes.head import COLOUR_SPACE
+from encoder.attributes.head import COLOUR_SPACE, SPACE
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
-from gan.faces.colours import WithColours, numbers, values_of
+from encoder.train_head import HeadConfig, save, train
+from gan.faces.classifier import load_classifier
+from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
 from gan.faces.knowledge import knowledge_of
 from gan.faces.localiser import Colours, distance
 from gan.faces.palette import nearest
+from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
 
 
@@ -40,16 +45,34 @@ def test_a_colour_has_the_values_that_its_name_is_drawn_as() -> None:
 
 
 def test_a_head_of_values_states_no_particular_colour() -> None:
-    encoder = WithColours(load_encoder("head"))
+    head = in_space(load_encoder("head"), SPACE)
+    encoder = in_space(head, COLOUR_SPACE)
     c = encoder.encode(["pink hair green eyes"])
     assert (encoder.dim, encoder.space) == (33, COLOUR_SPACE)
-    assert torch.equal(c[:, :25], load_encoder("head").encode(["pink hair green eyes"]))
+    assert torch.equal(c[:, :25], head.encode(["pink hair green eyes"]))
     assert not c[:, 25:].any()
     assert encoder.labels(c).tolist() == [[8, 8, 0]]
     c[0, 25:29] = torch.tensor([1.0, 0.3, 0.2, -0.5])
     null = encoder.null(c)
-    assert null[0, 25:].tolist() == [1, 0, 0, 0, 0, 0, 0, 0]  # a colour, but the usual one
+    assert torch.equal(null[:, 25:], c[:, 25:])  # a particular colour stays what it is
     assert encoder.remarks(["pink hair green eyes"], c) == []
+
+
+def test_an_encoder_of_another_space_stays_as_it_is() -> None:
+    onehot, tiny = load_encoder("onehot"), HashEncoder()
+    for space in (SPACE, COLOUR_SPACE):
+        assert in_space(onehot, space) is onehot
+        assert in_space(tiny, space) is tiny
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
+def test_guidance_asks_for_purer_values_and_for_the_very_same_colour(scale: float) -> None:
+    encoder = in_space(in_space(load_encoder("head"), SPACE), COLOUR_SPACE)
+    c = encoder.encode(["pink hair green eyes"] * 2)
+    c[0, 25:29] = numbers(WHITE[None, None], torch.tensor([[True]]))[0]
+    guided = guide(c, encoder.null(c), scale)
+    torch.testing.assert_close(guided[:, 25:], c[:, 25:])
+    assert (guided[:, 7] - c[:, 7] >= (scale - 1) / 2).all()  # pink hair
 
 
 def particular(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
@@ -151,3 +174,35 @@ def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> N
     path.write_bytes(path.read_bytes()[:-100])
     assert torch.equal(knowledge_of(faces, encoder, path).lab, found.lab)  # damaged: found again
     assert len(knowledge_of(faces[:10], encoder, path).lab) == 10  # of other faces
+
+
+RELEASE = Path(__file__).parents[2] / "pretrained" / "residual-r3gan"
+
+
+@pytest.fixture(scope="module")
+def head_of_colours(tmp_path_factory) -> Path:
+    """A head of 33 numbers that reads values as the shipped one."""
+    folder = tmp_path_factory.mktemp("head")
+    save(train(HeadConfig(steps=1, batch_size=2, colours=True, init=HEAD_DIR, lr_layers=0.0)), folder)
+    return folder
+
+
+def test_a_release_of_values_draws_with_a_head_that_knows_colours(head_of_colours: Path) -> None:
+    pipeline = TextToFace.from_pretrained(RELEASE, encoder_path=head_of_colours, dtype=torch.float32)
+    texts = ["navy hair", "pink hair, green eyes"]
+    whole = load_encoder("head", head_of_colours)
+    assert (whole.dim, pipeline.encoder.dim) == (33, pipeline.config.conditioning.dim)
+    torch.testing.assert_close(pipeline.conditions(texts)[:, :25], whole.encode(texts)[:, :25])
+    assert pipeline.draw(texts, [0, 1]).shape == (2, 3, 64, 64)
+    assert pipeline.remarks(["navy hair"], pipeline.conditions(["navy hair"]))
+
+
+def test_a_colour_that_is_denied_is_not_drawn() -> None:
+    pipeline, classifier = TextToFace.from_pretrained(RELEASE, dtype=torch.float32), load_classifier()
+    blue = 1 + EYE_COLOURS.index("blue")
+
+    def share(text: str) -> float:
+        return (classifier.read(pipeline.draw([text] * 32, range(32))).eyes == blue).float().mean().item()
+
+    assert share("pink hair") > 0.1
+    assert share("pink hair, no blue eyes") == 0

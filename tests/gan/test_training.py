@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from encoder.attributes.head import COLOUR_SPACE, SPACE
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
@@ -810,6 +811,17 @@ def test_a_release_that_knows_no_particular_colours_learns_them(faces, tmp_path)
     assert palette == trainer.batches.conditioner.palette
     assert palette["hair"]
     assert ReleaseConfig.read(release).palette == {}
+
+
+def test_a_run_keeps_the_space_that_it_begins_with(faces, tmp_path) -> None:
+    settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
+    train(small(max_images=4, encoder="cached"), faces, tmp_path / "values")
+    train(small(max_images=4, encoder="cached", colours=0.5), faces, tmp_path / "colours")
+    for name, space in (("values", SPACE), ("colours", COLOUR_SPACE)):
+        release = tmp_path / name / "snapshot"
+        assert ReleaseConfig.read(release).conditioning.space == space
+        config = training.shaped_like_its_start(small(init=str(release), **settings), tmp_path / "next", resume=False)
+        assert Trainer(config, faces, tmp_path / "next", quiet=True).encoder.space == space
 
 
 def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:

@@ -39,7 +39,8 @@ from gan.images import tile
 from gan.pipeline import TextToFace
 
 SHEET = 24  # faces of a picture in the report
-FACES_PER_SUITE = 500
+FACES_PER_SUITE, FACES_OF_ONE_WORDING = 500, 20
+"""Faces of a suite of wordings, at most, and one for so many faces in all: of few faces, few wordings."""
 WORDINGS = (
     "held-out sentence forms, plain colours",
     "colours swapped between hair and eyes",
@@ -113,7 +114,8 @@ def evaluate_faces(
     if pipeline is not None and pipeline.encoder.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
-        wordings = judge_wordings(pipeline, classifier, pairs, seed, style)
+        each = max(1, min(FACES_PER_SUITE, count // FACES_OF_ONE_WORDING))
+        wordings = judge_wordings(pipeline, classifier, pairs, seed, style, each)
         watch.lap("wordings")
         names = judge_names(pipeline, localiser, count, seed, style)
         watch.lap("colours by name")
@@ -151,6 +153,7 @@ def judge_wordings(
     pairs: set[tuple[int, int]],
     seed: int,
     style: str | None,
+    each: int,
 ) -> dict[str, dict[str, Estimate]]:
     """Colours read in faces drawn from wordings that no training saw, and from the canonical ones in their place.
 
@@ -160,6 +163,7 @@ def judge_wordings(
         pairs: The hair and eye colours to ask for. A colour between two, which has no canonical wording, is left out.
         seed: Of the first face of both.
         style: The source whose drawing to follow.
+        each: Faces a suite, at most.
 
     Returns:
         What ``judge_wording`` says of each suite, and of all of them.
@@ -168,8 +172,8 @@ def judge_wordings(
 
     suites: dict[str, list[tuple[str, tuple[int, int, int]]]] = {}
     for name in WORDINGS:
-        captions = [(caption.text, _stated(caption)) for caption in SUITES[name].captions(4 * FACES_PER_SUITE)]
-        suites[name] = [(text, stated) for text, stated in captions if stated[:2] in pairs][:FACES_PER_SUITE]
+        captions = [(caption.text, _stated(caption)) for caption in SUITES[name].captions(4 * each + 20)]
+        suites[name] = [(text, stated) for text, stated in captions if stated[:2] in pairs][:each]
     texts, stated = zip(*(caption for captions in suites.values() for caption in captions), strict=True)
     attributes = torch.tensor(stated)
     drawn, canonical = (

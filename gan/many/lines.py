@@ -71,7 +71,7 @@ def read_lines(source: Path, format: Format | None = None) -> Iterator[Line | Ba
 
 def _read_text(source: Path, format: Format | None) -> Iterator[Line | Bad]:
     with ExitStack() as stack:
-        binary = sys.stdin.buffer if source == STDIN else stack.enter_context(source.open("rb"))
+        binary: Any = sys.stdin.buffer if source == STDIN else stack.enter_context(source.open("rb"))
         if binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise InputError(f"{source}: UTF-16 text; save the file as UTF-8")
         stream = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape")

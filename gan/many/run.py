@@ -250,7 +250,8 @@ def _raise(failure: _Failure) -> None:
         raise InputError(failure.text)
     if failure.kind == "memory":
         raise BreakdownError(
-            f"the memory does not suffice; what is drawn is kept: {AGAIN}, with fewer --workers or a smaller --batch-size"
+            f"the memory does not suffice; what is drawn is kept: {AGAIN}, "
+            "with fewer --workers or a smaller --batch-size"
         )
     raise RuntimeError(f"in a worker:\n{failure.text}")
 

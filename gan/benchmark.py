@@ -2,8 +2,9 @@
 idle machine.
 
 Command lines are timed as whole processes against ``python -c "import torch"``, in turn, and their peak memory is what
-the operating system reports; that of drawing is of all workers together. Training is timed as steps of the loop's own code against the plain step: float32, three
-passes of the discriminator, nothing reused. The evaluation is timed part by part, for 10,000 faces.
+the operating system reports; that of drawing is of all workers together. Training is timed as steps of the loop's own
+code against the plain step: float32, three passes of the discriminator, nothing reused. The evaluation is timed part by
+part, for 10,000 faces.
 """
 
 from __future__ import annotations

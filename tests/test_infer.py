@@ -171,7 +171,7 @@ FILE = ["--testing-file", "lines.txt"]
         ("1,red hair\nred hair\n", FILE, "lines.txt, line 2: no comma"),
         ("1,red hair\n\n2,\n", FILE, "lines.txt, line 3: the text is empty"),
         ("1," + "x" * 100_000, FILE, "lines.txt, line 1: the text has 100,000 characters"),
-        ("1,a\n2,b\n1,c\n", [*FILE, "--separate", "faces"], "the id 1 comes twice"),
+        ("1,a\n2,b\n1,c\n", [*FILE, "--separate", "faces", "--out", "a.png"], "the id 1 comes twice"),
         (None, ["--text", " "], "--text: the text is empty"),
         (None, ["--text", "x" * 100_000], "--text: the text has 100,000 characters"),
         (None, ["--interpolate", "a", ""], "--interpolate: the text is empty"),

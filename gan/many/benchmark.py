@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common.errors import BreakdownError
 from gan.many.index import INDEX_FILE
+from gan.many.plan import PIECE
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDINGS = (
@@ -53,7 +53,8 @@ def benchmark_drawing(count: int, workers: int, kills: int) -> Iterator[tuple[st
                 seconds_killed, drawn = _killed(folder, folder / "killed", dtype, workers, kills, seconds)
                 if _shards(out) != _shards(folder / "killed"):
                     raise BreakdownError("a killed command's shards are not those of one that was not")
-                lost = f"{100 * (drawn / lines - 1):.1f} % drawn again, {100 * (seconds_killed / seconds - 1):.1f} % longer"
+                again, longer = drawn / -(-lines // PIECE) - 1, seconds_killed / seconds - 1
+                lost = f"{100 * again:.1f} % drawn again, {100 * longer:.1f} % longer"
                 yield f"the same, killed {kills} times", f"{lines / seconds_killed:.1f}", "", lost
 
 
@@ -86,7 +87,7 @@ def _timed(folder: Path, out: Path, dtype: str, workers: int) -> tuple[float, fl
 
 
 def _killed(folder: Path, out: Path, dtype: str, workers: int, kills: int, whole: float) -> tuple[float, int]:
-    """Seconds until all is drawn by a command that is killed so often, and how many images were drawn for it."""
+    """Seconds until all is drawn by a command that is killed so often, and how many pieces were drawn for it."""
     seconds = 0.0
     for kill in range(kills + 1):
         started = time.perf_counter()
@@ -97,8 +98,7 @@ def _killed(folder: Path, out: Path, dtype: str, workers: int, kills: int, whole
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         seconds += time.perf_counter() - started
-    entries = [json.loads(line) for line in (out / INDEX_FILE).read_text("utf-8").splitlines()[1:]]
-    return seconds, sum(min(64, entry["size"]) for entry in entries)
+    return seconds, len((out / INDEX_FILE).read_bytes().splitlines()) - 1
 
 
 def _shards(out: Path) -> dict[str, bytes]:
@@ -108,14 +108,13 @@ def _shards(out: Path) -> dict[str, bytes]:
 
 
 def _memory(pid: int) -> float:
-    """The memory of a process and of those that it started, in MB, shared pages by their shares; 0 where Linux is not."""
+    """The memory of a process and of those that it started, in MB, shared pages by their shares; 0 without Linux."""
     total, waiting = 0.0, [pid]
     while waiting:
         here = Path(f"/proc/{waiting.pop()}")
         try:
-            waiting += [
-                int(child) for task in (here / "task").iterdir() for child in (task / "children").read_text().split()
-            ]
+            for task in (here / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
             fields = dict(line.split()[:2] for line in (here / "smaps_rollup").read_text().splitlines()[1:])
             total += int(fields["Pss:"]) / 1024
         except (OSError, ValueError, KeyError):  # it has ended

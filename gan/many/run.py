@@ -156,8 +156,7 @@ def work(drawer: Drawer, kind: Kind, folder: Path, shard: Shard, entries: Entrie
             written = output.write(piece, faces)
             entry = Entry(piece.made_from, written.sha256, written.size, failures)
             yield Done(shard.number, piece.number, entry, len(faces) - len(failures))
-        if missing:
-            output.finish()
+        output.finish()
 
 
 def _entries(index: Index, shard: Shard) -> dict[int, Entry]:

@@ -106,7 +106,7 @@ def test_separate_alone_makes_no_grid_and_numbers_the_faces_of_a_line(model) -> 
     assert sorted(path.name for path in Path("faces").iterdir()) == ["1-1.png", "1-2.png"]
 
 
-def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, capsys, monkeypatch) -> None:
+def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
     Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
     written: list[int] = []
     draw = TextToFace.draw_conditions
@@ -117,7 +117,12 @@ def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, cap
 
     monkeypatch.setattr(TextToFace, "draw_conditions", counting)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
-    assert written == list(range(0, 1000, 25))
+    assert written == [i // 64 * 64 for i in range(0, 1000, 32)]
+
+
+def test_a_bar_of_many_faces_of_one_picture(model, capsys) -> None:
+    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
+    assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "100 of 1000 faces"
     assert lines[-1] == "1000 of 1000 faces"

@@ -20,6 +20,12 @@ TWO = [Line(1, "7", "red hair"), Line(2, "b8", "blue hair, green eyes")]
     [
         ("a.txt", "7,red hair\nb8, blue hair, green eyes\n", TWO),
         ("a.csv", '7,red hair\r\nb8,"blue hair, green eyes"\r\n', TWO),
+        ("a.txt", "a,red hair\nb,blue\n", [Line(1, "a", "red hair"), Line(2, "b", "blue")]),
+        (
+            "a.txt",
+            "blonde, blue eyes\nsmiling, red\n",
+            [Line(1, "1", "blonde, blue eyes"), Line(2, "2", "smiling, red")],
+        ),
         ("a.csv", "id,text\n7,red hair\n", [Line(2, "7", "red hair")]),
         (
             "a.txt",

@@ -2,8 +2,9 @@
 idle machine.
 
 Command lines are timed as whole processes against ``python -c "import torch"``, in turn, and their peak memory is what
-the operating system reports. Training is timed as steps of the loop's own code against the plain step: float32, three
-passes of the discriminator, nothing reused. The evaluation is timed part by part, for 10,000 faces.
+the operating system reports; that of drawing is of all workers together. Training is timed as steps of the loop's own
+code against the plain step: float32, three passes of the discriminator, nothing reused. The evaluation is timed part by
+part, for 10,000 faces.
 """
 
 from __future__ import annotations
@@ -245,7 +246,9 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def parser() -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m gan.benchmark", description=(__doc__ or "").replace("``", ""))
-    result.add_argument("what", nargs="?", choices=("commands", "training", "evaluation", "all"), default="all")
+    result.add_argument(
+        "what", nargs="?", choices=("commands", "drawing", "training", "evaluation", "all"), default="all"
+    )
     result.add_argument(
         "--runs", type=arguments.between(1, 1000), default=5, help="counted runs of each command (default 5)"
     )
@@ -265,6 +268,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--batch-size", type=arguments.batch_size, default=TrainingConfig.batch_size, help="of a training step"
     )
+    result.add_argument("--lines", type=arguments.between(8), default=4096, help="to draw (default 4,096)")
+    result.add_argument("--workers", type=arguments.between(1, 1024), default=2, help="that draw (default 2)")
+    result.add_argument("--kills", type=arguments.between(0, 100), default=10, help="of drawing (default 10)")
     result.add_argument(
         "--data", type=arguments.given, default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)"
     )
@@ -282,6 +288,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if args.what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))
+    if args.what in ("drawing", "all"):
+        from gan.many.benchmark import benchmark_drawing
+
+        drawn = benchmark_drawing(args.lines, args.workers, args.kills)
+        print_table((f"to shards, {args.workers} workers", "faces/s", "CPU ms a face", "memory"), drawn)
     if args.what in ("training", "all"):
         rows = benchmark_training(args.seconds, args.architectures, args.batch_size)
         batch = f"training step, batch {args.batch_size}"

@@ -5,9 +5,9 @@ whole picture some pixel always lies close enough to a rounding boundary to show
 near 1e-16, and rounding to uint8 hides them. PyTorch's own float64 convolution leaves most of the processor idle; the
 one here gives the matrix product of the BLAS library pieces of a good size, and takes half the time.
 
-Small images are multiplied window by window, a row of the kernel at a time. In large ones the windows would be too much
-to copy: there a pixel of the kernel meets the padded image, pixel after pixel, shifted by its place, with nothing copied;
-what it makes of the padding is computed in vain.
+Small images are multiplied window by window, a row of the kernel at a time. In large ones the windows would be too
+much to copy: there a pixel of the kernel meets the padded image, shifted by its place, with nothing copied; what it
+makes of the padding is computed in vain.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def test_separate_alone_makes_no_grid_and_numbers_the_faces_of_a_line(model) -> 
     assert sorted(path.name for path in Path("faces").iterdir()) == ["1-1.png", "1-2.png"]
 
 
-def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, capsys, monkeypatch) -> None:
+def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
     Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
     written: list[int] = []
     draw = TextToFace.draw_conditions
@@ -136,7 +136,12 @@ def test_many_lines_are_written_as_they_are_drawn_with_plain_progress(model, cap
     monkeypatch.setattr(progress, "FIRST", 0)
     monkeypatch.setattr(progress, "EVERY", 0)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
-    assert written == list(range(0, 1000, 25))
+    assert written == [i // 64 * 64 for i in range(0, 1000, 32)]
+
+
+def test_a_bar_of_many_faces_of_one_picture(model, capsys) -> None:
+    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
+    assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("drawing: 25 of 1,000 faces, ")
     assert lines[-1].startswith("drawing: 1,000 faces in ")
@@ -243,7 +248,7 @@ FILE = ["--testing-file", "lines.txt"]
         ("1,red hair\nred hair\n", FILE, "lines.txt, line 2: no comma"),
         ("1,red hair\n\n2,\n", FILE, "lines.txt, line 3: the text is empty"),
         ("1," + "x" * 100_000, FILE, "lines.txt, line 1: the text has 100,000 characters"),
-        ("1,a\n2,b\n1,c\n", [*FILE, "--separate", "faces"], "the id 1 comes twice"),
+        ("1,a\n2,b\n1,c\n", [*FILE, "--separate", "faces", "--out", "a.png"], "the id 1 comes twice"),
         (None, ["--text", " "], "--text: the text is empty"),
         (None, ["--text", "x" * 100_000], "--text: the text has 100,000 characters"),
         (None, ["--interpolate", "a", ""], "--interpolate: the text is empty"),

@@ -1,6 +1,6 @@
-"""The index of a folder: for every piece that is written, what it was made from and the checksum of what was written.
+"""The index of a folder: for every piece that is written, what it was made from and the checksum of its bytes.
 
-A line of JSON a piece, after one that says how the folder's images are made; of two lines of one piece the later counts.
+A line of JSON a piece, after one that says how the images are made; of two lines of one piece the later counts.
 A killed process can leave a piece without its line, or half a line: that piece is drawn again. Lines are no proof: what
 is written is read again and must have the checksum.
 """

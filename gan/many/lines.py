@@ -71,7 +71,7 @@ def read_lines(source: Path, format: Format | None = None) -> Iterator[Line | Ba
 
 def _read_text(source: Path, format: Format | None) -> Iterator[Line | Bad]:
     with ExitStack() as stack:
-        binary = sys.stdin.buffer if source == STDIN else stack.enter_context(source.open("rb"))
+        binary: Any = sys.stdin.buffer if source == STDIN else stack.enter_context(source.open("rb"))
         if binary.peek(2)[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
             raise InputError(f"{source}: UTF-16 text; save the file as UTF-8")
         stream = io.TextIOWrapper(binary, "utf-8-sig", errors="surrogateescape")
@@ -101,17 +101,21 @@ def _split(stream: TextIO) -> Iterator[str]:
 
 
 def _looks_like(sample: Sequence[str]) -> Format:
-    """Lines of unknown kind: a table where most begin with an id, of one word that holds a figure and comes once."""
+    """Lines of unknown kind: a table where most begin with an id: a word that comes once and looks like no tag."""
     lines = [line for line in sample if line.strip()]
     if lines and lines[0].lstrip().startswith("{"):
         return "jsonl"
     firsts = [line.replace("\t", ",").replace(";", ",").partition(",") for line in lines]
-    ids = [
-        word for first, comma, _ in firsts
-        if comma and (word := first.strip(' "')) and not any(map(str.isspace, word)) and any(map(str.isdecimal, word))
-    ]  # fmt: skip
+    ids = [word.strip(' "') for word, comma, text in firsts if comma and _is_id(word.strip(' "'), text)]
     named = bool(firsts) and firsts[0][0].strip(' "').lower() in ID_COLUMNS
     return "table" if (len(set(ids)) == len(ids) or named) and 2 * len(ids) > len(lines) - named else "texts"
+
+
+def _is_id(word: str, text: str) -> bool:
+    """Whether what stands before the first comma is an id rather than a tag: "7, red hair", "a,red hair"."""
+    if not word or any(map(str.isspace, word)):
+        return False
+    return any(map(str.isdecimal, word)) or not text.startswith(" ")
 
 
 def _of_text(number: int, line: str) -> Line | Bad:

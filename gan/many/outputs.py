@@ -51,7 +51,7 @@ class Output(Protocol):
         """Write the next of ``missing``: an image for each job, ``None`` for one that could not be drawn."""
 
     def finish(self) -> None:
-        """All pieces are written."""
+        """All pieces are there: put the whole in its place, if it is not there yet."""
 
 
 @contextmanager

@@ -123,7 +123,7 @@ class Names:
 
 
 def plan(lines: Iterable[Line | Bad], recipe: Recipe, refuse: Callable[[Bad], None]) -> Iterator[Shard]:
-    """Shard after shard, each made of its lines as they are read; a line that cannot be drawn is given to ``refuse``."""
+    """Shard after shard, as lines are read; one that cannot be drawn is given to ``refuse``."""
     settings = asdict(recipe)
 
     def piece(number: int, jobs: list[Job]) -> Piece:

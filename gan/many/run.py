@@ -158,8 +158,7 @@ def work(drawer: Drawer, kind: Kind, folder: Path, shard: Shard, entries: Entrie
             written = output.write(piece, faces)
             entry = Entry(piece.made_from, written.sha256, written.size, failures)
             yield Done(shard.number, piece.number, entry, len(faces) - len(failures))
-        if missing:
-            output.finish()
+        output.finish()
 
 
 def _entries(index: Index, shard: Shard) -> dict[int, Entry]:
@@ -252,7 +251,8 @@ def _raise(failure: _Failure) -> None:
         raise InputError(failure.text)
     if failure.kind == "memory":
         raise BreakdownError(
-            f"the memory does not suffice; what is drawn is kept: {AGAIN}, with fewer --workers or a smaller --batch-size"
+            f"the memory does not suffice; what is drawn is kept: {AGAIN}, "
+            "with fewer --workers or a smaller --batch-size"
         )
     raise RuntimeError(f"in a worker:\n{failure.text}")
 

@@ -1,0 +1,330 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from many import ROOT, command, lines, run
+from PIL import Image
+
+import infer
+from gan.many import drawer
+from gan.many.drawer import Drawer
+from gan.pipeline import TextToFace
+
+
+@pytest.fixture(autouse=True)
+def work(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def draw(model: Path, count: int, *args: object, to: str = "--shards", folder: str = "out") -> int:
+    Path("lines.csv").write_text(lines(count))
+    arguments = ["--testing-file", "lines.csv", to, folder, "--model", model, "--shard-size", 128]
+    return infer.main([*map(str, arguments), *map(str, args)])
+
+
+def contents(folder: str | Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir()) if path.name != ".index.jsonl"}
+
+
+def samples(folder: str | Path = "out") -> dict[str, dict[str, bytes]]:
+    found: dict[str, dict[str, bytes]] = {}
+    for path in sorted(Path(folder).glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, ending = member.name.partition(".")
+                assert ending not in found.setdefault(key, {})  # no image twice
+                found[key][ending] = tar.extractfile(member).read()  # type: ignore[union-attr]
+    return found
+
+
+def pixels(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture)
+
+
+def test_shards_hold_the_faces_of_their_texts(model, capsys) -> None:
+    assert draw(model, 300) == 0
+    assert capsys.readouterr().out.startswith("out: 300 faces in ")
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        ".index.jsonl", ".made-by", "000000.tar", "000001.tar", "000002.tar"
+    ]  # fmt: skip
+    found = samples()
+    texts = [line.partition(",")[2] for line in lines(300).splitlines()]
+    expected = TextToFace.from_pretrained(model).draw(texts, range(300))
+    assert len(found) == 300
+    for i, (key, parts) in enumerate(sorted(found.items())):
+        about = json.loads(parts["json"])
+        assert (int(key), about["id"], about["line"], about["seed"]) == (i, str(i), i + 1, i)
+        assert parts["txt"].decode() == texts[i] + "\n"
+        assert about["read"]["hair"] == texts[i].split()[0]
+        assert np.array_equal(pixels(parts["png"]), expected[i].permute(1, 2, 0).numpy())
+        assert len(parts["png"]) < 12_500
+
+
+def test_a_second_run_draws_nothing(model, capsys, monkeypatch) -> None:
+    assert draw(model, 200) == 0
+    before = contents("out")
+    monkeypatch.setattr(Drawer, "_draw", lambda *_: pytest.fail("drawn again"))
+    assert draw(model, 200) == 0
+    assert contents("out") == before
+    assert "200 of them were there" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("to", ["--shards", "--separate"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "gone", "index", "torn"])
+def test_what_is_not_as_the_index_says_is_drawn_again(model, to, damage) -> None:
+    assert draw(model, 200, to=to) == 0
+    before = contents("out")
+    path = Path("out/000001.tar" if to == "--shards" else "out/150.png")
+    data = path.read_bytes()
+    index = Path("out/.index.jsonl")
+    if damage == "flipped":
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    elif damage == "gone":
+        path.unlink()
+    elif damage == "index":
+        index.write_text(index.read_text().replace('"sha256": "', '"sha256": "0', 2))
+    elif damage == "torn":
+        index.write_bytes(index.read_bytes()[:-20])
+    else:
+        path.write_bytes(data[: len(data) // 2] if damage == "cut" else data + b"x")
+    assert draw(model, 200, to=to) == 0
+    assert contents("out") == before
+    assert all(json.loads(line) for line in index.read_text().splitlines())
+
+
+def test_only_what_changed_is_drawn_again(model) -> None:
+    assert draw(model, 300) == 0
+    before = contents("out")
+    stamps = {path.name: path.stat().st_mtime_ns for path in Path("out").glob("*.tar")}
+    text = Path("lines.csv").read_text().replace("200,blue", "200,aqua")
+    assert text != lines(300)
+    Path("lines.csv").write_text(text)
+    assert (
+        infer.main(["--testing-file", "lines.csv", "--shards", "out", "--model", str(model), "--shard-size", "128"])
+        == 0
+    )
+    after = contents("out")
+    assert [name for name in after if after[name] != before[name]] == ["000001.tar"]
+    assert Path("out/000000.tar").stat().st_mtime_ns == stamps["000000.tar"]
+
+
+@pytest.mark.parametrize("options", [["--seed", 1], ["--num", 2], ["--dtype", "float32"], ["--shard-size", 64]])
+def test_other_options_in_one_folder_are_refused(model, options, capsys) -> None:
+    assert draw(model, 10) == 0
+    before = contents("out")
+    assert draw(model, 10, *options) == 2
+    assert "out: holds images that were drawn otherwise (" in capsys.readouterr().err
+    assert contents("out") == before
+
+
+def test_bad_lines_are_told_and_the_rest_is_drawn(model, capsys) -> None:
+    Path("bad.csv").write_text("1,red hair\n2,\nno comma\n3,blue hair\n3,pink hair\na/b,red hair\n4,green hair\n")
+    arguments = ["--testing-file", "bad.csv", "--separate", "out", "--model", str(model)]
+    assert infer.main(arguments) == 0
+    assert "warning: 4 could not be drawn: out/errors.jsonl" in capsys.readouterr().err
+    reasons = [json.loads(line) for line in Path("out/errors.jsonl").read_text().splitlines()]
+    assert [reason["line"] for reason in reasons] == [2, 3, 5, 6]
+    assert "comes twice" in reasons[2]["reason"]
+    assert sorted(path.name for path in Path("out").glob("*.png")) == ["1.png", "3.png", "4.png"]
+    with Image.open("out/4.png") as picture:
+        assert json.loads(picture.info["Faces"]) == [{"text": "green hair", "seed": 6}]  # bad lines have theirs
+    Path("bad.csv").write_text("1,red hair\n2,pink hair\n")
+    assert infer.main(arguments) == 0
+    assert not Path("out/errors.jsonl").exists()
+    Path("bad.csv").write_text("1,red hair\n2,\n")
+    assert infer.main([*arguments, "--strict"]) == 2
+    assert capsys.readouterr().err.startswith("error: bad.csv, line 2: the text is empty")
+
+
+def test_a_text_that_the_encoder_refuses_is_a_bad_line(model, monkeypatch) -> None:
+    from encoder.common.errors import InputError
+
+    conditions = TextToFace.conditions
+
+    def refusing(self: TextToFace, texts: list[str], **kwargs: object) -> torch.Tensor:
+        if "red hair red eyes" in texts:
+            raise InputError("'red hair red eyes': is not liked")
+        return conditions(self, texts, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TextToFace, "conditions", refusing)
+    for _ in range(2):  # the second run knows it from the index
+        assert draw(model, 100) == 0
+        bad = [json.loads(line)["line"] for line in Path("out/errors.jsonl").read_text().splitlines()]
+        assert bad == [i + 1 for i, line in enumerate(lines(100).splitlines()) if line.endswith("red hair red eyes")]
+        assert len(samples()) == 100 - len(bad)
+
+
+def test_a_full_disk_is_one_line_and_is_gone_on_from(model, full_disk, capsys) -> None:
+    assert draw(model, 200, folder="whole") == 0
+    capsys.readouterr()
+    with full_disk(700_000):
+        assert draw(model, 200) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: out/000000.tar: cannot be written (File too large)") and err.count("\n") == 1
+    assert not list(Path("out").glob("*.tar"))
+    assert draw(model, 200) == 0
+    assert contents("out") == contents("whole")
+
+
+def test_a_folder_is_one_commands(model, capsys) -> None:
+    Path("out").mkdir()
+    Path("out/mine.txt").write_text("x")
+    assert draw(model, 10) == 2
+    assert "holds mine.txt" in capsys.readouterr().err
+    assert os.listdir("out") == ["mine.txt"]
+
+
+@pytest.mark.parametrize("args", [["--workers", "2"], ["--strict"], ["--shards", "x"], ["--format", "texts"]])
+def test_options_of_many_images_go_with_files(model, args, capsys) -> None:
+    assert infer.main(["--text", "red hair", "--model", str(model), *args]) == 2
+    assert "goes with --testing-file" in capsys.readouterr().err
+    assert not list(Path().iterdir())
+
+
+def test_the_shards_train(model) -> None:
+    from gan.data.loading import load_images
+
+    Path("bad.csv").write_text(lines(150) + "x,\n")
+    assert (
+        infer.main(["--testing-file", "bad.csv", "--shards", "out", "--model", str(model), "--shard-size", "64"]) == 0
+    )
+    data, _ = load_images(["out"], split="all")
+    assert len(data.images) == 150
+
+
+# -- processes of their own ------------------------------------------------------------------------------------------
+
+
+def arguments(model: Path, count: int, folder: str, *more: object) -> list[object]:
+    Path("lines.csv").write_text(lines(count))
+    return ["--testing-file", "lines.csv", "--shards", folder, "--model", model, "--shard-size", 256, *more]
+
+
+def test_killed_at_any_moment_nothing_is_lost_or_twice(model) -> None:
+    assert run(*arguments(model, 2000, "whole")).returncode == 0
+    random_moment = random.Random(0)
+    kills = 0
+    for _ in range(40):
+        process = subprocess.Popen(command(*arguments(model, 2000, "out", "--workers", 2)), stderr=subprocess.PIPE)
+        index = Path("out/.index.jsonl")
+        size = index.stat().st_size if index.exists() else 0
+        while process.poll() is None and (index.stat().st_size if index.exists() else 0) <= size:
+            time.sleep(0.01)  # until it has begun to draw
+        time.sleep(random_moment.uniform(0, 0.5))
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.communicate()
+        kills += 1
+    assert kills > 1
+    assert run(*arguments(model, 2000, "out", "--workers", 2)).returncode == 0
+    assert contents("out") == contents("whole")
+    assert len(samples()) == 2000
+    drawn = [json.loads(line) for line in Path("out/.index.jsonl").read_text().splitlines()][1:]
+    assert len(drawn) == 32  # and none was drawn twice
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@pytest.mark.skipif(not shutil.which("pgrep"), reason="there is no pgrep here")
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_workers_that_are_killed(model, deaths) -> None:
+    process = subprocess.Popen(
+        command(*arguments(model, 3000, "out", "--workers", 2)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not list(Path("out").glob(".*.part")):
+        time.sleep(0.01)
+    for pid in workers_of(process)[:deaths]:
+        os.kill(pid, signal.SIGKILL)
+    _, err = process.communicate()
+    assert "Traceback" not in err
+    if deaths == 1:
+        assert process.returncode == 0
+        assert err.startswith("warning: a worker was ended by SIGKILL, as where the memory does not suffice; 1 go on\n")
+    else:
+        assert process.returncode == 1
+        assert "what is drawn is kept: run the same command again to go on" in err.splitlines()[-1]
+        assert run(*arguments(model, 3000, "out")).returncode == 0
+    assert len(samples()) == 3000
+
+
+def test_two_commands_in_one_folder(model) -> None:
+    process = subprocess.Popen(command(*arguments(model, 3000, "out")), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while process.poll() is None and not Path("out/.index.jsonl").exists():
+        time.sleep(0.01)
+    second = run(*arguments(model, 3000, "out"))
+    process.kill()
+    process.communicate()
+    assert second.returncode == 2
+    assert f"process {process.pid} is at work there" in second.stderr
+
+
+def test_memory_does_not_grow_with_the_lines(model) -> None:
+    script = (
+        "import resource, sys, infer\n"
+        "assert infer.main(sys.argv[1:]) == 0\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    peaks = []
+    for count in (1000, 8000):
+        args = [str(arg) for arg in arguments(model, count, f"out{count}", "--dtype", "float32")]
+        own = {**os.environ, "PYTHONPATH": str(ROOT)}
+        done = subprocess.run([sys.executable, "-c", script, *args], capture_output=True, text=True, env=own)
+        peaks.append(int(done.stdout.split()[-1]) / 1024)
+    assert peaks[1] < peaks[0] + 20, peaks  # MB; the further faces alone would be 86, uncompressed
+
+
+# -- as a function ---------------------------------------------------------------------------------------------------
+
+
+def test_a_drawer_takes_and_gives_columns(model) -> None:
+    import pickle
+
+    import pyarrow as pa
+
+    whole = Drawer(model, batch_size=3)
+    batch = {"text": np.array(["red hair", "blue hair"] * 4), "seed": np.arange(8), "mine": np.arange(8.0)}
+    result = whole(batch)
+    again = pickle.loads(pickle.dumps(whole))
+    assert "_pipeline" not in vars(again)
+    assert again({"text": ["blue hair"], "seed": [3]})["png"] == [result["png"][3]]
+    assert next(again.rows([{"text": "blue hair", "seed": 3, "x": 1}]))["png"] == result["png"][3]
+    table = pa.table(result)
+    assert table.schema.field("png").type == pa.binary() and table.schema.field("seed").type == pa.int64()
+    assert result["mine"] == list(range(8)) and result["error"] == [None] * 8
+
+
+def test_texts_are_encoded_once(model, monkeypatch) -> None:
+    seen: list[str] = []
+    conditions = TextToFace.conditions
+
+    def counting(self: TextToFace, texts: list[str], **kwargs: object) -> torch.Tensor:
+        seen.extend(texts)
+        return conditions(self, texts, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TextToFace, "conditions", counting)
+    drawn = list(Drawer(model).draw(["red hair", "blue hair"] * 64, range(128)))
+    assert len(drawn) == 128
+    assert sorted(seen) == ["blue hair", "red hair"]
+    assert drawer.WINDOW >= 128

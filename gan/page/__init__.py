@@ -76,19 +76,22 @@ class Built:
     parity: Parity
 
 
-def build(exported: Exported, out: Path, *, examples: Sequence[str] = (), space: bool = False) -> Built:
+def build(
+    exported: Exported, out: Path, *, examples: Sequence[str] = (), levels: int = 1, space: bool = False
+) -> Built:
     """Write the page of a release, all at once.
 
     Args:
         exported: The release, as graphs.
         out: The folder.
         examples: Texts to begin with; those of faces by default, of other images none.
+        levels: How far a pixel may be from PyTorch's for the smaller text encoder, in levels of 255.
         space: Also write what a static Space of the Hugging Face hub needs.
 
     Raises:
         InputError: A file cannot be written.
     """
-    encoder, bits, parity = _smallest(exported)
+    encoder, bits, parity = _smallest(exported, levels)
     packed = {f"{MODEL}/generator.onnx.gz": _packed(exported.generator)}
     if encoder and exported.model:
         packed[f"{MODEL}/encoder.onnx.gz"] = _packed(encoder)
@@ -114,9 +117,9 @@ def build(exported: Exported, out: Path, *, examples: Sequence[str] = (), space:
     return Built({name: len(data) for name, data in written.items()}, bits, parity)
 
 
-def _smallest(exported: Exported) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
-    """The text encoder's graph in the fewest bits that draw the same pictures, to within one level of 255."""
-    from gan.export import MAX_LEVELS, differences
+def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
+    """The text encoder's graph in the fewest bits that draw the same pictures, to within ``levels`` of 255."""
+    from gan.export import differences
     from gan.page.quantise import CHOICES, quantised
 
     if exported.encoder is None:
@@ -124,7 +127,7 @@ def _smallest(exported: Exported) -> tuple[bytes | None, tuple[int, int] | None,
     for bits in CHOICES:
         encoder = quantised(exported.encoder, *bits)
         parity = differences(exported.pipeline, exported.generator, encoder, exported.model, texts=_free_captions())
-        if parity.levels <= MAX_LEVELS:
+        if parity.levels <= levels:
             break
     return encoder, bits, parity
 

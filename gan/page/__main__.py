@@ -42,6 +42,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="a text that the page proposes; may be given several times, the first one is drawn at once",
     )
+    result.add_argument(
+        "--levels",
+        type=arguments.between(1, 255),
+        default=1,
+        metavar="N",
+        help="how far a pixel may be from infer.py's, of 255; more makes a smaller page (default 1)",
+    )
     result.add_argument("--space", action="store_true", help="also write a static Space's README.md and .gitattributes")
     result.add_argument("--serve", action="store_true", help="then serve the folder on this machine alone, and open it")
     result.add_argument(
@@ -61,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     check_packages()
     with OUTPUT.held(args.out):
         exported = export(args.model, encoder_path=args.encoder_path)
-        built = build(exported, args.out, examples=args.example, space=args.space)
+        built = build(exported, args.out, examples=args.example, levels=args.levels, space=args.space)
     print(f"{args.out}: {told(built)}")
     if args.serve:
         from gan.page.serve import serve

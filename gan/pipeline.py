@@ -435,7 +435,7 @@ def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | N
     seeds = seed_list(seed) if several and seed is not None else None
     if num_images is None:
         num_images = len(seeds) if seeds and texts == 1 else 1
-    if isinstance(num_images, bool) or not isinstance(num_images, int) or num_images < 1:
+    if isinstance(num_images, bool) or not hasattr(num_images, "__index__") or num_images < 1:
         raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
     count = texts * num_images
     if seeds is None:

@@ -175,7 +175,7 @@ def parse(argv: Sequence[str] | None) -> Config | Order:
     out = args.out or (None if args.separate else DEFAULT_OUT)
     if out == DEFAULT_OUT:
         check_png_path(out)
-    if out == STDOUT and (args.json or sys.stdout.isatty()):
+    if out == STDOUT and (args.json or sys.stdout is None or sys.stdout.isatty()):
         options.error("--out - writes the picture to stdout: pipe it on, and leave --json out")
     if args.separate:
         _check_unique(name for name, _ in lines)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import operator
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -20,7 +20,6 @@ from encoder.text import check_text
 from gan.exact_conv import FastFloat64
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
-from gan.output import Output, as_pil, read_slots
 from gan.release import (
     ENCODER_FOLDER,
     WEIGHTS_FILE,
@@ -31,6 +30,9 @@ from gan.release import (
     release_name,
 )
 from gan.sources import join_source
+
+if TYPE_CHECKING:
+    from gan.output import Output
 
 SEEDS = 2**32
 """Seeds that the random generator tells apart."""
@@ -284,6 +286,8 @@ class TextToFace:
             InputError: A text or a style that cannot be drawn; the message says what was wanted.
             ValueError: Seeds or numbers that do not fit; likewise.
         """
+        from gan.output import Output, as_pil, read_slots
+
         prompts = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
             raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
@@ -452,12 +456,12 @@ def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | N
     seeds = seed_list(seed) if several and seed is not None else None
     if num_images is None:
         num_images = len(seeds) if seeds and texts == 1 else 1
-    if isinstance(num_images, bool) or not isinstance(num_images, int) or num_images < 1:
+    if isinstance(num_images, bool) or not hasattr(num_images, "__index__") or num_images < 1:
         raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
     count = texts * num_images
     if seeds is None:
         if seed is None:
-            return [secrets.randbelow(SEEDS) for _ in range(count)]
+            return [int.from_bytes(os.urandom(4)) for _ in range(count)]
         (first,) = seed_list(seed)
         return [(first + i) % 2**63 for i in range(count)]
     if len(seeds) != count:

@@ -11,6 +11,7 @@ import pytest
 
 from encoder.common import arguments
 from encoder.common.command import command
+from gan.release import release_folder
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "infer": ("--text", "pink hair"),
@@ -57,6 +58,8 @@ def options(name: str) -> list[argparse.Action]:
 
 def kind(action: argparse.Action) -> str:
     """The type of an option by its name in ``encoder.common.arguments``."""
+    if action.type is release_folder:
+        return "model_folder"
     names = [name for name, value in vars(arguments).items() if value is action.type]
     return names[0] if names else getattr(action.type, "__name__", "")
 

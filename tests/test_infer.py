@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -355,6 +356,60 @@ def test_run_cgan_names_a_missing_file(tmp_path) -> None:
     done = run_script("nowhere.txt", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == "error: nowhere.txt: cannot be read (No such file or directory)\n"
+
+
+# -- in scripts and pipes ----------------------------------------------------------------------------------------------
+
+
+def test_json_is_an_object_a_face(model, tiny_encoder, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(tiny_encoder, "encode", lambda texts, **_: torch.eye(25)[[0] * len(texts)])
+    args = ["--text", "orange hair", "--text", "青い髪", "--num", "2", "--seed", "5"]
+    for places, files in (
+        (["--out", "a.png"], ["a.png"] * 4),
+        (["--separate", "faces"], [f"faces/{i}-{k}.png" for i in (1, 2) for k in (1, 2)]),
+    ):
+        assert infer.main([*args, *places, "--json"]) == 0
+        out, err = capsys.readouterr()
+        records = [json.loads(line) for line in out.splitlines()]
+        assert [record["file"] for record in records] == files
+        assert all(Path(file).is_file() for file in files)
+        assert [record["seed"] for record in records] == [5, 6, 7, 8]
+        assert [record["text"] for record in records] == ["orange hair"] * 2 + ["青い髪"] * 2
+        assert all(record["read"] == {"hair": "orange", "eyes": None, "length": None} for record in records)
+        assert records[0]["warnings"] == []
+        assert ": 4 faces in " in err.splitlines()[-1]
+    monkeypatch.setattr(tiny_encoder, "encode", lambda texts, **_: torch.zeros(len(texts), 25))
+    assert infer.main(["--text", "quux", "--json", "--quiet"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["warnings"] == ["nothing recognised in 'quux': hair and eyes are left to chance"]
+    assert err == ""
+
+
+def test_a_picture_and_lines_in_a_pipe(model, monkeypatch, capfdbinary) -> None:
+    lines = io.TextIOWrapper(io.BytesIO(b"1,red hair\n2,blue hair\n"))
+    monkeypatch.setattr("sys.stdin", lines)
+    assert infer.main(["--testing-file", "-", "--out", "-"]) == 0
+    out, err = capfdbinary.readouterr()
+    assert err.startswith(b"stdout: 2 faces in ")
+    assert infer.main(["--text", "red hair", "--text", "blue hair", "--out", "file.png", "--quiet"]) == 0
+    assert out == Path("file.png").read_bytes()
+    assert capfdbinary.readouterr() == (b"", b"")
+
+
+def test_quiet_says_errors_alone(model, capsys, monkeypatch) -> None:
+    assert infer.main(["--text", "quux", "--quiet", "--out", "a.png"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert infer.main(["--text", "a", "--quiet", "--style", "oil"]) == 2
+    assert "style 'oil' is unknown" in capsys.readouterr().err
+
+
+def test_a_picture_to_a_terminal_or_among_json_is_refused(model, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit) as stopped:
+            infer.main(["--text", "a", "--out", "-", *more])
+        assert stopped.value.code == 2
+        assert "--out - writes the picture to stdout" in capsys.readouterr().err
 
 
 # -- choosing and truncating -----------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ BREAKING = {"lr", "lr_end", "gamma", "gamma_end"}
 """Settings with which training may break down."""
 RIGHT = {
     ("testing_file", "fifo"), ("captions", "fifo"),  # lines may come from another process: <(command)
+    ("out", "dash"),  # a picture may go to another process, and a folder may have that name
     ("data", "root"), ("data", "dot"),  # all files of the machine are many, but they may be looked through
 }  # fmt: skip
 """Values of options that are not wrong, and not tried."""

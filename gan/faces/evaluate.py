@@ -114,8 +114,8 @@ def evaluate_faces(
     if pipeline is not None and pipeline.encoder.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
-        each = max(1, min(FACES_PER_SUITE, count // FACES_OF_ONE_WORDING))
-        wordings = judge_wordings(pipeline, classifier, pairs, seed, style, each)
+        a_suite = max(1, min(FACES_PER_SUITE, count // FACES_OF_ONE_WORDING))
+        wordings = judge_wordings(pipeline, classifier, pairs, seed, style, a_suite)
         watch.lap("wordings")
         names = judge_names(pipeline, localiser, count, seed, style)
         watch.lap("colours by name")

@@ -12,6 +12,7 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,12 @@ def build(
     written[f"{MODEL}/config.json"] = _compact(config)  # the last: without it the page says that it is not whole
     with at_once():
         for name, data in written.items():
-            write_atomically(out / name, lambda path, data=data: path.write_bytes(data))
+            write_atomically(out / name, partial(_put, data))
     return Built({name: len(data) for name, data in written.items()}, bits, parity)
+
+
+def _put(data: bytes, path: Path) -> None:
+    path.write_bytes(data)
 
 
 def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int, int] | None, Parity]:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common.errors import BreakdownError
@@ -40,6 +41,11 @@ def benchmark_drawing(count: int, workers: int, kills: int) -> Iterator[tuple[st
     """Rows of what, faces a second, CPU milliseconds a face, and the largest memory of all processes together."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
+        for name, canonical, dtype in (
+            ("new lines, float32", False, "float32"),
+            ("canonical, float64", True, "float64"),
+        ):
+            yield f"{name}, one thread, the start aside", "", f"{_steady(folder, dtype, canonical):.1f}", ""
         for name, canonical, dtype, lines in (
             ("new lines, float32", False, "float32", count),
             ("canonical lines, float64", True, "float64", count),
@@ -56,6 +62,24 @@ def benchmark_drawing(count: int, workers: int, kills: int) -> Iterator[tuple[st
                 again, longer = drawn / -(-lines // PIECE) - 1, seconds_killed / seconds - 1
                 lost = f"{100 * again:.1f} % drawn again, {100 * longer:.1f} % longer"
                 yield f"the same, killed {kills} times", f"{lines / seconds_killed:.1f}", "", lost
+
+
+def _steady(folder: Path, dtype: str, canonical: bool) -> float:
+    """CPU milliseconds of an image from its text to its place in a shard, in this process, once all is loaded."""
+    from gan.many.drawer import Drawer
+    from gan.many.lines import read_lines
+    from gan.many.plan import Recipe, plan
+    from gan.many.run import work
+
+    write_lines(folder / "steady.csv", 512, canonical=canonical)
+    recipe = Recipe("shards", "", "", shard_size=256, dtype=dtype)
+    with mock.patch.dict(os.environ, TEXT2FACE_CACHE=str(folder / "steady")):
+        drawer, spent = Drawer(dtype=dtype), []
+        for shard in plan(read_lines(folder / "steady.csv"), recipe, print):
+            started = time.process_time()
+            list(work(drawer, "shards", folder, shard, {}))
+            spent.append(time.process_time() - started)
+    return 1000 * spent[-1] / recipe.shard_size
 
 
 def _command(folder: Path, out: Path, dtype: str, workers: int) -> list[str]:

@@ -19,6 +19,7 @@ let open = 0; // which of them is enlarged
 let drawing = 0; // the number of the latest drawing: an earlier one stops
 let last = ""; // the text that was drawn
 export const engine = new Engine((share, what) => {
+  if ($("status").classList.contains("failed")) return; // other files may still come
   $("progress").value = share;
   $("stage-text").textContent = share < 1 ? `${what}… ${Math.round(100 * share)} %` : `${what}…`;
 });

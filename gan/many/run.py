@@ -166,7 +166,7 @@ def _entries(index: Index, shard: Shard) -> dict[int, Entry]:
     return {number: entry for number, entry in found.items() if entry}
 
 
-def _here(order: Order, shards: Iterator[Shard], index: Index) -> Iterator[tuple[Shard, Kept | Done]]:
+def _here(order: Order, shards: Iterator[Shard], index: Index) -> Generator[tuple[Shard, Kept | Done], None, None]:
     for shard in shards:
         for result in work(order.drawer, order.recipe.kind, order.folder, shard, _entries(index, shard)):
             yield shard, result
@@ -178,7 +178,7 @@ class _Worker:
     shard: Shard | None = None
 
 
-def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Iterator[tuple[Shard, Kept | Done]]:
+def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Generator[tuple[Shard, Kept | Done], None, None]:
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not outlive a fork
     workers: dict[Connection, _Worker] = {}
     again: list[Shard] = []

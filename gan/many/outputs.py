@@ -158,7 +158,7 @@ def _tar(path: Path, shard: Shard, known: Entries) -> Iterator[Output]:
         os.replace(path, part)  # readers are not to take it for a shard
     while True:
         # Unbuffered and locked: a worker whose command was killed may still be at its last piece.
-        with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as file:  # type: ignore[assignment]
+        with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as file:
             _lock(file)
             if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 yield _Part(_Checked(file), part, path, shard, known)  # type: ignore[arg-type]

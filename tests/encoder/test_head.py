@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from encoder import ENCODER_DIR, HEAD_DIR
 from encoder import train_head as module
 from encoder.align import OUTPUT as ALIGNED
-from encoder.attributes.head import COLOUR_DIM, COLOUR_SPACE, DIM, SPACE, HeadEncoder, condition
+from encoder.attributes.head import COLOUR_DIM, COLOUR_SPACE, DIM, HeadEncoder, condition
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.reading import attributes
 from encoder.attributes.vocabulary import COLOUR_SLOTS, HAIR_COLOURS, SLOTS
@@ -47,7 +47,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_a_condition_holds_the_probability_of_every_value(head: HeadEncoder):
     c = head.encode(TEXTS)
-    assert c.shape == (3, head.dim)
+    assert c.shape == (3, COLOUR_DIM) == (3, head.dim)
     assert c.dtype == torch.float32
     assert c[:, :DIM].min() >= 0
     assert c[:, :DIM].max() <= 1
@@ -59,7 +59,7 @@ def test_canonical_captions_are_read_sharply(head: HeadEncoder):
     captions = grammar.canonical()
     c = head.encode([caption.text for caption in captions])[:, :DIM]
     targets = torch.stack([caption.target for caption in captions])
-    assert c[targets == 1].min() > 0.98
+    assert c[targets == 1].min() > 0.97
     assert c[targets == 0].max() < 0.03
 
 
@@ -84,8 +84,6 @@ def test_a_condition_depends_neither_on_case_nor_on_its_batch(head: HeadEncoder)
 
 @pytest.mark.parametrize("suite", [pytest.param(suite, id=name) for name, suite in SUITES.items() if suite.target])
 def test_held_out_captions_are_understood(head: HeadEncoder, suite: Suite):
-    if head.dim < suite.dim:
-        pytest.skip("this head was not trained on such captions")
     results = suite.results(AttributeEncoder(head), suite.captions(200, seed=2))
     assert sum(results) / len(results) >= suite.target - 0.05  # of 200 captions: two or three standard errors
 
@@ -122,7 +120,7 @@ def test_the_fingerprint_follows_the_weights_and_the_space_does_not(head: HeadEn
         save_file({name: tensor + 1 for name, tensor in tensors.items()}, file)
         changed = HeadEncoder.load(copy)
         assert changed.fingerprint != head.fingerprint
-        assert changed.space == head.space in (SPACE, COLOUR_SPACE)
+        assert changed.space == head.space == COLOUR_SPACE
         save_file(tensors, file, metadata={"format": "pt"})
 
 

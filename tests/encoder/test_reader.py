@@ -64,7 +64,7 @@ def test_the_shipped_head_gives_a_text_without_marks_and_figures_the_vector_that
     texts = ["pink hair green eyes", "A girl with crimson hair, emerald eyes and a very long blue scarf", "quux"]
     encoder = load_encoder("head", cached=False)
     head = load_source("head")
-    assert torch.equal(encoder.encode(texts), head.encode(texts))
+    assert torch.equal(encoder.encode(texts)[:, :DIM], head.encode(texts)[:, :DIM])
     assert (encoder.dim, encoder.space) == (head.dim, head.space)
     assert encoder.fingerprint != head.fingerprint  # since other texts have other vectors
 

@@ -132,9 +132,10 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         own = model_dir / ENCODER_FOLDER if config.conditioning.kind == "aligned" else None
         network, model, reads = _text_network(pipeline, encoder_path or own)
         ids = torch.ones(2, 4, dtype=torch.int64)
+        mask = torch.ones_like(ids)  # another tensor: one that is given twice becomes one input of the graph
         with torch.no_grad():
-            network(ids, ids)  # at the first text a model looks its weights through, which the graph is not to do
-        encoder = _graph(network, {"ids": ids, "mask": ids}, "c", {0: "N", 1: "T"})
+            network(ids, mask)  # at the first text a model looks its weights through, which the graph is not to do
+        encoder = _graph(network, {"ids": ids, "mask": mask}, "c", {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
     parity = compare(pipeline, generator, encoder, model)
     return Exported(pipeline, generator, encoder, model, facts, parity)

@@ -178,7 +178,9 @@ class _Worker:
     shard: Shard | None = None
 
 
-def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Generator[tuple[Shard, Kept | Done], None, None]:
+def _by_workers(
+    order: Order, shards: Iterator[Shard], index: Index
+) -> Generator[tuple[Shard, Kept | Done], None, None]:
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not outlive a fork
     workers: dict[Connection, _Worker] = {}
     again: list[Shard] = []

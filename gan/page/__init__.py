@@ -114,12 +114,8 @@ def build(
     written[f"{MODEL}/config.json"] = _compact(config)  # the last: without it the page says that it is not whole
     with at_once():
         for name, data in written.items():
-            write_atomically(out / name, partial(_put, data))
+            write_atomically(out / name, partial(_write, data))
     return Built({name: len(data) for name, data in written.items()}, bits, parity)
-
-
-def _put(data: bytes, path: Path) -> None:
-    path.write_bytes(data)
 
 
 def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
@@ -145,6 +141,10 @@ def _free_captions() -> list[str]:
     source = grammar.Grammar(rng, grammar.HELD_OUT, foreign=0.3)
     captions = [source.caption().text for _ in range(48)]
     return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
+
+
+def _write(data: bytes, path: Path) -> None:
+    path.write_bytes(data)
 
 
 def _packed(data: bytes) -> bytes:

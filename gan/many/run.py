@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from encoder.common.atomic import ADVICE
 from encoder.common.command import is_out_of_memory
@@ -56,6 +56,10 @@ class Order:
     workers: int = 1
     strict: bool = False
     quiet: bool = False
+
+
+Results: TypeAlias = Generator[tuple[Shard, Kept | Done], None, None]
+"""What has come of the pieces of shards, one after the other."""
 
 
 @dataclass
@@ -166,7 +170,7 @@ def _entries(index: Index, shard: Shard) -> dict[int, Entry]:
     return {number: entry for number, entry in found.items() if entry}
 
 
-def _here(order: Order, shards: Iterator[Shard], index: Index) -> Generator[tuple[Shard, Kept | Done], None, None]:
+def _here(order: Order, shards: Iterator[Shard], index: Index) -> Results:
     for shard in shards:
         for result in work(order.drawer, order.recipe.kind, order.folder, shard, _entries(index, shard)):
             yield shard, result
@@ -178,9 +182,7 @@ class _Worker:
     shard: Shard | None = None
 
 
-def _by_workers(
-    order: Order, shards: Iterator[Shard], index: Index
-) -> Generator[tuple[Shard, Kept | Done], None, None]:
+def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Results:
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not outlive a fork
     workers: dict[Connection, _Worker] = {}
     again: list[Shard] = []

@@ -58,10 +58,6 @@ class Order:
     quiet: bool = False
 
 
-Results: TypeAlias = Generator[tuple[Shard, Kept | Done], None, None]
-"""What has come of the pieces of shards, one after the other."""
-
-
 @dataclass
 class Account:
     """What has come of an order.
@@ -94,6 +90,10 @@ class Done(NamedTuple):
     piece: int
     entry: Entry
     faces: int
+
+
+Result: TypeAlias = tuple[Shard, "Kept | Done"]
+"""What has come of a piece of a shard."""
 
 
 class Kept(NamedTuple):
@@ -170,7 +170,7 @@ def _entries(index: Index, shard: Shard) -> dict[int, Entry]:
     return {number: entry for number, entry in found.items() if entry}
 
 
-def _here(order: Order, shards: Iterator[Shard], index: Index) -> Results:
+def _here(order: Order, shards: Iterator[Shard], index: Index) -> Generator[Result, None, None]:
     for shard in shards:
         for result in work(order.drawer, order.recipe.kind, order.folder, shard, _entries(index, shard)):
             yield shard, result
@@ -182,7 +182,7 @@ class _Worker:
     shard: Shard | None = None
 
 
-def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Results:
+def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not outlive a fork
     workers: dict[Connection, _Worker] = {}
     again: list[Shard] = []

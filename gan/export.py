@@ -239,6 +239,27 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
     return ids, mask.long()
 
 
+def conditions(pipeline: TextToFace, graph: Any, model: MiniLM, texts: Sequence[str]) -> torch.Tensor:
+    """The conditions (N, dim) of texts by a text encoder's graph, a ``session``, within the rules around a head."""
+    import torch
+
+    from encoder.attributes.reader import AttributeEncoder
+    from encoder.attributes.slots import SlotConditions
+
+    class Graph(SlotConditions):
+        kind, fingerprint = "head", ""
+        dim, space = pipeline.encoder.dim, pipeline.encoder.space
+
+        def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+            if not texts:
+                return torch.zeros(0, self.dim)
+            ids, mask = tokens(model, texts)
+            return run(graph, ids=ids, mask=mask)
+
+    is_head = pipeline.config.conditioning.kind == "head"
+    return (AttributeEncoder(Graph()) if is_head else Graph()).encode(texts)
+
+
 def compare(
     pipeline: TextToFace, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
 ) -> Parity:
@@ -274,7 +295,7 @@ def differences(
         generator: Its graph.
         encoder: Its text encoder's graph, if there is one.
         model: Whose tokenizer that is behind.
-        texts: What is drawn; no rule before the tokenizer is to change them.
+        texts: What is drawn.
     """
     import torch
 
@@ -285,8 +306,7 @@ def differences(
     z, c = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
     read = c
     if encoder is not None and model is not None:
-        ids, mask = tokens(model, texts)
-        read = run(session(encoder), ids=ids, mask=mask)
+        read = conditions(pipeline, session(encoder), model, texts)
     draws, found = session(generator), []
     for source in {0, len(sources) - 1}:
         theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))

@@ -102,6 +102,7 @@ def build(
         from gan.page.rules import rules
 
         packed[f"{MODEL}/rules.json.gz"] = _packed(_compact(rules()))
+        config["palette"] = exported.pipeline.config.palette
         config["examples"] = list(examples or FACES)
     files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
     files |= {f"vendor/{path.name}": path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED}

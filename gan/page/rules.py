@@ -10,6 +10,7 @@ from typing import Any
 from encoder.attributes import reader, reading, wording
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 from encoder.language import colours
+from gan.faces import palette
 
 
 def rules() -> dict[str, Any]:
@@ -20,6 +21,10 @@ def rules() -> dict[str, Any]:
         "spellings": SPELLINGS,
         "plain_colours": wording.plain_colours(),
         "stand_ins": reader._STAND_INS,
+        "avoided": reader.AVOIDED,
+        "denial": wording._denials()[0].pattern,
+        "denied_colour": wording._denials()[1].pattern,
+        "denied_within": wording._WITHIN,
         "colour_words": sorted(reading.COLOUR_WORDS),
         "words": {slot: _words(slot) for slot in COLOUR_SLOTS},
         "swatches": {slot: {value: _swatch(value) for value in SLOTS[slot]} for slot in COLOUR_SLOTS},
@@ -28,11 +33,14 @@ def rules() -> dict[str, Any]:
         "plain": sorted(colours.PLAIN),
         "empty": sorted(colours._EMPTY),
         "names": colours.listed(),
+        "more_names": colours.more(),
         "looks": colours._LOOKS,
         "hues": colours._PLAIN,
         "modifiers": colours.MODIFIERS,
         "ish": colours._ISH,
         "tinge": colours._TINGE,
+        "of_first": colours._OF_FIRST,
+        "far": palette.FAR,
     }
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from releases import write_aligned, write_head, write_one_hot, write_pooled
 from tiny_bert import make_tiny_bert
 
+from encoder import load_source
 from encoder.common.errors import BreakdownError, InputError
 from gan import export as module
 from gan.export import compare, export, main, run, session, tokens
@@ -88,9 +90,8 @@ def test_a_missing_package_is_told_before_any_work(tmp_path, monkeypatch, capsys
 def test_an_encoder_of_another_library_is_refused(base, tmp_path, monkeypatch) -> None:
     release = write_pooled(tmp_path / "made", base)
 
-    class Foreign:
-        dim = 32
-
-    monkeypatch.setattr("encoder.load_source", lambda *_args, **_kwargs: Foreign())
+    source = load_source("pooled", base)
+    foreign = SimpleNamespace(dim=source.dim, fingerprint=source.fingerprint)  # the same vectors, of no own network
+    monkeypatch.setattr("encoder.load_source", lambda *_args, **_kwargs: foreign)
     with pytest.raises(InputError, match="sentence-transformers"):
         export(release, encoder_path=base)

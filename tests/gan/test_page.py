@@ -32,6 +32,7 @@ from encoder.language import colours, grammar
 from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.draw import Item, metadata
+from gan.faces import palette
 from gan.page import STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules
@@ -245,11 +246,11 @@ class PlainHead(SlotConditions):
 
 
 PLAIN_HEAD = """
-const [json, reads, texts] = given, rules = JSON.parse(json), all = []; // the driver sorts keys
+const [json, reads, palette, texts] = given, rules = JSON.parse(json), all = []; // the driver sorts keys
 const { AttributeReader } = await import("./js/attributes.js");
 for (const text of texts) {
   const read = [];
-  const reader = new AttributeReader({ rules, reads }, async (text) => {
+  const reader = new AttributeReader({ rules, reads, palette }, async (text) => {
     read.push(text);
     const c = new Float32Array(33);
     ["hair", "eyes"].forEach((slot, i) => {
@@ -272,13 +273,22 @@ return all;
 @pytest.mark.parametrize("dim", [DIM, COLOUR_DIM])
 def test_the_rules_around_the_head_are_those_of_python(faces: Browser, dim: int) -> None:
     every = [*texts(), *list(canonical_captions())[::20]]
-    for text, found in zip(every, faces.run(PLAIN_HEAD, json.dumps(rules()), dim, every), strict=True):
+    colours_known = {"hair": "#202024 #d0b070 #c0c0c8", "eyes": "#2040c0 #7b4b2a"}
+    answers = faces.run(PLAIN_HEAD, json.dumps(rules()), dim, colours_known, every)
+    far = 0
+    for text, found in zip(every, answers, strict=True):
         head = PlainHead(dim)
         encoder = AttributeEncoder(head)
         c = encoder.encode([text])
         assert found["read"] == head.read, text
         np.testing.assert_allclose(found["c"], c[0].numpy(), atol=1e-5, err_msg=text)
-        assert list(map(plain_remark, found["remarks"])) == list(map(plain_remark, encoder.remarks([text], c))), text
+        beyond = palette.remarks([text], c, colours_known)
+        remarks = encoder.remarks([text], c) + beyond
+        assert list(map(plain_remark, found["remarks"])) == list(map(plain_remark, remarks)), text
+        distances = [re.search(r"is (\d\.\d\d) from", line) for line in found["remarks"]]
+        assert [each[1] for each in distances if each] == [line.split(" from the nearest")[0][-4:] for line in beyond]
+        far += len(beyond)
+    assert far > (50 if dim == COLOUR_DIM else -1)
 
 
 def plain_remark(line: str) -> str:
@@ -290,7 +300,14 @@ def plain_remark(line: str) -> str:
 def test_the_names_of_colours_look_as_in_python(faces: Browser) -> None:
     names = [
         *colours.listed(),
+        *list(colours.more())[::7],
         "dark coral",
+        "coral pink",
+        "stormy-blue",
+        "lavender gray",
+        "red brown",
+        "bluish mint",
+        "dusky steel blue",
         "reddish brown",
         "navy-coloured",
         "grey",

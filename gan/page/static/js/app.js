@@ -102,8 +102,8 @@ function showUnderstood({ readings, remarks, c }) {
     const values = config.rules.slots[slot];
     const shares = values.map((name, i) => [c[start + i], name]).sort(([one], [other]) => other - one);
     start += values.length;
+    if (look) return chip(slot, value ? `${toHex(look)}, a kind of ${value}` : toHex(look), [toHex(look)], false);
     if (!value) return chip(slot, "any", [], true);
-    if (look) return chip(slot, `${toHex(look)}, a kind of ${value}`, [toHex(look)], false);
     const [, [share, second]] = shares;
     const isMixed = config.conditioning.kind === "head" && share > 0.2;
     const names = isMixed ? [value, second] : [value];

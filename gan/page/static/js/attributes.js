@@ -1,7 +1,7 @@
 // What a text says of hair, eyes and length: encoder/attributes/{reader,reading,slots,onehot}.py around the head.
 
-import { Colours, NUMBERS, codes, distance, scale, toHex, unscale } from "./colour.js";
-import { InputError, explicitBy, isForeign, normalise, plain } from "./text.js";
+import { Colours, NUMBERS, codes, distance, fromHex, scale, toHex, unscale } from "./colour.js";
+import { InputError, deniedBy, explicitBy, isForeign, normalise, plain } from "./text.js";
 
 const UNSURE_BELOW = 0.6;
 const SAME = 2e-3;
@@ -48,6 +48,9 @@ export class AttributeReader {
     this.particular = config.reads > this.values;
     this.colours = new Colours(rules);
     this.explicit = explicitBy(rules);
+    this.denied = deniedBy(rules);
+    this.palette = Object.entries(config.palette ?? {}).map(([slot, tones]) => [slot, tones.split(" ").map(fromHex)]);
+    this.palette = Object.fromEntries(this.palette);
     this.canonical = new Map(canonicalCaptions(rules));
     this.written = Object.fromEntries(
       rules.colour_slots.flatMap((slot) => rules.slots[slot]).map((value) => {
@@ -66,7 +69,12 @@ export class AttributeReader {
   async condition(text) {
     text = normalise(text);
     const isUnusual = !this.canonical.has(text);
-    if (isUnusual) text = this.explicit(plain(text));
+    let denied = {};
+    if (isUnusual) {
+      const bare = plain(text);
+      denied = this.denied(bare);
+      text = this.explicit(bare);
+    }
     const figures = isUnusual ? this.#terms(text, codes(text)) : [];
     const readAs = replaced(text, figures);
     const c = await this.encode(readAs);
@@ -79,6 +87,7 @@ export class AttributeReader {
       }
     }
     if (figures.length) this.#bind(c, probe, figures, true);
+    this.#avoid(c, denied);
     return c;
   }
 
@@ -89,7 +98,7 @@ export class AttributeReader {
       const shares = Array.from(c.subarray(start, start + values.length));
       start += values.length;
       const best = shares.indexOf(Math.max(...shares));
-      const unstated = Math.max(0, 1 - shares.reduce((sum, x) => sum + x, 0));
+      const unstated = Math.min(Math.max(0, 1 - shares.reduce((sum, x) => sum + x, 0)), 1);
       const [value, probability] = unstated < 0.5 ? [values[best], shares[best]] : [null, unstated];
       const at = this.#places[i];
       const isStated = at !== undefined && c[at] > 0.5;
@@ -98,17 +107,22 @@ export class AttributeReader {
     });
   }
 
-  /** What the writer of a text should know: encoder/attributes/reading.py's warnings. */
+  /** What the writer of a text should know: the warnings of encoder/attributes/reading.py and gan/faces/palette.py. */
   remarks(text, c) {
+    return [...this.#warnings(text, c), ...this.#farColours(text, c)];
+  }
+
+  #warnings(text, c) {
     if (this.canonical.has(normalise(text))) return [];
     const readings = this.readings(c);
-    if (readings.every((reading) => reading.value === null)) {
+    if (readings.every(({ value, look }) => value === null && !look)) {
       return [`Nothing recognised in ${quoted(short(text))}: hair and eyes are left to chance.`];
     }
-    const colours = readings.filter(({ slot, value }) => slot in this.words && value);
+    const colours = readings.filter(({ slot, value, look }) => slot in this.words && (value || look));
     const lines = colours.map((reading) => this.#colourRemark(text, reading, colours)).filter(Boolean);
     if (colours.length === 1 && TOGETHER.test(text.toLowerCase())) {
-      const [{ slot, value }] = colours;
+      const [{ slot }] = colours;
+      const value = this.#written(text, colours[0]) ?? colours[0].value;
       const other = noun(this.config.rules.colour_slots.find((name) => name !== slot));
       lines.push(`The ${other} colour in ${quoted(short(text))} is left open; if both are ${value}, say ` +
         `${quoted(`${value} hair, ${value} eyes`)}.`);
@@ -119,6 +133,19 @@ export class AttributeReader {
         "nor eyes, and not drawn.");
     }
     return lines;
+  }
+
+  #farColours(text, c) {
+    const lines = this.readings(c).flatMap(({ slot, look }) => {
+      if (!look || !Object.hasOwn(this.palette, slot)) return [];
+      const away = Math.min(...this.palette[slot].map((tone) => distance(tone, look)));
+      if (away <= this.config.rules.far) return [];
+      const [shown, written] = [toHex(look), this.#term(text, look)];
+      const named = written === null || written === shown ? shown : `${quoted(written)} (${shown})`;
+      return `The ${noun(slot)} colour ${named} is ${away.toFixed(2)} from the nearest colour that the training ` +
+        "images have; it is drawn as near as they come.";
+    });
+    return [...new Set(lines)];
   }
 
   /** Where in a condition each colour slot's particular colour stands; nowhere where there is none. */
@@ -154,11 +181,21 @@ export class AttributeReader {
     });
   }
 
+  /** Move the slots that a condition leaves open away from the values that its text denies. */
+  #avoid(c, denied) {
+    let start = 0;
+    for (const { slot, value } of this.readings(c)) {
+      const values = this.config.rules.slots[slot];
+      for (const one of (value === null && denied[slot]) || []) c[start + values.indexOf(one)] = this.config.rules.avoided;
+      start += values.length;
+    }
+  }
+
   #colourRemark(text, { slot, value, probability, look }, colours) {
     const lower = text.toLowerCase();
     const name = noun(slot);
     if (look) {
-      return this.#isNamed(text, look)
+      return this.#term(text, look)
         ? null
         : `No list has the ${name} colour in ${quoted(short(text))}; drawing ${toHex(look)}, a guess.`;
     }
@@ -196,20 +233,33 @@ export class AttributeReader {
     return [...named, ...inFigures];
   }
 
-  #isNamed(text, look) {
-    const known = [...codes(text), ...this.colours.find(plain(text.toLowerCase()))];
-    return known.some(({ lab }) => distance(lab, look) < SAME);
+  /** How a text names a colour of that look, or gives it in figures; null where it does not. */
+  #term(text, look) {
+    const bare = plain(text.toLowerCase());
+    const inFigures = codes(text).map((code) => ({ ...code, of: text }));
+    const named = this.colours.find(bare).map((name) => ({ ...name, of: bare }));
+    const found = [...inFigures, ...named].find(({ lab }) => distance(lab, look) < SAME);
+    return found ? found.of.slice(found.start, found.end) : null;
+  }
+
+  /** How a text names the particular colour that was read; null where none was, or it names none such. */
+  #written(text, { look }) {
+    return look ? this.#term(text, look) : null;
   }
 
   #untaken(text, colours) {
     const sure = new Map(); // by where a word stands, so that hair's and eyes' lists count it once
     const meant = new Set();
-    const taken = Object.fromEntries(colours.map(({ slot, value }) => [slot, value]));
+    const taken = Object.fromEntries(
+      colours.map((reading) => [reading.slot, { value: reading.value, written: this.#written(text, reading) ?? "" }]),
+    );
     for (const slot of this.config.rules.colour_slots) {
       for (const { word, values, start, end } of this.#colourPlaces(text, slot)) {
         const isSure = this.config.rules.colour_words.includes(word) || !/^\p{L}/u.test(word);
         sure.set(`${start},${end}`, { text: text.slice(start, end), isSure });
-        if (taken[slot] && Object.hasOwn(values, taken[slot])) meant.add(`${start},${end}`);
+        if (!(slot in taken)) continue;
+        const { value, written } = taken[slot];
+        if (Object.hasOwn(values, value) || written.includes(word)) meant.add(`${start},${end}`);
       }
     }
     const left = [...sure].filter(([place, { isSure }]) => isSure && !meant.has(place));

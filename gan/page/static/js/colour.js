@@ -156,20 +156,23 @@ export class Colours {
     if (this.empty.has(first)) return this.#look(behind);
     const base = this.plain.has(behind) ? this.#plain(behind) : this.#look(behind);
     if (!base) return null;
-    if (first in this.rules.modifiers) return this.#changed(base, this.rules.modifiers[first]);
+    if (Object.hasOwn(this.rules.modifiers, first)) return this.#changed(base, this.rules.modifiers[first]);
+    const mixed = (other, part) => base.map((x, i) => part * other[i] + (1 - part) * x);
     if (/(?:ish|y)$/.test(first) || word.includes(`${first}-`)) {
       const hue = this.#hue(first);
-      const tinge = hue ? this.#plain(hue) : this.#listed(first);
-      const part = this.rules.tinge;
-      return tinge && base.map((x, i) => part * tinge[i] + (1 - part) * x);
+      const tinge = hue && this.#plain(hue);
+      if (tinge) return mixed(tinge, this.rules.tinge);
     }
-    return null;
+    const tinge = this.plain.has(first) ? null : this.#listed(first);
+    return tinge && mixed(tinge, this.rules.of_first);
   }
 
   #listed(word) {
     const name = word.replaceAll("-", " ");
     for (const spelling of [name, name.replaceAll("gray", "grey"), name.replaceAll("grey", "gray")]) {
-      if (Object.hasOwn(this.rules.names, spelling)) return fromHex(this.rules.names[spelling]);
+      for (const names of [this.rules.names, this.rules.more_names]) {
+        if (Object.hasOwn(names, spelling)) return fromHex(names[spelling]);
+      }
     }
     return null;
   }

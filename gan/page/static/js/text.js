@@ -56,6 +56,28 @@ export function plain(text) {
   return words(text).join(" ");
 }
 
+/** A function that gives the values that a text, as `plain` gives it, denies: {slot: [value, ...]}. */
+export function deniedBy(rules) {
+  const denial = new RegExp(rules.denial.replaceAll("\\b", EDGE).replaceAll("\\w", WORD), "gu");
+  const colour = new RegExp(`^${rules.denied_colour}$`);
+  return (text) => {
+    const found = {};
+    for (const clause of text.split(/[,;.!?|]/)) {
+      const named = rules.colour_slots.filter((slot) => clause.includes(slot.replace(/s$/, "")));
+      for (const { 0: match, index } of clause.matchAll(denial)) {
+        const behind = (clause.slice(index + match.length).match(/[a-z]+/g) ?? []).slice(0, rules.denied_within);
+        for (const word of behind.filter((word) => colour.test(word))) {
+          const value = Object.hasOwn(rules.spellings, word) ? rules.spellings[word] : word;
+          for (const slot of named.length === 1 ? named : rules.colour_slots) {
+            if (rules.slots[slot].includes(value)) (found[slot] ??= []).push(value);
+          }
+        }
+      }
+    }
+    return found;
+  };
+}
+
 /** A function that gives hair and eyes each their own plain colour word, and takes denied colours away. */
 export function explicitBy(rules) {
   const colours = [...rules.plain_colours].sort().join("|");

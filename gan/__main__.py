@@ -21,7 +21,7 @@ NAME = "text2face"
 GROUPS = {
     "draw": {
         "draw": ("gan.draw", "images from text"),
-        "page": ("gan.page", "a page that draws in the browser, for any static host"),
+        "page": ("gan.page.__main__", "a page that draws in the browser, for any static host"),
         "export": ("gan.export", "a model as ONNX"),
     },
     "train and judge": {

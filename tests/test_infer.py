@@ -140,7 +140,8 @@ def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
     assert written == [i // 64 * 64 for i in range(0, 1000, 32)]
 
 
-def test_a_bar_of_many_faces_of_one_picture(model, capsys) -> None:
+def test_a_bar_of_many_faces_of_one_picture(model, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("encoder.common.progress.FIRST", 0)
     Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
     assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
     lines = capsys.readouterr().err.splitlines()

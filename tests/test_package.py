@@ -39,9 +39,12 @@ def installed(tmp_path: Path) -> tuple[Path, dict[str, str]]:
         (site / name.replace(".", "/")).mkdir(parents=True)
         for path in here.glob("*.py"):
             shutil.copy(path, site / name.replace(".", "/"))
-    for name, (pattern,) in PROJECT["tool"]["setuptools"]["package-data"].items():
-        if "*" not in pattern:
-            shutil.copy(ROOT / name.replace(".", "/") / pattern, site / name.replace(".", "/"))
+    for name, patterns in PROJECT["tool"]["setuptools"]["package-data"].items():
+        here = ROOT / name.replace(".", "/")
+        for path in (path for pattern in patterns for path in here.glob(pattern) if path.is_file()):
+            copy = site / name.replace(".", "/") / path.relative_to(here)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TEXT2FACE_CACHE")}
     work = tmp_path / "work"
     work.mkdir()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from encoder.common.atomic import ADVICE
 from encoder.common.command import is_out_of_memory
@@ -92,6 +92,10 @@ class Done(NamedTuple):
     faces: int
 
 
+Result: TypeAlias = tuple[Shard, "Kept | Done"]
+"""What has come of a piece of a shard."""
+
+
 class Kept(NamedTuple):
     """How many images of a shard were there, and the entries of their pieces that name failures."""
 
@@ -166,7 +170,7 @@ def _entries(index: Index, shard: Shard) -> dict[int, Entry]:
     return {number: entry for number, entry in found.items() if entry}
 
 
-def _here(order: Order, shards: Iterator[Shard], index: Index) -> Generator[tuple[Shard, Kept | Done], None, None]:
+def _here(order: Order, shards: Iterator[Shard], index: Index) -> Generator[Result, None, None]:
     for shard in shards:
         for result in work(order.drawer, order.recipe.kind, order.folder, shard, _entries(index, shard)):
             yield shard, result
@@ -178,9 +182,7 @@ class _Worker:
     shard: Shard | None = None
 
 
-def _by_workers(
-    order: Order, shards: Iterator[Shard], index: Index
-) -> Generator[tuple[Shard, Kept | Done], None, None]:
+def _by_workers(order: Order, shards: Iterator[Shard], index: Index) -> Generator[Result, None, None]:
     context = multiprocessing.get_context("spawn")  # PyTorch's threads do not outlive a fork
     workers: dict[Connection, _Worker] = {}
     again: list[Shard] = []

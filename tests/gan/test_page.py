@@ -335,7 +335,9 @@ def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Br
     again = shown(faces)
     assert len(first) == 4
     assert np.array_equal(pixels(first), pixels(again))
-    items = [Item("", "long silver hair, “violet” eyes", seed) for seed in range(7, 11)]
+    text = "long silver hair, “violet” eyes"
+    (asked,) = pipeline.looks(pipeline.conditions([text], style="anime"))
+    items = [Item("", text, seed, asked) for seed in range(7, 11)]
     wanted = pipeline.draw([item.text for item in items], [item.seed for item in items], style="anime")
     assert levels(pixels(first), wanted) <= 1
     for image, item in zip(first, items, strict=True):

@@ -16,7 +16,7 @@ from encoder.base import files_digest
 from encoder.common.arguments import MAX_SEED
 from encoder.files import ID
 from gan.many.lines import Bad, Line
-from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
+from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
 
 PIECE = 64
 """Images that are written and entered into the index together: what is lost, at most, when a worker is killed."""
@@ -94,8 +94,8 @@ class Recipe:
 def digests(model: Path, encoder_path: Path | None, best_of: int) -> tuple[str, str]:
     """``Recipe.model`` and ``Recipe.encoder`` of a released folder; PyTorch is not imported."""
     kind = ReleaseConfig.read(model).conditioning.kind
-    names = ["config.json", "generator.safetensors", *([DISCRIMINATOR_FILE] if best_of > 1 else [])]
-    folders = [folder for folder in (model / "encoder", encoder_path) if folder and folder.is_dir()]
+    names = [CONFIG_FILE, WEIGHTS_FILE, *([DISCRIMINATOR_FILE] if best_of > 1 else [])]
+    folders = [folder for folder in (model / ENCODER_FOLDER, encoder_path) if folder and folder.is_dir()]
     folders += [HEAD_DIR] if kind == "head" and encoder_path is None else []
     folders += [ENCODER_DIR] if kind != "onehot" else []
     files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]

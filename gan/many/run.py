@@ -128,7 +128,6 @@ def draw_many(order: Order) -> Account:
             results = _by_workers(order, shards, index) if order.workers > 1 else _here(order, shards, index)
             with contextlib.closing(results):
                 for shard, result in results:
-                    places = {job.place: job.line for piece in shard.pieces for job in piece.jobs}
                     if isinstance(result, Done):
                         index.add(result.shard, result.piece, result.entry)
                         account.drawn += result.faces
@@ -136,8 +135,10 @@ def draw_many(order: Order) -> Account:
                     else:
                         account.kept += result.faces
                         failed = result.failed
-                    for place, reason in failed.items():
-                        refusals.add(Bad(places[place], reason))
+                    if failed:
+                        lines = {job.place: job.line for piece in shard.pieces for job in piece.jobs}
+                        for place, reason in failed.items():
+                            refusals.add(Bad(lines[place], reason))
                     account.tell()
         finally:
             index.close()

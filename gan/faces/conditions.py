@@ -107,11 +107,17 @@ class WrongAttributes:
         attributes: int64 (N, 3), those of the training set; wrong values are values that occur in it.
         eyes: The chance that the eyes alone are wrong, before the subsets have equal chances: they are the smallest of
             what a text states, and the last to be learnt.
+        likeness: Of hair's values and of eyes', how likely each (row) is taken for each other one, (V, V) the diagonal
+            not counted. Half of the wrong values are drawn so, the others evenly: brown is told from orange, and from all.
     """
 
-    def __init__(self, attributes: Tensor, *, eyes: float = 0.0) -> None:
+    def __init__(self, attributes: Tensor, *, eyes: float = 0.0, likeness: Sequence[Tensor] = ()) -> None:
         self.eyes = eyes
         self.present = [column[column > 0].unique() for column in attributes.unbind(1)]
+        self.likeness = [
+            table[values - 1][:, values - 1].clone().fill_diagonal_(0)
+            for table, values in zip(likeness, self.present, strict=False)  # length has none
+        ]
         if all(len(values) < 2 for values in self.present):
             raise InputError("all faces have the same caption: there is no wrong text to learn from; add other faces")
 
@@ -150,6 +156,9 @@ class WrongAttributes:
             place = torch.searchsorted(values, known[:, slot].contiguous())
             shift = torch.randint(1, len(values), (len(known),), generator=generator)
             other = values[(place + shift) % len(values)]
+            if slot < len(self.likeness):
+                alike = values[torch.multinomial(self.likeness[slot][place], 1, generator=generator).squeeze(1)]
+                other = torch.where(torch.rand(len(known), generator=generator) < 0.5, alike, other)
             wrong[:, slot] = torch.where(chosen[:, slot], other, stated[:, slot])
         return wrong, chosen
 
@@ -173,12 +182,26 @@ class ParticularColours:
     LEAST = 0.08
     """How far from a face's own colour a wrong one is, at least, as ``gan.faces.localiser.distance``."""
     CANDIDATES = 8
+    BLUR = 0.05
+    """At this distance values are taken for each other a third as often as if they were the same."""
 
     def __init__(self, colours: Colours, attributes: Tensor) -> None:
         self.lab, self.sure = colours.lab, colours.sure
         self.attributes = attributes[:, : len(COLOUR_SLOTS)]
         self.shares = values_of(colours.lab)
         self.rows = [torch.nonzero(sure).squeeze(1) for sure in self.sure.unbind(1)]  # of each slot, where one is known
+
+    def likeness(self) -> list[Tensor]:
+        """How alike the values of hair and of eyes are, by the mean colours of their faces: float32 (V, V), as in
+        ``WrongAttributes``. A value that no face is known to have is like none."""
+        tables = []
+        for slot, name in enumerate(COLOUR_SLOTS):
+            values = range(1, len(SLOTS[name]) + 1)
+            rows = [self.sure[:, slot] & (self.attributes[:, slot] == value) for value in values]
+            means = torch.stack([self.lab[row, slot].mean(0) for row in rows])  # NaN where there is no face
+            table = torch.exp(-distance(means[:, None], means) / self.BLUR).nan_to_num(0)
+            tables.append(table + 1e-6)  # one that is like none is still wrong of every other
+        return tables
 
     def others(self, rows: Tensor, generator: torch.Generator) -> Tensor:
         """Of each face the rows, int64 (n, 2), with other hair and with other eyes: half of them not far off."""
@@ -249,9 +272,10 @@ class AttributeConditions:
     ) -> None:
         self.attributes, self.drop, self.colour_chance = attributes, drop, colour_chance
         self.class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
-        self.wrong = WrongAttributes(attributes, eyes=wrong_eyes)
         self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
         self.colours = ParticularColours(colours, attributes) if colours else None
+        likeness = self.colours.likeness() if self.colours else ()
+        self.wrong = WrongAttributes(attributes, eyes=wrong_eyes, likeness=likeness)
         self.encoder = in_space(encoder, COLOUR_SPACE) if colours else encoder
         self.weights = rare_first(attributes, rare) if rare > 1 else None
         self.palette = palette(colours) if colours else {}

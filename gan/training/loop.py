@@ -132,8 +132,7 @@ class Trainer:
             self.d_step += 1
             self.cur_nimg += config.batch_size
 
-        # Step the generator, the discriminator's weights frozen.
-        D.requires_grad_(False)
+        # Step the generator; the discriminator's weights get no gradients.
         with autocast:
             loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
             if n := int(config.interpolate * len(z)):
@@ -142,11 +141,10 @@ class Trainer:
                 loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
                 loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
-        loss_G.backward()
+        loss_G.backward(inputs=players.weights_G)
         self.world.average_gradients(G)
         players.opt_G.step()
         players.opt_G.zero_grad(set_to_none=True)
-        D.requires_grad_(True)
 
         # Average the generator.
         players.average(self.cur_nimg)

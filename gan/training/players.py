@@ -64,8 +64,8 @@ class Players:
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
             network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.G_ema = copy.deepcopy(self.G).eval().requires_grad_(False)
-        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8}
-        adam["fused" if device.type == "cuda" else "foreach"] = True
+        self.weights_G = [weight for weight in self.G.parameters() if weight.requires_grad]
+        adam: dict[str, Any] = {"lr": config.lr, "betas": (config.beta1, config.beta2), "eps": 1e-8, "fused": True}
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
 

@@ -107,8 +107,8 @@ class WrongAttributes:
         attributes: int64 (N, 3), those of the training set; wrong values are values that occur in it.
         eyes: The chance that the eyes alone are wrong, before the subsets have equal chances: they are the smallest of
             what a text states, and the last to be learnt.
-        likeness: Of hair's values and of eyes', how likely each (row) is taken for each other one, (V, V) the diagonal
-            not counted. Half of the wrong values are drawn so, the others evenly: brown is told from orange, and from all.
+        likeness: Of hair's values and of eyes', how likely each (row) is taken for each other one, (V, V) but for the
+            diagonal. Half of the wrong values are drawn so, the others evenly.
     """
 
     def __init__(self, attributes: Tensor, *, eyes: float = 0.0, likeness: Sequence[Tensor] = ()) -> None:

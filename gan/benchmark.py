@@ -38,6 +38,7 @@ from encoder.common.errors import BreakdownError, InputError
 from encoder.common.memory import keep_memory
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
+from gan.many.options import DTYPES
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
@@ -271,6 +272,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--lines", type=arguments.between(8), default=4096, help="to draw (default 4,096)")
     result.add_argument("--workers", type=arguments.between(1, 1024), default=2, help="that draw (default 2)")
     result.add_argument("--kills", type=arguments.between(0, 100), default=10, help="of drawing (default 10)")
+    result.add_argument("--dtype", choices=DTYPES, default="float32", help="of drawing new lines (default float32)")
     result.add_argument(
         "--data", type=arguments.given, default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)"
     )
@@ -291,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.what in ("drawing", "all"):
         from gan.many.benchmark import benchmark_drawing
 
-        drawn = benchmark_drawing(args.lines, args.workers, args.kills)
+        drawn = benchmark_drawing(args.lines, args.workers, args.kills, args.dtype)
         print_table((f"to shards, {args.workers} workers", "faces/s", "CPU ms a face", "memory"), drawn)
     if args.what in ("training", "all"):
         rows = benchmark_training(args.seconds, args.architectures, args.batch_size)

@@ -7,9 +7,11 @@ import random
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from unittest import mock
 
@@ -37,31 +39,38 @@ def write_lines(path: Path, count: int, *, canonical: bool = False) -> None:
             file.write(f'{i},"{wording.format(hair=hair, eyes=eyes, i=i)}"\n')
 
 
-def benchmark_drawing(count: int, workers: int, kills: int) -> Iterator[tuple[str, str, str, str]]:
-    """Rows of what, faces a second, CPU milliseconds a face, and the largest memory of all processes together."""
+def benchmark_drawing(count: int, workers: int, kills: int, dtype: str) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of what, faces a second, CPU milliseconds a face, and the largest memory of all processes together.
+
+    Args:
+        count: New lines, drawn in ``dtype``; an eighth as many tell how time and memory grow, and so many canonical
+            ones are drawn in float64.
+        workers: Processes that draw.
+        kills: Of the command that draws the new lines once more.
+        dtype: As of ``infer.py``.
+    """
+    fewer = count // 8
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for name, canonical, dtype in (
-            ("new lines, float32", False, "float32"),
-            ("canonical, float64", True, "float64"),
+        for name, canonical, kind in ((f"new lines, {dtype}", False, dtype), ("canonical, float64", True, "float64")):
+            yield f"{name}, one thread, the start aside", "", f"{_steady(folder, kind, canonical):.1f}", ""
+        for name, canonical, kind, lines in (
+            (f"new lines, {dtype}", False, dtype, fewer),
+            ("canonical lines, float64", True, "float64", fewer),
+            (f"new lines, {dtype}", False, dtype, count),
         ):
-            yield f"{name}, one thread, the start aside", "", f"{_steady(folder, dtype, canonical):.1f}", ""
-        for name, canonical, dtype, lines in (
-            ("new lines, float32", False, "float32", count),
-            ("canonical lines, float64", True, "float64", count),
-            ("new lines, float32", False, "float32", count // 8),
-        ):
-            out = folder / f"{dtype}-{lines}"
             write_lines(folder / "lines.csv", lines, canonical=canonical)
-            seconds, cpu, memory = _timed(folder, out, dtype, workers)
+            out = folder / f"{lines} {name}"
+            seconds, cpu, memory = _timed(folder, out, kind, workers)
             yield f"{lines:,} {name}", f"{lines / seconds:.1f}", f"{1000 * cpu / lines:.1f}", f"{memory:.0f} MB"
-            if name.startswith("canonical"):
-                seconds_killed, drawn = _killed(folder, folder / "killed", dtype, workers, kills, seconds)
-                if _shards(out) != _shards(folder / "killed"):
-                    raise BreakdownError("a killed command's shards are not those of one that was not")
-                again, longer = drawn / -(-lines // PIECE) - 1, seconds_killed / seconds - 1
-                lost = f"{100 * again:.1f} % drawn again, {100 * longer:.1f} % longer"
-                yield f"the same, killed {kills} times", f"{lines / seconds_killed:.1f}", "", lost
+        if kills:
+            killed = folder / "killed"
+            seconds_killed, drawn = _killed(folder, killed, dtype, workers, kills, seconds)
+            if _contents(out, dtype) != _contents(killed, dtype):
+                raise BreakdownError("a killed command's shards are not those of one that was not")
+            again, longer = drawn / -(-count // PIECE) - 1, seconds_killed / seconds - 1
+            lost = f"{100 * again:.1f} % drawn again, {100 * longer:.1f} % longer"
+            yield f"the same, killed {kills} times", f"{count / seconds_killed:.1f}", "", lost
 
 
 def _steady(folder: Path, dtype: str, canonical: bool) -> float:
@@ -89,8 +98,8 @@ def _command(folder: Path, out: Path, dtype: str, workers: int) -> list[str]:
     ]
 
 
-def _start(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
-    own = {**os.environ, "TEXT2FACE_CACHE": str(folder / "cache")}
+def _start(command: list[str], cache: Path) -> subprocess.Popen[bytes]:
+    own = {**os.environ, "TEXT2FACE_CACHE": str(cache)}
     nowhere = subprocess.DEVNULL
     return subprocess.Popen(command, cwd=ROOT, env=own, stdout=nowhere, stderr=nowhere, start_new_session=True)
 
@@ -99,7 +108,7 @@ def _timed(folder: Path, out: Path, dtype: str, workers: int) -> tuple[float, fl
     """Wall and CPU seconds of a command that succeeds, and the largest memory (MB) that its processes had together."""
     before = os.times()
     started, memory = time.perf_counter(), 0.0
-    process = _start(_command(folder, out, dtype, workers), folder)
+    process = _start(_command(folder, out, dtype, workers), out.with_suffix(".cache"))  # no text was met before
     while process.poll() is None:
         memory = max(memory, _memory(process.pid))
         time.sleep(0.2)
@@ -115,7 +124,7 @@ def _killed(folder: Path, out: Path, dtype: str, workers: int, kills: int, whole
     seconds = 0.0
     for kill in range(kills + 1):
         started = time.perf_counter()
-        process = _start(_command(folder, out, dtype, workers), folder)
+        process = _start(_command(folder, out, dtype, workers), out.with_suffix(".cache"))
         try:
             process.wait(whole / (kills + 1) if kill < kills else None)
         except subprocess.TimeoutExpired:
@@ -125,10 +134,18 @@ def _killed(folder: Path, out: Path, dtype: str, workers: int, kills: int, whole
     return seconds, len((out / INDEX_FILE).read_bytes().splitlines()) - 1
 
 
-def _shards(out: Path) -> dict[str, bytes]:
-    from hashlib import sha256
-
-    return {path.name: sha256(path.read_bytes()).digest() for path in sorted(out.glob("*.tar"))}
+def _contents(out: Path, dtype: str) -> dict[str, object]:
+    """What lies in each shard: to the byte where drawing is exact, else the faces by name, texts and seeds."""
+    shards = sorted(out.glob("*.tar"))
+    if dtype == "float64":
+        return {path.name: sha256(path.read_bytes()).digest() for path in shards}
+    contents: dict[str, object] = {}
+    for path in shards:
+        with tarfile.open(path) as tar:
+            names = tar.getnames()
+            notes = [tar.extractfile(name) for name in names if name.endswith(".json")]
+            contents[path.name] = names, [file.read() for file in notes if file]
+    return contents
 
 
 def _memory(pid: int) -> float:

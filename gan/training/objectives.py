@@ -110,7 +110,7 @@ class Objective:
         raise NotImplementedError
 
     def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
-        """The scalar that the generator minimises, while the weights of D are frozen."""
+        """The scalar that the generator minimises, of whose gradients D's weights get none."""
         raise NotImplementedError
 
     def penalty(

@@ -181,6 +181,20 @@ def test_wrong_values_occur_in_the_faces_each_as_often() -> None:
     assert max(pairs.values()) < 1.3 * min(pairs.values())
 
 
+def test_half_of_the_wrong_values_are_those_that_look_most_alike() -> None:
+    known = faces(9000)
+    eyes = torch.full((11, 11), 1e-6)
+    eyes[1, 2] = eyes[2, 1] = 1.0  # the second and the third are taken for each other; the fifth is like none
+    wrong, _ = WrongAttributes(known, likeness=[torch.ones(12, 12), eyes]).draw(known, known, seeded())
+    for own, alike in ((2, 3), (3, 2)):
+        others = wrong[(known[:, 1] == own) & (wrong[:, 1] != own), 1]
+        share = (others == alike).float().mean().item()  # half of them, and of the others half again
+        assert abs(share - 0.75) < 0.04  # some 2000, four standard deviations of 0.01
+    others = wrong[(known[:, 1] == 5) & (wrong[:, 1] != 5), 1]
+    assert abs((others == 2).float().mean().item() - 0.5) < 0.05
+    assert (wrong[:, 0] != known[:, 0]).any() and set(wrong[:, 0].tolist()) == {1, 2, 3, 4}
+
+
 def test_only_what_is_known_is_contradicted() -> None:
     known = faces(600)
     known[::2, 1] = 0  # eyes unknown

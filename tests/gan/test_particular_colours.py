@@ -113,6 +113,22 @@ def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() 
     assert (texts.c != texts.c_wrong).any(1).all()
 
 
+def test_values_of_near_colours_are_alike_and_one_that_no_face_has_is_like_none() -> None:
+    wanted = [HAIR_COLOURS.index(name) for name in ("red", "blue", "aqua", "white")]
+    hair = torch.stack([RED, NAVY, SKY, WHITE]).repeat(2, 1)
+    attributes = torch.tensor([[1 + value, 0, 0] for value in wanted] * 2)
+    sure = torch.tensor([[True, False]] * 7 + [[False, False]])  # the last is not sure, and counts for nothing
+    hair[7] = RED
+    known = Colours(torch.stack([hair, hair], 1), sure, torch.zeros(8, 2))
+    table, eyes = ParticularColours(known, attributes).likeness()
+    red, _, aqua, _ = table[wanted][:, wanted]
+    assert min(aqua[1], aqua[3]) > 5 * aqua[0]  # sky blue: navy and white are nearer than red
+    assert torch.allclose(table[wanted][:, wanted], table[wanted][:, wanted].T)
+    assert red[1].item() == pytest.approx(torch.exp(-distance(RED, NAVY) / 0.05).item(), abs=2e-6)
+    others = [value for value in range(12) if value not in wanted]
+    assert (table[others] == 1e-6).all() and (eyes == 1e-6).all()
+
+
 def test_the_palette_is_of_what_was_measured() -> None:
     drawn, colours = conditions(colour_chance=0.5)
     assert set(drawn.palette) == {"hair", "eyes"}

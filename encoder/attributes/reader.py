@@ -1,10 +1,11 @@
 """Texts to conditions: the conditioning head, with rules for what it cannot read.
 
-The marks of tag lists are taken away before the head reads a text. A value that a text denies gets less than nothing
-where the attribute is left open, which keeps it from being drawn. A colour given in figures ("#12806a") is a plain
-colour word to the head, which tells whether the hair or the eyes have it; the exact colour then takes that word's place
-in the condition. With a head of 33 numbers it is the same for every listed name: how the name looks is known, and the
-head is asked only whose colour it is. What the head itself makes of a colour serves the words that no list has.
+The marks of tag lists are taken away before the head reads a text, and what no tag speaks of is left open. A value that
+a text denies gets less than nothing where the attribute is left open, which keeps it from being drawn. A colour given
+in figures ("#12806a") is a plain colour word to the head, which tells whether the hair or the eyes have it; the exact
+colour then takes that word's place in the condition. With a head of 33 numbers it is the same for every listed name:
+how the name looks is known, and the head is asked only whose colour it is. What the head itself makes of a colour
+serves the words that no list has.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
 from encoder.attributes.head import SPACE
 from encoder.attributes.slots import SIZES, SlotConditions
+from encoder.attributes.tags import left_open
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.attributes.wording import denied, explicit, plain
 from encoder.base import TextEncoder, digest
@@ -30,7 +32,7 @@ generator away from it and from nothing else."""
 _STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
-_VERSION = "2"  # of the rules, for the vectors that are kept by the fingerprint
+_VERSION = "3"  # of the rules, for the vectors that are kept by the fingerprint
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +78,14 @@ class AttributeEncoder(SlotConditions):
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
         figures: dict[int, list[_Term]] = {}
         avoided: dict[int, dict[str, list[str]]] = {}
+        unspoken: dict[int, list[str]] = {}
         for i in unusual:
             bare = plain(texts[i])
             if values := denied(bare):
                 avoided[i] = values
             texts[i] = explicit(bare)
+            if slots := left_open(texts[i]):
+                unspoken[i] = slots
             if terms := _figures(texts[i]):
                 figures[i] = terms
         read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]
@@ -91,6 +96,8 @@ class AttributeEncoder(SlotConditions):
             self._bind_names(c, read_as, [i for i in unusual if c[i, _VALUES::NUMBERS].any()], batch_size)
         for i, terms in figures.items():
             _bind(c[i], probes[i], terms, in_figures=True)
+        for i, slots in unspoken.items():
+            _leave_open(c[i], slots)
         for i, values in avoided.items():
             _avoid(c[i], values)
         return c
@@ -183,6 +190,14 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
             at = _VALUES + NUMBERS * i
             if in_figures or c[at]:
                 c[at : at + NUMBERS] = torch.tensor([1.0, *scale(lab)])
+
+
+def _leave_open(c: torch.Tensor, slots: Sequence[str]) -> None:
+    """Take from ``c (dim,)`` what it states of some slots."""
+    for i, slot in enumerate(COLOUR_SLOTS):
+        if slot in slots:
+            c[sum(SIZES[:i]) : sum(SIZES[: i + 1])] = 0
+            c[_VALUES + NUMBERS * i : _VALUES + NUMBERS * (i + 1)] = 0
 
 
 def _avoid(c: torch.Tensor, values: dict[str, list[str]]) -> None:

@@ -68,7 +68,7 @@ class EfficientNetLite:
 
     def _path(self, images: Tensor) -> Path:
         """Where the features of these images are kept."""
-        contents = sha256(images.contiguous().numpy()).hexdigest()
+        contents = sha256(images.contiguous().numpy().tobytes()).hexdigest()
         own = digest(self.name, *map(version, self.packages), str(tuple(images.shape)), contents)
         return cache_dir("features") / f"{own}.safetensors"
 

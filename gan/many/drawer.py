@@ -67,7 +67,8 @@ class Drawer:
         """Draw a batch.
 
         Args:
-            batch: Columns of one length, as lists or arrays: ``text``; ``seed``, whole numbers from 0; any others.
+            batch: Columns of one length, as lists or arrays: ``text``, ``None`` or NaN where one is missing; ``seed``,
+                whole numbers from 0; any others.
 
         Returns:
             The same columns, with ``seed`` the one drawn (of ``best_of``), and ``png`` (bytes, or ``None``), ``read``
@@ -100,7 +101,8 @@ class Drawer:
             yield from self._draw(list(texts[i : i + WINDOW]), list(seeds[i : i + WINDOW]))
 
     def _draw(self, texts: list[str], seeds: list[int]) -> Iterator[Face | str]:
-        encoded = self._encode(list(dict.fromkeys(texts)))
+        encoded: dict[str, Tensor | str] = dict.fromkeys(texts, "the text is missing")
+        encoded |= self._encode([text for text in encoded if isinstance(text, str)])
         for i in range(0, len(texts), self.batch_size):
             some, their = texts[i : i + self.batch_size], seeds[i : i + self.batch_size]
             read = [j for j, text in enumerate(some) if not isinstance(encoded[text], str)]

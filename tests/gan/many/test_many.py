@@ -315,6 +315,14 @@ def test_a_drawer_takes_and_gives_columns(model) -> None:
     assert result["mine"] == list(range(8)) and result["error"] == [None] * 8
 
 
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_text_is_told(model, missing) -> None:
+    result = Drawer(model)({"text": [missing, "blue hair", missing], "seed": [1, 2, 3]})
+    assert result["error"] == ["the text is missing", None, "the text is missing"]
+    assert result["png"] == [None, Drawer(model)({"text": ["blue hair"], "seed": [2]})["png"][0], None]
+    assert Drawer(model)({"text": np.array([missing] * 2), "seed": [0, 1]})["error"] == ["the text is missing"] * 2
+
+
 def test_texts_are_encoded_once(model, monkeypatch) -> None:
     seen: list[str] = []
     conditions = TextToFace.conditions

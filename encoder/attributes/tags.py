@@ -30,6 +30,7 @@ _STYLE = re.compile(
     r"(?:side|low|high|single|double|twin|short|long|blunt|swept) (?:bangs|braids?|buns?|pony ?tail|twin ?tails|hair)"
 )
 """A tag of hair that says nothing of its colour."""
+_LETTERS = re.compile(r"[^\W\d_]+")
 _LIKE_PLAIN, _LIKE_OTHERS = 0.6, 0.81
 """How near a misspelt word must come to a noun (``difflib``'s ratio): the plain ones, and all others."""
 
@@ -60,7 +61,7 @@ def _spoken_of(tag: str) -> set[str]:
         return set()
     rest = _THINGS.sub(" ", tag)
     found = {slot for slot, noun in _nouns().items() if noun.search(rest)}
-    return found.union(*map(_resembling, re.findall(r"[^\W\d_]+", rest)))
+    return found.union(*map(_resembling, _LETTERS.findall(rest)))
 
 
 @functools.lru_cache(10_000)
@@ -93,7 +94,7 @@ def _nouns() -> dict[str, re.Pattern[str]]:
 
     lists = lexicon.TRAIN, lexicon.HELD_OUT
     words = {slot: {word for each in lists for word, _ in each.nouns[slot]} for slot in COLOUR_SLOTS}
-    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, words[slot])))})\b") for slot in COLOUR_SLOTS}
+    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(words[slot]))})\b") for slot in COLOUR_SLOTS}
 
 
 @functools.cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from encoder.attributes import reader, reading, wording
+from encoder.attributes import reader, reading, tags, wording
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 from encoder.language import colours
 from gan.faces import palette
@@ -22,6 +22,7 @@ def rules() -> dict[str, Any]:
         "plain_colours": wording.plain_colours(),
         "stand_ins": reader._STAND_INS,
         "avoided": reader.AVOIDED,
+        "tags": _tags(),
         "denial": wording._denials()[0].pattern,
         "denied_colour": wording._denials()[1].pattern,
         "denied_within": wording._WITHIN,
@@ -41,6 +42,25 @@ def rules() -> dict[str, Any]:
         "tinge": colours._TINGE,
         "of_first": colours._OF_FIRST,
         "far": palette.FAR,
+    }
+
+
+def _tags() -> dict[str, Any]:
+    """What ``encoder.attributes.tags`` knows."""
+    return {
+        "fewest": tags._FEWEST,
+        "between": tags._BETWEEN.pattern,
+        "bare": tags._BARE.pattern,
+        "sentence": tags._SENTENCE.pattern,
+        "things": tags._THINGS.pattern,
+        "style": tags._STYLE.pattern,
+        "letters": tags._LETTERS.pattern,
+        "nouns": {slot: noun.pattern for slot, noun in tags._nouns().items()},
+        "single_nouns": tags._single_nouns(),
+        "like_plain": tags._LIKE_PLAIN,
+        "like_others": tags._LIKE_OTHERS,
+        "colours": sorted(tags._colours()),
+        "plain_colours": wording.plain_colours(),
     }
 
 

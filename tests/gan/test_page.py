@@ -8,6 +8,7 @@ import json
 import random
 import re
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -26,7 +27,9 @@ from encoder import ENCODER_DIR
 from encoder.attributes.head import COLOUR_DIM, DIM
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.slots import SlotConditions
+from encoder.attributes.tags import left_open
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
+from encoder.attributes.wording import plain
 from encoder.files import read_testing_file
 from encoder.language import colours, grammar
 from encoder.minilm import MiniLM
@@ -289,6 +292,29 @@ def test_the_rules_around_the_head_are_those_of_python(faces: Browser, dim: int)
         assert [each[1] for each in distances if each] == [line.split(" from the nearest")[0][-4:] for line in beyond]
         far += len(beyond)
     assert far > (50 if dim == COLOUR_DIM else -1)
+
+
+IN_NODE = """
+import {{ readFileSync }} from "node:fs";
+import {{ leftOpenBy }} from "{js}/tags.js";
+import {{ normalise, plain }} from "{js}/text.js";
+const {{ rules, texts }} = JSON.parse(readFileSync(0, "utf-8"));
+const leftOpen = leftOpenBy(rules);
+console.log(JSON.stringify(texts.map((text) => leftOpen(plain(normalise(text))))));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_what_lists_of_tags_leave_open_is_as_in_python(tmp_path) -> None:
+    program = tmp_path / "leftopen.mjs"
+    program.write_text(IN_NODE.format(js=(STATIC / "js").as_uri()))
+    source = grammar.Grammar(random.Random(5))
+    every = [*texts(), *(source.tags(slots).text for slots in [COLOUR_SLOTS, ("hair",), ("eyes",), ()] * 100)]
+    given = json.dumps({"rules": rules(), "texts": every})
+    answer = subprocess.run(["node", program], input=given, capture_output=True, text=True, check=True).stdout
+    expected = [left_open(plain(normalise(text))) for text in every]
+    assert json.loads(answer) == expected
+    assert sum(map(bool, expected)) > 100
 
 
 def plain_remark(line: str) -> str:

@@ -1,6 +1,7 @@
 // What a text says of hair, eyes and length: encoder/attributes/{reader,reading,slots,onehot}.py around the head.
 
 import { Colours, NUMBERS, codes, distance, fromHex, scale, toHex, unscale } from "./colour.js";
+import { leftOpenBy } from "./tags.js";
 import { InputError, deniedBy, explicitBy, isForeign, normalise, plain } from "./text.js";
 
 const UNSURE_BELOW = 0.6;
@@ -49,6 +50,7 @@ export class AttributeReader {
     this.colours = new Colours(rules);
     this.explicit = explicitBy(rules);
     this.denied = deniedBy(rules);
+    this.leftOpen = leftOpenBy(rules);
     this.palette = Object.entries(config.palette ?? {}).map(([slot, tones]) => [slot, tones.split(" ").map(fromHex)]);
     this.palette = Object.fromEntries(this.palette);
     this.canonical = new Map(canonicalCaptions(rules));
@@ -70,10 +72,12 @@ export class AttributeReader {
     text = normalise(text);
     const isUnusual = !this.canonical.has(text);
     let denied = {};
+    let leftOpen = [];
     if (isUnusual) {
       const bare = plain(text);
       denied = this.denied(bare);
       text = this.explicit(bare);
+      leftOpen = this.leftOpen(text);
     }
     const figures = isUnusual ? this.#terms(text, codes(text)) : [];
     const readAs = replaced(text, figures);
@@ -87,6 +91,7 @@ export class AttributeReader {
       }
     }
     if (figures.length) this.#bind(c, probe, figures, true);
+    this.#leaveOpen(c, leftOpen);
     this.#avoid(c, denied);
     return c;
   }
@@ -178,6 +183,20 @@ export class AttributeReader {
       start += values.length;
       const at = this.#places[i];
       if (lab && at !== undefined && (areFigures || c[at])) c.set([1, ...scale(lab)], at);
+    });
+  }
+
+  /** Take from a condition what it states of some slots. */
+  #leaveOpen(c, slots) {
+    let start = 0;
+    this.config.rules.colour_slots.forEach((slot, i) => {
+      const size = this.config.rules.slots[slot].length;
+      if (slots.includes(slot)) {
+        c.fill(0, start, start + size);
+        const at = this.#places[i];
+        if (at !== undefined) c.fill(0, at, at + NUMBERS);
+      }
+      start += size;
     });
   }
 

@@ -1,8 +1,8 @@
 // Texts before they are read: encoder/text.py and encoder/attributes/wording.py, rule for rule.
 
 export const MAX_TEXT = 2000;
-const WORD = "[\\p{L}\\p{N}_]"; // Python's \w
-const EDGE = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`; // and its \b
+export const WORD = "[\\p{L}\\p{N}_]"; // Python's \w
+export const EDGE = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`; // and its \b
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u; // of str.split
 
 /** A text that cannot be drawn from, told in words. */

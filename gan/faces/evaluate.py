@@ -29,6 +29,7 @@ from gan.faces.judging import (
     colours_asked,
     confusions,
     judge_each_colour,
+    judge_length,
     judge_wording,
 )
 from gan.faces.localiser import load_localiser
@@ -103,12 +104,20 @@ def evaluate_faces(
         evaluator = FaceEvaluator(asked[:n], heldout, training, classifier, other_spaces(), seed)
         view = evaluator.view(images[:n], reading[:n])
         sets, sheets = judge_sets(images, asked, reading, view, evaluator, blank_images)
+        sets["real faces"]["colours"] |= judge_length(evaluator.real.reading, evaluator.heldout.attributes[:, 2], seed)
         watch.lap("comparing sets")
         values = judge_values(images, asked, each, view, evaluator, training, localiser)
         watch.lap("value by value")
     else:
         n, values = 0, {}
         sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, seed)}}, []
+
+    if pipeline is not None:
+        lengths = attributes[:, 2]
+        permuted = lengths[torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed))]
+        for a_set, asked_for in ((SUBJECT, lengths), ("captions permuted", permuted)):
+            if a_set in sets:
+                sets[a_set]["colours"] |= judge_length(reading, asked_for, seed)
 
     wordings, names = {}, {}
     if pipeline is not None and pipeline.encoder.class_sizes:

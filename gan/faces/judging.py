@@ -35,6 +35,7 @@ register(
     Metric("eyes", "eye colour as asked", MORE, percent=True, column="eyes"),
     Metric("both", "both as asked", MORE, percent=True, column="both"),
     Metric("hue", "hair of the hue asked for, measured", MORE, percent=True),
+    Metric("length", "hair length as asked", MORE, percent=True),
     Metric("canonical", "both, canonical wording", MORE, percent=True),
     Metric("difference", "difference, points", MORE, signed=True),
 )
@@ -75,6 +76,18 @@ def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimat
     if not len(coloured):
         return {}
     return {"hue": bootstrap_mean(coloured >= LEAST_CHROMA, torch.Generator().manual_seed(seed))}
+
+
+def judge_length(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+    """The share of N faces whose hair is read as long or short as was asked for, as ``length``; nothing of no length.
+
+    Args:
+        reading: Of the faces.
+        asked: int64 (N,), as in ``Attributes.indices``.
+        seed: Of the bootstrap.
+    """
+    right = (reading.length == asked)[asked != UNKNOWN]
+    return {"length": bootstrap_mean(right, torch.Generator().manual_seed(seed))} if len(right) else {}
 
 
 def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:

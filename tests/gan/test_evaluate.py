@@ -21,7 +21,14 @@ from gan.evaluation import sets as evaluation
 from gan.evaluation.pictures import read_folder
 from gan.faces import evaluate as of_faces
 from gan.faces.evaluate import judge_sets
-from gan.faces.judging import FaceEvaluator, FaceMonitor, judge_hue, judge_wording, matching_faces
+from gan.faces.judging import (
+    FaceEvaluator,
+    FaceMonitor,
+    judge_hue,
+    judge_length,
+    judge_wording,
+    matching_faces,
+)
 from gan.faces.report import SUBJECT
 
 N = 32
@@ -84,6 +91,15 @@ def value(judged):
     return lambda name, group, metric: next(
         scores[group][metric].value for title, scores in sets.items() if title.startswith(name)
     )
+
+
+def test_lengths_count_where_they_are_asked_for(reader, all_drawn_faces) -> None:
+    reading = reader.read(all_drawn_faces.images[:8])
+    opposite = 3 - reading.length
+    asked = torch.where(torch.arange(8) < 6, reading.length, opposite)
+    asked[:2] = 0  # nothing is asked of these
+    assert judge_length(reading, asked)["length"].value == pytest.approx(4 / 6)
+    assert judge_length(reading, torch.zeros(8, dtype=torch.int64)) == {}
 
 
 @pytest.mark.parametrize("good", [SUBJECT, "real faces"])

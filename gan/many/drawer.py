@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder.common.errors import InputError
+from encoder.text import check_text
 from gan.many.outputs import Face
 from gan.release import DEFAULT_MODEL
 
@@ -101,8 +102,9 @@ class Drawer:
             yield from self._draw(list(texts[i : i + WINDOW]), list(seeds[i : i + WINDOW]))
 
     def _draw(self, texts: list[str], seeds: list[int]) -> Iterator[Face | str]:
-        encoded: dict[str, Tensor | str] = dict.fromkeys(texts, "the text is missing")
-        encoded |= self._encode([text for text in encoded if isinstance(text, str)])
+        refused = {text: _refusal(text) for text in dict.fromkeys(texts)}
+        encoded: dict[str, Tensor | str] = {text: reason for text, reason in refused.items() if reason}
+        encoded |= self._encode([text for text, reason in refused.items() if not reason])
         for i in range(0, len(texts), self.batch_size):
             some, their = texts[i : i + self.batch_size], seeds[i : i + self.batch_size]
             read = [j for j, text in enumerate(some) if not isinstance(encoded[text], str)]
@@ -184,3 +186,14 @@ class Drawer:
         from gan.faces.selection import Selector
 
         return Selector.from_pretrained(Path(self.model), self._pipeline)
+
+
+def _refusal(text: object) -> str:
+    """Why a text cannot be drawn from; nothing where it can be."""
+    if not isinstance(text, str):
+        return "the text is missing"
+    try:
+        check_text(text, "the line")
+    except InputError as error:
+        return str(error).removeprefix("the line: ")
+    return ""

@@ -323,6 +323,15 @@ def test_a_missing_text_is_told(model, missing) -> None:
     assert Drawer(model)({"text": np.array([missing] * 2), "seed": [0, 1]})["error"] == ["the text is missing"] * 2
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"), [(" ", "is empty"), ("a" * 2001, "2,001 characters"), ("\ud800", "Unicode")]
+)
+def test_a_text_that_cannot_be_drawn_from_is_told(model, text, reason) -> None:
+    result = Drawer(model)({"text": ["blue hair", text], "seed": [1, 2]})
+    assert result["png"][0] and result["png"][1] is None
+    assert result["error"][0] is None and reason in result["error"][1]
+
+
 def test_texts_are_encoded_once(model, monkeypatch) -> None:
     seen: list[str] = []
     conditions = TextToFace.conditions

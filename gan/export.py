@@ -331,22 +331,27 @@ def write(exported: Exported, out: Path) -> None:
         write_json(out / CONFIG, exported.config)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    result = arguments.Parser(
-        prog="python -m gan.export", description="Write a release's generator and text encoder as ONNX."
-    )
-    result.add_argument(
+def add_release_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a program that turns a release into something else is told: which one, and where that goes."""
+    parser.add_argument(
         "--model",
         type=arguments.model_folder,
         default=str(DEFAULT_MODEL),
         metavar="DIR",
         help="a released model's folder, as a run's snapshot (default: the released faces)",
     )
-    result.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
-    result.add_argument(
+    parser.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
+    parser.add_argument(
         "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
     )
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    result = arguments.Parser(
+        prog="python -m gan.export", description="Write a release's generator and text encoder as ONNX."
+    )
+    add_release_options(result)
     return result
 
 

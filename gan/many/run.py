@@ -7,10 +7,9 @@ import json
 import multiprocessing
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,6 +20,7 @@ from encoder.common.command import is_out_of_memory
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.lock import locked
 from encoder.common.outputs import Output
+from encoder.common.progress import Progress
 from gan.many.drawer import Drawer
 from gan.many.index import INDEX_FILE, Entry, Index
 from gan.many.lines import Bad, Format, read_lines
@@ -29,7 +29,6 @@ from gan.many.plan import Kind, Recipe, Shard, plan
 
 ERRORS_FILE = "errors.jsonl"
 SHARDS = Output("infer.py --shards", ("*.tar", ".*.tar.part", INDEX_FILE, ERRORS_FILE))
-_EVERY = 30.0  # seconds between two lines that say how far it is
 AGAIN = "run the same command again to go on"
 
 
@@ -71,16 +70,6 @@ class Account:
     drawn: int = 0
     kept: int = 0
     refused: int = 0
-    started: float = field(default_factory=time.monotonic)
-    told: float = field(default_factory=time.monotonic)
-
-    def tell(self) -> None:
-        """Say on stderr, now and then, how far it is."""
-        now = time.monotonic()
-        if now - self.told > _EVERY:
-            self.told = now
-            kept = f", {self.kept:,} were there" if self.kept else ""
-            print(f"{self.drawn:,} drawn{kept}, {self.drawn / (now - self.started):.0f}/s", file=sys.stderr, flush=True)
 
 
 class Done(NamedTuple):
@@ -119,8 +108,8 @@ def draw_many(order: Order) -> Account:
         BreakdownError: Workers ended, as of no memory.
     """
     held = SHARDS.held(order.folder) if order.recipe.kind == "shards" else locked(order.folder)
-    account = Account()
-    with held:
+    account, bar = Account(), Progress("drawing", None, "image", shown=not order.quiet)
+    with held, bar:
         index = Index(order.folder, order.recipe)
         try:
             refusals = _Refusals(order, account)
@@ -139,7 +128,7 @@ def draw_many(order: Order) -> Account:
                         lines = {job.place: job.line for piece in shard.pieces for job in piece.jobs}
                         for place, reason in failed.items():
                             refusals.add(Bad(lines[place], reason))
-                    account.tell()
+                    bar.update(result.faces)
         finally:
             index.close()
     return account

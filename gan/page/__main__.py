@@ -14,8 +14,9 @@ from pathlib import Path
 
 from encoder.common import arguments
 from encoder.common.command import command
+from gan.export import add_release_options
 from gan.page import MODEL, OUTPUT, RUNTIME, Built
-from gan.release import DEFAULT_MODEL, ReleaseConfig
+from gan.release import ReleaseConfig
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,17 +24,7 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(
         prog="python -m gan.page", description="Write a page that draws in the visitor's browser, for any static host."
     )
-    result.add_argument(
-        "--model",
-        type=arguments.model_folder,
-        default=str(DEFAULT_MODEL),
-        metavar="DIR",
-        help="a released model's folder, as a run's snapshot (default: the released faces)",
-    )
-    result.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
-    result.add_argument(
-        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
-    )
+    add_release_options(result)
     result.add_argument(
         "--example",
         type=arguments.given,

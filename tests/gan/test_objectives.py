@@ -128,7 +128,7 @@ def test_acgan_refuses_captions_that_name_no_classes() -> None:
 def test_features_run_once_an_image_set(key) -> None:
     D = KnownScores(SCORES)
     OBJECTIVES[key]().discriminator_loss(D, *inputs())
-    assert sorted(D.seen) == [0, 1]
+    assert sorted(D.seen) in ([0, 1], [0])  # both sets, or the joint one, which begins with the real images
     D.seen.clear()
     OBJECTIVES[key]().generator_loss(D, *inputs())
     assert D.seen.count(1) == 1

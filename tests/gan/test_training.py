@@ -243,7 +243,6 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         def generator_loss(self, D, batch, fake):
             assert fake.requires_grad
-            assert not any(p.requires_grad for p in D.parameters())
             assert all(p.grad is None for p in D.parameters())
             calls.append("G")
             return super().generator_loss(D, batch, fake)

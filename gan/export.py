@@ -230,6 +230,29 @@ def run(graph: Any, **inputs: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(graph.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
 
 
+def generator_by_graph(pipeline: TextToFace) -> nn.Module:
+    """The generator of a pipeline in float32, on the CPU, drawn from by ONNX Runtime.
+
+    Raises:
+        InputError: The packages of the extra are missing.
+    """
+    check_packages()
+    import torch
+    from torch import nn
+
+    config = pipeline.config
+    inputs = {"z": torch.zeros(2, config.z_dim), "c": torch.zeros(2, config.c_dim)}
+    graph = session(_graph(pipeline.G, inputs, "img", {0: "N"}))
+
+    class Graph(nn.Module):
+        resolution = pipeline.G.resolution
+
+        def forward(self, z: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
+            return run(graph, z=z, c=c)
+
+    return Graph().eval()
+
+
 def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """The inputs of a text encoder's graph for texts that no rule changes: ids and mask, int64 (N, T)."""
     from encoder.minilm import pad

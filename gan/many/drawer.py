@@ -44,6 +44,7 @@ class Drawer:
         device: ``"cpu"`` or ``"cuda"``.
         batch_size: Images drawn together.
         threads: Of PyTorch; its own number where it is ``None``.
+        backend: What draws: ``"torch"``, or ``"onnx"``, ONNX Runtime, in float32 on the CPU.
 
     Example:
         >>> Drawer()({"text": ["pink hair green eyes"], "seed": [0]})["png"][0][:4]
@@ -60,6 +61,7 @@ class Drawer:
     device: str = "cpu"
     batch_size: int = 32
     threads: int | None = 1
+    backend: str = "torch"
 
     def __getstate__(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -169,9 +171,11 @@ class Drawer:
         keep_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
+        if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
+            raise InputError("--backend onnx draws in float32 on the CPU; give --dtype float32, and no --device")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
-        return TextToFace.from_pretrained(
+        pipeline = TextToFace.from_pretrained(
             self.model,
             encoder_path=self.encoder_path,
             dtype=getattr(torch, self.dtype),
@@ -180,6 +184,11 @@ class Drawer:
             guidance=self.guidance,
             exact_texts=self.dtype == "float64",
         )
+        if self.backend == "onnx":
+            from gan.export import generator_by_graph
+
+            pipeline.G = generator_by_graph(pipeline)
+        return pipeline
 
     @cached_property
     def _selector(self) -> Selector:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32", "bfloat16")
 FORMATS = ("table", "texts", "jsonl", "parquet")
+BACKENDS = ("torch", "onnx")
 SHARD_SIZE = 1024
 MAX_WORKERS = 1024
 ONLY_MANY = ("workers", "shard_size", "strict", "format")
@@ -38,7 +39,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--threads", type=arguments.threads, metavar="N", help="of PyTorch, a process; 0: its own choice"
     )
     group.add_argument("--dtype", choices=DTYPES, default="float64", help="float64: exact; others: faster (float64)")
-    # The place for --backend, once there is another one than PyTorch: a field of Drawer, and of Recipe.
+    group.add_argument(
+        "--backend", choices=BACKENDS, default="torch", help="what draws; onnx: ONNX Runtime, in float32 (torch)"
+    )
 
 
 def is_many(args: argparse.Namespace) -> bool:
@@ -47,6 +50,14 @@ def is_many(args: argparse.Namespace) -> bool:
     given = [name for name in ONLY_MANY if getattr(args, name)]
     if args.shards and (not args.testing_file or args.out or args.separate):
         raise InputError("--shards goes with --testing-file, and without --out and --separate; leave these out")
+    if args.backend != "torch" and not many:
+        raise InputError("--backend goes with --testing-file and --shards or --separate, without --out; leave it out")
+    if args.backend == "onnx":
+        from gan.export import check_packages
+
+        check_packages()
+        if (args.dtype, args.device) != ("float32", "cpu"):
+            raise InputError("--backend onnx draws in float32 on the CPU; give --dtype float32, and no --device")
     if many and args.json:
         raise InputError("--json goes with fewer images; what was read is in the shards' .json files; leave it out")
     if given and not many:
@@ -75,6 +86,7 @@ def order(args: argparse.Namespace) -> Order:
         guidance=args.guidance,
         best_of=args.best_of,
         dtype=args.dtype,
+        backend=args.backend,
     )
     workers = args.workers or 1
     drawer = Drawer(
@@ -88,6 +100,7 @@ def order(args: argparse.Namespace) -> Order:
         device=args.device,
         batch_size=args.batch_size or 32,
         threads=args.threads if args.threads is not None else 1 if workers > 1 else None,
+        backend=args.backend,
     )
     return Order(
         source=args.testing_file,

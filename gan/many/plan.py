@@ -84,10 +84,12 @@ class Recipe:
     guidance: float | None = None
     best_of: int = 1
     dtype: str = "float64"
+    backend: str = "torch"
 
     def differences(self, other: dict[str, object]) -> list[str]:
         """How another one differs, in words."""
         mine = asdict(self)
+        other = {"backend": "torch", **other}  # of a folder from before there was another one
         return [f"{key} {other.get(key)!r:.40}, not {mine[key]!r:.40}" for key in mine if other.get(key) != mine[key]]
 
 
@@ -125,6 +127,8 @@ class Names:
 def plan(lines: Iterable[Line | Bad], recipe: Recipe, refuse: Callable[[Bad], None]) -> Iterator[Shard]:
     """Shard after shard, as lines are read; one that cannot be drawn is given to ``refuse``."""
     settings = asdict(recipe)
+    if recipe.backend == "torch":
+        del settings["backend"]  # as before there was another one
 
     def piece(number: int, jobs: list[Job]) -> Piece:
         return Piece(number, hashlib.sha256(json.dumps([settings, jobs]).encode()).hexdigest(), jobs)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -21,6 +22,7 @@ from PIL import Image
 import infer
 from gan.many import drawer
 from gan.many.drawer import Drawer
+from gan.many.plan import Recipe
 from gan.pipeline import TextToFace
 
 
@@ -345,3 +347,32 @@ def test_texts_are_encoded_once(model, monkeypatch) -> None:
     assert len(drawn) == 128
     assert sorted(seen) == ["blue hair", "red hair"]
     assert drawer.WINDOW >= 128
+
+
+def test_onnx_runtime_draws_within_a_level(model) -> None:
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="needs: pip install '.[onnx]'")
+    batch = {"text": ["blue hair red eyes", "green hair", "pink hair and purple eyes"], "seed": [0, 1, 2]}
+    ours, theirs = (Drawer(model, dtype="float32", backend=backend)(batch)["png"] for backend in ("torch", "onnx"))
+    for one, other in zip(ours, theirs, strict=True):
+        a, b = (np.asarray(Image.open(io.BytesIO(png))).astype(int) for png in (one, other))
+        assert abs(a - b).max() <= 1
+        assert a.std() > 1
+
+
+def test_onnx_runtime_draws_in_float32_alone(model, tmp_path, capsys) -> None:
+    pytest.importorskip("onnxruntime", reason="needs: pip install '.[onnx]'")
+    (tmp_path / "lines.txt").write_text("1,blue hair\n")
+    common = ["--model", str(model), "--testing-file", str(tmp_path / "lines.txt")]
+    assert infer.main([*common, "--shards", str(tmp_path / "out"), "--backend", "onnx"]) == 2
+    assert "--backend onnx draws in float32 on the CPU; give --dtype float32" in capsys.readouterr().err
+    assert infer.main([*common, "--out", str(tmp_path / "out.png"), "--backend", "onnx", "--dtype", "float32"]) == 2
+    assert "--backend goes with --testing-file and --shards" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_from_before_there_were_backends_goes_on(tmp_path) -> None:
+    recipe = Recipe("shards", "m", "e", shard_size=64)
+    before = {key: value for key, value in dataclasses.asdict(recipe).items() if key != "backend"}
+    assert recipe.differences(before) == []
+    assert dataclasses.replace(recipe, backend="onnx").differences(before) == ["backend 'torch', not 'onnx'"]

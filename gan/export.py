@@ -126,8 +126,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         "sources": list(config.sources),
         "guidance": config.guidance,
     }
-    inputs = {"z": torch.zeros(2, config.z_dim), "c": torch.zeros(2, config.c_dim)}
-    generator, encoder, model = _graph(pipeline.G, inputs, "img", {0: "N"}), None, None
+    generator, encoder, model = _generator_graph(pipeline), None, None
     if config.conditioning.kind != "onehot":
         own = model_dir / ENCODER_FOLDER if config.conditioning.kind == "aligned" else None
         network, model, reads = _text_network(pipeline, encoder_path or own)
@@ -139,6 +138,14 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         facts |= {"max_length": model.max_length, "reads": reads}
     parity = compare(pipeline, generator, encoder, model)
     return Exported(pipeline, generator, encoder, model, facts, parity)
+
+
+def _generator_graph(pipeline: TextToFace) -> bytes:
+    """The generator as ONNX: noise and conditions (N, dim) to images."""
+    import torch
+
+    inputs = {"z": torch.zeros(2, pipeline.config.z_dim), "c": torch.zeros(2, pipeline.config.c_dim)}
+    return _graph(pipeline.G, inputs, "img", {0: "N"})
 
 
 def _text_network(pipeline: TextToFace, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
@@ -237,12 +244,9 @@ def generator_by_graph(pipeline: TextToFace) -> nn.Module:
         InputError: The packages of the extra are missing.
     """
     check_packages()
-    import torch
     from torch import nn
 
-    config = pipeline.config
-    inputs = {"z": torch.zeros(2, config.z_dim), "c": torch.zeros(2, config.c_dim)}
-    graph = session(_graph(pipeline.G, inputs, "img", {0: "N"}))
+    graph = session(_generator_graph(pipeline))
 
     class Graph(nn.Module):
         resolution = pipeline.G.resolution

@@ -19,7 +19,6 @@ import torch
 from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
 from encoder.attributes.head import SPACE
 from encoder.attributes.slots import SIZES, SlotConditions
-from encoder.attributes.tags import left_open
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.attributes.wording import denied, explicit, plain
 from encoder.base import TextEncoder, digest
@@ -79,6 +78,8 @@ class AttributeEncoder(SlotConditions):
         figures: dict[int, list[_Term]] = {}
         avoided: dict[int, dict[str, list[str]]] = {}
         unspoken: dict[int, list[str]] = {}
+        if unusual:
+            from encoder.attributes.tags import left_open  # at need: drawing from the vocabulary starts without it
         for i in unusual:
             bare = plain(texts[i])
             if values := denied(bare):
@@ -168,6 +169,16 @@ def _sharpened(c: torch.Tensor) -> torch.Tensor:
     return torch.cat([values, colours.flatten(1)], dim=1)
 
 
+def _values_of(i: int) -> slice:
+    """Where a condition has the values of the slot ``i``."""
+    return slice(sum(SIZES[:i]), sum(SIZES[: i + 1]))
+
+
+def _look_of(i: int) -> slice:
+    """Where a condition of 33 numbers has the particular colour of the slot ``i``; one of 25 has nothing there."""
+    return slice(_VALUES + NUMBERS * i, _VALUES + NUMBERS * (i + 1))
+
+
 def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_figures: bool = False) -> None:
     """Write into ``c (dim,)`` the look of each term whose stand-in a slot has in ``probe (dim,)``.
 
@@ -185,19 +196,17 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
 
             (mixture,) = mixtures(slot, [to_hex(lab)], doubtful=True)
             values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]])
-            c[sum(SIZES[:i]) : sum(SIZES[: i + 1])] = values
-        if len(c) > _VALUES:
-            at = _VALUES + NUMBERS * i
-            if in_figures or c[at]:
-                c[at : at + NUMBERS] = torch.tensor([1.0, *scale(lab)])
+            c[_values_of(i)] = values
+        if len(c) > _VALUES and (in_figures or c[_look_of(i)][0]):
+            c[_look_of(i)] = torch.tensor([1.0, *scale(lab)])
 
 
 def _leave_open(c: torch.Tensor, slots: Sequence[str]) -> None:
     """Take from ``c (dim,)`` what it states of some slots."""
     for i, slot in enumerate(COLOUR_SLOTS):
         if slot in slots:
-            c[sum(SIZES[:i]) : sum(SIZES[: i + 1])] = 0
-            c[_VALUES + NUMBERS * i : _VALUES + NUMBERS * (i + 1)] = 0
+            c[_values_of(i)] = 0
+            c[_look_of(i)] = 0
 
 
 def _avoid(c: torch.Tensor, values: dict[str, list[str]]) -> None:

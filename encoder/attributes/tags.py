@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+from typing import TYPE_CHECKING
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain_colours
+
+if TYPE_CHECKING:
+    from encoder.attributes.reading import Words
 
 _FEWEST = 3
 """Tags of a list: of fewer parts is many a sentence, too."""
@@ -77,33 +81,27 @@ def _resembling(word: str) -> frozenset[str]:
 
 @functools.cache
 def _single_nouns() -> dict[str, list[str]]:
-    """The nouns of a single word."""
-    from encoder.language import lexicon
-
-    lists = lexicon.TRAIN, lexicon.HELD_OUT
-    words = {slot: {word for each in lists for word, _ in each.nouns[slot]} for slot in COLOUR_SLOTS}
-    words["hair"].add("haired")
-    words["eyes"].add("eyed")
-    return {slot: sorted(word for word in words[slot] if word.isalpha()) for slot in COLOUR_SLOTS}
+    """The nouns of a single word, and what "-haired" and "-eyed" end in."""
+    ends = dict(zip(COLOUR_SLOTS, ("haired", "eyed"), strict=True))
+    return {slot: sorted({*filter(str.isalpha, _words(slot).nouns), ends[slot]}) for slot in COLOUR_SLOTS}
 
 
 @functools.cache
 def _nouns() -> dict[str, re.Pattern[str]]:
     """The nouns of hair and of eyes."""
-    from encoder.language import lexicon  # at need, as most texts are no lists of tags
-
-    lists = lexicon.TRAIN, lexicon.HELD_OUT
-    words = {slot: {word for each in lists for word, _ in each.nouns[slot]} for slot in COLOUR_SLOTS}
-    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(words[slot]))})\b") for slot in COLOUR_SLOTS}
+    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(set(_words(slot).nouns)))})\b") for slot in COLOUR_SLOTS}
 
 
 @functools.cache
 def _colours() -> frozenset[str]:
     """The words that stand for a colour by themselves, "brunette" among them."""
-    from encoder.language import lexicon
+    return frozenset().union(*(_words(slot).colours for slot in COLOUR_SLOTS))
 
-    tables = [each.colours[slot] for each in (lexicon.TRAIN, lexicon.HELD_OUT) for slot in COLOUR_SLOTS]
-    return frozenset({*plain_colours(), *(word for table in tables for word in table), "redhead", "ginger"})
+
+def _words(slot: str) -> Words:
+    from encoder.attributes.reading import words  # at need, as most texts are no lists of tags
+
+    return words(slot)
 
 
 def _is_colour(text: str) -> bool:

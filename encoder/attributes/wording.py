@@ -62,9 +62,10 @@ def explicit(text: str) -> str:
     return (bare.strip(" ,;.") or Attributes().caption) if count else text
 
 
-def plain_colours() -> list[str]:
+@functools.cache
+def plain_colours() -> tuple[str, ...]:
     """The words that ``explicit`` takes for colours."""
-    return sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])})
+    return tuple(sorted({*SPELLINGS, "yellow", *(value for slot in COLOUR_SLOTS for value in SLOTS[slot])}))
 
 
 @functools.cache

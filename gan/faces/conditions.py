@@ -115,7 +115,7 @@ class WrongAttributes:
         self.eyes = eyes
         self.present = [column[column > 0].unique() for column in attributes.unbind(1)]
         self.likeness = [
-            table[values - 1][:, values - 1].clone().fill_diagonal_(0)
+            table[values - 1][:, values - 1].fill_diagonal_(0)
             for table, values in zip(likeness, self.present, strict=False)  # length has none
         ]
         if all(len(values) < 2 for values in self.present):

@@ -171,8 +171,7 @@ class Drawer:
         keep_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
-        if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
-            raise InputError("--backend onnx draws in float32 on the CPU; give --dtype float32, and no --device")
+        check_backend(self.backend, self.dtype, self.device)
         if self.device == "cuda" and not torch.cuda.is_available():
             raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
         pipeline = TextToFace.from_pretrained(
@@ -197,12 +196,18 @@ class Drawer:
         return Selector.from_pretrained(Path(self.model), self._pipeline)
 
 
+def check_backend(backend: str, dtype: str, device: str) -> None:
+    """Raise ``InputError`` where ONNX Runtime is to draw otherwise than it can."""
+    if backend == "onnx" and (dtype, device) != ("float32", "cpu"):
+        raise InputError("--backend onnx draws in float32 on the CPU; give --dtype float32, and no --device")
+
+
 def _refusal(text: object) -> str:
     """Why a text cannot be drawn from; nothing where it can be."""
     if not isinstance(text, str):
         return "the text is missing"
     try:
-        check_text(text, "the line")
+        check_text(text, "")
     except InputError as error:
-        return str(error).removeprefix("the line: ")
+        return str(error).removeprefix(": ")
     return ""

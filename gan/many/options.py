@@ -20,8 +20,8 @@ FORMATS = ("table", "texts", "jsonl", "parquet")
 BACKENDS = ("torch", "onnx")
 SHARD_SIZE = 1024
 MAX_WORKERS = 1024
-ONLY_MANY = ("workers", "shard_size", "strict", "format")
-"""Options that nothing but a file of lines, to shards or separate files, goes with."""
+ONLY_MANY = {"workers": None, "shard_size": None, "strict": False, "format": None, "backend": "torch"}
+"""Options that nothing but a file of lines, to shards or separate files, goes with, and what they are by default."""
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -47,22 +47,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 def is_many(args: argparse.Namespace) -> bool:
     """Whether the arguments ask for many images; ``InputError`` where they ask for what does not go together."""
     many = bool(args.testing_file and not args.out and (args.shards or args.separate))
-    given = [name for name in ONLY_MANY if getattr(args, name)]
+    given = [name for name, default in ONLY_MANY.items() if getattr(args, name) != default]
     if args.shards and (not args.testing_file or args.out or args.separate):
         raise InputError("--shards goes with --testing-file, and without --out and --separate; leave these out")
-    if args.backend != "torch" and not many:
-        raise InputError("--backend goes with --testing-file and --shards or --separate, without --out; leave it out")
-    if args.backend == "onnx":
-        from gan.export import check_packages
-
-        check_packages()
-        if (args.dtype, args.device) != ("float32", "cpu"):
-            raise InputError("--backend onnx draws in float32 on the CPU; give --dtype float32, and no --device")
     if many and args.json:
         raise InputError("--json goes with fewer images; what was read is in the shards' .json files; leave it out")
     if given and not many:
         name = given[0].replace("_", "-")
         raise InputError(f"--{name} goes with --testing-file and --shards or --separate, without --out; leave it out")
+    if args.backend == "onnx":
+        from gan.export import check_packages
+        from gan.many.drawer import check_backend
+
+        check_packages()
+        check_backend(args.backend, args.dtype, args.device)
     return many
 
 

@@ -60,7 +60,6 @@ def _tags() -> dict[str, Any]:
         "like_plain": tags._LIKE_PLAIN,
         "like_others": tags._LIKE_OTHERS,
         "colours": sorted(tags._colours()),
-        "plain_colours": wording.plain_colours(),
     }
 
 

@@ -8,7 +8,7 @@ const pattern = (source, flags, whole = false) => {
 };
 
 /** A function that gives the colour slots that a list of tags, as `plain` gives it, does not speak of. */
-export function leftOpenBy({ tags: rules, colour_slots: slots }) {
+export function leftOpenBy({ tags: rules, colour_slots: slots, plain_colours: plainColours }) {
   const [between, bare] = [rules.between, rules.bare].map((source) => pattern(source, "gu"));
   const [sentence, style] = [pattern(rules.sentence, "u"), pattern(rules.style, "u", true)];
   const [things, letters] = [pattern(rules.things, "gu"), pattern(rules.letters, "gu")];
@@ -18,7 +18,7 @@ export function leftOpenBy({ tags: rules, colour_slots: slots }) {
 
   const isColour = (tag) => {
     const parts = words(tag);
-    if (parts.length === 1 && rules.plain_colours.some((colour) => tag.includes(colour))) return true;
+    if (parts.length === 1 && plainColours.some((colour) => tag.includes(colour))) return true;
     return parts.slice(0, 3).some((_, i) => colours.has(parts.slice(i).join(" ")));
   };
   const resembling = (word) => {

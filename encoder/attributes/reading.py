@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -53,12 +53,14 @@ class Reading:
         value: The most probable value, or None where the attribute is more likely unstated than stated.
         probability: Of ``value``; of "unstated" where it is None.
         look: The particular colour that is asked for, in OKLab; None where none is, or the condition cannot say it.
+        denied: The values that are not to be drawn, of an attribute that is left open otherwise.
     """
 
     slot: str
     value: str | None
     probability: float
     look: tuple[float, float, float] | None = None
+    denied: tuple[str, ...] = ()
 
 
 def read(c: torch.Tensor) -> list[Reading]:
@@ -74,7 +76,8 @@ def read(c: torch.Tensor) -> list[Reading]:
         stated, *scaled = (particular[:NUMBERS] if slot in COLOUR_SLOTS else []) or [0.0]
         particular = particular[NUMBERS:]
         look = tuple(unscale(np.array(scaled) / stated).tolist()) if stated > 0.5 else None
-        readings.append(Reading(slot, value, probability, look))
+        denied = tuple(value for value, share in zip(values, shares, strict=True) if share < 0)
+        readings.append(Reading(slot, value, probability, look, denied))
     return readings
 
 
@@ -88,15 +91,18 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
 
     The lines tell of a text in which nothing is recognised, of a colour word outside the vocabulary and the colour that
     is drawn for it, of a colour that was read with little certainty, of a colour that hair and eyes seem to share but
-    only one was given, and of colour words that were taken for neither.
+    only one was given, and of colour words that were taken for neither. A colour that a text denies is understood.
     """
-    if all(reading.value is None and reading.look is None for reading in readings):
+    denied = {reading.slot: reading.denied for reading in readings if reading.denied}
+    if all(reading.value is None and reading.look is None for reading in readings) and not any(
+        slot.removesuffix("s") in text.lower() for slot in denied
+    ):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
     colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.look)]
     lines = [line for reading in colours if (line := _colour_warning(text, reading, colours))]
-    if len(colours) == 1 and _TOGETHER.search(text.lower()):
+    if len(colours) == 1 and not denied and _TOGETHER.search(text.lower()):
         lines.append(_shared_warning(text, colours[0]))
-    if untaken := [word for word in _untaken(text, colours) if not any(repr(word) in line for line in lines)]:
+    if untaken := [word for word in _untaken(text, colours, denied) if not any(repr(word) in line for line in lines)]:
         them = ", ".join(map(repr, untaken))
         lines.append(f"{them} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
     return lines
@@ -179,8 +185,9 @@ def _written(text: str, reading: Reading) -> str | None:
     return term(text, reading.look) if reading.look else None
 
 
-def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
-    """The words for colours, and the codes, that mean the value of neither slot, nor its particular colour."""
+def _untaken(text: str, colours: Sequence[Reading], denied: Mapping[str, Collection[str]]) -> list[str]:
+    """The words for colours, and the codes, that mean the value of neither slot, nor its particular colour, nor a value
+    that it is denied."""
     taken = {reading.slot: (reading.value, _written(text, reading) or "") for reading in colours}
     named = {
         (place.start, place.end): place.word in COLOUR_WORDS or not place.word[0].isalpha()
@@ -192,6 +199,12 @@ def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
         for slot, (value, written) in taken.items()
         for place in _places(text, slot)
         if value in place.values or place.word in written
+    }
+    meant |= {
+        (place.start, place.end)
+        for slot, values in denied.items()
+        for place in _places(text, slot)
+        if not set(values).isdisjoint(place.values)
     }
     return list(
         dict.fromkeys(text[start:end] for (start, end), sure in named.items() if sure and (start, end) not in meant)

@@ -92,6 +92,26 @@ def test_colour_words_that_no_slot_took_are_told(text, stated, words):
     assert line == f"{words} in {text!r}: taken for the colour of neither hair nor eyes, and not drawn"
 
 
+@pytest.mark.parametrize(
+    ("text", "stated", "denied", "expected"),
+    [
+        ("no blue eyes", {}, {"eyes": ["blue"]}, []),
+        ("green eyes, her hair isn't pink", {"eyes": "green"}, {"hair": ["pink"]}, []),
+        ("neither red nor Green eyes, orange hair", {"hair": "orange"}, {"eyes": ["green", "red"]}, []),
+        ("pink hair and eyes, not pink eyes", {"hair": "pink"}, {"eyes": ["pink"]}, []),
+        ("green eyes, not pink, a red hat", {"eyes": "green"}, {"hair": ["pink"]}, ["'red'"]),
+        ("not a red panda", {}, {"hair": ["red"], "eyes": ["red"]}, ["nothing recognised"]),
+    ],
+)
+def test_a_denied_colour_is_understood(text, stated, denied, expected):
+    c = condition(**{slot: {value: 0.99} for slot, value in stated.items()})
+    c += condition(**{slot: dict.fromkeys(values, -0.5) for slot, values in denied.items()})
+    readings = read(c)
+    assert {reading.slot: list(reading.denied) for reading in readings if reading.denied} == denied
+    lines = warnings_for(text, readings)
+    assert [line.split(" in ")[0] for line in lines] == expected
+
+
 @pytest.mark.parametrize("text", ["pink hair, a rose and ice", "pink hair in a pink dress", "a pinkish-haired girl"])
 def test_words_that_are_taken_or_may_be_things_are_not_told(text: str):
     assert not any("neither" in line for line in warnings(text, hair="pink"))

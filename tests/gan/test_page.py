@@ -8,7 +8,6 @@ import json
 import random
 import re
 import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from browser import Browser, chromium
+from node import Node, find_node
 from PIL import Image
 from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
 from tiny_bert import make_tiny_bert
@@ -91,6 +91,11 @@ def packages() -> None:
 def browser() -> Iterator[Browser]:
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def node() -> Node:
+    return find_node()
 
 
 @pytest.fixture(scope="module")
@@ -274,10 +279,10 @@ return all;
 
 
 @pytest.mark.parametrize("dim", [DIM, COLOUR_DIM])
-def test_the_rules_around_the_head_are_those_of_python(faces: Browser, dim: int) -> None:
+def test_the_rules_around_the_head_are_those_of_python(node: Node, dim: int) -> None:
     every = [*texts(), *list(canonical_captions())[::20]]
     colours_known = {"hair": "#202024 #d0b070 #c0c0c8", "eyes": "#2040c0 #7b4b2a"}
-    answers = faces.run(PLAIN_HEAD, json.dumps(rules()), dim, colours_known, every)
+    answers = node.run(PLAIN_HEAD, json.dumps(rules()), dim, colours_known, every)
     far = 0
     for text, found in zip(every, answers, strict=True):
         head = PlainHead(dim)
@@ -294,26 +299,18 @@ def test_the_rules_around_the_head_are_those_of_python(faces: Browser, dim: int)
     assert far > (50 if dim == COLOUR_DIM else -1)
 
 
-IN_NODE = """
-import {{ readFileSync }} from "node:fs";
-import {{ leftOpenBy }} from "{js}/tags.js";
-import {{ normalise, plain }} from "{js}/text.js";
-const {{ rules, texts }} = JSON.parse(readFileSync(0, "utf-8"));
-const leftOpen = leftOpenBy(rules);
-console.log(JSON.stringify(texts.map((text) => leftOpen(plain(normalise(text))))));
+LEFT_OPEN = """
+const { leftOpenBy } = await import("./js/tags.js"), { normalise, plain } = await import("./js/text.js");
+const [rules, texts] = given, leftOpen = leftOpenBy(rules);
+return texts.map((text) => leftOpen(plain(normalise(text))));
 """
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
-def test_what_lists_of_tags_leave_open_is_as_in_python(tmp_path) -> None:
-    program = tmp_path / "leftopen.mjs"
-    program.write_text(IN_NODE.format(js=(STATIC / "js").as_uri()))
+def test_what_lists_of_tags_leave_open_is_as_in_python(node: Node) -> None:
     source = grammar.Grammar(random.Random(5))
     every = [*texts(), *(source.tags(slots).text for slots in [COLOUR_SLOTS, ("hair",), ("eyes",), ()] * 100)]
-    given = json.dumps({"rules": rules(), "texts": every})
-    answer = subprocess.run(["node", program], input=given, capture_output=True, text=True, check=True).stdout
     expected = [left_open(plain(normalise(text))) for text in every]
-    assert json.loads(answer) == expected
+    assert node.run(LEFT_OPEN, rules(), every) == expected
     assert sum(map(bool, expected)) > 100
 
 
@@ -323,7 +320,7 @@ def plain_remark(line: str) -> str:
     return re.sub(r"[^a-z#0-9 ]", "", line)[:50].strip()
 
 
-def test_the_names_of_colours_look_as_in_python(faces: Browser) -> None:
+def test_the_names_of_colours_look_as_in_python(node: Node) -> None:
     names = [
         *colours.listed(),
         *list(colours.more())[::7],
@@ -341,7 +338,7 @@ def test_the_names_of_colours_look_as_in_python(faces: Browser) -> None:
         "quux",
         "very teal",
     ]
-    found = faces.run(
+    found = node.run(
         "const { Colours } = await import('./js/colour.js'); const known = new Colours(given[0]);"
         "return given[1].map((name) => known.look(name))",
         rules(),

@@ -98,12 +98,12 @@ function looksOf(readings) {
 
 function showUnderstood({ readings, remarks, c }) {
   let start = 0;
-  const chips = (readings ?? []).map(({ slot, value, probability, look }) => {
+  const chips = (readings ?? []).map(({ slot, value, probability, look, denied }) => {
     const values = config.rules.slots[slot];
     const shares = values.map((name, i) => [c[start + i], name]).sort(([one], [other]) => other - one);
     start += values.length;
     if (look) return chip(slot, value ? `${toHex(look)}, a kind of ${value}` : toHex(look), [toHex(look)], false);
-    if (!value) return chip(slot, "any", [], true);
+    if (!value) return chip(slot, denied.length ? `any but ${denied.join(" and ")}` : "any", [], true);
     const [, [share, second]] = shares;
     const isMixed = config.conditioning.kind === "head" && share > 0.2;
     const names = isMixed ? [value, second] : [value];

@@ -44,9 +44,13 @@ export class AttributeReader {
   constructor(config, encode) {
     Object.assign(this, { config, encode });
     const { rules } = config;
-    this.slots = Object.entries(rules.slots); // [[name, values], ...] in the order of a condition
-    this.values = this.slots.reduce((sum, [, values]) => sum + values.length, 0);
-    this.particular = config.reads > this.values;
+    let end = 0; // of the slots so far, in a condition
+    this.slots = Object.entries(rules.slots).map(([slot, values]) => {
+      const start = end;
+      end += values.length;
+      return { slot, values, start, end };
+    });
+    this.particular = config.reads > end;
     this.colours = new Colours(rules);
     this.explicit = explicitBy(rules);
     this.denied = deniedBy(rules);
@@ -96,19 +100,17 @@ export class AttributeReader {
     return c;
   }
 
-  /** The readings of a condition: {slot, value or null, probability, look or null}, in the order of the slots. */
+  /** The readings of a condition: {slot, value or null, probability, look or null, denied}, in the order of the slots. */
   readings(c) {
-    let start = 0;
-    return this.slots.map(([slot, values], i) => {
-      const shares = Array.from(c.subarray(start, start + values.length));
-      start += values.length;
+    return this.slots.map(({ slot, values, start, end }, i) => {
+      const shares = Array.from(c.subarray(start, end));
       const best = shares.indexOf(Math.max(...shares));
       const unstated = Math.min(Math.max(0, 1 - shares.reduce((sum, x) => sum + x, 0)), 1);
       const [value, probability] = unstated < 0.5 ? [values[best], shares[best]] : [null, unstated];
       const at = this.#places[i];
       const isStated = at !== undefined && c[at] > 0.5;
       const look = isStated ? unscale(Array.from(c.subarray(at + 1, at + NUMBERS), (x) => x / c[at])) : null;
-      return { slot, value, probability, look };
+      return { slot, value, probability, look, denied: values.filter((_, k) => shares[k] < 0) };
     });
   }
 
@@ -120,19 +122,22 @@ export class AttributeReader {
   #warnings(text, c) {
     if (this.canonical.has(normalise(text))) return [];
     const readings = this.readings(c);
-    if (readings.every(({ value, look }) => value === null && !look)) {
+    const denied = readings.filter((reading) => reading.denied.length);
+    const isDenied = denied.some(({ slot }) => text.toLowerCase().includes(noun(slot)));
+    if (readings.every(({ value, look }) => value === null && !look) && !isDenied) {
       return [`Nothing recognised in ${quoted(short(text))}: hair and eyes are left to chance.`];
     }
     const colours = readings.filter(({ slot, value, look }) => slot in this.words && (value || look));
     const lines = colours.map((reading) => this.#colourRemark(text, reading, colours)).filter(Boolean);
-    if (colours.length === 1 && TOGETHER.test(text.toLowerCase())) {
+    if (colours.length === 1 && !denied.length && TOGETHER.test(text.toLowerCase())) {
       const [{ slot }] = colours;
       const value = this.#written(text, colours[0]) ?? colours[0].value;
       const other = noun(this.config.rules.colour_slots.find((name) => name !== slot));
       lines.push(`The ${other} colour in ${quoted(short(text))} is left open; if both are ${value}, say ` +
         `${quoted(`${value} hair, ${value} eyes`)}.`);
     }
-    const untaken = this.#untaken(text, colours).filter((word) => !lines.some((line) => line.includes(quoted(word))));
+    const isTold = (word) => lines.some((line) => line.includes(quoted(word)));
+    const untaken = this.#untaken(text, colours, denied).filter((word) => !isTold(word));
     if (untaken.length) {
       lines.push(`${untaken.map(quoted).join(", ")} in ${quoted(short(text))}: taken for the colour of neither hair ` +
         "nor eyes, and not drawn.");
@@ -156,7 +161,7 @@ export class AttributeReader {
   /** Where in a condition each colour slot's particular colour stands; nowhere where there is none. */
   get #places() {
     if (!this.particular) return [];
-    return this.config.rules.colour_slots.map((_, i) => this.values + NUMBERS * i);
+    return this.config.rules.colour_slots.map((_, i) => this.slots.at(-1).end + NUMBERS * i);
   }
 
   #terms(text, places) {
@@ -172,15 +177,13 @@ export class AttributeReader {
   }
 
   #bind(c, probe, terms, areFigures) {
-    let start = 0;
     this.readings(probe).slice(0, this.config.rules.colour_slots.length).forEach(({ slot, value }, i) => {
-      const values = this.config.rules.slots[slot];
+      const { values, start } = this.slots[i];
       const lab = terms.findLast((term) => term.standIn === value)?.lab;
       if (lab && areFigures) {
         const mixture = this.colours.mixture(slot, lab);
         values.forEach((name, k) => (c[start + k] = mixture[name] ?? 0));
       }
-      start += values.length;
       const at = this.#places[i];
       if (lab && at !== undefined && (areFigures || c[at])) c.set([1, ...scale(lab)], at);
     });
@@ -188,26 +191,20 @@ export class AttributeReader {
 
   /** Take from a condition what it states of some slots. */
   #leaveOpen(c, slots) {
-    let start = 0;
-    this.config.rules.colour_slots.forEach((slot, i) => {
-      const size = this.config.rules.slots[slot].length;
-      if (slots.includes(slot)) {
-        c.fill(0, start, start + size);
-        const at = this.#places[i];
-        if (at !== undefined) c.fill(0, at, at + NUMBERS);
-      }
-      start += size;
+    this.slots.forEach(({ slot, start, end }, i) => {
+      if (!slots.includes(slot)) return;
+      c.fill(0, start, end);
+      const at = this.#places[i];
+      if (at !== undefined) c.fill(0, at, at + NUMBERS);
     });
   }
 
   /** Move the slots that a condition leaves open away from the values that its text denies. */
   #avoid(c, denied) {
-    let start = 0;
-    for (const { slot, value } of this.readings(c)) {
-      const values = this.config.rules.slots[slot];
+    this.readings(c).forEach(({ slot, value }, i) => {
+      const { values, start } = this.slots[i];
       for (const one of (value === null && denied[slot]) || []) c[start + values.indexOf(one)] = this.config.rules.avoided;
-      start += values.length;
-    }
+    });
   }
 
   #colourRemark(text, { slot, value, probability, look }, colours) {
@@ -266,7 +263,7 @@ export class AttributeReader {
     return look ? this.#term(text, look) : null;
   }
 
-  #untaken(text, colours) {
+  #untaken(text, colours, denied) {
     const sure = new Map(); // by where a word stands, so that hair's and eyes' lists count it once
     const meant = new Set();
     const taken = Object.fromEntries(
@@ -279,6 +276,11 @@ export class AttributeReader {
         if (!(slot in taken)) continue;
         const { value, written } = taken[slot];
         if (Object.hasOwn(values, value) || written.includes(word)) meant.add(`${start},${end}`);
+      }
+    }
+    for (const { slot, denied: values } of denied) {
+      for (const place of this.#colourPlaces(text, slot)) {
+        if (values.some((value) => Object.hasOwn(place.values, value))) meant.add(`${place.start},${place.end}`);
       }
     }
     const left = [...sure].filter(([place, { isSure }]) => isSure && !meant.has(place));

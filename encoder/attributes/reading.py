@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import numpy as np
 
 from encoder.attributes.colour import NUMBERS, codes, distance, to_hex, unscale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
-from encoder.attributes.wording import plain
+from encoder.attributes.wording import denied, plain
 
 if TYPE_CHECKING:
     import torch
@@ -76,8 +76,8 @@ def read(c: torch.Tensor) -> list[Reading]:
         stated, *scaled = (particular[:NUMBERS] if slot in COLOUR_SLOTS else []) or [0.0]
         particular = particular[NUMBERS:]
         look = tuple(unscale(np.array(scaled) / stated).tolist()) if stated > 0.5 else None
-        denied = tuple(value for value, share in zip(values, shares, strict=True) if share < 0)
-        readings.append(Reading(slot, value, probability, look, denied))
+        avoided = tuple(value for value, share in zip(values, shares, strict=True) if share < 0)
+        readings.append(Reading(slot, value, probability, look, avoided))
     return readings
 
 
@@ -93,16 +93,16 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     is drawn for it, of a colour that was read with little certainty, of a colour that hair and eyes seem to share but
     only one was given, and of colour words that were taken for neither. A colour that a text denies is understood.
     """
-    denied = {reading.slot: reading.denied for reading in readings if reading.denied}
+    avoided = [reading.slot for reading in readings if reading.denied]
     if all(reading.value is None and reading.look is None for reading in readings) and not any(
-        slot.removesuffix("s") in text.lower() for slot in denied
+        slot.removesuffix("s") in text.lower() for slot in avoided
     ):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
     colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.look)]
     lines = [line for reading in colours if (line := _colour_warning(text, reading, colours))]
-    if len(colours) == 1 and not denied and _TOGETHER.search(text.lower()):
+    if len(colours) == 1 and not avoided and _TOGETHER.search(text.lower()):
         lines.append(_shared_warning(text, colours[0]))
-    if untaken := [word for word in _untaken(text, colours, denied) if not any(repr(word) in line for line in lines)]:
+    if untaken := [word for word in _untaken(text, colours) if not any(repr(word) in line for line in lines)]:
         them = ", ".join(map(repr, untaken))
         lines.append(f"{them} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
     return lines
@@ -185,30 +185,26 @@ def _written(text: str, reading: Reading) -> str | None:
     return term(text, reading.look) if reading.look else None
 
 
-def _untaken(text: str, colours: Sequence[Reading], denied: Mapping[str, Collection[str]]) -> list[str]:
-    """The words for colours, and the codes, that mean the value of neither slot, nor its particular colour, nor a value
-    that it is denied."""
+def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
+    """The words for colours, and the codes, that mean neither a slot's value, nor its particular colour, nor what the
+    text denies of it."""
     taken = {reading.slot: (reading.value, _written(text, reading) or "") for reading in colours}
-    named = {
-        (place.start, place.end): place.word in COLOUR_WORDS or not place.word[0].isalpha()
-        for slot in COLOUR_SLOTS
-        for place in _places(text, slot)
-    }
-    meant = {
-        (place.start, place.end)
-        for slot, (value, written) in taken.items()
-        for place in _places(text, slot)
-        if value in place.values or place.word in written
-    }
-    meant |= {
-        (place.start, place.end)
-        for slot, values in denied.items()
-        for place in _places(text, slot)
-        if not set(values).isdisjoint(place.values)
-    }
-    return list(
-        dict.fromkeys(text[start:end] for (start, end), sure in named.items() if sure and (start, end) not in meant)
-    )
+    forbidden = denied(plain(text))
+    sure: dict[tuple[int, int], bool] = {}
+    meant = []
+    for slot in COLOUR_SLOTS:
+        value, written = taken.get(slot, (None, ""))
+        understood = {value, *forbidden.get(slot, ())}
+        for place in _places(text, slot):
+            sure[place.start, place.end] = place.word in COLOUR_WORDS or not place.word[0].isalpha()
+            if not understood.isdisjoint(place.values) or place.word in written:
+                meant.append(place)
+    left = [
+        text[start:end]
+        for (start, end), known in sure.items()
+        if known and not any(place.start <= start and end <= place.end for place in meant)
+    ]
+    return list(dict.fromkeys(left))
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -122,14 +122,14 @@ export class AttributeReader {
   #warnings(text, c) {
     if (this.canonical.has(normalise(text))) return [];
     const readings = this.readings(c);
-    const denied = readings.filter((reading) => reading.denied.length);
-    const isDenied = denied.some(({ slot }) => text.toLowerCase().includes(noun(slot)));
-    if (readings.every(({ value, look }) => value === null && !look) && !isDenied) {
+    const avoided = readings.filter(({ denied }) => denied.length);
+    const isAvoided = avoided.some(({ slot }) => text.toLowerCase().includes(noun(slot)));
+    if (readings.every(({ value, look }) => value === null && !look) && !isAvoided) {
       return [`Nothing recognised in ${quoted(short(text))}: hair and eyes are left to chance.`];
     }
     const colours = readings.filter(({ slot, value, look }) => slot in this.words && (value || look));
     const lines = colours.map((reading) => this.#colourRemark(text, reading, colours)).filter(Boolean);
-    if (colours.length === 1 && !denied.length && TOGETHER.test(text.toLowerCase())) {
+    if (colours.length === 1 && !avoided.length && TOGETHER.test(text.toLowerCase())) {
       const [{ slot }] = colours;
       const value = this.#written(text, colours[0]) ?? colours[0].value;
       const other = noun(this.config.rules.colour_slots.find((name) => name !== slot));
@@ -137,7 +137,7 @@ export class AttributeReader {
         `${quoted(`${value} hair, ${value} eyes`)}.`);
     }
     const isTold = (word) => lines.some((line) => line.includes(quoted(word)));
-    const untaken = this.#untaken(text, colours, denied).filter((word) => !isTold(word));
+    const untaken = this.#untaken(text, colours).filter((word) => !isTold(word));
     if (untaken.length) {
       lines.push(`${untaken.map(quoted).join(", ")} in ${quoted(short(text))}: taken for the colour of neither hair ` +
         "nor eyes, and not drawn.");
@@ -263,28 +263,23 @@ export class AttributeReader {
     return look ? this.#term(text, look) : null;
   }
 
-  #untaken(text, colours, denied) {
+  #untaken(text, colours) {
     const sure = new Map(); // by where a word stands, so that hair's and eyes' lists count it once
-    const meant = new Set();
-    const taken = Object.fromEntries(
-      colours.map((reading) => [reading.slot, { value: reading.value, written: this.#written(text, reading) ?? "" }]),
-    );
+    const meant = [];
+    const forbidden = this.denied(plain(text));
     for (const slot of this.config.rules.colour_slots) {
+      const reading = colours.find((each) => each.slot === slot);
+      const written = (reading && this.#written(text, reading)) ?? "";
+      const understood = [reading?.value, ...(forbidden[slot] ?? [])];
       for (const { word, values, start, end } of this.#colourPlaces(text, slot)) {
         const isSure = this.config.rules.colour_words.includes(word) || !/^\p{L}/u.test(word);
-        sure.set(`${start},${end}`, { text: text.slice(start, end), isSure });
-        if (!(slot in taken)) continue;
-        const { value, written } = taken[slot];
-        if (Object.hasOwn(values, value) || written.includes(word)) meant.add(`${start},${end}`);
+        sure.set(`${start},${end}`, { start, end, isSure });
+        if (understood.some((value) => Object.hasOwn(values, value)) || written.includes(word)) meant.push({ start, end });
       }
     }
-    for (const { slot, denied: values } of denied) {
-      for (const place of this.#colourPlaces(text, slot)) {
-        if (values.some((value) => Object.hasOwn(place.values, value))) meant.add(`${place.start},${place.end}`);
-      }
-    }
-    const left = [...sure].filter(([place, { isSure }]) => isSure && !meant.has(place));
-    return [...new Set(left.map(([, place]) => place.text))];
+    const isMeant = ({ start, end }) => meant.some((place) => place.start <= start && end <= place.end);
+    const left = [...sure.values()].filter((place) => place.isSure && !isMeant(place));
+    return [...new Set(left.map(({ start, end }) => text.slice(start, end)))];
   }
 }
 

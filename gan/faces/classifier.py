@@ -64,7 +64,7 @@ class Reading:
         return Reading(*(getattr(self, own.name)[index] for own in fields(self)))
 
     def probability(self, asked: Tensor) -> Tensor:
-        """The probability (N,) that faces have the colours asked for, int64 (N, 2); of an unstated colour it is 1."""
+        """The probability (N,) that faces have the colours asked for, int64 (N, 2 or more); 1 of an unstated one."""
         probability = torch.ones(len(asked))
         for values, wanted in ((self.hair_probabilities, asked[:, 0]), (self.eyes_probabilities, asked[:, 1])):
             shares = torch.cat([torch.ones(len(values), 1), values], 1)

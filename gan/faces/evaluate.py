@@ -24,12 +24,11 @@ from gan.faces.dataset import FaceDataset
 from gan.faces.judging import (
     FaceEvaluator,
     View,
+    attributes_asked,
     captions_of,
-    colours,
-    colours_asked,
     confusions,
+    judge_attributes,
     judge_each_colour,
-    judge_length,
     judge_wording,
 )
 from gan.faces.localiser import load_localiser
@@ -84,11 +83,11 @@ def evaluate_faces(
     style = None
     if pipeline is not None:
         name = pipeline.name
-        attributes, style = faces_asked(pipeline, heldout, count)
-        images, asked = draw(pipeline, captions_of(attributes), seed, style, "faces"), attributes[:, :2]
+        asked, style = faces_asked(pipeline, heldout, count)
+        images = draw(pipeline, captions_of(asked), seed, style, "faces")
     else:
         assert pictures is not None
-        name, images, asked = pictures.name, pictures.images, colours_asked(pictures.texts)
+        name, images, asked = pictures.name, pictures.images, attributes_asked(pictures.texts)
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         images, asked = images[order], asked[order]  # the first ones will stand for all
     watch.lap("drawing")
@@ -99,25 +98,17 @@ def evaluate_faces(
     n = min(len(images), len(heldout)) if heldout is not None else 0
     if training is not None and heldout is not None and n >= MIN_FACES:
         blank = untrained(pipeline, seed) if pipeline else None
-        blank_images = draw(blank, captions_of(attributes[:n]), seed, style, "untrained") if blank else None
+        blank_images = draw(blank, captions_of(asked[:n]), seed, style, "untrained") if blank else None
         watch.lap("drawing")
         evaluator = FaceEvaluator(asked[:n], heldout, training, classifier, other_spaces(), seed)
         view = evaluator.view(images[:n], reading[:n])
         sets, sheets = judge_sets(images, asked, reading, view, evaluator, blank_images)
-        sets["real faces"]["colours"] |= judge_length(evaluator.real.reading, evaluator.heldout.attributes[:, 2], seed)
         watch.lap("comparing sets")
         values = judge_values(images, asked, each, view, evaluator, training, localiser)
         watch.lap("value by value")
     else:
         n, values = 0, {}
-        sets, sheets = {SUBJECT: {"colours": colours(images, reading, asked, seed)}}, []
-
-    if pipeline is not None:
-        lengths = attributes[:, 2]
-        permuted = lengths[torch.randperm(len(lengths), generator=torch.Generator().manual_seed(seed))]
-        for a_set, asked_for in ((SUBJECT, lengths), ("captions permuted", permuted)):
-            if a_set in sets:
-                sets[a_set]["colours"] |= judge_length(reading, asked_for, seed)
+        sets, sheets = {SUBJECT: {"colours": judge_attributes(images, reading, asked, seed)}}, []
 
     wordings, names = {}, {}
     if pipeline is not None and pipeline.encoder.class_sizes:
@@ -246,7 +237,7 @@ def judge_sets(
 
     Args:
         images: uint8 (M, 3, 64, 64), M at least N, the evaluator's number of faces.
-        asked: int64 (M, 2), the colours asked for.
+        asked: int64 (M, 3), what was asked for.
         reading: Of the faces.
         view: Of the first N.
         evaluator: Compares them.
@@ -254,12 +245,12 @@ def judge_sets(
     """
     seed, n = evaluator.seed, len(evaluator.asked)
     heldout, twins = evaluator.heldout, evaluator.twins
-    known, real_images = heldout.attributes[:, :2], heldout.images[:]
+    known, real_images = heldout.attributes, heldout.images[:]
 
     def drawn(view: View, faces: Tensor) -> Scores:
         """Of N faces, or one that stands for N, drawn for the colours asked for; and of their closeness to training."""
         return {
-            "colours": colours(faces.expand(n, -1, -1, -1), view.reading, asked[:n], seed),
+            "colours": judge_attributes(faces.expand(n, -1, -1, -1), view.reading, asked[:n], seed),
             **evaluator.compare(view.features)[0],
             "training set": evaluator.memorisation(evaluator.closeness(faces)[0]),
         }
@@ -268,13 +259,13 @@ def judge_sets(
     closeness, nearest = evaluator.closeness(images[:n])
     sets = {
         SUBJECT: {
-            "colours": colours(images, reading, asked, seed),
+            "colours": judge_attributes(images, reading, asked, seed),
             **scores,
             "training set": evaluator.memorisation(closeness),
         },
         # Colours and closeness of held-out faces; distances of as many training faces from them.
         "real faces": {
-            "colours": colours(real_images, evaluator.real.reading, known, seed),
+            "colours": judge_attributes(real_images, evaluator.real.reading, known, seed),
             **evaluator.compare(evaluator.view(twins.images[:]).features)[0],
             "training set": evaluator.memorisation(evaluator.heldout_closeness),
         },
@@ -284,17 +275,17 @@ def judge_sets(
     permuted = asked[torch.randperm(len(asked), generator=torch.Generator().manual_seed(seed))]
     blurred_heldout = blurred(real_images)
     sets |= {
-        "captions permuted": {"colours": colours(images, reading, permuted, seed)},
+        "captions permuted": {"colours": judge_attributes(images, reading, permuted, seed)},
         "one face repeated": drawn(evaluator.view(images[:1]).repeated(n), images[:1]),
         f"real faces, blurred by {BLUR} px": {
-            "colours": colours(blurred_heldout, evaluator.classifier.read(blurred_heldout), known, seed),
+            "colours": judge_attributes(blurred_heldout, evaluator.classifier.read(blurred_heldout), known, seed),
             **evaluator.compare(evaluator.view(blurred(twins.images[:])).features)[0],
             "training set": evaluator.memorisation(evaluator.closeness(blurred_heldout)[0]),
         },
     }
 
     sureness = reading.probability(asked)[:n]
-    captions = captions_of(torch.cat([asked, torch.zeros_like(asked[:, :1])], 1)[:n])
+    captions = captions_of(asked[:n])
     copies = closeness.argsort()[: SHEET // 2]
     pairs = torch.stack([images[copies], nearest[copies]], 1).flatten(0, 1)
     labels = [label for i in copies.tolist() for label in (f"{closeness[i]:.2f}", "training face")]

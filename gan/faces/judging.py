@@ -46,10 +46,11 @@ def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, E
 
     Args:
         reading: Of the faces.
-        asked: int64 (N, 2): hair and eyes as in ``Attributes.indices``; what is not asked for does not count.
+        asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``; what is not asked for does not count.
         seed: Of the bootstrap.
     """
     generator = torch.Generator().manual_seed(seed)
+    asked = asked[:, :2]
     right = torch.stack([reading.hair, reading.eyes], 1) == asked
     known = asked != UNKNOWN
     cases = {
@@ -68,7 +69,7 @@ def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimat
 
     Args:
         images: uint8 (N, 3, 64, 64).
-        asked: int64 (N, 2), as in ``judge_colours``.
+        asked: int64 (N, 2 or more), as in ``judge_colours``.
         seed: Of the bootstrap.
     """
     chroma = chroma_as_stated(images, asked[:, 0])
@@ -141,19 +142,22 @@ def captions_of(attributes: Tensor) -> list[str]:
     return [Attributes.from_indices((hair, eyes, length)).caption for hair, eyes, length in attributes.tolist()]
 
 
-def colours(images: Tensor, reading: Reading, asked: Tensor, seed: int) -> dict[str, Estimate]:
-    """What the classifier reads and what is measured; arguments as in ``judge_colours`` and ``judge_hue``."""
-    return judge_colours(reading, asked, seed) | judge_hue(images, asked, seed)
+def judge_attributes(images: Tensor, reading: Reading, asked: Tensor, seed: int) -> dict[str, Estimate]:
+    """What the classifier reads and what is measured of N faces, for which int64 (N, 3) ``Attributes.indices`` were
+    asked; the other arguments are those of ``judge_colours`` and ``judge_hue``."""
+    return (
+        judge_colours(reading, asked, seed) | judge_hue(images, asked, seed) | judge_length(reading, asked[:, 2], seed)
+    )
 
 
-def colours_asked(texts: Sequence[str]) -> Tensor:
-    """The hair and eye colours that texts state, int64 (N, 2); the conditioning head reads what is not canonical."""
+def attributes_asked(texts: Sequence[str]) -> Tensor:
+    """What texts state, int64 (N, 3) ``Attributes.indices``; the conditioning head reads what is not canonical."""
     stated = {text: Attributes.from_caption(text) for text in texts}
     free = [text for text, attributes in stated.items() if attributes is None]
     indices = {text: attributes.indices for text, attributes in stated.items() if attributes is not None}
     if free:
         indices |= dict(zip(free, map(tuple, read_captions(free).tolist()), strict=True))
-    return torch.tensor([indices[text][:2] for text in texts])
+    return torch.tensor([indices[text] for text in texts])
 
 
 def pairs(asked: Tensor) -> Tensor:
@@ -165,8 +169,8 @@ def matching_faces(asked: Tensor, attributes: Tensor, generator: torch.Generator
     """Random faces with the colours asked for: int64 (N,) positions in ``attributes``, as ``matching`` finds them.
 
     Args:
-        asked: int64 (N, 2): hair and eyes, as in ``Attributes.indices``.
-        attributes: int64 (M, 2), likewise.
+        asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``.
+        attributes: int64 (M, 2 or more), likewise.
         generator: The source of randomness.
     """
     return matching(pairs(asked).tolist(), pairs(attributes).tolist(), generator)
@@ -194,7 +198,7 @@ class FaceEvaluator(Evaluator):
     """Compares sets of N faces with N held-out real faces, in the classifier's features and in other spaces.
 
     Args:
-        asked: int64 (N, 2), the colours that every set is asked for, in the order of its faces.
+        asked: int64 (N, 2 or more), the colours that every set is asked for, in the order of its faces.
         heldout: At least N real faces; the first N are compared with.
         training: The faces that the generator was trained on.
         classifier: Reads colours, and gives the first feature space.
@@ -219,7 +223,7 @@ class FaceEvaluator(Evaluator):
         self.asked, self.classifier, self.spaces = asked, classifier, spaces
         self.heldout = heldout[: len(asked)]
         generator = torch.Generator().manual_seed(seed)
-        self.twins = training[matching_faces(asked, training.attributes[:, :2], generator)]
+        self.twins = training[matching_faces(asked, training.attributes, generator)]
         images = self.heldout.images[:]
         self.real = self.view(images)
         groups = pairs(self.heldout.attributes)

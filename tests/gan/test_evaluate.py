@@ -68,7 +68,7 @@ def pixels(hair: str, eyes: str, seed: int) -> torch.Tensor:
 
 def perfect_faces(asked: torch.Tensor) -> torch.Tensor:
     """New drawings of the colours asked for: what a perfect generator would give."""
-    attributes = [Attributes.from_indices((hair, eyes, 0)) for hair, eyes in asked.tolist()]
+    attributes = [Attributes.from_indices((hair, eyes, 0)) for hair, eyes in asked[:, :2].tolist()]
     return torch.stack([pixels(str(a.hair), str(a.eyes), 10_000 + i) for i, a in enumerate(attributes)])
 
 
@@ -76,7 +76,7 @@ def perfect_faces(asked: torch.Tensor) -> torch.Tensor:
 def judged(small_scale, reader, all_drawn_faces):
     """What perfect faces, noise in place of an untrained generator's and the controls get; and the sheets."""
     heldout, training = all_drawn_faces[: 2 * 132], all_drawn_faces[2 * 132 :]  # of each pair of colours, 2 and 3
-    asked = heldout.attributes[:, :2]
+    asked = heldout.attributes
     evaluator = FaceEvaluator(asked, heldout, training, reader, of_faces.other_spaces())
     noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
     faces = perfect_faces(asked)
@@ -173,10 +173,10 @@ def test_the_same_features_are_never_computed_twice(reader, all_drawn_faces) -> 
         return edges(images)
 
     faces = all_drawn_faces[:N]
-    evaluator = FaceEvaluator(faces.attributes[:, :2], faces, all_drawn_faces, reader, {"edges": counting})
+    evaluator = FaceEvaluator(faces.attributes, faces, all_drawn_faces, reader, {"edges": counting})
     reading = reader.read(faces.images)
     view = evaluator.view(faces.images, reading)
-    judge_sets(faces.images, faces.attributes[:, :2], reading, view, evaluator, faces.images)
+    judge_sets(faces.images, faces.attributes, reading, view, evaluator, faces.images)
     # Held-out faces, the faces, the twins, the untrained generator's, one face, the blurred twins.
     assert sorted(seen) == [1, *[N] * 5]
 

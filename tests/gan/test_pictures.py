@@ -6,7 +6,7 @@ from drawing import write_pictures
 
 from encoder.common.errors import InputError
 from gan.evaluation.pictures import read_folder, read_grid
-from gan.faces.judging import colours_asked
+from gan.faces.judging import attributes_asked
 from gan.images import save_png, tile
 
 
@@ -19,7 +19,7 @@ def test_a_grid_is_cut_into_its_faces(all_drawn_faces, tmp_path) -> None:
         read_folder(tmp_path / "faces", tmp_path / "captions.txt"),
     ):
         assert torch.equal(pictures.images, faces.images[:])
-        assert torch.equal(colours_asked(pictures.texts), faces.attributes[:, :2])
+        assert torch.equal(attributes_asked(pictures.texts), faces.attributes)
 
 
 def test_faces_that_do_not_fit_the_captions_are_refused(all_drawn_faces, tmp_path) -> None:
@@ -35,11 +35,11 @@ def test_faces_that_do_not_fit_the_captions_are_refused(all_drawn_faces, tmp_pat
         read_folder(tmp_path / "faces", captions)
 
 
-def test_colours_of_canonical_captions() -> None:
-    asked = colours_asked(["Blue hair  red eyes", "long green hair", "blue hair red eyes"])
-    assert asked.tolist() == [[9, 10], [5, 0], [9, 10]]
+def test_attributes_of_canonical_captions() -> None:
+    asked = attributes_asked(["Blue hair  red eyes", "long green hair", "blue hair red eyes"])
+    assert asked.tolist() == [[9, 10, 0], [5, 0, 1], [9, 10, 0]]
 
 
 def test_the_head_reads_other_captions(monkeypatch) -> None:
     monkeypatch.setattr("gan.faces.judging.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
-    assert colours_asked(["black hair", "someone"]).tolist() == [[10, 0], [3, 4]]
+    assert attributes_asked(["black hair", "someone"]).tolist() == [[10, 0, 0], [3, 4, 0]]

@@ -224,8 +224,6 @@ def draw(config: Config) -> str:
 
     from gan.pipeline import TextToFace
 
-    if config.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
     started = time.perf_counter()
     if config.threads:
         torch.set_num_threads(config.threads)

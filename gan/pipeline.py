@@ -117,7 +117,7 @@ class TextToFace:
         self.encoder = encoder
         self.name = name
         self.dtype = dtype
-        self.device = torch.device(device)
+        self.device = _device(device)
         self.G: Any = G.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
 
     @classmethod

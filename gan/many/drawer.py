@@ -172,8 +172,6 @@ class Drawer:
         if self.threads:
             torch.set_num_threads(self.threads)
         check_backend(self.backend, self.dtype, self.device)
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("--device cuda: PyTorch finds no CUDA device here; use --device cpu")
         pipeline = TextToFace.from_pretrained(
             self.model,
             encoder_path=self.encoder_path,

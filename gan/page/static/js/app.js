@@ -96,15 +96,12 @@ function looksOf(readings) {
   return Object.fromEntries(found);
 }
 
-function showUnderstood({ readings, remarks, c }) {
-  let start = 0;
-  const chips = (readings ?? []).map(({ slot, value, probability, look, denied }) => {
-    const values = config.rules.slots[slot];
-    const shares = values.map((name, i) => [c[start + i], name]).sort(([one], [other]) => other - one);
-    start += values.length;
+function showUnderstood({ readings, remarks }) {
+  const chips = (readings ?? []).map(({ slot, value, probability, look, denied, shares }) => {
     if (look) return chip(slot, value ? `${toHex(look)}, a kind of ${value}` : toHex(look), [toHex(look)], false);
     if (!value) return chip(slot, denied.length ? `any but ${denied.join(" and ")}` : "any", [], true);
-    const [, [share, second]] = shares;
+    const named = shares.map((share, i) => [share, config.rules.slots[slot][i]]);
+    const [, [share, second]] = named.sort(([one], [other]) => other - one);
     const isMixed = config.conditioning.kind === "head" && share > 0.2;
     const names = isMixed ? [value, second] : [value];
     const text = isMixed ? `${value} and ${second}` : value;

@@ -100,7 +100,7 @@ export class AttributeReader {
     return c;
   }
 
-  /** The readings of a condition: {slot, value or null, probability, look or null, denied}, in the order of the slots. */
+  /** The readings of a condition: {slot, value or null, probability, look or null, denied, shares}, in their order. */
   readings(c) {
     return this.slots.map(({ slot, values, start, end }, i) => {
       const shares = Array.from(c.subarray(start, end));
@@ -110,7 +110,7 @@ export class AttributeReader {
       const at = this.#places[i];
       const isStated = at !== undefined && c[at] > 0.5;
       const look = isStated ? unscale(Array.from(c.subarray(at + 1, at + NUMBERS), (x) => x / c[at])) : null;
-      return { slot, value, probability, look, denied: values.filter((_, k) => shares[k] < 0) };
+      return { slot, value, probability, look, denied: values.filter((_, k) => shares[k] < 0), shares };
     });
   }
 

@@ -102,7 +102,7 @@ function showUnderstood({ readings, remarks }) {
     if (!value) return chip(slot, denied.length ? `any but ${denied.join(" and ")}` : "any", [], true);
     const named = shares.map((share, i) => [share, config.rules.slots[slot][i]]);
     const [, [share, second]] = named.sort(([one], [other]) => other - one);
-    const isMixed = config.conditioning.kind === "head" && share > 0.2;
+    const isMixed = share > 0.2;
     const names = isMixed ? [value, second] : [value];
     const text = isMixed ? `${value} and ${second}` : value;
     const sure = probability < 0.995 && !isMixed ? `, ${Math.round(100 * probability)} % sure` : "";

@@ -298,7 +298,10 @@ export class OneHotReader extends AttributeReader {
     const [hair, eyes] = this.config.rules.colour_slots.map((slot) => this.config.rules.slots[slot]);
     const at = c.indexOf(1);
     const values = at < 0 ? [null, null] : [hair[Math.floor(at / eyes.length)], eyes[at % eyes.length]];
-    return values.map((value, i) => ({ slot: this.config.rules.colour_slots[i], value, probability: 1, look: null }));
+    return this.config.rules.colour_slots.map((slot, i) => {
+      const shares = this.config.rules.slots[slot].map((name) => Number(name === values[i]));
+      return { slot, value: values[i], probability: 1, look: null, denied: [], shares };
+    });
   }
 
   remarks() {

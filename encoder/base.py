@@ -64,6 +64,9 @@ class TextEncoder(Protocol):
     def null(self, c: torch.Tensor) -> torch.Tensor:
         """The conditions that ask for nothing in particular in the place of ``c (N, dim)``: (N, ``dim``)."""
 
+    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """``c (N, dim)`` as it is drawn with the noise ``z (N, z_dim)``, where a text leaves a choice: (N, ``dim``)."""
+
     def labels(self, c: torch.Tensor) -> torch.Tensor | None:
         """What ``c (N, dim)`` states, int64 (N, S): 0 is unstated; ``None`` where a vector states no classes."""
 
@@ -85,6 +88,10 @@ class FreeConditions:
     def null(self, c: torch.Tensor) -> torch.Tensor:
         """The mean caption: zeros."""
         return c.new_zeros(c.shape)
+
+    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """``c`` itself: it leaves no choice."""
+        return c
 
     def labels(self, c: torch.Tensor) -> None:
         """None: there are no classes."""

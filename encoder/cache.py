@@ -197,6 +197,10 @@ class CachedEncoder:
         """The encoder's."""
         return self._encoder.null(c)
 
+    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """The encoder's."""
+        return self._encoder.settled(c, z)
+
     def labels(self, c: torch.Tensor) -> torch.Tensor | None:
         """The encoder's."""
         return self._encoder.labels(c)

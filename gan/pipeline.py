@@ -361,9 +361,10 @@ class TextToFace:
         """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
         guidance = _scale(guidance, "guidance", self.guidance)
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
+        text, style = self._settled(c, z)
         if guidance != 1:
-            text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
-            c = torch.cat([guide(text, self.encoder.null(text), guidance), style], dim=1)
+            text = guide(text, self.encoder.null(text), guidance)
+        c = torch.cat([text, style], dim=1)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             img = self.G(z, c)
         if not img.isfinite().all():
@@ -445,9 +446,15 @@ class TextToFace:
         """
         if len(c) != 2 or steps < 2:
             raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions and at least two steps")
-        a, b = c
+        z = self.noise([seed])
+        a, b = torch.cat(self._settled(c, z.expand(2, -1)), dim=1)
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
-        return self.draw_conditions(torch.lerp(a, b, weight), self.noise([seed]).expand(steps, -1))
+        return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
+
+    def _settled(self, c: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What ``c (N, c_dim)`` says of the text, settled with ``z (N, z_dim)``, and of the style."""
+        text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
+        return self.encoder.settled(text, z), style
 
 
 def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:

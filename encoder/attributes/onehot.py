@@ -43,6 +43,10 @@ class OneHotEncoder:
         """Nothing stated: zeros."""
         return c.new_zeros(c.shape)
 
+    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """``c`` itself: it leaves no choice."""
+        return c
+
     def labels(self, c: torch.Tensor) -> torch.Tensor:
         """Hair, eyes and length of N rows, int64 (N, 3), as in ``Attributes.indices``; a length is never known."""
         pair, stated = c.argmax(1), c.any(1)

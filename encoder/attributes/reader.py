@@ -1,7 +1,7 @@
 """Texts to conditions: the conditioning head, with rules for what it cannot read.
 
 The marks of tag lists are taken away before the head reads a text, and what no tag speaks of is left open. A value that
-a text denies gets less than nothing where the attribute is left open, which keeps it from being drawn. A colour given
+a text denies gets less than nothing where the attribute is left open: any of the others is drawn. A colour given
 in figures ("#12806a") is a plain colour word to the head, which tells whether the hair or the eyes have it; the exact
 colour then takes that word's place in the condition. With a head of 33 numbers it is the same for every listed name:
 how the name looks is known, and the head is asked only whose colour it is. What the head itself makes of a colour
@@ -26,8 +26,7 @@ from encoder.text import normalise
 
 _VALUES = sum(SIZES)
 AVOIDED = -0.5
-"""The share of a value that a text denies, in a slot that it leaves open: as far below "not asked for" as moves a
-generator away from it and from nothing else."""
+"""The share of a value that a text denies, in a slot that it leaves open; ``settled`` states one of the others."""
 _STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 

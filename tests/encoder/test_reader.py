@@ -172,3 +172,28 @@ def test_a_denied_value_is_avoided_where_the_attribute_is_left_open(dim: int):
     assert c[2, blue] >= 0
     guided = guide(c[:1], encoder.null(c[:1]), 1.5)
     assert guided[0, blue] < AVOIDED
+
+
+@pytest.mark.parametrize("z_dim", [10, 128])
+def test_where_values_are_denied_the_noise_tells_which_of_the_others_is_drawn(z_dim: int):
+    encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
+    texts = ["pink hair, no blue eyes", "#12806a hair, no blue eyes", "navy hair", "not pink hair, never short hair"]
+    c = encoder.encode(texts)
+    hair, eyes = len(SLOTS["hair"]), len(SLOTS["eyes"])
+    z = torch.randn(600, 1, z_dim, generator=torch.Generator().manual_seed(0)).expand(-1, len(c), -1)
+    settled = torch.stack([encoder.settled(c, rows) for rows in z])
+    assert torch.equal(settled, torch.stack([encoder.settled(c, rows / 4) for rows in z]))
+    assert torch.equal(c, encoder.encode(texts))
+    assert torch.equal(settled[:, 2], c[2].expand(600, -1))
+    for i in (0, 1):
+        drawn = settled[:, i, hair : hair + eyes]
+        assert drawn.amax(1).eq(1).all() and drawn.sum(1).eq(1).all()
+        often = drawn.sum(0)
+        assert often[SLOTS["eyes"].index("blue")] == 0
+        assert sorted(often)[1] > 30  # of 60
+        rest = torch.ones(COLOUR_DIM, dtype=torch.bool)
+        rest[hair : hair + eyes] = False
+        assert torch.equal(settled[:, i, rest], c[i, rest].expand(600, -1))
+    everything = c[:1].clone()
+    everything[:, :hair] = AVOIDED
+    assert torch.equal(encoder.settled(everything, z[0, :1])[:, :hair], everything[:, :hair])

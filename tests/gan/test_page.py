@@ -299,6 +299,23 @@ def test_the_rules_around_the_head_are_those_of_python(node: Node, dim: int) -> 
     assert far > (50 if dim == COLOUR_DIM else -1)
 
 
+SETTLED = """
+const { AttributeReader } = await import("./js/attributes.js"), [json, c, z] = given;
+const reader = new AttributeReader({ rules: JSON.parse(json), reads: c[0].length }, null);
+return c.map((row, i) => Array.from(reader.settled(Float32Array.from(row), Float32Array.from(z[i]))));
+"""
+
+
+@pytest.mark.parametrize("z_dim", [10, 128])
+def test_what_is_drawn_where_a_text_denies_is_as_in_python(node: Node, z_dim: int) -> None:
+    encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
+    c = encoder.encode(["pink hair, no blue eyes", "pink hair", "not red hair, never purple eyes"] * 20)
+    z = torch.randn(len(c), z_dim, generator=torch.Generator().manual_seed(0))
+    settled = encoder.settled(c, z)
+    assert (settled != c).any(1).sum() == 40
+    assert node.run(SETTLED, json.dumps(rules()), c.tolist(), z.tolist()) == settled.tolist()
+
+
 LEFT_OPEN = """
 const { leftOpenBy } = await import("./js/tags.js"), { normalise, plain } = await import("./js/text.js");
 const [rules, texts] = given, leftOpen = leftOpenBy(rules);

@@ -343,8 +343,8 @@ async function drawWay({ whole = true } = {}) {
       ends = { key, texts: [from.text, to.text], looks: [from, to].map((read) => looksOf(read.readings)), from: from.c, to: to.c };
     }
     say("error");
-    const at = (share) => ends.from.map((x, i) => x + share * (ends.to[i] - x));
-    const pixels = await engine.call("draw", at(state.at), state.seed, options());
+    const at = (share) => engine.call("draw", ends.from, state.seed, { ...options(), to: ends.to, share });
+    const pixels = await at(state.at);
     if (mine !== walking) return;
     const url = URL.createObjectURL(
       await pictureOf(wayItems(), pixels, undefined, { Between: String(state.at) }),
@@ -353,7 +353,7 @@ async function drawWay({ whole = true } = {}) {
     if (!whole) return;
     const strip = [];
     for (let i = 0; i < STEPS; i++) {
-      strip.push(await engine.call("draw", at(i / (STEPS - 1)), state.seed, options()));
+      strip.push(await at(i / (STEPS - 1)));
       if (mine !== walking) return;
     }
     ends.strip = tile(strip, config.resolution, STEPS);

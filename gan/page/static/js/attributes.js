@@ -29,6 +29,11 @@ export class FreeReader {
     return this.encode(normalise(text));
   }
 
+  /** A condition as it is drawn with the noise `z`, where a text leaves a choice. */
+  settled(c) {
+    return c;
+  }
+
   readings() {
     return null;
   }
@@ -97,6 +102,20 @@ export class AttributeReader {
     if (figures.length) this.#bind(c, probe, figures, true);
     this.#leaveOpen(c, leftOpen);
     this.#avoid(c, denied);
+    return c;
+  }
+
+  /** A condition with one of the other values, as the noise `z` tells, in each slot where a text only denies some. */
+  settled(c, z) {
+    c = c.slice();
+    this.slots.forEach(({ start, end }) => {
+      const all = Array.from({ length: end - start }, (_, k) => start + k);
+      const allowed = all.filter((k) => c[k] >= 0);
+      if (!allowed.length || allowed.length === all.length) return;
+      const noise = (k) => z[k % z.length];
+      const chosen = allowed.reduce((one, other) => (noise(other) > noise(one) ? other : one));
+      all.forEach((k) => (c[k] = k === chosen ? 1 : 0));
+    });
     return c;
   }
 

@@ -101,11 +101,16 @@ export class Model {
 
   /**
    * One image of a text's condition: RGBA, (resolution * resolution * 4).
-   * `seed` is a BigInt, `style` a place among the sources, or undefined.
+   * `seed` is a BigInt, `style` a place among the sources, or undefined; the condition is `share` of the way to `to`.
    */
-  async draw(c, seed, { style = 0, truncation = 1, guidance = this.config.guidance } = {}) {
+  async draw(c, seed, { style = 0, truncation = 1, guidance = this.config.guidance, to = null, share = 0 } = {}) {
     const { z_dim, c_dim, sources, resolution } = this.config;
     const z = Float32Array.from(seededNoise(seed, z_dim), (x) => truncation * x);
+    c = this.reader.settled(c, z);
+    if (to) {
+      const end = this.reader.settled(to, z);
+      c = c.map((x, i) => x + share * (end[i] - x));
+    }
     const whole = new Float32Array(c_dim);
     const nothing = this.config.nothing?.map((row) => row.reduce((sum, x, i) => sum + x * c[i], 0));
     for (let i = 0; i < c.length; i++) {

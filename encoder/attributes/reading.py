@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoder.attributes.colour import NUMBERS, codes, distance, to_hex, unscale
-from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes, noun
 from encoder.attributes.wording import denied, plain
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """
     avoided = [reading.slot for reading in readings if reading.denied]
     if all(reading.value is None and reading.look is None for reading in readings) and not any(
-        slot.removesuffix("s") in text.lower() for slot in avoided
+        noun(slot) in text.lower() for slot in avoided
     ):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
     colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.look)]
@@ -119,15 +119,11 @@ class _Place:
 
 
 def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
-    value, noun = reading.value, reading.slot.removesuffix("s")
+    value, name = reading.value, noun(reading.slot)
     if reading.look:
-        return (
-            None
-            if term(text, reading.look)
-            else (
-                f"no list has the {noun} colour in {_short(text)!r}; drawing {to_hex(np.array(reading.look))}, a guess"
-            )
-        )
+        if term(text, reading.look):
+            return None
+        return f"no list has the {name} colour in {_short(text)!r}; drawing {to_hex(np.array(reading.look))}, a guess"
     written = list(_WRITTEN[str(value)].finditer(text.lower()))
     if written and sum(other.value == value for other in colours) == 1:
         return None
@@ -145,11 +141,11 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
     if written and (nearest is None or min(gap(*word.span()) for word in written) <= gap(nearest.start, nearest.end)):
         return None
     if nearest:
-        return f"{nearest.word!r} is not one of the {len(SLOTS[reading.slot])} {noun} colours; drawing {value}"
+        return f"{nearest.word!r} is not one of the {len(SLOTS[reading.slot])} {name} colours; drawing {value}"
     if reading.probability < UNSURE_BELOW:
         percent = round(100 * reading.probability)
-        return f"unsure of the {noun} colour in {_short(text)!r}; drawing {value} ({percent} %)"
-    return f"no {noun} colour of the vocabulary in {_short(text)!r}; drawing {value}"
+        return f"unsure of the {name} colour in {_short(text)!r}; drawing {value} ({percent} %)"
+    return f"no {name} colour of the vocabulary in {_short(text)!r}; drawing {value}"
 
 
 def _places(text: str, slot: str) -> list[_Place]:
@@ -175,7 +171,7 @@ def term(text: str, look: tuple[float, float, float]) -> str | None:
 
 
 def _shared_warning(text: str, stated: Reading) -> str:
-    (other,) = (slot.removesuffix("s") for slot in COLOUR_SLOTS if slot != stated.slot)
+    (other,) = (noun(slot) for slot in COLOUR_SLOTS if slot != stated.slot)
     value = _written(text, stated) or stated.value
     return f"the {other} colour in {_short(text)!r} is left open; if both are {value}, say '{value} hair, {value} eyes'"
 

@@ -23,6 +23,11 @@ SPELLINGS = {"grey": "gray", "blond": "blonde"}
 """Other spellings of the colours."""
 
 
+def noun(slot: str) -> str:
+    """What texts call a slot: "hair", "eye" or "length"."""
+    return slot.removesuffix("s")
+
+
 @dataclass(frozen=True)
 class Attributes:
     """What a caption states about a face; ``None`` is unstated. An unknown value is a ``ValueError``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import re
 
-from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes, noun
 
 _WEIGHTED = re.compile(r"\(([^()]*?)\s*:\s*\d+(?:\.\d+)?\s*\)")
 _WEIGHT = re.compile(r"(?<=[a-z]):\d\.\d+\b", re.IGNORECASE)
@@ -100,7 +100,7 @@ def denied(text: str) -> dict[str, list[str]]:
         for match in denial.finditer(clause):
             words = re.findall("[a-z]+", clause[match.end() :])[:_WITHIN]
             for value in (SPELLINGS.get(word, word) for word in words if colour.fullmatch(word)):
-                nouns = [slot for slot in COLOUR_SLOTS if slot.removesuffix("s") in clause]
+                nouns = [slot for slot in COLOUR_SLOTS if noun(slot) in clause]
                 for slot in nouns if len(nouns) == 1 else COLOUR_SLOTS:
                     if value in SLOTS[slot] and value not in found.get(slot, ()):
                         found.setdefault(slot, []).append(value)

@@ -12,7 +12,7 @@ import numpy as np
 
 from encoder.attributes.colour import WEIGHTS, distance, from_hex, to_hex
 from encoder.attributes.reading import read, term
-from encoder.attributes.vocabulary import COLOUR_SLOTS
+from encoder.attributes.vocabulary import COLOUR_SLOTS, noun
 
 if TYPE_CHECKING:  # drawing reads a palette and measures nothing
     from torch import Tensor
@@ -75,7 +75,7 @@ def remarks(texts: Iterable[str], c: Tensor, colours: Mapping[str, str]) -> list
             away = nearest(colours[reading.slot], reading.look)
             if away > FAR:
                 lines.append(
-                    f"the {reading.slot.removesuffix('s')} colour {_named(text, reading.look)} is {away:.2f} from the "
+                    f"the {noun(reading.slot)} colour {_named(text, reading.look)} is {away:.2f} from the "
                     "nearest colour that the training images have; it is drawn as near as they come"
                 )
     return list(dict.fromkeys(lines))

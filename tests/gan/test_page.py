@@ -316,6 +316,29 @@ def test_what_is_drawn_where_a_text_denies_is_as_in_python(node: Node, z_dim: in
     assert node.run(SETTLED, json.dumps(rules()), c.tolist(), z.tolist()) == settled.tolist()
 
 
+WAY = """
+const { AttributeReader } = await import("./js/attributes.js"), { Model } = await import("./js/model.js");
+const [json, from, to] = given, all = [];
+const model = Object.assign(new Model(), {
+  config: { z_dim: 40, c_dim: from.length, sources: [""], resolution: 1, guidance: 1 },
+  reader: new AttributeReader({ rules: JSON.parse(json), reads: from.length }, null),
+  runtime: { Tensor: class { constructor(type, data) { this.data = data; } } },
+  generator: { run: ({ c }) => (all.push(Array.from(c.data)), { img: { data: [0, 0, 0] } }) },
+});
+for (const share of [0, 0.25, 1]) await model.draw(Float32Array.from(from), 7n, { to: Float32Array.from(to), share });
+return all;
+"""
+
+
+def test_the_way_from_a_denied_colour_leads_from_the_face_that_is_drawn_for_it(node: Node) -> None:
+    encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
+    c = encoder.encode(["pink hair, no blue eyes", "#12806a hair, red eyes"])
+    one, other = encoder.settled(c, seeded_noise(7, 40).expand(2, -1))
+    assert not torch.equal(one, c[0])
+    wanted = torch.stack([one, torch.lerp(one, other, 0.25), other])
+    np.testing.assert_allclose(node.run(WAY, json.dumps(rules()), *c.tolist()), wanted, atol=1e-6)
+
+
 LEFT_OPEN = """
 const { leftOpenBy } = await import("./js/tags.js"), { normalise, plain } = await import("./js/text.js");
 const [rules, texts] = given, leftOpen = leftOpenBy(rules);

@@ -25,12 +25,15 @@ from encoder.base import TextEncoder, digest
 from encoder.text import normalise
 
 _VALUES = sum(SIZES)
-AVOIDED = -0.5
-"""The share of a value that a text denies, in a slot that it leaves open; ``settled`` states one of the others."""
+AVOIDED = -0.2
+"""The share of a value that a text denies, in a slot that it leaves open; ``settled`` states one of the others too.
+
+Further below zero, colours are drawn purer than anywhere in the data; at zero, a value that a style lacks (the Extra
+Data have no gray eyes) is drawn as the denied one at times."""
 _STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
-_VERSION = "3"  # of the rules, for the vectors that are kept by the fingerprint
+_VERSION = "4"  # of the rules, for the vectors that are kept by the fingerprint
 
 
 @dataclass(frozen=True, eq=False)

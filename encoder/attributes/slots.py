@@ -35,7 +35,7 @@ class SlotConditions:
         return torch.cat([*means, particular], dim=1)
 
     def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """``c`` with one of the other values stated in each slot where a text only denies some.
+        """``c`` with one of the other values stated too in each slot where a text only denies some.
 
         A face's noise tells which: the value whose number in ``z`` is the highest, as each is equally often, whatever
         the truncation. So the faces of "no green eyes" have eyes of all other colours.
@@ -49,9 +49,8 @@ class SlotConditions:
         for values, noise in zip(c[:, : sum(SIZES)].split(SIZES, dim=1), z[:, at].split(SIZES, dim=1), strict=True):
             denied = values < 0
             chosen = noise.masked_fill(denied, -torch.inf).argmax(1, keepdim=True)
-            stated = torch.zeros_like(values).scatter(1, chosen, 1.0)
             is_denial = denied.any(1, keepdim=True) & ~denied.all(1, keepdim=True)
-            values.copy_(torch.where(is_denial, stated, values))
+            values.copy_(torch.where(is_denial, values.scatter(1, chosen, 1.0), values))
         return c
 
     def labels(self, c: torch.Tensor) -> torch.Tensor:

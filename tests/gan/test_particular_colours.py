@@ -232,14 +232,15 @@ def test_a_release_of_values_draws_with_a_head_that_knows_colours(release_of_val
 
 def test_a_colour_that_is_denied_is_not_drawn() -> None:
     pipeline, classifier = TextToFace.from_pretrained(RELEASE, dtype=torch.float32), load_classifier()
-    green = 1 + EYE_COLOURS.index("green")
 
     def eyes(text: str) -> list[int]:
         return classifier.read(pipeline.draw([text] * 32, range(32))).eyes.bincount(minlength=12).tolist()
 
-    assert eyes("white hair")[green] > 3
-    denied = eyes("white hair, no green eyes")
-    assert denied[green] == 0
+    open_eyes = eyes("white hair")
+    common = open_eyes.index(max(open_eyes))
+    assert open_eyes[common] > 8
+    denied = eyes(f"white hair, no {EYE_COLOURS[common - 1]} eyes")
+    assert denied[common] == 0
     assert sum(count > 0 for count in denied) >= 8
     assert max(denied) <= 10
     ends = ["white hair, no green eyes", "red hair"]

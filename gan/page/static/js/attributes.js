@@ -105,7 +105,7 @@ export class AttributeReader {
     return c;
   }
 
-  /** A condition with one of the other values, as the noise `z` tells, in each slot where a text only denies some. */
+  /** A condition with one of the other values too, as the noise `z` tells, in each slot where a text only denies some. */
   settled(c, z) {
     c = c.slice();
     this.slots.forEach(({ start, end }) => {
@@ -113,8 +113,7 @@ export class AttributeReader {
       const allowed = all.filter((k) => c[k] >= 0);
       if (!allowed.length || allowed.length === all.length) return;
       const noise = (k) => z[k % z.length];
-      const chosen = allowed.reduce((one, other) => (noise(other) > noise(one) ? other : one));
-      all.forEach((k) => (c[k] = k === chosen ? 1 : 0));
+      c[allowed.reduce((one, other) => (noise(other) > noise(one) ? other : one))] = 1;
     });
     return c;
   }

@@ -28,7 +28,7 @@ draw_sample() {
 # use_dev_python: set $python to a Python that can also train, run the tests and check the code.
 use_dev_python() {
     local modules="torch numpy PIL safetensors tokenizers tqdm sentence_transformers transformers pandas pyarrow \
-        huggingface_hub pytest hypothesis ruff mypy"
+        huggingface_hub pytest xdist hypothesis ruff mypy"
     local tools
     tools=$(sed -n 's/^dev = \[\(.*\)\]$/\1/p' "$root/pyproject.toml" | tr -d '",')
     _find_python $modules || _install "$modules" -r "$root/requirements.txt" $tools

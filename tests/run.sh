@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run the tests, after setting up what they need; arguments go to pytest: bash tests/run.sh -k grid
+# Run the tests, after setting up what they need; arguments go to pytest: bash tests/run.sh -k grid, with a debugger: -n 0
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -7,4 +7,5 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 use_dev_python
 cd "$root"
 export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 # everything is in pretrained/
-exec "$python" -m pytest "$@" </dev/null
+export OMP_NUM_THREADS=1                       # two processes of several threads each would hinder one another
+exec "$python" -m pytest -n auto --maxprocesses 2 --dist loadfile "$@" </dev/null

@@ -361,10 +361,9 @@ class TextToFace:
         """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
         guidance = _scale(guidance, "guidance", self.guidance)
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
-        text, style = self._settled(c, z)
         if guidance != 1:
-            text = guide(text, self.encoder.null(text), guidance)
-        c = torch.cat([text, style], dim=1)
+            text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
+            c = torch.cat([guide(text, self.encoder.null(text), guidance), style], dim=1)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             img = self.G(z, c)
         if not img.isfinite().all():
@@ -393,7 +392,7 @@ class TextToFace:
             raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
         for i in range(0, len(c), batch_size):
             z = self.noise(seeds[i : i + batch_size], truncation=truncation)
-            yield self.draw_conditions(c[i : i + batch_size], z, guidance=guidance)
+            yield self.draw_conditions(self._settled(c[i : i + batch_size], z), z, guidance=guidance)
 
     def draw(
         self,
@@ -447,14 +446,14 @@ class TextToFace:
         if len(c) != 2 or steps < 2:
             raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions and at least two steps")
         z = self.noise([seed])
-        a, b = torch.cat(self._settled(c, z.expand(2, -1)), dim=1)
+        a, b = self._settled(c, z.expand(2, -1))
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
 
-    def _settled(self, c: torch.Tensor, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What ``c (N, c_dim)`` says of the text, settled with ``z (N, z_dim)``, and of the style."""
-        text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
-        return self.encoder.settled(text, z), style
+    def _settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``TextEncoder.settled``."""
+        text, style = c.to(z).split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
+        return torch.cat([self.encoder.settled(text, z), style], dim=1)
 
 
 def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:

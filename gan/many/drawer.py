@@ -137,7 +137,7 @@ class Drawer:
         try:
             if self.best_of > 1:
                 seeds = list(self._selector.best_seeds(texts, c, seeds, self.best_of))
-            images = pipeline.draw_conditions(c, pipeline.noise(seeds))
+            (images,) = pipeline.draw_many(c, seeds, batch_size=len(seeds))
         except InputError as error:
             if len(texts) == 1:
                 return [str(error)]

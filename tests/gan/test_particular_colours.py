@@ -246,3 +246,12 @@ def test_a_colour_that_is_denied_is_not_drawn() -> None:
     ends = ["white hair, no green eyes", "red hair"]
     way = pipeline.interpolate(pipeline.conditions(ends), seed=3, steps=3)
     assert (way[::2].int() - pipeline.draw(ends, [3, 3]).int()).abs().max() <= 1
+
+
+def test_the_way_from_a_denied_colour_is_straight(monkeypatch) -> None:
+    pipeline, seen = TextToFace.from_pretrained(RELEASE, dtype=torch.float32), []
+    monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: seen.append(c))
+    pipeline.interpolate(pipeline.conditions(["white hair, no green eyes", "red hair"]), seed=3, steps=3)
+    start, middle, end = seen[0]
+    assert start[12:23].max() == 1
+    torch.testing.assert_close(middle, (start + end) / 2)

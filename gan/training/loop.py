@@ -27,7 +27,7 @@ from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
 from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import ALONE, World
 from gan.training.log import STATS_FILE, Log, check_stats
-from gan.training.objectives import Batch
+from gan.training.objectives import OBJECTIVES, Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
@@ -215,9 +215,11 @@ class Trainer:
         """Write a sample grid and the averaged generator, and show the grid."""
         if self.world.leads:
             self.players.check(self.cur_nimg)
-            grid = self.previews.snapshot(self.players, self.cur_nimg, self.images_seen)
+            sample = self.previews.snapshot(self.players, self.cur_nimg, self.images_seen)
             if log:
-                log.grid(self.cur_nimg, grid, self.previews.prompts)
+                log.grid(self.cur_nimg, sample.grid, self.previews.prompts)
+            if sample.collapsed:
+                print(f"warning: {sample.path}: {_after_collapse(self.config)}", file=sys.stderr, flush=True)
 
     # -- the state ---------------------------------------------------------------------------------------------------
 
@@ -301,6 +303,17 @@ def _after_breakdown(run_dir: Path, config: TrainingConfig) -> str:
         return start
     again = "computes the same again" if config.device == "cpu" else "is likely to end so again"
     return f"{STATE_FILE} is from before it, but --resume {again}; {start}"
+
+
+def _after_collapse(config: TrainingConfig) -> str:
+    """What a run whose generator draws one picture has come to, and what will help."""
+    cure = f"a lower --lr than {config.lr:g}"
+    if OBJECTIVES[config.objective].penalty_interval:
+        cure += f", or a higher --gamma than {config.gamma:g}"
+    return (
+        "its pictures are nearly the same ones, whatever is asked for; a run seldom comes back from that, "
+        f"so look at it, and start another one with {cure}"
+    )
 
 
 def _set_random_state(generator: torch.Generator, state: Tensor, path: Path) -> None:

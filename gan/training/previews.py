@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -21,6 +22,26 @@ from gan.training.state import save_release
 
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
+REAL_IMAGES = 256
+
+COLLAPSED = 0.1
+"""Pictures whose spread is less than this share of real images' are one picture, whatever noise and text say."""
+
+SETTLED = 10_000
+"""Images after which a generator that draws one picture still has collapsed; before, it may not have begun."""
+
+
+class Sample(NamedTuple):
+    """A sample grid, uint8 (3, H, W), where it lies, and whether its pictures are nearly the same ones."""
+
+    grid: Tensor
+    path: Path
+    collapsed: bool
+
+
+def spread(images: Tensor) -> float:
+    """How far images (N, 3, H, W) differ: the standard deviation of a pixel, averaged over the pixels."""
+    return images.float().std(dim=0).mean().item()
 
 
 class Monitor(Protocol):
@@ -55,19 +76,22 @@ class Previews:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
 
-    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> Tensor:
-        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``.
-
-        Returns:
-            The sample grid, uint8 (3, H, W).
-        """
+    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> Sample:
+        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
         names = self.batches.data.source_names
         c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
-        grid = tile(self.draw(players.G_ema, self.grid_z, c), per_row=len(self.prompts))
-        save_png(self.run_dir / SAMPLES_FOLDER / f"{cur_nimg:08d}.png", grid, {})
+        drawn = self.draw(players.G_ema, self.grid_z, c)
+        grid, path = tile(drawn, per_row=len(self.prompts)), self.run_dir / SAMPLES_FOLDER / f"{cur_nimg:08d}.png"
+        save_png(path, grid, {})
         self.save(SNAPSHOT_FOLDER, players, images_seen)
-        return grid
+        return Sample(grid, path, cur_nimg >= SETTLED and spread(drawn) < COLLAPSED * self.real_spread)
+
+    @cached_property
+    def real_spread(self) -> float:
+        """The spread of the training images, by some of them."""
+        images = self.batches.data.images
+        return spread(images[torch.arange(0, len(images), max(1, len(images) // REAL_IMAGES))])
 
     def evaluate(self, players: Players, images_seen: int) -> dict[str, float]:
         """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""

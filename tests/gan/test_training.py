@@ -656,6 +656,27 @@ def test_broken_weights_are_not_released(faces, tmp_path) -> None:
     assert (tmp_path / "snapshot" / "generator.safetensors").read_bytes() == good
 
 
+@pytest.mark.parametrize(
+    ("images", "bias", "objective", "cure"),
+    [
+        (20_000, 100.0, "r3gan", "start another one with a lower --lr than 0.0004, or a higher --gamma than 2"),
+        (20_000, 100.0, "gan-cls", "start another one with a lower --lr than 0.0004"),
+        (20_000, 0.0, "r3gan", None),
+        (20, 100.0, "r3gan", None),  # an untrained generator may draw grey at first
+    ],
+)
+def test_a_generator_that_draws_one_picture_is_told_of(faces, tmp_path, capsys, images, bias, objective, cure) -> None:
+    trainer = Trainer(small(objective=objective), faces, tmp_path, quiet=True)
+    trainer.players.G_ema.to_rgb.bias.data -= bias
+    trainer.cur_nimg = images
+    trainer.snapshot()
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (cure is not None)
+    if cure:
+        assert lines[0].startswith(f"warning: {tmp_path / 'samples' / f'{images:08d}.png'}: its pictures are nearly")
+        assert lines[0].endswith(cure)
+
+
 def test_max_minutes(faces, tmp_path, monkeypatch) -> None:
     clock = itertools.count(step=10.0)  # ten seconds a look
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(clock)))

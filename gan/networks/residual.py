@@ -144,11 +144,13 @@ class Generator(StyledGenerator):
         detail_width: channels that are interpolated to 64x64, halved there.
         style_dim: size of the style ``w`` that modulates every block.
         text_layout: whether the condition has a say in the start.
-        bounded: whether a hyperbolic tangent holds the pixels within [-1, 1]. Where most of an image is plain white or
-            black, it saturates at once and lets no gradient through: leave it out.
+        bounded: whether a hyperbolic tangent holds the pixels within [-1, 1], as in the released faces. Where most of
+            an image is plain white or black it saturates and lets no gradient through, at worst for good within the
+            first steps: new networks have none.
     """
 
-    for_captions: ClassVar[dict[str, Any]] = {"text_layout": True, "bounded": False}
+    for_new: ClassVar[dict[str, Any]] = {"bounded": False}
+    for_captions: ClassVar[dict[str, Any]] = {"text_layout": True}
 
     def __init__(
         self,

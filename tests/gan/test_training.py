@@ -679,6 +679,20 @@ def test_a_generator_that_draws_one_picture_is_told_of(faces, tmp_path, capsys, 
         assert lines[0].endswith(cure)
 
 
+def test_a_new_run_is_unbounded_and_an_earlier_one_stays_as_it_began(faces) -> None:
+    def bounded(config: TrainingConfig, begun: TrainingConfig | None = None) -> bool | None:
+        settled, _ = choose(config, faces, lambda _: None, begun=begun)
+        return settled.generator.get("bounded")
+
+    new, earlier = small(conditioning="attributes"), small(generator={"detail_width": 4})
+    assert bounded(new) is False
+    assert bounded(small(generator={"bounded": True})) is True
+    assert bounded(new, begun=earlier) is None
+    assert bounded(new, begun=small(generator={"bounded": False})) is False
+    assert bounded(small(architecture="baseline", generator={})) is None
+    assert bounded(small(init=str(DEFAULT_MODEL), encoder="cached", generator={})) is None  # the release's own
+
+
 def test_the_recipe_of_the_faces_begins_well(faces, faces_zip, tmp_path) -> None:
     recipe = Recipe.read(DEFAULT_MODEL / "recipe.json")
     first, *_ = recipe.configs((str(faces_zip),), tmp_path, {})

@@ -48,7 +48,7 @@ from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset
 from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
 from gan.images import save_png, tile
-from gan.networks import new_arguments
+from gan.networks import caption_arguments
 from gan.pipeline import TextToFace
 from gan.release import ENCODER_FOLDER
 from gan.training.conditioning import fit_text_encoder
@@ -292,7 +292,7 @@ def configs_of(
         scored = {"evaluate_images": often if number == len(stages) else 0}
         own = OBJECTIVES[settings["objective"]].settings
         config = TrainingConfig(**{**common, **own, **settings, **scored, "stage1": stage1})
-        generator = new_arguments(config.architecture, captions=conditioning != "attributes")
+        generator = {} if conditioning == "attributes" else caption_arguments(config.architecture)
         runs[run_dir] = dataclasses.replace(config, generator=generator | config.generator)
         stage1 = str(run_dir / "snapshot")
     return runs

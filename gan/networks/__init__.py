@@ -29,11 +29,9 @@ class TextToImageGenerator(nn.Module):
         resolution: height and width of its images; the discriminator of its file takes the same.
         first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
         arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
-        for_new: arguments of a new network where nothing else is asked for; the defaults are those of earlier ones.
-        for_captions: further ones, which suit images of any captions.
+        for_captions: arguments that suit images of any captions better than the defaults, which are those of faces.
     """
 
-    for_new: ClassVar[dict[str, Any]] = {}
     for_captions: ClassVar[dict[str, Any]] = {}
     resolution: int = 64
     first_stage: str = ""
@@ -88,10 +86,9 @@ class ImageTextDiscriminator(nn.Module):
         return [head(flat).float() for head in self.class_heads]
 
 
-def new_arguments(architecture: str, *, captions: bool) -> dict[str, Any]:
-    """What ``build_generator`` of an architecture is best given, for faces or for images of any captions."""
-    network = _network("Generator", architecture)
-    return network.for_new | (network.for_captions if captions else {})
+def caption_arguments(architecture: str) -> dict[str, Any]:
+    """What ``build_generator`` of an architecture is best given for images of any captions."""
+    return dict(_network("Generator", architecture).for_captions)
 
 
 def _network(role: str, architecture: str) -> Any:

@@ -144,13 +144,12 @@ class Generator(StyledGenerator):
         detail_width: channels that are interpolated to 64x64, halved there.
         style_dim: size of the style ``w`` that modulates every block.
         text_layout: whether the condition has a say in the start.
-        bounded: whether a hyperbolic tangent holds the pixels within [-1, 1], as in the released faces. Where most of
-            an image is plain white or black it saturates and lets no gradient through, at worst for good within the
-            first steps: new networks have none.
+        bounded: whether a hyperbolic tangent holds the pixels within [-1, 1]. Faces are learnt sooner with it; but
+            where most of an image is plain white or black, it saturates at once and lets no gradient through, at worst
+            for good: leave it out.
     """
 
-    for_new: ClassVar[dict[str, Any]] = {"bounded": False}
-    for_captions: ClassVar[dict[str, Any]] = {"text_layout": True}
+    for_captions: ClassVar[dict[str, Any]] = {"text_layout": True, "bounded": False}
 
     def __init__(
         self,

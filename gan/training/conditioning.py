@@ -16,7 +16,7 @@ from encoder.common.lock import locked
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
-from gan.networks import new_arguments
+from gan.networks import caption_arguments
 from gan.release import ENCODER_FOLDER, ReleaseConfig
 from gan.training.conditions import CaptionConditions, Conditioner, check_captions
 from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
@@ -50,7 +50,7 @@ def choose(
 
     Returns:
         The settings with ``attributes``, ``pooled`` or ``aligned``, and with the arguments of the generator that suit
-        it where none are given; the images, which are ``FaceDataset`` for ``attributes``.
+        captions where none are given; the images, which are ``FaceDataset`` for ``attributes``.
 
     Raises:
         InputError: Attributes are asked for, and no caption states any; or the run, the release that it starts from or
@@ -88,17 +88,15 @@ def choose(
         conditioning = "attributes" if share > 0.5 else "aligned"
         took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
         say(f"conditioning: {took}, for {100 * share:.0f} % of the captions state hair or eyes")
-    # A run from a release has its networks, and one that goes on those that it began with.
-    generator = {} if config.init else new_arguments(config.architecture, captions=conditioning != "attributes")
-    if begun:
-        generator = {name: begun.generator[name] for name in generator if name in begun.generator}
-    config = dataclasses.replace(config, conditioning=conditioning, generator=generator | config.generator)
+    config = dataclasses.replace(config, conditioning=conditioning)
     if conditioning != "attributes":
         if config.colours:
             raise InputError(
                 f"--colours are those of hair and eyes, not of --conditioning {conditioning}; leave it out"
             )
-        return config, data
+        # A run from a release has its networks.
+        generator = {} if config.init else caption_arguments(config.architecture)
+        return dataclasses.replace(config, generator=generator | config.generator), data
     faces = faces_of(data)
     if len(faces) < len(data):
         say(f"{len(data) - len(faces):,} of {len(data):,} images state neither hair nor eyes and are left out")

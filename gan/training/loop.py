@@ -20,6 +20,7 @@ from encoder.common.errors import InputError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from gan.data import ImageDataset
+from gan.networks import TextToImageGenerator
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.sources import same_places
 from gan.training.batches import Batches
@@ -219,7 +220,7 @@ class Trainer:
             if log:
                 log.grid(self.cur_nimg, sample.grid, self.previews.prompts)
             if sample.collapsed:
-                print(f"warning: {sample.path}: {_after_collapse(self.config)}", file=sys.stderr, flush=True)
+                print(f"warning: {sample.path}: {_after_collapse(self.config, self.G)}", file=sys.stderr, flush=True)
 
     # -- the state ---------------------------------------------------------------------------------------------------
 
@@ -305,14 +306,16 @@ def _after_breakdown(run_dir: Path, config: TrainingConfig) -> str:
     return f"{STATE_FILE} is from before it, but --resume {again}; {start}"
 
 
-def _after_collapse(config: TrainingConfig) -> str:
+def _after_collapse(config: TrainingConfig, G: TextToImageGenerator) -> str:
     """What a run whose generator draws one picture has come to, and what will help."""
-    cure = f"a lower --lr than {config.lr:g}"
+    cures = [f"a lower --lr than {config.lr:g}"]
     if OBJECTIVES[config.objective].penalty_interval:
-        cure += f", or a higher --gamma than {config.gamma:g}"
+        cures.append(f"a higher --gamma than {config.gamma:g}")
+    if G.arguments.get("bounded"):
+        cures.append("--generator '{\"bounded\": false}'")
     return (
         "its pictures are nearly the same ones, whatever is asked for; a run seldom comes back from that, "
-        f"so look at it, and start another one with {cure}"
+        f"so look at it, and start another one with {' or '.join(cures)}"
     )
 
 

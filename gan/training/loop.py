@@ -20,7 +20,6 @@ from encoder.common.errors import InputError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from gan.data import ImageDataset
-from gan.networks import TextToImageGenerator
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.sources import same_places
 from gan.training.batches import Batches
@@ -28,7 +27,7 @@ from gan.training.conditioning import KNOWLEDGE_FILE, build_conditioner
 from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import ALONE, World
 from gan.training.log import STATS_FILE, Log, check_stats
-from gan.training.objectives import OBJECTIVES, Batch
+from gan.training.objectives import Batch
 from gan.training.players import NonFiniteError as NonFiniteError
 from gan.training.players import Players, check_finite
 from gan.training.previews import Monitor, Previews
@@ -220,7 +219,7 @@ class Trainer:
             if log:
                 log.grid(self.cur_nimg, sample.grid, self.previews.prompts)
             if sample.collapsed:
-                print(f"warning: {sample.path}: {_after_collapse(self.config, self.G)}", file=sys.stderr, flush=True)
+                print(f"warning: {sample.path}: {_after_collapse(self.players)}", file=sys.stderr, flush=True)
 
     # -- the state ---------------------------------------------------------------------------------------------------
 
@@ -306,12 +305,12 @@ def _after_breakdown(run_dir: Path, config: TrainingConfig) -> str:
     return f"{STATE_FILE} is from before it, but --resume {again}; {start}"
 
 
-def _after_collapse(config: TrainingConfig, G: TextToImageGenerator) -> str:
+def _after_collapse(players: Players) -> str:
     """What a run whose generator draws one picture has come to, and what will help."""
-    cures = [f"a lower --lr than {config.lr:g}"]
-    if OBJECTIVES[config.objective].penalty_interval:
-        cures.append(f"a higher --gamma than {config.gamma:g}")
-    if G.arguments.get("bounded"):
+    cures = [f"a lower --lr than {players.config.lr:g}"]
+    if players.objective.penalty_interval:
+        cures.append(f"a higher --gamma than {players.config.gamma:g}")
+    if players.G.arguments.get("bounded"):
         cures.append("--generator '{\"bounded\": false}'")
     return (
         "its pictures are nearly the same ones, whatever is asked for; a run seldom comes back from that, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -362,8 +362,7 @@ class TextToFace:
         guidance = _scale(guidance, "guidance", self.guidance)
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
         if guidance != 1:
-            text, style = c.split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
-            c = torch.cat([guide(text, self.encoder.null(text), guidance), style], dim=1)
+            c = self._with_text(c, lambda text: guide(text, self.encoder.null(text), guidance))
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             img = self.G(z, c)
         if not img.isfinite().all():
@@ -452,8 +451,12 @@ class TextToFace:
 
     def _settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``TextEncoder.settled``."""
-        text, style = c.to(z).split([self.encoder.dim, c.shape[1] - self.encoder.dim], dim=1)
-        return torch.cat([self.encoder.settled(text, z), style], dim=1)
+        return self._with_text(c.to(z), lambda text: self.encoder.settled(text, z))
+
+    def _with_text(self, c: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """``c (N, c_dim)`` with its text's part (N, ``encoder.dim``) changed, and the style that follows kept."""
+        text, style = c.tensor_split([self.encoder.dim], dim=1)
+        return torch.cat([change(text), style], dim=1)
 
 
 def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:

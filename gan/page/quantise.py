@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-CHOICES = ((8, 8), (10, 12), (10, 13), (12, 14), (16, 16))
+CHOICES = ((8, 8), (10, 12), (10, 13), (11, 13), (12, 14), (16, 16))
 """Bits of a number of the table of words, and of the layers: smallest first."""
 BLOCK = 32
 """Numbers that share a scale: the largest of them is the largest whole number."""

@@ -126,9 +126,10 @@ def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int,
 
     if exported.encoder is None:
         return None, None, exported.parity
+    texts = _free_captions()
     for bits in CHOICES:
         encoder = quantised(exported.encoder, *bits)
-        parity = differences(exported.pipeline, exported.generator, encoder, exported.model, texts=_free_captions())
+        parity = differences(exported.pipeline, exported.generator, encoder, exported.model, texts=texts)
         if parity.levels <= levels:
             break
     return encoder, bits, parity

@@ -236,10 +236,11 @@ def test_a_colour_that_is_denied_is_not_drawn() -> None:
     def eyes(text: str) -> list[int]:
         return classifier.read(pipeline.draw([text] * 32, range(32))).eyes.bincount(minlength=12).tolist()
 
-    open_eyes = eyes("blue hair")
+    hair = "blue hair"
+    open_eyes = eyes(hair)
     common = open_eyes.index(max(open_eyes))
     assert open_eyes[common] > 8
-    denied = eyes(f"blue hair, no {EYE_COLOURS[common - 1]} eyes")
+    denied = eyes(f"{hair}, no {EYE_COLOURS[common - 1]} eyes")
     assert denied[common] == 0
     assert sum(count > 0 for count in denied) >= 8
     assert max(denied) <= 10

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import stat
 import sys
@@ -26,22 +27,37 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True)
 class Within:
-    """The range of a number, both ends included, as in ``Annotated[int, Within(1)]``; infinite only if an end is."""
+    """The range of a number, both ends included, as in ``Annotated[int, Within(1)]``; infinite only if an end is.
+
+    Attributes:
+        low: The least number.
+        high: The greatest number.
+        below: A number that all are below.
+    """
 
     low: float = -sys.float_info.max
     high: float = sys.float_info.max
+    below: float = math.inf
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high and (value < self.below or math.isinf(self.below))  # NaN is in no range
 
     def __str__(self) -> str:
-        if self.low == sys.float_info.min:
-            return " above 0"
+        above = self.low == sys.float_info.min
+        low = "" if self.low <= -sys.float_info.max else " above 0" if above else f" of {_plain(self.low)} or more"
+        if self.below < math.inf:
+            return f"{low} and below {_plain(self.below)}"
         if self.high >= sys.float_info.max:
-            return "" if self.low <= -sys.float_info.max else f" of {self.low:g} or more"
-        return f" from {self.low:g} to {self.high:g}"
+            return low
+        return (
+            f" above 0 and at most {_plain(self.high)}" if above else f" from {_plain(self.low)} to {_plain(self.high)}"
+        )
 
 
 Count = Annotated[int, Within(1, 2**31 - 1)]
 Amount = Annotated[int, Within(0, 2**63 - 1)]
 Positive = Annotated[float, Within(sys.float_info.min)]
+Chance = Annotated[float, Within(0, below=1)]
 
 
 def read_json(path: Path, *, finite: bool = True) -> Any:
@@ -163,9 +179,14 @@ def _record(kind: type, values: Any, source: Path | str, key: str, notes: bool) 
 
 def _number(value: Any, kind: type, within: Within, source: Path | str, key: str) -> Any:
     right = isinstance(value, int if kind is int else (int, float)) and not isinstance(value, bool)
-    if not right or not within.low <= value <= within.high:  # NaN is in no range
+    if not right or value not in within:
         raise _unlike(value, f"{'an integer' if kind is int else 'a number'}{within}", source, key)
     return kind(value)
+
+
+def _plain(number: float) -> str:
+    """A number as messages show it: whole ones in full, 9,007,199,254,740,993 too."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:g}"
 
 
 def _refuse(constant: str) -> None:
@@ -180,6 +201,10 @@ def _unlike(value: Any, wanted: str, source: Path | str, key: str) -> InputError
     if isinstance(value, (dict, list, tuple)) or not isinstance(value, (str, int, float, bool, type(None))):
         shown = f"a {type(value).__name__}"
     else:
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except ValueError:  # an integer of more digits than Python writes
+            shown = "too large to show"
         shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-    return InputError(f"{source}: {key or 'what it holds'} is {shown}; it must be {wanted}")
+    where = f"{source}: " if str(source) else ""
+    return InputError(f"{where}{key or 'what it holds'} is {shown}; it must be {wanted}")

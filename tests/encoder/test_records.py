@@ -57,7 +57,7 @@ def test_a_record_is_made_of_its_types() -> None:
         ({"name": "bad"}, "f: name is bad; choose another"),
         ({"inner": 5}, "f: inner is 5; it must be an object"),
         ({"inner": {}}, "f: the key inner.dim is missing"),
-        ({"inner": {"dim": 0}}, "f: inner.dim is 0; it must be an integer from 1 to 2.14748e+09"),
+        ({"inner": {"dim": 0}}, "f: inner.dim is 0; it must be an integer from 1 to 2,147,483,647"),
         ({"inner": {"dim": True}}, "f: inner.dim is True; it must be an integer"),
         ({"inner": {"dim": 1.0}}, "f: inner.dim is 1.0; it must be an integer"),
         ({"inner": {"dim": 10**400}}, "it must be an integer"),

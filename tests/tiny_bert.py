@@ -15,7 +15,7 @@ SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WIDTH, LAYERS, HEADS, MAX_LENGTH = 32, 2, 4, 16
 
 
-def make_tiny_bert(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+def make_tiny_bert(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.float32, width: int = WIDTH) -> Path:
     """Write the folder, laid out as the bundled one is, and return it."""
     folder.mkdir(parents=True)
     words = sorted({word for caption in canonical_captions() for word in caption.split()})
@@ -32,8 +32,8 @@ def make_tiny_bert(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.fl
         "architectures": ["BertModel"],
         "model_type": "bert",
         "hidden_act": "gelu",
-        "hidden_size": WIDTH,
-        "intermediate_size": 4 * WIDTH,
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
         "max_position_embeddings": 24,
@@ -55,7 +55,7 @@ def make_tiny_bert(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.fl
     )
     (folder / "1_Pooling").mkdir()
     write_json(
-        folder / "1_Pooling" / "config.json", {"word_embedding_dimension": WIDTH, "pooling_mode_mean_tokens": True}
+        folder / "1_Pooling" / "config.json", {"word_embedding_dimension": width, "pooling_mode_mean_tokens": True}
     )
 
     generator = torch.Generator().manual_seed(seed)
@@ -64,22 +64,22 @@ def make_tiny_bert(folder: Path, *, seed: int = 0, dtype: torch.dtype = torch.fl
         return 0.3 * torch.randn(*shape, generator=generator)
 
     tensors = {
-        "embeddings.word_embeddings.weight": normal(len(vocabulary), WIDTH),
-        "embeddings.position_embeddings.weight": normal(24, WIDTH),
-        "embeddings.token_type_embeddings.weight": normal(2, WIDTH),
-        "pooler.dense.weight": normal(WIDTH, WIDTH),
-        "pooler.dense.bias": normal(WIDTH),
+        "embeddings.word_embeddings.weight": normal(len(vocabulary), width),
+        "embeddings.position_embeddings.weight": normal(24, width),
+        "embeddings.token_type_embeddings.weight": normal(2, width),
+        "pooler.dense.weight": normal(width, width),
+        "pooler.dense.bias": normal(width),
     }
-    shapes = {"embeddings.LayerNorm": (WIDTH,)}
+    shapes = {"embeddings.LayerNorm": (width,)}
     for i in range(LAYERS):
         layer = f"encoder.layer.{i}"
-        shapes |= {f"{layer}.attention.self.{name}": (WIDTH, WIDTH) for name in ("query", "key", "value")}
+        shapes |= {f"{layer}.attention.self.{name}": (width, width) for name in ("query", "key", "value")}
         shapes |= {
-            f"{layer}.attention.output.dense": (WIDTH, WIDTH),
-            f"{layer}.intermediate.dense": (4 * WIDTH, WIDTH),
-            f"{layer}.output.dense": (WIDTH, 4 * WIDTH),
-            f"{layer}.attention.output.LayerNorm": (WIDTH,),
-            f"{layer}.output.LayerNorm": (WIDTH,),
+            f"{layer}.attention.output.dense": (width, width),
+            f"{layer}.intermediate.dense": (4 * width, width),
+            f"{layer}.output.dense": (width, 4 * width),
+            f"{layer}.attention.output.LayerNorm": (width,),
+            f"{layer}.output.LayerNorm": (width,),
         }
     for name, shape in shapes.items():
         tensors[f"{name}.weight"] = normal(*shape)

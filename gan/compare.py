@@ -44,7 +44,6 @@ from gan.evaluation.monitors import CaptionMonitor
 from gan.evaluation.registry import METRICS, Scores, where
 from gan.evaluation.sets import MIN_FACES, see
 from gan.faces.classifier import CLASSIFIER_DIR, load_classifier
-from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset
 from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
 from gan.images import save_png, tile
@@ -52,6 +51,7 @@ from gan.networks import caption_arguments
 from gan.pipeline import TextToFace
 from gan.release import ENCODER_FOLDER
 from gan.training.conditioning import fit_text_encoder
+from gan.training.conditions.faces import PROMPTS
 from gan.training.config import DEVICES, RUNTIME_FIELDS, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train

@@ -244,7 +244,7 @@ def draw(config: Config) -> str:
     items = [replace(item, colours=colours) for item, colours in zip(items, pipeline.looks(c), strict=True)]
 
     if config.best_of > 1:
-        from gan.faces.selection import Selector
+        from gan.selection import Selector
 
         selector = Selector.from_pretrained(config.model, pipeline)
         best = selector.best_seeds(texts, c, [item.seed for item in items], config.best_of)

@@ -136,7 +136,9 @@ def faces_of(images: ImageDataset, read_captions: CaptionReader | None = None) -
         images: As they were loaded.
         read_captions: As of ``load_faces``; by default the conditioning head.
     """
-    labels = _labels(images, [_account(SourceSummary(name)) for name in images.source_names], read_captions or _head)
+    labels = _labels(
+        images, [_account(SourceSummary(name)) for name in images.source_names], read_captions or read_by_head
+    )
     known = torch.tensor([label.is_face for label in labels], dtype=torch.bool)
     if not known.any():
         names = ", ".join(images.source_names)
@@ -150,14 +152,20 @@ def share_of_faces(images: ImageDataset, most: int = 512, read_captions: Caption
     """The share, from 0 to 1, of images whose first caption states hair or eyes; of ``most`` of them, spread out."""
     sample = images[torch.linspace(0, len(images) - 1, min(most, len(images))).long()]
     sample = dataclasses.replace(sample, captions=tuple(own[:1] for own in sample.captions))
-    labels = _labels(sample, [_account(SourceSummary(name)) for name in images.source_names], read_captions or _head)
+    labels = _labels(
+        sample, [_account(SourceSummary(name)) for name in images.source_names], read_captions or read_by_head
+    )
     return sum(label.is_face or any(slot in COLOUR_SLOTS for slot in label.ambiguous) for label in labels) / len(sample)
 
 
-def _head(texts: Sequence[str]) -> Tensor:
-    from gan.faces.conditions import read_captions
+def read_by_head(texts: Sequence[str]) -> Tensor:
+    """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
+    from encoder import load_encoder
 
-    return read_captions(texts)
+    encoder = load_encoder("head")
+    labels = encoder.labels(encoder.encode(texts, progress=True))
+    assert labels is not None
+    return labels
 
 
 def _no_reader(images: ImageDataset) -> CaptionReader:
@@ -191,6 +199,10 @@ def _count(images: ImageDataset, labels: Sequence[_Label], accounts: Sequence[Fa
 
 def _account(source: SourceSummary) -> FaceSummary:
     return FaceSummary(**{f.name: getattr(source, f.name) for f in dataclasses.fields(SourceSummary)})
+
+
+def _accounts(images: ImageDataset) -> list[FaceSummary]:
+    return [_account(SourceSummary(name)) for name in images.source_names]
 
 
 def _labels(images: ImageDataset, accounts: Sequence[FaceSummary], read_captions: CaptionReader) -> list[_Label]:

@@ -1,4 +1,4 @@
-"""Whether hair has the colour that a caption states of it: captions are often loose, "green" for olive or gray.
+"""Whether hair has the colour that a caption states: captions are often inaccurate, "green" for olive or gray.
 
 Only the hue is judged, and only of colours that have one: how light hair is drawn says little of its name.
 """
@@ -43,7 +43,7 @@ def chroma_as_stated(images: Tensor, hair: Tensor) -> Tensor:
     return torch.from_numpy(np.where(directions.any(1), chroma, math.inf)).float()
 
 
-def without_loose_captions(faces: FaceDataset, least: float) -> tuple[FaceDataset, int]:
+def drop_inconsistent_captions(faces: FaceDataset, least: float) -> tuple[FaceDataset, int]:
     """The faces, their hair colour unknown where ``chroma_as_stated`` is below ``least``; and how often that was.
 
     Those of which nothing else is known are left out. With ``least`` 0 every caption is believed.

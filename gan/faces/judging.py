@@ -22,8 +22,7 @@ from gan.evaluation.metrics import (
 from gan.evaluation.registry import MORE, Metric, register
 from gan.evaluation.sets import Evaluator, Features, matching, see
 from gan.faces.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
-from gan.faces.conditions import read_captions
-from gan.faces.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset, read_by_head
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
 from gan.images import enlarged
 
@@ -156,7 +155,7 @@ def attributes_asked(texts: Sequence[str]) -> Tensor:
     free = [text for text, attributes in stated.items() if attributes is None]
     indices = {text: attributes.indices for text, attributes in stated.items() if attributes is not None}
     if free:
-        indices |= dict(zip(free, map(tuple, read_captions(free).tolist()), strict=True))
+        indices |= dict(zip(free, map(tuple, read_by_head(free).tolist()), strict=True))
     return torch.tensor([indices[text] for text in texts])
 
 

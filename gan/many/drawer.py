@@ -18,8 +18,8 @@ from gan.release import DEFAULT_MODEL
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gan.faces.selection import Selector
     from gan.pipeline import TextToFace
+    from gan.selection import Selector
 
 WINDOW = 256
 """Texts that are encoded together, in batches of like length."""
@@ -189,7 +189,7 @@ class Drawer:
 
     @cached_property
     def _selector(self) -> Selector:
-        from gan.faces.selection import Selector
+        from gan.selection import Selector
 
         return Selector.from_pretrained(Path(self.model), self._pipeline)
 

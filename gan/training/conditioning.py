@@ -18,7 +18,8 @@ from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics
 from gan.data import ImageDataset
 from gan.networks import caption_arguments
 from gan.release import ENCODER_FOLDER, ReleaseConfig
-from gan.training.conditions import CaptionConditions, Conditioner, check_captions
+from gan.training.conditions import Conditioner
+from gan.training.conditions.captions import CaptionConditions, check_captions
 from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.state import STATE_FILE
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
@@ -146,13 +147,13 @@ def _by_attributes(
     config: TrainingConfig, data: ImageDataset, run_dir: Path, quiet: bool
 ) -> tuple[ImageDataset, Conditioner]:
     from gan.faces.colours import in_space
-    from gan.faces.conditions import AttributeConditions
     from gan.faces.dataset import FaceDataset
-    from gan.faces.hue import without_loose_captions
-    from gan.faces.knowledge import knowledge_of
+    from gan.faces.hue import drop_inconsistent_captions
+    from gan.training.conditions.faces import AttributeConditions
+    from gan.training.conditions.measurements import measurements
 
     assert isinstance(data, FaceDataset)
-    faces, loose = without_loose_captions(data, config.hair_chroma)
+    faces, loose = drop_inconsistent_captions(data, config.hair_chroma)
     if loose and not quiet:
         print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
     onehot = config.encoder == "onehot"
@@ -161,7 +162,7 @@ def _by_attributes(
     encoder = in_space(encoder, _space(config, run_dir))
     known = None
     if config.colours:
-        known = knowledge_of(
+        known = measurements(
             faces,
             encoder,
             run_dir / KNOWLEDGE_FILE,

@@ -13,11 +13,11 @@ from gan import compare
 from gan.compare import ROWS, Stages, course_of, main
 from gan.evaluation import sets as evaluation
 from gan.evaluation.metrics import Estimate
-from gan.faces.conditions import PROMPTS
 from gan.networks import build_discriminator
 from gan.pipeline import TextToFace
 from gan.training import loop as training
 from gan.training import previews
+from gan.training.conditions.faces import PROMPTS
 from gan.training.objectives import OBJECTIVES
 
 N = 32

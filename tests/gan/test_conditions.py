@@ -13,8 +13,9 @@ from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attr
 from encoder.base import FreeConditions
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
-from gan.faces.conditions import Conditions, WrongAttributes, drop, read_captions, wordings
-from gan.training.conditions import CaptionConditions
+from gan.faces.dataset import read_by_head
+from gan.training.conditions.captions import CaptionConditions
+from gan.training.conditions.faces import Conditions, WrongAttributes, drop, wordings
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
 INDICES = torch.tensor([attributes.indices for attributes in COMBINATIONS])  # (468, 3)
@@ -256,7 +257,7 @@ def test_drop_leaves_attributes_out_by_chance() -> None:
 
 def test_read_captions_gives_what_the_head_reads(monkeypatch) -> None:
     monkeypatch.setattr("encoder.load_encoder", lambda kind: CanonicalHead() if kind == "head" else None)
-    stated = read_captions(["long pink hair green eyes", "something else"])
+    stated = read_by_head(["long pink hair green eyes", "something else"])
     expected = (1 + HAIR_COLOURS.index("pink"), 1 + EYE_COLOURS.index("green"), 1)
     assert stated.tolist() == [list(expected), [0, 0, 0]]
 

@@ -6,7 +6,7 @@ import torch
 
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from gan.faces.dataset import FaceDataset
-from gan.faces.hue import LEAST_CHROMA, chroma_as_stated, without_loose_captions
+from gan.faces.hue import LEAST_CHROMA, chroma_as_stated, drop_inconsistent_captions
 
 
 def test_drawn_hair_has_the_colour_that_is_stated(drawn_faces: FaceDataset):
@@ -32,11 +32,11 @@ def test_a_loose_caption_loses_its_hair_colour_alone(drawn_faces: FaceDataset):
     attributes[truth[:, 0] == gray, 0] = green  # as the data call olive hair
     attributes[0, 1] = 0
     attributes[0, 0] = 1 + HAIR_COLOURS.index("blue")  # an orange head of which nothing else is known
-    kept, count = without_loose_captions(drawn_faces, LEAST_CHROMA)
+    kept, count = drop_inconsistent_captions(drawn_faces, LEAST_CHROMA)
     assert count == (truth[:, 0] == gray).sum() + 1
     assert kept.ids == drawn_faces.ids[1:]
     expected = truth[1:].clone()
     expected[truth[1:, 0] == gray, 0] = 0
     assert torch.equal(kept.attributes, expected)
     assert attributes[0, 0] == 1 + HAIR_COLOURS.index("blue")  # what was given is as it was
-    assert without_loose_captions(drawn_faces, 0) == (drawn_faces, 0)
+    assert drop_inconsistent_captions(drawn_faces, 0) == (drawn_faces, 0)

@@ -16,12 +16,12 @@ from encoder.common import weights
 from encoder.train_head import HeadConfig, save, train
 from gan.faces.classifier import load_classifier
 from gan.faces.colours import in_space, numbers, values_of
-from gan.faces.conditions import AttributeConditions, ParticularColours, rare_first
-from gan.faces.knowledge import knowledge_of
 from gan.faces.localiser import Colours, distance
 from gan.faces.palette import nearest
 from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
+from gan.training.conditions.faces import AttributeConditions, ParticularColours, rare_first
+from gan.training.conditions.measurements import measurements
 
 
 def lab(*colours: tuple[int, int, int]) -> torch.Tensor:
@@ -180,18 +180,18 @@ def test_an_epoch_holds_each_row_as_often_as_it_weighs() -> None:
 def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> None:
     faces, path = drawn_faces[:20], tmp_path / "faces.safetensors"
     encoder = load_encoder("head")
-    found = knowledge_of(faces, encoder, path)
+    found = measurements(faces, encoder, path)
     assert found.lab.shape == (20, 2, 3)
 
     class Untouched(HashEncoder):
         def encode(self, texts, **_settings):
             raise AssertionError("encoded again")
 
-    kept = knowledge_of(faces, Untouched(), path)
+    kept = measurements(faces, Untouched(), path)
     assert all(torch.equal(a, b) for a, b in zip(found, kept, strict=True))
     path.write_bytes(path.read_bytes()[:-100])
-    assert torch.equal(knowledge_of(faces, encoder, path).lab, found.lab)  # damaged: found again
-    assert len(knowledge_of(faces[:10], encoder, path).lab) == 10  # of other faces
+    assert torch.equal(measurements(faces, encoder, path).lab, found.lab)  # damaged: found again
+    assert len(measurements(faces[:10], encoder, path).lab) == 10  # of other faces
 
 
 RELEASE = Path(__file__).parents[2] / "pretrained" / "residual-r3gan"

@@ -41,5 +41,5 @@ def test_attributes_of_canonical_captions() -> None:
 
 
 def test_the_head_reads_other_captions(monkeypatch) -> None:
-    monkeypatch.setattr("gan.faces.judging.read_captions", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
+    monkeypatch.setattr("gan.faces.judging.read_by_head", lambda texts: torch.tensor([[3, 4, 0]] * len(texts)))
     assert attributes_asked(["black hair", "someone"]).tolist() == [[10, 0, 0], [3, 4, 0]]

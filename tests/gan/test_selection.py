@@ -5,12 +5,12 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-import gan.faces.selection
+import gan.selection
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
 from gan.faces.classifier import AttributeClassifier, Reading
-from gan.faces.selection import Selector, candidate_seeds
 from gan.pipeline import TextToFace
+from gan.selection import Selector, candidate_seeds
 
 TEXTS = ["pink hair green eyes", "blue hair red eyes", "black hair"]
 
@@ -89,7 +89,7 @@ def test_a_released_discriminator_is_used(make_release, tiny_network, tiny_encod
         built.update(arguments, architecture=architecture)
         return nn.Linear(2, 1)
 
-    monkeypatch.setattr(gan.faces.selection, "build_discriminator", build)
+    monkeypatch.setattr(gan.selection, "build_discriminator", build)
     pipeline = TextToFace.from_pretrained(folder)
     assert Selector.from_pretrained(folder, pipeline).D is None
     weights = nn.Linear(2, 1).state_dict()

@@ -20,15 +20,15 @@ from encoder.attributes.head import COLOUR_SPACE, SPACE
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
-from gan.faces.conditions import PROMPTS
 from gan.faces.dataset import FaceDataset, load_faces
-from gan.faces.selection import Selector, candidate_seeds
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
 from gan.release import ReleaseConfig
+from gan.selection import Selector, candidate_seeds
 from gan.training import batches, players, previews
 from gan.training import loop as training
 from gan.training.batches import Order
+from gan.training.conditions.faces import PROMPTS
 from gan.training.config import TrainingConfig
 from gan.training.loop import NonFiniteError, Trainer, train
 from gan.training.objectives import OBJECTIVES, Objective

@@ -324,13 +324,3 @@ def rare_first(attributes: Tensor, most: float) -> Tensor:
         weight = F.pad((usual / counts.clamp_min(1)).sqrt(), (1, 0), value=1.0)  # of an unknown colour, 1
         weights = torch.maximum(weights, weight[column])
     return weights.clamp(1, most)
-
-
-def read_captions(texts: Sequence[str]) -> Tensor:
-    """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
-    from encoder import load_encoder
-
-    encoder = load_encoder("head")
-    labels = encoder.labels(encoder.encode(texts, progress=True))
-    assert labels is not None
-    return labels

@@ -1,7 +1,7 @@
-"""What a run knows of its faces beyond their captions: their measured colours; and the conditions of its wordings.
+"""The measured colours of the faces of a run, and the conditions of its wordings.
 
-It is found once, at the start, and kept with the run: a run that is gone on with learns from the same, though the
-localiser or the conditioning head may have been trained again since.
+They are computed once, when the run starts, and saved in its folder. So a resumed run learns from the same values, even
+if the localiser or the conditioning head was trained again in between.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from encoder.base import TextEncoder, digest
 from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
-from gan.faces.conditions import Conditions
 from gan.faces.dataset import FaceDataset
 from gan.faces.localiser import Colours, load_localiser
+from gan.training.conditions.faces import Conditions
 
 CHUNK = 512  # faces looked at together
 
 
-class FaceKnowledge(NamedTuple):
-    """What is known of N faces.
+class FaceMeasurements(NamedTuple):
+    """Measurements of N faces.
 
     Attributes:
-        lab: As of ``Colours``; so are ``sure`` and ``area``.
+        lab: As in ``Colours``; so are ``sure`` and ``area``.
         vectors: The conditions of all wordings, as ``Conditions`` takes them.
     """
 
@@ -43,7 +43,7 @@ class FaceKnowledge(NamedTuple):
         return Colours(self.lab, self.sure, self.area)
 
 
-def knowledge_of(
+def measurements(
     faces: FaceDataset,
     encoder: TextEncoder,
     path: Path,
@@ -51,15 +51,15 @@ def knowledge_of(
     wordings: int = 1,
     seed: int = 0,
     progress: bool = False,
-) -> FaceKnowledge:
-    """What is known of faces: read from a file where it was kept, else found and kept there.
+) -> FaceMeasurements:
+    """The measurements of faces: read from a file where they were saved, else computed and saved there.
 
     Args:
-        faces: Those of a run.
+        faces: The training images of a run.
         encoder: Of the wordings.
         path: The file.
         wordings: As ``count`` of ``Conditions``; so is ``seed``.
-        progress: Whether to say what is done, and show bars.
+        progress: Whether to print what is done, and show bars.
 
     Raises:
         InputError: The file cannot be written, or the localiser is missing.
@@ -79,17 +79,17 @@ def knowledge_of(
     lab, sure, area = (torch.cat(values) for values in zip(*measured, strict=True))
     conditions = Conditions(encoder, count=wordings, seed=seed, progress=progress)
     assert conditions.vectors is not None
-    found = FaceKnowledge(lab, sure, area, conditions.vectors)
+    found = FaceMeasurements(lab, sure, area, conditions.vectors)
     weights.save({name: value.contiguous() for name, value in found._asdict().items()}, path, {"made_of": made_of})
     return found
 
 
-def _read(path: Path, made_of: str) -> FaceKnowledge | None:
-    """What was kept in a file; ``None`` where it is of other faces or other settings, missing or damaged."""
+def _read(path: Path, made_of: str) -> FaceMeasurements | None:
+    """The measurements in a file; ``None`` where it is missing, damaged, or of other faces or settings."""
     try:
         with safe_open(path, "pt") as file:
             if (file.metadata() or {}).get("made_of") != made_of:
                 return None
-        return FaceKnowledge(**weights.load(path))
+        return FaceMeasurements(**weights.load(path))
     except (OSError, SafetensorError, InputError, TypeError):
         return None

@@ -1,17 +1,22 @@
-"""Tables of texts: a line an id and its text, as editors, spreadsheets and pandas write them; the testing file."""
+"""Files of texts: tables of ids and texts, plain texts, JSON lines and parquet, as editors and programs write them."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import io
 import itertools
+import json
 import re
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, NamedTuple, TextIO
 
+from encoder.common.arguments import check_existing_file
 from encoder.common.errors import InputError
 from encoder.text import check_text
 
@@ -23,33 +28,53 @@ ID_COLUMNS = (
     "img_name", "image_file", "image_path", "img_path", "file_path", "filepath", "path", "file", "image", "img",
     "images", "picture", "photo", "key", "name", "index", "idx", "number", "no", "nr",
 )  # fmt: skip
-"""What the column of ids or file names is called, in lower case, most telling first."""
+"""Names of the column of ids or file names, in lower case, the most specific first."""
 TEXT_COLUMNS = (
     "text", "caption", "captions", "prompt", "prompts", "texts", "testing_text", "description", "descriptions",
     "sentence", "sentences", "tags", "tag", "label", "labels", "title", "comment",
 )  # fmt: skip
+"""Names of the column of texts, likewise."""
+Format = Literal["table", "texts", "jsonl", "parquet"]
+STDIN = Path("-")
+
+_BY_SUFFIX: dict[str, Format] = {
+    ".csv": "table", ".tsv": "table", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"
+}  # fmt: skip
 _FILE = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
-_SAMPLE = 200  # lines that tell what separates the fields
-_LONGEST = 100  # lines of one row
+_PEOPLE = re.compile(r"\d+(girl|boy|other)s?")  # booru tags, not ids
+_SAMPLE = 200  # lines that tell the format of a file
+_LONGEST_ROW = 100  # lines of one row
+_LONGEST_LINE = 1 << 20  # characters of a line that are read; no text is as long
+_PARQUET_ROWS = 1000  # at a time
+_LATIN = frozenset(b"\x80\x85\x91\x92\x93\x94\x96\x97\xa1\xa9\xab\xae\xb0\xbb\xbf") | (
+    frozenset(range(0xC0, 0xFF)) - {0xD7, 0xF7}
+)
+"""Bytes above 127 that stand in texts of cp1252."""
 
 
-@dataclass(frozen=True)
-class TextLine:
-    """One line of a testing file."""
+class TextLine(NamedTuple):
+    """One text of a testing file; ``id`` is the number of its line where the file gives no ids."""
 
+    number: int
     id: str
     text: str
 
 
-@dataclass(frozen=True)
-class Record:
+class RejectedLine(NamedTuple):
+    """A line that cannot be used, and why."""
+
+    number: int
+    reason: str
+
+
+class Record(NamedTuple):
     """One row of a table of texts.
 
     Attributes:
         line: The number of its first line.
         id: As it stands there, without the space around it.
-        text: Likewise; ``None`` where the line has but one field.
+        text: Likewise; ``None`` where the line has only one field.
     """
 
     line: int
@@ -57,53 +82,194 @@ class Record:
     text: str | None
 
 
-def read_testing_file(path: str | Path) -> list[TextLine]:
-    """Read a testing file: ``id,text`` on each line, in UTF-8; ids in any order. ``"-"`` is standard input.
+# -- testing files ---------------------------------------------------------------------------------------------------
 
-    A space after the comma, blank lines, either line ending, a byte order mark, a header line, quoted fields, tabs for
-    commas and the index that pandas writes are all taken.
+
+def read_testing_file(path: str | Path, format: Format | None = None) -> list[TextLine]:
+    """Read a testing file whole. ``"-"`` is standard input; ``read_texts`` says what it may hold.
 
     Raises:
         InputError: The file is missing, unreadable or empty, or a line is malformed; the message gives its number.
     """
+    where = "standard input" if str(path) == "-" else path
     lines = []
-    data = read_lines(path)
-    path = "standard input" if str(path) == "-" else path
-    for record in read_records(data):
-        where = f"{path}, line {record.line}"
-        if record.text is None:
-            raise InputError(f"{where}: no comma; write 'id,text'")
-        if not ID.fullmatch(record.id):
-            raise InputError(f"{where}: {record.id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'")
-        lines.append(TextLine(record.id, check_text(record.text, where)))
-    if not lines:
-        raise InputError(f"{path}: the file holds no lines; write 'id,text' on each")
+    for line in read_texts(Path(path), format):
+        if isinstance(line, RejectedLine):
+            raise InputError(f"{where}, line {line.number}: {line.reason}")
+        if not ID.fullmatch(line.id):
+            raise InputError(
+                f"{where}, line {line.number}: {line.id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'"
+            )
+        lines.append(line)
     return lines
 
 
-def read_records(lines: Sequence[str]) -> list[Record]:
-    """The rows of a table of ids and texts, the header left out.
+def read_texts(source: Path, format: Format | None = None) -> Iterator[TextLine | RejectedLine]:
+    """The texts of a file, or of standard input for ``-``, read as they are asked for; blank lines are left out.
 
-    Fields are quoted as in CSV, or not at all: what follows the first comma is then the text, commas included. With a
-    header, columns are known by their names.
+    Args:
+        source: The file.
+        format: ``"table"``: a line an id and its text, with or without a header, fields separated by commas, tabs,
+            semicolons or ``|``; ``"texts"``: a text a line; ``"jsonl"``: objects with a text and perhaps an id, or
+            texts; ``"parquet"``: columns of the same names. By default the name and the first lines tell. A line
+            begins with an id if a header says so, or if most lines begin with what looks like one:
+            ``pink hair, green eyes`` is one text.
+
+    Raises:
+        InputError: It cannot be read at all, or holds no lines.
     """
-    rows = list(_rows(lines, delimiter := _delimiter(lines)))
-    layout = _Layout.of(rows, delimiter)
-    return [layout.record(line, fields) for line, fields in rows[layout.header :]]
+    where = "standard input" if source == STDIN else source
+    if source != STDIN:
+        check_existing_file(source)
+    by_name = _BY_SUFFIX.get(source.suffix.lower())
+    read = _read_parquet(source) if (format or by_name) == "parquet" else _read_lines(source, format, by_name)
+    count = 0
+    try:
+        for count, line in enumerate(read, start=1):  # noqa: B007  (counted)
+            yield line
+    except OSError as error:
+        raise InputError(f"{where}: cannot be read ({error.strerror})") from error
+    if not count:
+        raise InputError(f"{where}: the file holds no lines; write 'id,text' on each")
+
+
+def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> Iterator[TextLine | RejectedLine]:
+    with ExitStack() as stack:
+        if source == STDIN:
+            binary: Any = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        else:
+            binary = stack.enter_context(source.open("rb"))
+        if not hasattr(binary, "peek"):
+            binary = io.BufferedReader(binary)
+        start = binary.peek(1 << 16)
+        encoding = encoding_of(start[: start.rfind(b"\n") + 1] or start)
+        stream = io.TextIOWrapper(binary, encoding, errors="surrogateescape")
+        if source == STDIN:
+            stack.callback(stream.detach)  # or it would be closed
+        lines = _split(stream)
+        sample = list(itertools.islice(lines, _SAMPLE))
+        lines = itertools.chain(sample, lines)
+        format = format or _format_of(sample, by_name)
+        if format == "table":
+            for record in stream_records(lines):
+                if record.text is None:
+                    yield RejectedLine(record.line, "no comma; write 'id,text'")
+                else:
+                    yield _line(record.line, record.id, record.text)
+        else:
+            read = _of_json if format == "jsonl" else _of_text
+            yield from (read(number, line) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def _split(stream: TextIO) -> Iterator[str]:
+    """Lines without their ends; of one that is too long, the beginning."""
+    while line := stream.readline(_LONGEST_LINE):
+        yield line.removesuffix("\n")
+        while len(line) == _LONGEST_LINE and not line.endswith("\n"):
+            line = stream.readline(_LONGEST_LINE)
+
+
+def _format_of(sample: Sequence[str], by_name: Format | None) -> Format:
+    """The format of a file, by its first lines and its name."""
+    lines = [line for line in sample if line.strip()]
+    if by_name == "jsonl" or (lines and lines[0].lstrip().startswith("{")):
+        return "jsonl"
+    rows = list(table_rows(sample)[1])
+    if _is_header(rows):
+        return "table"
+    ids = sum(
+        len(fields) > 1 and _is_id(fields[0].strip(), by_name == "table" and not fields[1].startswith(" "))
+        for _, fields in rows
+    )
+    return "table" if 2 * ids >= len(rows) else "texts"
+
+
+def _is_id(word: str, any_word: bool) -> bool:
+    """Whether the first field of a row looks like an id rather than the first of several tags."""
+    if any(map(str.isspace, word)) or _PEOPLE.fullmatch(word):
+        return False
+    return any_word or not word or any(map(str.isdecimal, word)) or (len(word) == 1 and word.isascii())
+
+
+def _of_text(number: int, line: str) -> TextLine | RejectedLine:
+    return _line(number, str(number), line)
+
+
+def _of_json(number: int, line: str) -> TextLine | RejectedLine:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return RejectedLine(number, 'not JSON; write {"id": ..., "text": ...}')
+    return _of_row(number, value if isinstance(value, dict) else {"text": value})
+
+
+def _of_row(number: int, row: Mapping[str, Any]) -> TextLine | RejectedLine:
+    names = {plain_name(str(name)): name for name in row}
+    text = next((row[names[name]] for name in TEXT_COLUMNS if name in names), None)
+    id = next((row[names[name]] for name in ID_COLUMNS if name in names and row[names[name]] is not None), number)
+    if isinstance(text, (list, tuple)) and text:  # several captions: the first
+        text = text[0]
+    if not isinstance(text, str):
+        return RejectedLine(number, "no text; name its column 'text'")
+    return _line(number, str(id), text)
+
+
+def _line(number: int, id: str, text: str) -> TextLine | RejectedLine:
+    try:
+        check_text(id or "-", "the id")
+        return TextLine(number, id or str(number), check_text(text, ""))
+    except InputError as error:
+        return RejectedLine(number, str(error).removeprefix(": "))
+
+
+def _read_parquet(source: Path) -> Iterator[TextLine | RejectedLine]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if source == STDIN:
+        raise InputError("-: parquet cannot be read from stdin; give the file")
+    try:
+        with pq.ParquetFile(source) as file:
+            known = {*ID_COLUMNS, *TEXT_COLUMNS}
+            names = [name for name in file.schema_arrow.names if plain_name(name) in known]
+            rows: Iterable[Mapping[str, Any]] = itertools.chain.from_iterable(
+                batch.to_pylist() for batch in file.iter_batches(_PARQUET_ROWS, columns=names)
+            )
+            for number, row in enumerate(rows, start=1):
+                yield _of_row(number, row)
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{source}: cannot be read as parquet ({reason}); save it anew") from error
+
+
+# -- tables ----------------------------------------------------------------------------------------------------------
+
+
+def read_records(lines: Iterable[str]) -> list[Record]:
+    """As ``stream_records``, all at once."""
+    return list(stream_records(lines))
 
 
 def stream_records(lines: Iterable[str]) -> Iterator[Record]:
-    """As ``read_records``, of lines that are not held: the first 200 tell what the columns are.
+    """The rows of a table of ids and texts, without the header; the first 200 rows tell what the columns are.
 
-    A quoted field may go on over 100 lines; a quote that none of them closes stands for itself.
+    With a header, columns are known by their names. Fields are quoted as in CSV, or not at all: what follows the first
+    comma is then the text, commas included. A quoted field may span 100 lines; a quote that none of them closes stands
+    for itself.
     """
+    delimiter, rows = table_rows(lines)
+    sample = list(itertools.islice(rows, _SAMPLE))
+    layout = _Layout.of(sample, delimiter)
+    for line, fields in itertools.chain(sample[layout.header :], rows):
+        yield layout.record(line, fields)
+
+
+def table_rows(lines: Iterable[str]) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """What separates the fields of a table, and the number and fields of every row that is not blank."""
     rest = iter(lines)
     sample = list(itertools.islice(rest, _SAMPLE))
     delimiter = _delimiter(sample)
-    layout = _Layout.of(list(_rows(sample, delimiter)), delimiter)
-    rows = _stream_rows(itertools.chain(sample, rest), delimiter)
-    for line, fields in itertools.islice(rows, layout.header, None):
-        yield layout.record(line, fields)
+    return delimiter, _rows(itertools.chain(sample, rest), delimiter)
 
 
 @dataclass(frozen=True)
@@ -125,8 +291,8 @@ class _Layout:
     def of(cls, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> _Layout:
         """What the rows tell, the first above all."""
         if not rows or not _is_header(rows):
-            return cls(delimiter, 0, 0, 1, 2) if rows and _is_numbered(rows) else cls(delimiter)
-        names = [_plain(field) for field in rows[0][1]]
+            return cls(delimiter, 0, 0, 1, 2) if rows and is_numbered(rows) else cls(delimiter)
+        names = [plain_name(field) for field in rows[0][1]]
         id_column, text_column = 0, 1
         if len(names) > 2:
             text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
@@ -138,63 +304,30 @@ class _Layout:
 
     def record(self, line: int, fields: list[str]) -> Record:
         """A row as a record."""
-        return _record(line, fields, self.id_column, self.text_column, self.columns, self.delimiter)
+        if len(fields) <= max(self.id_column, self.text_column):
+            return Record(line, fields[0].strip(), None)
+        text = fields[self.text_column]
+        if self.text_column >= self.columns - 1:  # the last one: commas within a text that is not quoted are its own
+            text = self.delimiter.join(fields[self.text_column :])
+        return Record(line, fields[self.id_column].strip(), unquoted(text.strip()))
 
 
-def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 text file, without their endings. A file that cannot be read is an ``InputError``.
-
-    ``"-"`` is standard input.
-    """
-    if str(path) == "-":
-        return decode_lines(sys.stdin.buffer.read() if sys.stdin else b"", "standard input")
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    return decode_lines(data, str(path))
-
-
-def decode_lines(data: bytes, name: str, errors: str = "strict") -> list[str]:
-    """The lines of a UTF-8 text, with or without a byte order mark; bytes of another encoding are an ``InputError``.
-
-    With ``errors="surrogateescape"`` such bytes stay in their lines as what is not valid Unicode.
-    """
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of spreadsheets
-        raise InputError(f"{name}: UTF-16 text; save the file as UTF-8")
-    data = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    try:
-        text = data.decode("utf-8", errors)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{name}, line {line}: not UTF-8 text; save the file as UTF-8") from error
-    return text.split("\n")
+def unquoted(text: str) -> str:
+    """A field without the quotes that spreadsheets put around a text with commas."""
+    return text[1:-1].replace('""', '"') if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def _delimiter(lines: Iterable[str]) -> str:
-    """What separates the fields: a tab or a semicolon where it comes before any comma in every line, else a comma."""
-    sample = [line for line in lines if line.strip()][:_SAMPLE]
-    for delimiter in ("\t", ";"):
-        if sample and all(delimiter in line.partition(",")[0].strip(" ") for line in sample):
+    """What separates the fields: what comes before any comma in nine lines of ten, else a comma."""
+    sample = [line.partition(",")[0].strip(" ") for line in lines if line.strip()]
+    for delimiter in ("\t", ";", "|"):
+        if sample and 10 * sum(delimiter in start for start in sample) >= 9 * len(sample):
             return delimiter
     return ","
 
 
-def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The number and the fields of every row that is not blank."""
-    if any('"' in line for line in lines):
-        try:
-            yield from list(_csv_rows(lines, delimiter))  # to the end before the first is used: a field may hold lines
-            return
-        except csv.Error:  # quotes of another meaning somewhere: every line for itself
-            pass
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield number, _fields(line, delimiter)
-
-
-def _stream_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """As ``_rows``, a row at a time."""
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """The number and the fields of every row that is not blank, a row at a time."""
     numbered = enumerate(lines, start=1)
     ahead: deque[tuple[int, str]] = deque()
     while line := (ahead.popleft() if ahead else next(numbered, None)):
@@ -202,60 +335,48 @@ def _stream_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, li
         if not first.strip():
             continue
         block = [first]
-        while '"' in first and not _is_closed(block, delimiter) and len(block) < _LONGEST:
+        while '"' in first and _is_open(block, delimiter) and len(block) < _LONGEST_ROW:
             if len(ahead) < len(block):
                 ahead.extend(itertools.islice(numbered, 1))
             if len(ahead) < len(block):  # the end of the file
                 break
             block.append(ahead[len(block) - 1][1])
-        if len(block) > 1 and _is_closed(block, delimiter):
-            for _ in block[1:]:
-                ahead.popleft()
-            yield number, next(csv.reader((f"{line}\n" for line in block), delimiter=delimiter, strict=True))
-        else:
-            yield number, _fields(first, delimiter)
+        fields = _csv(block, delimiter) if len(block) > 1 else None
+        for _ in block[1:] if fields else ():
+            ahead.popleft()
+        yield number, fields or ('"' in first and _csv([first], delimiter)) or first.split(delimiter)
 
 
-def _is_closed(block: Sequence[str], delimiter: str) -> bool:
-    """Whether lines are whole rows, or no rows of CSV whatever follows."""
+def _is_open(block: Sequence[str], delimiter: str) -> bool:
+    """Whether lines end within a quoted field."""
     try:
         list(csv.reader((f"{line}\n" for line in block), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        return "end of data" not in str(error)
-    return True
+        return "end of data" in str(error)
+    return False
 
 
-def _csv_rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
-    start = 1
-    for fields in reader:
-        if len(fields) > 1 or "".join(fields).strip():
-            yield start, fields
-        start = reader.line_num + 1
-
-
-def _fields(line: str, delimiter: str) -> list[str]:
-    if '"' in line:
-        try:
-            return next(csv.reader([line], delimiter=delimiter, strict=True))
-        except csv.Error:
-            pass
-    return line.split(delimiter)
+def _csv(block: Sequence[str], delimiter: str) -> list[str] | None:
+    """The fields of one row of CSV; ``None`` where its quotes mean something else."""
+    try:
+        return next(csv.reader((f"{line}\n" for line in block), delimiter=delimiter, strict=True))
+    except (csv.Error, StopIteration):
+        return None
 
 
 def _is_header(rows: Sequence[tuple[int, list[str]]]) -> bool:
-    """Whether the first row names the columns: by words that do, or as the one id that is no number."""
-    fields = rows[0][1]
-    names = [_plain(field) for field in fields]
-    if len(fields) < 2:
+    """Whether the first row names the columns: by words that do, or as the only id that is no number."""
+    if not rows or len(rows[0][1]) < 2:
         return False
+    fields = rows[0][1]
+    names = [plain_name(field) for field in fields]
     if names[0] in _HEADER_IDS or (set(names) & {*ID_COLUMNS, ""} and set(names) & set(TEXT_COLUMNS)):
         return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
     others = [other[0].strip() for _, other in rows[1:]]
     return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))
 
 
-def _is_numbered(rows: Sequence[tuple[int, list[str]]]) -> bool:
+def is_numbered(rows: Sequence[tuple[int, list[str]]]) -> bool:
     """Whether rows without a header begin with a number of their own, as pandas writes them: ``0,7.png,a caption``."""
     if not all(len(fields) > 2 for _, fields in rows):
         return False
@@ -264,19 +385,57 @@ def _is_numbered(rows: Sequence[tuple[int, list[str]]]) -> bool:
     return all(map(_FILE.fullmatch, second)) or (counted and all(map(str.isdecimal, second)))
 
 
-def _plain(field: str) -> str:
-    """The name of a column, to be compared: ``"file_name"`` of ``"File name"``."""
+def plain_name(field: str) -> str:
+    """The name of a column in the form in which names are compared: ``"file_name"`` of ``"File name"``."""
     name = re.sub(r"[\s-]+", "_", field.strip().strip('"').lower())
     return "" if name.startswith("unnamed:") else name
 
 
-def _record(line: int, fields: list[str], id_column: int, text_column: int, columns: int, delimiter: str) -> Record:
-    if len(fields) <= max(id_column, text_column):
-        return Record(line, fields[0].strip(), None)
-    text = fields[text_column]
-    if text_column >= columns - 1:  # the last one: commas within a text that is not quoted are its own
-        text = delimiter.join(fields[text_column:])
-    text = text.strip()
-    if len(text) > 1 and text[0] == text[-1] == '"':  # how spreadsheets save a text with commas
-        text = text[1:-1].replace('""', '"')
-    return Record(line, fields[id_column].strip(), text)
+# -- encodings -------------------------------------------------------------------------------------------------------
+
+
+def encoding_of(data: bytes) -> str:
+    """The encoding of a text by its bytes: UTF-8 unless a byte order mark or most of its lines say otherwise.
+
+    Of encodings without a mark, cp1252, cp932, Big5 and GB18030 are recognised; of any other, and of a single bad line,
+    the bytes stay what is no UTF-8.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of spreadsheets
+        return "utf-16"
+    lines = [line for line in data.split(b"\n") if line.strip()]
+    bad = [line for line in lines if not _decodes(line, "utf-8")]
+    several = len(bad) > 1 or 0 < len(bad) == len(lines)
+    if several and 2 * len(bad) >= sum(not line.isascii() for line in lines):
+        return _legacy_encoding(b"\n".join(bad)) or "utf-8-sig"
+    return "utf-8-sig"
+
+
+def _legacy_encoding(data: bytes) -> str | None:
+    high = [byte for byte in data if byte > 127]
+    if all(byte in _LATIN for byte in high) and not re.search(rb"[\x80-\xff]{3}", data):
+        return "cp1252"
+    if _decodes(data, "cp932"):
+        letters = [c for c in data.decode("cp932") if not c.isascii()]
+        if 5 * sum("\u3041" <= c <= "\u30fe" for c in letters) > len(letters):  # kana
+            return "cp932"
+    # The first bytes of two, by which each lists its common characters.
+    for encoding, first, last in (("big5", 0xA4, 0xC6), ("gb18030", 0xB0, 0xD7)):
+        if _decodes(data, encoding):
+            leads = [c.encode(encoding)[0] for c in data.decode(encoding) if c.isalpha() and not c.isascii()]
+            if leads and sum(first <= lead <= last for lead in leads) >= 0.9 * len(leads):
+                return encoding
+    return None
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def decode_lines(data: bytes) -> list[str]:
+    """The lines of a text; bytes that its encoding does not know stand there as what is not valid Unicode."""
+    text = data.decode(encoding_of(data), "surrogateescape").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

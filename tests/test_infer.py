@@ -244,7 +244,7 @@ FILE = ["--testing-file", "lines.txt"]
 @pytest.mark.parametrize(
     ("content", "args", "message"),
     [
-        (None, FILE, "lines.txt: cannot be read (No such file or directory)"),
+        (None, FILE, "lines.txt: no such file"),
         ("", FILE, "lines.txt: the file holds no lines"),
         ("\n \n", FILE, "lines.txt: the file holds no lines"),
         ("1,red hair\nred hair\n", FILE, "lines.txt, line 2: no comma"),

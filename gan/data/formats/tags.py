@@ -95,10 +95,10 @@ def read_table(tree: Tree) -> Table | None:
     [folder] = nearest
     where = f"{tree.where}/{folder}{NAME}"
     data = tree.read_table(folder + NAME)
-    lines = decode_lines(data, where, "surrogateescape")
-    records = read_records(lines)
-    if 2 * sum(not (record.text or "").isascii() and not valid(record) for record in records) > len(records):
-        decode_lines(data, where)  # not one bad line: another encoding, which this names
+    records = read_records(decode_lines(data))
+    invalid = [record.line for record in records if not valid(record)]
+    if 2 * len(invalid) > len(records):
+        raise InputError(f"{where}, line {invalid[0]}: not UTF-8 text; save the file as UTF-8")
     return Table(tree, folder, records)
 
 

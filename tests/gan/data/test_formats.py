@@ -277,7 +277,7 @@ def test_a_tar_that_is_cut_off(tmp_path: Path) -> None:
             load(path)
 
 
-@pytest.mark.parametrize("name", ["tags.csv", "metadata.csv", "metadata.jsonl"])
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
 def test_a_table_in_utf_16_is_named(tmp_path: Path, name: str) -> None:
     text = '{"file_name": "0.png", "text": "x"}' if name.endswith("jsonl") else "file_name,text\n0.png,x\n"
     folder = write(tmp_path / "set", {"0.png": png(0), name: text.encode("utf-16")})

@@ -48,7 +48,7 @@ from gan.faces.dataset import FaceDataset
 from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
 from gan.images import save_png, tile
 from gan.networks import caption_arguments
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 from gan.release import ENCODER_FOLDER
 from gan.training.conditioning import fit_text_encoder
 from gan.training.conditions.faces import PROMPTS
@@ -161,7 +161,7 @@ class Judge(Protocol):
 
     monitor: Monitor
 
-    def score_model(self, pipeline: TextToFace) -> Scores:
+    def score_model(self, pipeline: TextToImage) -> Scores:
         """What the images get that a generator draws for the captions of the held-out ones."""
 
     def score_real(self) -> Scores:
@@ -185,7 +185,7 @@ class FaceJudge:
         asked = heldout.attributes[:, :2]
         self.evaluator = FaceEvaluator(asked, heldout, training, classifier, other_spaces(), seed)
 
-    def score_model(self, pipeline: TextToFace) -> Scores:
+    def score_model(self, pipeline: TextToImage) -> Scores:
         """See ``Judge``."""
         images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
         view = self.evaluator.view(images)
@@ -219,7 +219,7 @@ class CaptionedJudge:
         spaces = {MATCHER: matcher.features, **other_spaces()}
         self.evaluator = CaptionEvaluator(self.asked, heldout, training, spaces, seed)
 
-    def score_model(self, pipeline: TextToFace) -> Scores:
+    def score_model(self, pipeline: TextToImage) -> Scores:
         """See ``Judge``."""
         images = draw(pipeline, self.asked.texts, self.seed, self.asked.styles, "images")
         return self._scores(images, images)
@@ -263,7 +263,7 @@ def suitable(rows: Mapping[str, Stages], training: ImageDataset) -> dict[str, St
     return chosen
 
 
-def draw_picture(pipeline: TextToFace, prompts: Sequence[str], path: Path) -> None:
+def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> None:
     """Write what a generator draws for each prompt, a column each."""
     seeds = [seed for seed in range(FIGURE_SEEDS) for _ in prompts]
     save_png(path, tile(pipeline.draw(list(prompts) * FIGURE_SEEDS, seeds), len(prompts)), {})
@@ -394,7 +394,7 @@ def train_and_score(
         return result
     *_, last = runs
     course = [{**point, "minutes": point["minutes"] + sum(minutes[:-1])} for point in course_of(last)]
-    pipeline = TextToFace.from_pretrained(last / "snapshot", dtype=torch.float32, device=device)
+    pipeline = TextToImage.from_pretrained(last / "snapshot", dtype=torch.float32, device=device)
     draw_picture(pipeline, prompts, last.parent / PICTURE_FILE)
     return dataclasses.replace(result, scores=judge.score_model(pipeline), course=course)
 

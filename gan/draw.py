@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from gan.many.run import Order
-    from gan.pipeline import TextToFace
+    from gan.pipeline import TextToImage
 
 DEFAULT_OUT = Path("samples/faces.png")
 MANY = 200  # images from which progress is shown
@@ -222,12 +222,12 @@ def draw(config: Config) -> str:
     """Draw and write what ``config`` asks for. Returns the line that says what was written."""
     import torch
 
-    from gan.pipeline import TextToFace
+    from gan.pipeline import TextToImage
 
     started = time.perf_counter()
     if config.threads:
         torch.set_num_threads(config.threads)
-    pipeline = TextToFace.from_pretrained(
+    pipeline = TextToImage.from_pretrained(
         config.model,
         encoder_path=config.encoder_path,
         dtype=getattr(torch, config.dtype),
@@ -278,9 +278,9 @@ def draw(config: Config) -> str:
     return f"{places}: {count} {noun}{'s' if count > 1 else ''} in {time.perf_counter() - started:.1f} s"
 
 
-def records(pipeline: TextToFace, items: Sequence[Item], c: torch.Tensor, config: Config) -> Iterator[dict[str, Any]]:
+def records(pipeline: TextToImage, items: Sequence[Item], c: torch.Tensor, config: Config) -> Iterator[dict[str, Any]]:
     """What ``--json`` says of each image, whose conditions are ``c (N, c_dim)``."""
-    from gan.output import read_slots
+    from gan.drawing.output import read_slots
 
     warnings: dict[str, list[str]] = {}
     for i, (item, read) in enumerate(
@@ -297,7 +297,7 @@ def file_of(item: Item, folder: Path) -> Path:
     return folder / f"{item.name}.png"
 
 
-def metadata(pipeline: TextToFace, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
+def metadata(pipeline: TextToImage, items: Sequence[Item], style: str | None = None) -> dict[str, str]:
     """What a PNG says about its images, so that each can be drawn again, and which colours their texts were read as."""
     record = [{"text": item.text, "seed": item.seed, **item.colours} for item in items]
     result = {"Software": "text-to-face-cgan", "Model": pipeline.name, "Faces": json.dumps(record, ensure_ascii=False)}

@@ -33,7 +33,7 @@ from gan.faces.classifier import CLASSIFIER_DIR
 from gan.faces.dataset import FaceDataset
 from gan.faces.evaluate import evaluate_faces
 from gan.images import channels_last
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 from gan.release import DEFAULT_MODEL, release_folder
 from gan.training.conditioning import choose
 from gan.training.config import TrainingConfig
@@ -51,9 +51,9 @@ def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
     return everything.of("train"), heldout[order]
 
 
-def load_model(args: argparse.Namespace) -> TextToFace:
+def load_model(args: argparse.Namespace) -> TextToImage:
     """The model that the command line names."""
-    pipeline = TextToFace.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance)
+    pipeline = TextToImage.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance)
     channels_last(pipeline.G)
     if args.guidance is not None:
         pipeline.name = f"{pipeline.name}, guidance {args.guidance:g}"

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from encoder.minilm import MiniLM
-    from gan.pipeline import TextToFace
+    from gan.pipeline import TextToImage
 
 GENERATOR, ENCODER, TOKENIZER, CONFIG = "generator.onnx", "encoder.onnx", "tokenizer.json", "config.json"
 OUTPUT = Output("gan.export", (GENERATOR, ENCODER, TOKENIZER, CONFIG))
@@ -83,7 +83,7 @@ class Exported:
         parity: Of pictures by the graphs.
     """
 
-    pipeline: TextToFace
+    pipeline: TextToImage
     generator: bytes
     encoder: bytes | None
     model: MiniLM | None
@@ -103,7 +103,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
 
     Args:
         model_dir: The release.
-        encoder_path: As of ``TextToFace.from_pretrained``.
+        encoder_path: As of ``TextToImage.from_pretrained``.
 
     Raises:
         InputError: The release is broken, its text encoder runs by another library, or a package is missing.
@@ -112,9 +112,9 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
     check_packages()
     import torch
 
-    from gan.pipeline import TextToFace
+    from gan.pipeline import TextToImage
 
-    pipeline = TextToFace.from_pretrained(model_dir, encoder_path=encoder_path, dtype=torch.float32)
+    pipeline = TextToImage.from_pretrained(model_dir, encoder_path=encoder_path, dtype=torch.float32)
     config = pipeline.config
     facts = {
         "name": pipeline.name,
@@ -140,7 +140,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
     return Exported(pipeline, generator, encoder, model, facts, parity)
 
 
-def _generator_graph(pipeline: TextToFace) -> bytes:
+def _generator_graph(pipeline: TextToImage) -> bytes:
     """The generator as ONNX: noise and conditions (N, dim) to images."""
     import torch
 
@@ -148,7 +148,7 @@ def _generator_graph(pipeline: TextToFace) -> bytes:
     return _graph(pipeline.G, inputs, "img", {0: "N"})
 
 
-def _text_network(pipeline: TextToFace, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
+def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
     """The network of a release's text encoder, the model whose tokenizer it is behind, and how many numbers it reads.
 
     The network maps token ids and mask, int64 (N, T), to the text's part of the condition (N, dim).
@@ -237,7 +237,7 @@ def run(graph: Any, **inputs: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(graph.run(None, {name: value.numpy() for name, value in inputs.items()})[0])
 
 
-def generator_by_graph(pipeline: TextToFace) -> nn.Module:
+def generator_by_graph(pipeline: TextToImage) -> nn.Module:
     """The generator of a pipeline in float32, on the CPU, drawn from by ONNX Runtime.
 
     Raises:
@@ -266,7 +266,7 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
     return ids, mask.long()
 
 
-def conditions(pipeline: TextToFace, graph: Any, model: MiniLM, texts: Sequence[str]) -> torch.Tensor:
+def conditions(pipeline: TextToImage, graph: Any, model: MiniLM, texts: Sequence[str]) -> torch.Tensor:
     """The conditions (N, dim) of texts by a text encoder's graph, a ``session``, within the rules around a head."""
     import torch
 
@@ -288,7 +288,7 @@ def conditions(pipeline: TextToFace, graph: Any, model: MiniLM, texts: Sequence[
 
 
 def compare(
-    pipeline: TextToFace, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
+    pipeline: TextToImage, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
 ) -> Parity:
     """The ``differences`` at each of ``BATCHES``, of canonical captions.
 
@@ -308,7 +308,7 @@ def compare(
 
 
 def differences(
-    pipeline: TextToFace,
+    pipeline: TextToImage,
     generator: bytes,
     encoder: bytes | None = None,
     model: MiniLM | None = None,

@@ -1,44 +1,13 @@
-"""A release as others get it: a whole folder with a card, and the Hugging Face Hub.
-
-The card's YAML says what the hub shows of a model; its scores are those of the first table of the card, or of the
-``results.md`` of ``python -m gan.evaluate``.
-"""
+"""Models of the Hugging Face Hub, downloaded."""
 
 from __future__ import annotations
 
-import re
-import tempfile
-import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from encoder import tuned
-from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.extras import DISTRIBUTION, told
-from encoder.common.outputs import Output
-from encoder.common.records import read_json
-from encoder.pooled import STATISTICS_FILE
-from gan.release import (
-    CONFIG_FILE,
-    DISCRIMINATOR_FILE,
-    ENCODER_FOLDER,
-    WEIGHTS_FILE,
-    ReleaseConfig,
-    encoder_folder,
-    release_name,
-)
+from encoder.common.extras import told
 
-if TYPE_CHECKING:
-    from huggingface_hub import EvalResult
-
-CARD_FILE = "README.md"
-OUTPUT = Output("save_pretrained", (CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE))
-BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-_FETCHED = ("*.json", "*.safetensors", "*.txt", "*.md")  # all that is read; never a pickle
-_FRONT = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
-_SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)?(?: \[[^]]*\])?")
+_READ = ("*.json", "*.safetensors", "*.txt", "*.md")  # all that is read; never a pickle
 
 
 def fetch(repo: str, revision: str | None = None) -> Path:
@@ -51,7 +20,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
         from huggingface_hub import errors, snapshot_download
     name = f"{repo}@{revision}" if revision else repo
     try:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_FETCHED)))
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_READ)))
     except errors.RevisionNotFoundError as error:
         raise InputError(f"{name}: the hub's model has no such revision; give another, or none") from error
     except errors.RepositoryNotFoundError as error:
@@ -60,150 +29,12 @@ def fetch(repo: str, revision: str | None = None) -> Path:
         ) from error
     except Exception as error:  # what the network, the hub and its client raise is of many kinds
         offline = isinstance(error, errors.LocalEntryNotFoundError)
-        reason = "there is no network, and no copy from an earlier call" if offline else _first_line(error)
+        reason = "there is no network, and no copy from an earlier call" if offline else first_line(error)
         raise InputError(
             f"{name}: no such folder here, and not to be had from the hub ({reason}); give a folder"
         ) from error
 
 
-def save(
-    release: Path,
-    folder: Path,
-    *,
-    encoder_path: Path | None = None,
-    license: str | None = None,
-    scores: Path | None = None,
-) -> None:
-    """Copy a release to a folder that needs nothing beside it: with its text encoder, and a card.
-
-    Args:
-        release: Of a generator.
-        folder: New, empty, or an earlier such copy, whose files are replaced all at once.
-        encoder_path: The text encoder, where it is not the one that the release finds by itself.
-        license: For the card, where it does not name one.
-        scores: The ``results.md`` of ``gan.evaluate``, for a card that has no table of scores.
-
-    Raises:
-        InputError: A file of the release is missing, or one cannot be written, or ``folder`` holds something else.
-    """
-    config = ReleaseConfig.read(release)
-    kind, own = config.conditioning.kind, release / ENCODER_FOLDER
-    source = encoder_path or encoder_folder(release, kind)
-    with OUTPUT.held(folder), at_once():
-        to = folder / ENCODER_FOLDER
-        if kind in ("head", "aligned") and source is not None:
-            tuned.copy(source, to, alone=True)
-        elif source is not None:
-            tuned.copy_folder(source, to / tuned.BASE)
-        if (own / STATISTICS_FILE).is_file():
-            tuned.copy_file(own / STATISTICS_FILE, to / STATISTICS_FILE)
-        text = card(release, config, license=license, scores=scores)
-        write_atomically(folder / CARD_FILE, lambda path: path.write_text(text, "utf-8"))
-        for name in (DISCRIMINATOR_FILE, WEIGHTS_FILE, CONFIG_FILE):
-            if (release / name).is_file():
-                tuned.copy_file(release / name, folder / name)
-
-
-def push(release: Path, repo: str, *, message: str, private: bool, token: str | None, **options: Any) -> str:
-    """Upload what ``save`` makes of a release to a model of the hub, made where it is missing; returns its address.
-
-    Raises:
-        InputError: As of ``save``, or the hub refuses it, or cannot be reached.
-    """
-    with told():
-        from huggingface_hub import HfApi
-    with tempfile.TemporaryDirectory(prefix="text2face-") as temporary:
-        save(release, Path(temporary), **options)
-        try:
-            api = HfApi(token=token)
-            address = api.create_repo(repo, private=private, exist_ok=True)
-            api.upload_folder(
-                repo_id=address.repo_id, folder_path=temporary, ignore_patterns=[".*"], commit_message=message
-            )
-        except Exception as error:  # what the network, the hub and its client raise is of many kinds
-            raise InputError(
-                f"{repo}: cannot be pushed to the hub ({_first_line(error)}); check the name, the network and the token"
-            ) from error
-    return str(address)
-
-
-def card(release: Path, config: ReleaseConfig, *, license: str | None = None, scores: Path | None = None) -> str:
-    """The model card of a release: its own with the YAML completed, or one that says how to draw with it."""
-    with told():
-        import yaml
-        from huggingface_hub import ModelCardData
-
-    path = release / CARD_FILE
-    name, text = release_name(release), path.read_text("utf-8") if path.is_file() else ""
-    front = _FRONT.match(text)
-    known = (yaml.safe_load(front[1]) if front else None) or {}
-    body = text[front.end() :] if front else text
-    if not body.strip():
-        body = _BODY.format(name=name, sources=", ".join(config.sources), images=config.images_seen)
-    table = body
-    if scores is not None:
-        table = scores.read_text("utf-8")
-        body = f"{body.rstrip()}\n\n## Scores\n\n{table}"
-    training = read_json(release / CONFIG_FILE, finite=False).get("training")
-    data = training.get("data", []) if isinstance(training, dict) else []
-    made: dict[str, Any] = {
-        "license": license,
-        "library_name": DISTRIBUTION,
-        "pipeline_tag": "text-to-image",
-        "language": "en",
-        "base_model": None if config.conditioning.kind == "onehot" else BASE_MODEL,
-        "datasets": [Path(str(each)).stem for each in data] or None,
-        "model_name": name,
-        "eval_results": list(_results(table, (data or ["its data"])[0])) or None,
-    }
-    if "model-index" in known:
-        made["eval_results"] = None
-    known = {key: value for key, value in known.items() if value is not None}
-    return f"---\n{ModelCardData(**{**made, **known}).to_yaml()}\n---\n{body}"
-
-
-def _results(text: str, data: str) -> Iterator[EvalResult]:
-    """The scores in the first column of the first table with intervals in Markdown, as the hub's model index."""
-    from huggingface_hub import EvalResult
-
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"
-    ]
-    first = next(
-        (i for i, row in enumerate(rows) if len(row) > 1 and "[" in row[1] and _SCORE.fullmatch(row[1])), len(rows)
-    )
-    for row in rows[first:]:
-        score = _SCORE.fullmatch(row[1]) if len(row) > 1 else None
-        if score is None or "[" not in row[1]:  # the end of the table
-            return
-        title = f"{row[0]}, %" if score["percent"] else row[0]
-        yield EvalResult(
-            task_type="text-to-image",
-            dataset_type=Path(str(data)).stem,
-            dataset_name=Path(str(data)).stem,
-            metric_type=re.sub(r"[^a-z0-9]+", "_", _ascii(row[0].lower())).strip("_"),
-            metric_name=title,
-            metric_value=float(score["value"]),
-        )
-
-
-def _ascii(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-
-
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, at most 200 characters."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
-
-
-_BODY = """# {name}: images from text
-
-A generator of text-to-face-cgan, trained on {sources}; {images:,} images were seen. This folder is whole: its text
-encoder lies in `encoder/`, and `SentenceTransformer("encoder")` reads texts as it does, where it was fitted.
-
-```python
-from gan.pipeline import TextToFace
-
-pipe = TextToFace.from_pretrained("{name}")
-pipe("what to draw", seed=7).images[0].save("image.png")
-```
-"""

@@ -17,7 +17,7 @@ from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from encoder.text import check_text
-from gan.exact_conv import FastFloat64
+from gan.drawing.exact_conv import FastFloat64
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import (
@@ -32,7 +32,7 @@ from gan.release import (
 from gan.sources import join_source
 
 if TYPE_CHECKING:
-    from gan.output import Output
+    from gan.drawing.output import Output
 
 SEEDS = 2**32
 """Seeds that the random generator tells apart."""
@@ -81,7 +81,7 @@ def _seed(value: Any) -> int:
     return seed
 
 
-class TextToFace:
+class TextToImage:
     """Draws faces from texts with a released generator.
 
     A picture depends on its text, its seed and the weights alone: noise comes from a generator of its own for each
@@ -89,7 +89,7 @@ class TextToFace:
     processor.
 
     Example:
-        >>> pipe = TextToFace.from_pretrained("residual-r3gan")
+        >>> pipe = TextToImage.from_pretrained("residual-r3gan")
         >>> pipe("pink hair green eyes", seed=7, num_images=4).images[0].size
         (64, 64)
         >>> pipe.draw(["pink hair green eyes"], seeds=[0]).shape
@@ -133,7 +133,7 @@ class TextToFace:
         truncation: float = 1.0,
         guidance: float | None = None,
         exact_texts: bool = True,
-    ) -> TextToFace:
+    ) -> TextToImage:
         """Load a release.
 
         Args:
@@ -180,14 +180,14 @@ class TextToFace:
 
     def __repr__(self) -> str:
         return (
-            f"TextToFace({self.name!r}, architecture={self.config.architecture!r}, encoder={self.encoder.kind!r}, "
+            f"TextToImage({self.name!r}, architecture={self.config.architecture!r}, encoder={self.encoder.kind!r}, "
             f"styles={list(self.config.sources)}, resolution={self.G.resolution}, device='{self.device}', "
             f"dtype={self.dtype})"
         )
 
     def to(
         self, device: str | torch.device | torch.dtype | None = None, dtype: torch.dtype | None = None
-    ) -> TextToFace:
+    ) -> TextToImage:
         """Move the generator to a device, or to another floating type, or both, as ``torch.nn.Module.to``; itself.
 
         Texts are read on the CPU whatever the device. A narrower type rounds the weights for good: load the release
@@ -215,7 +215,7 @@ class TextToFace:
         Raises:
             InputError: A file cannot be written, or the folder holds something else.
         """
-        from gan.hub import save
+        from gan.drawing.publish import save
 
         folder = Path(folder)
         save(self._release(), folder, license=license, scores=Path(scores) if scores else None, **self._reader())
@@ -243,7 +243,7 @@ class TextToFace:
         Raises:
             InputError: The hub cannot be reached or refuses it.
         """
-        from gan.hub import push
+        from gan.drawing.publish import push
 
         options: dict[str, Any] = {"license": license, "scores": Path(scores) if scores else None, **self._reader()}
         return push(self._release(), repo, message=message, private=private, token=token, **options)
@@ -286,7 +286,7 @@ class TextToFace:
             InputError: A text or a style that cannot be drawn; the message says what was wanted.
             ValueError: Seeds or numbers that do not fit; likewise.
         """
-        from gan.output import Output, as_pil, read_slots
+        from gan.drawing.output import Output, as_pil, read_slots
 
         prompts = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
@@ -457,6 +457,10 @@ class TextToFace:
         """``c (N, c_dim)`` with its text's part (N, ``encoder.dim``) changed, and the style that follows kept."""
         text, style = c.tensor_split([self.encoder.dim], dim=1)
         return torch.cat([change(text), style], dim=1)
+
+
+TextToFace = TextToImage
+"""The former name."""
 
 
 def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:

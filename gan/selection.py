@@ -13,7 +13,7 @@ from encoder.common.errors import InputError
 from gan.faces.classifier import AttributeClassifier, load_classifier
 from gan.images import enlarged, to_signed
 from gan.networks import ImageTextDiscriminator, build_discriminator, load_weights
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 from gan.release import DISCRIMINATOR_FILE
 
 
@@ -37,13 +37,13 @@ class Selector:
     """
 
     def __init__(
-        self, pipeline: TextToFace, classifier: AttributeClassifier | None, D: ImageTextDiscriminator | None = None
+        self, pipeline: TextToImage, classifier: AttributeClassifier | None, D: ImageTextDiscriminator | None = None
     ) -> None:
         self.pipeline, self.classifier = pipeline, classifier
         self.D = D.eval().requires_grad_(False) if D is not None else None
 
     @classmethod
-    def from_pretrained(cls, model_dir: Path, pipeline: TextToFace) -> Selector:
+    def from_pretrained(cls, model_dir: Path, pipeline: TextToImage) -> Selector:
         """The selector of a released folder, with the project's classifier; ``InputError`` for a damaged file."""
         config, D = pipeline.config, None
         if (model_dir / DISCRIMINATOR_FILE).is_file():

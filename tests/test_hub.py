@@ -19,9 +19,9 @@ from encoder.attributes.head import HeadEncoder
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
 from encoder.pooled import STATISTICS_FILE, load_statistics, save_statistics
-from gan.hub import card
+from gan.drawing.publish import card
 from gan.networks import build_generator
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 from gan.release import DEFAULT_MODEL, PRETRAINED, ReleaseConfig, encoder_folder, find_release, release_name
 
 ROOT = Path(__file__).parents[1]
@@ -83,13 +83,13 @@ def python(program: str, *args: object, **environment: str) -> subprocess.Comple
 
 PUSH = """
 import sys
-from gan.pipeline import TextToFace
-print(TextToFace.from_pretrained(sys.argv[1]).push_to_hub(sys.argv[2], token=sys.argv[3]))
+from gan.pipeline import TextToImage
+print(TextToImage.from_pretrained(sys.argv[1]).push_to_hub(sys.argv[2], token=sys.argv[3]))
 """
 DRAW = """
 import sys, numpy as np
-from gan.pipeline import TextToFace
-pipe = TextToFace.from_pretrained(sys.argv[1], revision=sys.argv[2] or None)
+from gan.pipeline import TextToImage
+pipe = TextToImage.from_pretrained(sys.argv[1], revision=sys.argv[2] or None)
 np.save(sys.argv[3], pipe.draw(sys.argv[4:], seeds=range(len(sys.argv) - 4)).numpy())
 print(pipe.name)
 """
@@ -105,7 +105,7 @@ def test_what_is_pushed_is_whole_and_draws_the_same_anywhere(release: Path, hub:
 
     import numpy as np
 
-    expected = TextToFace.from_pretrained(release).draw(TEXTS, seeds=range(3)).numpy()
+    expected = TextToImage.from_pretrained(release).draw(TEXTS, seeds=range(3)).numpy()
     moved = release.rename(release.with_name("gone"))  # the copy needs neither the release nor what that builds on
     elsewhere = (release.parent / "elsewhere").rename(release.parent / "gone too")
     try:
@@ -171,40 +171,40 @@ def test_pushing_without_a_token_is_one_line(release: Path, hub: Hub, tmp_path: 
 
 
 def test_a_saved_folder_is_replaced_and_another_is_left_alone(release: Path, tmp_path: Path) -> None:
-    pipe = TextToFace.from_pretrained(release)
+    pipe = TextToImage.from_pretrained(release)
     for _ in range(2):
         assert pipe.save_pretrained(tmp_path / "copy") == tmp_path / "copy"
     files = {
         path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*") if path.is_file()
     }
     assert files >= WHOLE
-    again = TextToFace.from_pretrained(tmp_path / "copy")
+    again = TextToImage.from_pretrained(tmp_path / "copy")
     assert again.encoder.fingerprint == pipe.encoder.fingerprint
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match=r"thesis\.txt, which is no output of save_pretrained"):
         pipe.save_pretrained(tmp_path / "mine")
     with pytest.raises(InputError, match="not made by from_pretrained, so there is no release"):
-        TextToFace(pipe.G, pipe.config, pipe.encoder).save_pretrained(tmp_path / "none")
+        TextToImage(pipe.G, pipe.config, pipe.encoder).save_pretrained(tmp_path / "none")
 
 
 def test_the_fitted_encoder_of_a_whole_folder_is_a_sentence_transformer(release: Path, tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
-    pipe = TextToFace.from_pretrained(release)
+    pipe = TextToImage.from_pretrained(release)
     own = pipe.save_pretrained(tmp_path / "copy") / "encoder"
     vectors = SentenceTransformer(str(own), device="cpu", local_files_only=True).encode(TEXTS, convert_to_tensor=True)
     torch.testing.assert_close(DIM**0.5 * vectors, pipe.conditions(TEXTS).float(), atol=1e-5, rtol=0)
 
 
 def test_an_encoder_that_is_damaged_within_a_release_is_named(release: Path, tmp_path: Path) -> None:
-    folder = TextToFace.from_pretrained(release).save_pretrained(tmp_path / "copy")
+    folder = TextToImage.from_pretrained(release).save_pretrained(tmp_path / "copy")
     weights = folder / "encoder" / "base" / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-100] ^= 1
     weights.write_bytes(data)
     with pytest.raises(InputError, match=r"encoder/base: a file of it is damaged, or of another encoder; restore it"):
-        TextToFace.from_pretrained(folder).draw(["a"], seeds=0)
+        TextToImage.from_pretrained(folder).draw(["a"], seeds=0)
 
 
 def test_the_shipped_head_stands_alone_and_what_sentence_transformers_saves_is_read(tmp_path: Path) -> None:
@@ -280,5 +280,5 @@ def test_the_card_of_an_own_run_is_made(release: Path, tmp_path: Path) -> None:
     assert made.data.datasets == ["shapes"]
     (score,) = made.data.eval_results
     assert (score.metric_type, score.metric_value, score.dataset_name) == ("own_caption_found", 64.0, "shapes")
-    assert 'TextToFace.from_pretrained("shapes")' in made.text
+    assert 'TextToImage.from_pretrained("shapes")' in made.text
     assert results in made.text

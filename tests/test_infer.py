@@ -14,7 +14,7 @@ from tiny import WITH_COLOURS
 import infer
 from encoder.common import progress
 from gan import draw
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 ROOT = Path(infer.__file__).parent
 TESTING_FILE = "\n".join(f"{7 * i},{'blue' if i % 2 else 'red'} hair green eyes" for i in range(25))
@@ -48,7 +48,7 @@ def test_testing_file_to_a_grid_of_five_a_row(model, capsys) -> None:
     grid = pixels("new/grid.png")
     assert grid.shape == (320, 320, 3)
     texts = [line.partition(",")[2] for line in TESTING_FILE.split("\n")]
-    expected = TextToFace.from_pretrained(model).draw(texts, range(25))
+    expected = TextToImage.from_pretrained(model).draw(texts, range(25))
     for i in (0, 4, 5, 24):
         row, column = divmod(i, 5)
         cell = grid[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
@@ -83,7 +83,7 @@ def test_texts_num_and_seed(model) -> None:
 def test_nothing_is_asked_by_zeros_and_with_other_texts_too(model, tiny_encoder) -> None:
     assert infer.main(["--any", "--num", "6", "--seed", "3", "--out", "any.png"]) == 0
     assert faces_of("any.png") == [{"text": "", "seed": seed} for seed in range(3, 9)]
-    pipeline = TextToFace.from_pretrained(model)
+    pipeline = TextToImage.from_pretrained(model)
     unasked = torch.cat(list(pipeline.draw_many(torch.zeros(6, tiny_encoder.dim), range(3, 9))))
     for i in range(6):
         row, column = divmod(i, 5)
@@ -127,13 +127,13 @@ def test_separate_alone_makes_no_grid_and_numbers_the_faces_of_a_line(model) -> 
 def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
     Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
     written: list[int] = []
-    draw = TextToFace.draw_conditions
+    draw = TextToImage.draw_conditions
 
-    def counting(self: TextToFace, c: torch.Tensor, z: torch.Tensor, **keys: object) -> torch.Tensor:
+    def counting(self: TextToImage, c: torch.Tensor, z: torch.Tensor, **keys: object) -> torch.Tensor:
         written.append(len(list(Path("faces").glob("*.png"))))
         return draw(self, c, z, **keys)
 
-    monkeypatch.setattr(TextToFace, "draw_conditions", counting)
+    monkeypatch.setattr(TextToImage, "draw_conditions", counting)
     monkeypatch.setattr(progress, "FIRST", 0)
     monkeypatch.setattr(progress, "EVERY", 0)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
@@ -308,7 +308,7 @@ def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
     def interrupt(*_args: object, **_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TextToFace, "draw_conditions", interrupt)
+    monkeypatch.setattr(TextToImage, "draw_conditions", interrupt)
     assert infer.main(["--text", "blue hair"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
     assert list(Path().iterdir()) == []

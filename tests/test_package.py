@@ -171,8 +171,8 @@ def test_drawing_imports_the_core_alone(tmp_path: Path) -> None:
     program = (
         "import sys\n"
         f"sys.modules |= dict.fromkeys({names}, None)\n"  # an import of one of them fails
-        "from gan.pipeline import TextToFace\n"
-        "TextToFace.from_pretrained('residual-r3gan')('a lady with seaweed tresses', seed=1)\n"
+        "from gan.pipeline import TextToImage\n"
+        "TextToImage.from_pretrained('residual-r3gan')('a lady with seaweed tresses', seed=1)\n"
     )
     assert python("-c", program, cwd=ROOT).stderr == ""
 

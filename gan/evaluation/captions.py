@@ -21,7 +21,7 @@ from gan.evaluation.report import Results, Sheet
 from gan.evaluation.sets import DIRECTIONS, MIN_FACES, Evaluator, Features, matching, see
 from gan.evaluation.stopwatch import Stopwatch
 from gan.images import thumbnails
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 SUBJECT = "these images"
 """The name of the set that is judged, among the sets of the table."""
@@ -252,7 +252,7 @@ class CaptionEvaluator(Evaluator):
 
 
 def evaluate_captions(
-    pipeline: TextToFace, training: ImageDataset, heldout: ImageDataset, *, count: int, seed: int, watch: Stopwatch
+    pipeline: TextToImage, training: ImageDataset, heldout: ImageDataset, *, count: int, seed: int, watch: Stopwatch
 ) -> CaptionResults:
     """Judge what a model draws for the captions of held-out images, by them and beside these images.
 

@@ -11,11 +11,11 @@ from encoder.common.progress import Progress
 from encoder.common.threads import join_side_by_side
 from gan.images import channels_last, enlarged
 from gan.networks import build_generator
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 
 def draw(
-    pipeline: TextToFace, texts: Sequence[str], seed: int, style: str | Sequence[str | None] | None, what: str
+    pipeline: TextToImage, texts: Sequence[str], seed: int, style: str | Sequence[str | None] | None, what: str
 ) -> Tensor:
     """One image of each text, uint8 (N, 3, 64, 64), the i-th with the seed ``seed + i``; and how far it is.
 
@@ -32,7 +32,7 @@ def draw(
     return enlarged(join_side_by_side(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
 
 
-def _conditions(pipeline: TextToFace, texts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
+def _conditions(pipeline: TextToImage, texts: Sequence[str], styles: Sequence[str | None]) -> Tensor:
     """The conditions (N, c_dim) of texts, each in a style of its own."""
     parts, rows = [], []
     for style in dict.fromkeys(styles):
@@ -42,10 +42,10 @@ def _conditions(pipeline: TextToFace, texts: Sequence[str], styles: Sequence[str
     return torch.cat(parts)[torch.tensor(rows).argsort()]
 
 
-def untrained(pipeline: TextToFace, seed: int) -> TextToFace:
+def untrained(pipeline: TextToImage, seed: int) -> TextToImage:
     """The same generator with new weights."""
     config = pipeline.config
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=config.c_dim, **config.network)
-    return TextToFace(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype, guidance=pipeline.guidance)
+    return TextToImage(channels_last(G), config, pipeline.encoder, dtype=pipeline.dtype, guidance=pipeline.guidance)

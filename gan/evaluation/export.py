@@ -20,7 +20,7 @@ from gan.faces.dataset import FaceDataset
 from gan.faces.evaluate import faces_asked
 from gan.faces.judging import captions_of
 from gan.images import save_png
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 CAPTIONS_FILE = "captions.csv"
 CHUNK = 256  # images in memory
@@ -55,7 +55,9 @@ def real_images(heldout: ImageDataset) -> tuple[Tensor | Images, list[str]]:
     return heldout.images, [captions[0] for captions in heldout.captions]
 
 
-def drawn_images(pipeline: TextToFace, heldout: ImageDataset | None, count: int, seed: int) -> tuple[Tensor, list[str]]:
+def drawn_images(
+    pipeline: TextToImage, heldout: ImageDataset | None, count: int, seed: int
+) -> tuple[Tensor, list[str]]:
     """What an evaluation judges: images of the captions of held-out ones, or of all pairs of colours; the captions."""
     if heldout is None or isinstance(heldout, FaceDataset):
         attributes, style = faces_asked(pipeline, heldout, count)

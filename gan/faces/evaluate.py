@@ -36,7 +36,7 @@ from gan.faces.names import judge_names
 from gan.faces.report import SUBJECT, FaceResults
 from gan.faces.values import judge_values
 from gan.images import tile
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 SHEET = 24  # faces of a picture in the report
 FACES_PER_SUITE, FACES_OF_ONE_WORDING = 500, 20
@@ -52,7 +52,7 @@ WORDINGS = (
 
 
 def evaluate_faces(
-    pipeline: TextToFace | None,
+    pipeline: TextToImage | None,
     pictures: Pictures | None,
     training: FaceDataset | None,
     heldout: FaceDataset | None,
@@ -137,7 +137,7 @@ def evaluate_faces(
     )
 
 
-def faces_asked(pipeline: TextToFace, heldout: FaceDataset | None, count: int) -> tuple[Tensor, str | None]:
+def faces_asked(pipeline: TextToImage, heldout: FaceDataset | None, count: int) -> tuple[Tensor, str | None]:
     """What faces are drawn for: attributes int64 (``count``, 3), of held-out ones or all pairs; and the style."""
     attributes, style = all_pairs(), None
     if heldout is not None:
@@ -148,7 +148,7 @@ def faces_asked(pipeline: TextToFace, heldout: FaceDataset | None, count: int) -
 
 
 def judge_wordings(
-    pipeline: TextToFace,
+    pipeline: TextToImage,
     classifier: AttributeClassifier,
     pairs: set[tuple[int, int]],
     seed: int,

@@ -21,7 +21,7 @@ from gan.evaluation.metrics import Estimate, bootstrap
 from gan.evaluation.registry import LESS, MORE, Metric, register
 from gan.faces.localiser import Localiser, distance
 from gan.faces.palette import nearest
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 NAMES = 100
 """Names of each slot and of each half of the lexicon, at most."""
@@ -57,7 +57,7 @@ def chosen(slot: str, half: lexicon.Lexicon, count: int) -> dict[str, tuple[floa
 
 
 def judge_names(
-    pipeline: TextToFace, localiser: Localiser, count: int, seed: int = 0, style: str | None = None
+    pipeline: TextToImage, localiser: Localiser, count: int, seed: int = 0, style: str | None = None
 ) -> dict[str, Row]:
     """Draw faces for names of colours, measure them, and compare.
 

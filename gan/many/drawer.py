@@ -18,7 +18,7 @@ from gan.release import DEFAULT_MODEL
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from gan.pipeline import TextToFace
+    from gan.pipeline import TextToImage
     from gan.selection import Selector
 
 WINDOW = 256
@@ -162,17 +162,17 @@ class Drawer:
         ]
 
     @cached_property
-    def _pipeline(self) -> TextToFace:
+    def _pipeline(self) -> TextToImage:
         import torch
 
         from encoder.common.memory import keep_memory
-        from gan.pipeline import TextToFace
+        from gan.pipeline import TextToImage
 
         keep_memory()
         if self.threads:
             torch.set_num_threads(self.threads)
         check_backend(self.backend, self.dtype, self.device)
-        pipeline = TextToFace.from_pretrained(
+        pipeline = TextToImage.from_pretrained(
             self.model,
             encoder_path=self.encoder_path,
             dtype=getattr(torch, self.dtype),

@@ -7,7 +7,7 @@ import torch
 from encoder.base import TextEncoder
 from encoder.common.errors import InputError
 from gan.networks import TextToImageGenerator
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 from gan.training.config import TrainingConfig
 
 
@@ -28,7 +28,7 @@ def insert_first_stage(
             f"{config.architecture} refines what a trained {G.first_stage} draws; "
             "give the snapshot folder of such a run by --stage1"
         )
-    first = TextToFace.from_pretrained(config.stage1, encoder=encoder, dtype=torch.float32)
+    first = TextToImage.from_pretrained(config.stage1, encoder=encoder, dtype=torch.float32)
     theirs = first.config
     if theirs.architecture != G.first_stage:
         raise InputError(

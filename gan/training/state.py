@@ -171,7 +171,7 @@ def save_release(
     images_seen: int,
     palette: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a generator in the form that ``TextToFace.from_pretrained`` reads, all files at once.
+    """Write a generator in the form that ``TextToImage.from_pretrained`` reads, all files at once.
 
     The discriminator is kept in float16, which is enough to start another training from and to rank faces by. The
     ``palette`` is as in ``ReleaseConfig``.

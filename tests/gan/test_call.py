@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from encoder.common.errors import InputError
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
 
 @pytest.fixture
-def pipe(make_release, tiny_encoder) -> TextToFace:
-    return TextToFace.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
+def pipe(make_release, tiny_encoder) -> TextToImage:
+    return TextToImage.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
 
 
 def pixels(images: list[Image.Image]) -> torch.Tensor:
@@ -63,7 +63,7 @@ def test_seeds_are_chosen_and_returned(pipe) -> None:
 
 def test_guidance_and_truncation_are_arguments_of_a_call(make_release, tiny_encoder, pipe) -> None:
     plain = pipe.draw(["a"], [1])
-    fixed = TextToFace.from_pretrained(
+    fixed = TextToImage.from_pretrained(
         make_release("fixed", c_dim=27, sources=["extra", "anime"]), guidance=2.0, truncation=0.5
     )
     assert torch.equal(pipe.draw(["a"], [1], guidance=2.0, truncation=0.5), fixed.draw(["a"], [1]))
@@ -134,7 +134,7 @@ def test_to_another_type_and_back(pipe, monkeypatch) -> None:
     assert (pipe.draw(["a"], [1]).int() - expected.int()).abs().max() <= 1
     assert torch.equal(pipe.to(torch.float64).draw(["a"], [1]), expected)
     assert repr(pipe) == (
-        "TextToFace('tiny', architecture='tiny', encoder='head', styles=['extra', 'anime'], resolution=64, "
+        "TextToImage('tiny', architecture='tiny', encoder='head', styles=['extra', 'anime'], resolution=64, "
         "device='cpu', dtype=torch.float64)"
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)

@@ -16,7 +16,7 @@ from gan import export as module
 from gan.export import compare, export, main, run, session, tokens
 from gan.images import to_uint8
 from gan.networks import ARCHITECTURES
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 for package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package, reason="the extra [onnx] is not installed")
@@ -32,7 +32,7 @@ def test_every_architecture_draws_the_same_pictures_in_any_batch(architecture, t
     release = write_one_hot(tmp_path / "release", architecture)
     assert main(["--model", str(release), "--out", str(tmp_path / "out")]) == 0
     graph = session((tmp_path / "out" / "generator.onnx").read_bytes())
-    pipeline = TextToFace.from_pretrained(release, dtype=torch.float32)
+    pipeline = TextToImage.from_pretrained(release, dtype=torch.float32)
     for n in (1, 2, 3, 25):
         z, c = pipeline.noise(range(n)), pipeline.conditions(["pink hair green eyes"] * n)
         found = to_uint8(run(graph, z=z, c=c)).int()

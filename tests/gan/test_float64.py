@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-import gan.exact_conv
-from gan.exact_conv import FastFloat64
+import gan.drawing.exact_conv
+from gan.drawing.exact_conv import FastFloat64
 
 
 @pytest.mark.parametrize("padding", [0, 1, (2, 1)])
@@ -18,8 +18,8 @@ def test_equals_torch(padding, kernel, bias, memory_format, large, monkeypatch) 
     )
     x = x.contiguous(memory_format=memory_format)
     expected = F.conv2d(x, weight, shift if bias else None, padding=padding)
-    monkeypatch.setattr(gan.exact_conv, "ROWS", 160)  # two images at a time, and one left over
-    monkeypatch.setattr(gan.exact_conv, "LARGE", large)  # shifted, or window by window
+    monkeypatch.setattr(gan.drawing.exact_conv, "ROWS", 160)  # two images at a time, and one left over
+    monkeypatch.setattr(gan.drawing.exact_conv, "LARGE", large)  # shifted, or window by window
     with torch.no_grad(), FastFloat64():
         result = F.conv2d(x, weight, shift if bias else None, padding=padding)
     torch.testing.assert_close(result, expected, rtol=1e-13, atol=1e-13)
@@ -32,7 +32,7 @@ def test_other_calls_are_left_to_torch(options, monkeypatch) -> None:
     def must_not_run(*_args: object, **_kwargs: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(gan.exact_conv, "_conv2d", must_not_run)
+    monkeypatch.setattr(gan.drawing.exact_conv, "_conv2d", must_not_run)
     dtype = options.pop("dtype", torch.float64)
     x, weight = torch.ones(1, 2, 8, 8, dtype=dtype), torch.ones(2, 2 // options.get("groups", 1), 3, 3, dtype=dtype)
     with torch.no_grad(), FastFloat64():

@@ -39,7 +39,7 @@ from gan.faces import palette
 from gan.page import STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules
-from gan.pipeline import TextToFace, seeded_noise
+from gan.pipeline import TextToImage, seeded_noise
 from gan.release import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -114,8 +114,8 @@ def faces(browser: Browser, site: Path) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def pipeline() -> TextToFace:
-    return TextToFace.from_pretrained(DEFAULT_MODEL)
+def pipeline() -> TextToImage:
+    return TextToImage.from_pretrained(DEFAULT_MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,7 @@ def test_any_text_seed_and_setting_is_drawn_as_in_python(faces: Browser) -> None
     ]
     seeds = [0, 2**32 - 1, 2**32 + 5, 2**63 - 1]
     for options in ({}, {"style": 1, "truncation": 0.7}, {"guidance": 1.4}):
-        python = TextToFace.from_pretrained(
+        python = TextToImage.from_pretrained(
             DEFAULT_MODEL, truncation=options.get("truncation", 1.0), guidance=options.get("guidance")
         )
         style = python.config.sources[int(options.get("style", 0))]
@@ -391,7 +391,7 @@ def test_the_names_of_colours_look_as_in_python(node: Node) -> None:
             np.testing.assert_allclose(lab, wanted, atol=1e-9, err_msg=name)
 
 
-def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Browser, pipeline: TextToFace) -> None:
+def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Browser, pipeline: TextToImage) -> None:
     faces.ask(urlencode({"text": "long silver hair, “violet” eyes", "seed": 7, "num": 4, "style": "anime"}))
     first, address = shown(faces), faces.driver.execute_script("return location.hash")
     faces.go(address)
@@ -457,7 +457,7 @@ def test_a_seed_that_is_locked_keeps_the_face_under_another_text(faces: Browser)
         assert (seed == 5) == locked
 
 
-def test_the_way_between_two_texts_is_that_of_python(faces: Browser, pipeline: TextToFace) -> None:
+def test_the_way_between_two_texts_is_that_of_python(faces: Browser, pipeline: TextToImage) -> None:
     ends = ["long black hair red eyes", "white hair"]
     faces.ask(urlencode({"text": ends[0], "to": ends[1], "at": 0.25, "num": 1, "seed": 3}))
     faces.wait("return document.querySelector('#strip img') !== null")
@@ -487,7 +487,7 @@ def test_a_page_of_a_head_of_any_size(browser: Browser, base: Path, tmp_path: Pa
     release, head = write_head(tmp_path / "made", base, dim)
     site = tmp_path / "site"
     assert main(["--model", str(release), "--encoder-path", str(head), "--out", str(site)]) == 0
-    python = TextToFace.from_pretrained(release, encoder_path=head, guidance=1.5)
+    python = TextToImage.from_pretrained(release, encoder_path=head, guidance=1.5)
     some = ["pink hair", "#12806a hair", "navy hair and coral eyes", "long red hair blue eyes", "quux"]
     with browser.at(site, "#text=red+hair&num=1") as page:
         assert levels(drawn(page, some, range(5), guidance=1.5), python.draw(some, range(5))) <= 1
@@ -498,7 +498,7 @@ def test_a_page_of_a_head_of_any_size(browser: Browser, base: Path, tmp_path: Pa
 def test_a_page_of_an_aligned_release(browser: Browser, base: Path, tmp_path: Path) -> None:
     release, site = write_aligned(tmp_path / "made", base), tmp_path / "site"
     assert main(["--model", str(release), "--out", str(site), "--example", "a <red> heart"]) == 0
-    python = TextToFace.from_pretrained(release)
+    python = TextToImage.from_pretrained(release)
     with browser.at(site) as page:
         assert json.loads(shown(page)[0].info["Faces"]) == [{"text": "a <red> heart", "seed": 0}]
         assert page.text("title") == "Text to image"
@@ -511,7 +511,7 @@ def test_a_page_of_an_aligned_release(browser: Browser, base: Path, tmp_path: Pa
 def test_a_page_of_the_one_hot_condition(browser: Browser, tmp_path: Path) -> None:
     release, site = write_one_hot(tmp_path / "release", "stackgan1"), tmp_path / "site"
     assert main(["--model", str(release), "--out", str(site), "--example", "pink hair green eyes"]) == 0
-    python = TextToFace.from_pretrained(release)
+    python = TextToImage.from_pretrained(release)
     with browser.at(site) as page:
         found = drawn(page, ["red hair blue eyes"], [1], size=32)
         page.ask("text=rosy+locks")

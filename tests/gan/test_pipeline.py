@@ -9,7 +9,7 @@ from tiny import WITH_COLOURS
 from encoder.attributes.colour import from_hex, to_hex
 from encoder.attributes.slots import SlotConditions
 from encoder.common.errors import InputError
-from gan.pipeline import TextToFace, guide, seeded_noise
+from gan.pipeline import TextToImage, guide, seeded_noise
 
 pytestmark = pytest.mark.usefixtures("tiny_network")
 
@@ -18,8 +18,8 @@ SEEDS = list(range(25))
 
 
 @pytest.fixture
-def pipeline(make_release, tiny_encoder) -> TextToFace:
-    return TextToFace.from_pretrained(make_release())
+def pipeline(make_release, tiny_encoder) -> TextToImage:
+    return TextToImage.from_pretrained(make_release())
 
 
 def test_draws_uint8_faces(pipeline) -> None:
@@ -54,7 +54,7 @@ def test_text_and_seed_both_matter(pipeline) -> None:
 
 
 def test_float64_is_float32_up_to_a_level(make_release, tiny_encoder, pipeline) -> None:
-    single = TextToFace.from_pretrained(make_release("again"), dtype=torch.float32)
+    single = TextToImage.from_pretrained(make_release("again"), dtype=torch.float32)
     difference = single.draw(TEXTS, SEEDS).int() - pipeline.draw(TEXTS, SEEDS).int()
     assert difference.abs().max() <= 1
 
@@ -73,7 +73,7 @@ def test_noise_is_of_the_seed_alone_and_normal(pipeline) -> None:
 
 def test_the_global_random_state_is_left_alone(make_release, tiny_encoder) -> None:
     state = torch.get_rng_state()
-    TextToFace.from_pretrained(make_release()).draw(["a"], [5])
+    TextToImage.from_pretrained(make_release()).draw(["a"], [5])
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -96,7 +96,7 @@ def test_texts_and_seeds_must_match(pipeline) -> None:
         pipeline.draw(["a", "b"], [0])
 
 
-def steps_between(pipeline: TextToFace, monkeypatch, a: str, b: str) -> list[dict[str, str]]:
+def steps_between(pipeline: TextToImage, monkeypatch, a: str, b: str) -> list[dict[str, str]]:
     """What the five conditions on the way from one text to another ask for."""
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: seen.append(c))
@@ -105,7 +105,7 @@ def steps_between(pipeline: TextToFace, monkeypatch, a: str, b: str) -> list[dic
 
 
 def test_interpolation_goes_through_the_colours_between(make_release, colour_encoder, monkeypatch) -> None:
-    pipeline = TextToFace.from_pretrained(make_release(**WITH_COLOURS))
+    pipeline = TextToImage.from_pretrained(make_release(**WITH_COLOURS))
     between = steps_between(pipeline, monkeypatch, "#12806a hair", "#ff796c hair")
     start, end = (from_hex(colour) for colour in ("#12806a", "#ff796c"))
     assert between == [{"hair": to_hex(start + (end - start) * part / 4)} for part in range(5)]
@@ -114,7 +114,7 @@ def test_interpolation_goes_through_the_colours_between(make_release, colour_enc
 def test_on_the_way_from_a_plain_colour_to_a_particular_one_it_is_ever_more_asked_for(
     make_release, colour_encoder, monkeypatch
 ) -> None:
-    pipeline = TextToFace.from_pretrained(make_release(**WITH_COLOURS))
+    pipeline = TextToImage.from_pretrained(make_release(**WITH_COLOURS))
     between = steps_between(pipeline, monkeypatch, "red hair", "#12806a hair, navy eyes")
     asked = {"hair": "#12806a", "eyes": "#01153e"}
     assert between == [{}, {}, {}, asked, asked]  # never another colour, which nobody asked for
@@ -128,7 +128,7 @@ def test_interpolation_ends_at_the_two_texts(pipeline) -> None:
 
 
 def test_style_is_the_last_part_of_the_condition(make_release, tiny_encoder) -> None:
-    pipeline = TextToFace.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
+    pipeline = TextToImage.from_pretrained(make_release(c_dim=27, sources=["extra", "anime"]))
     assert pipeline.conditions(["a"]).shape == (1, 27)
     assert pipeline.conditions(["a"])[0, 25:].tolist() == [1, 0]
     assert pipeline.conditions(["a"], style="anime")[0, 25:].tolist() == [0, 1]
@@ -140,7 +140,7 @@ def test_style_is_the_last_part_of_the_condition(make_release, tiny_encoder) -> 
 def test_weights_of_another_encoder(make_release, tiny_encoder) -> None:
     conditioning = {"kind": "head", "dim": 25, "space": "attributes-ab12"}
     with pytest.raises(InputError, match=r"tiny: .* encoder attributes-ab12 .* not with attributes-tiny .*; use that"):
-        TextToFace.from_pretrained(make_release(conditioning=conditioning))
+        TextToImage.from_pretrained(make_release(conditioning=conditioning))
 
 
 def test_truncated_weights(make_release, tiny_encoder) -> None:
@@ -150,7 +150,7 @@ def test_truncated_weights(make_release, tiny_encoder) -> None:
     for size in (0, 5, 100, len(whole) - 1):
         weights.write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"generator\.safetensors: the weights cannot be read"):
-            TextToFace.from_pretrained(folder)
+            TextToImage.from_pretrained(folder)
 
 
 def test_foreign_weights(make_release, tiny_encoder) -> None:
@@ -164,7 +164,7 @@ def test_foreign_weights(make_release, tiny_encoder) -> None:
     ):
         save_file(changed, weights)
         with pytest.raises(InputError, match="the weights do not fit the network of the config") as error:
-            TextToFace.from_pretrained(folder)
+            TextToImage.from_pretrained(folder)
         assert "\n" not in str(error.value)
 
 
@@ -174,12 +174,12 @@ def test_weights_that_are_not_finite(make_release, tiny_encoder) -> None:
     state["conv.bias"][2] = float("nan")
     save_file(state, folder / "generator.safetensors")
     with pytest.raises(InputError, match=r"conv\.bias holds numbers that are not finite"):
-        TextToFace.from_pretrained(folder)
+        TextToImage.from_pretrained(folder)
 
 
 def test_a_network_that_cannot_be_built(make_release, tiny_encoder) -> None:
     with pytest.raises(InputError, match=r"cannot be built .*depth"):
-        TextToFace.from_pretrained(make_release(network={"depth": 3}))
+        TextToImage.from_pretrained(make_release(network={"depth": 3}))
 
 
 @pytest.mark.parametrize("name", ["config.json", "generator.safetensors"])
@@ -187,12 +187,12 @@ def test_a_missing_file(make_release, tiny_encoder, name) -> None:
     folder = make_release()
     (folder / name).unlink()
     with pytest.raises(InputError, match=f"{name} is missing"):
-        TextToFace.from_pretrained(folder)
+        TextToImage.from_pretrained(folder)
 
 
 def test_a_missing_folder(tmp_path) -> None:
     with pytest.raises(InputError, match="no such model folder"):
-        TextToFace.from_pretrained(tmp_path / "none")
+        TextToImage.from_pretrained(tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_broken_config(make_release, tiny_encoder, text, message) -> None:
     folder = make_release()
     (folder / "config.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=message):
-        TextToFace.from_pretrained(folder)
+        TextToImage.from_pretrained(folder)
 
 
 def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
@@ -217,7 +217,7 @@ def test_a_config_that_contradicts_itself(make_release, tiny_encoder) -> None:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "sources": ["extra", "anime"]}))
     with pytest.raises(InputError, match="c_dim is 25, but the text condition has 25 numbers and there are 2 styles"):
-        TextToFace.from_pretrained(folder)
+        TextToImage.from_pretrained(folder)
 
 
 def test_guidance_moves_a_condition_away_from_the_null_one() -> None:
@@ -236,7 +236,7 @@ def test_guidance_moves_a_condition_away_from_the_null_one() -> None:
 
 def test_guidance_leaves_the_style_as_it_is(make_release, tiny_encoder) -> None:
     release = make_release("styles", c_dim=27, sources=["extra", "anime"], guidance=2.0)
-    pipeline = TextToFace.from_pretrained(release)
+    pipeline = TextToImage.from_pretrained(release)
     shown = []
     pipeline.G.forward = lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64)
     c = pipeline.conditions(["pink hair"], style="anime")
@@ -248,17 +248,17 @@ def test_guidance_leaves_the_style_as_it_is(make_release, tiny_encoder) -> None:
 def test_the_config_says_how_strongly_to_guide(make_release, tiny_encoder, pipeline) -> None:
     release = make_release("guided", guidance=1.5)
     plain = pipeline.draw(TEXTS, SEEDS)
-    guided = TextToFace.from_pretrained(release).draw(TEXTS, SEEDS)
+    guided = TextToImage.from_pretrained(release).draw(TEXTS, SEEDS)
     assert not torch.equal(guided, plain)
-    assert torch.equal(TextToFace.from_pretrained(release, guidance=1).draw(TEXTS, SEEDS), plain)
-    by_hand = TextToFace.from_pretrained(make_release("by hand"), guidance=1.5).draw(TEXTS, SEEDS)
+    assert torch.equal(TextToImage.from_pretrained(release, guidance=1).draw(TEXTS, SEEDS), plain)
+    by_hand = TextToImage.from_pretrained(make_release("by hand"), guidance=1.5).draw(TEXTS, SEEDS)
     assert torch.equal(by_hand, guided)
 
 
 @pytest.mark.parametrize("guidance", [0, -1, float("nan"), float("inf")])
 def test_a_config_with_a_guidance_that_is_no_scale_is_refused(make_release, tiny_encoder, guidance) -> None:
     with pytest.raises(InputError, match=r"config\.json: (guidance is .*; it must be a number above 0|not JSON \()"):
-        TextToFace.from_pretrained(make_release("guided", guidance=guidance))
+        TextToImage.from_pretrained(make_release("guided", guidance=guidance))
 
 
 def test_seeds_of_more_than_32_bits_are_other_seeds(pipeline) -> None:
@@ -313,7 +313,7 @@ def test_what_is_no_seed_is_named(pipeline, seed) -> None:
 
 @pytest.mark.parametrize("settings", [{"truncation": 1e308}, {"guidance": 1e308}])
 def test_a_picture_that_is_not_finite_is_refused(make_release, tiny_network, tiny_encoder, settings) -> None:
-    pipeline = TextToFace.from_pretrained(make_release("wild"), **settings)
+    pipeline = TextToImage.from_pretrained(make_release("wild"), **settings)
     pipeline.G.to_rgb.weight.data.fill_(float("inf"))  # as an overflow in a larger network
     with pytest.raises(InputError, match="is not a picture, for some pixels are no numbers; truncation is"):
         pipeline.draw(["a"], [0])

@@ -23,7 +23,7 @@ import infer
 from gan.many import drawer
 from gan.many.drawer import Drawer
 from gan.many.plan import Recipe
-from gan.pipeline import TextToFace
+from gan.pipeline import TextToImage
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_shards_hold_the_faces_of_their_texts(model, capsys) -> None:
     ]  # fmt: skip
     found = samples()
     texts = [line.partition(",")[2] for line in lines(300).splitlines()]
-    expected = TextToFace.from_pretrained(model).draw(texts, range(300))
+    expected = TextToImage.from_pretrained(model).draw(texts, range(300))
     assert len(found) == 300
     for i, (key, parts) in enumerate(sorted(found.items())):
         about = json.loads(parts["json"])
@@ -156,14 +156,14 @@ def test_bad_lines_are_told_and_the_rest_is_drawn(model, capsys) -> None:
 def test_a_text_that_the_encoder_refuses_is_a_bad_line(model, monkeypatch) -> None:
     from encoder.common.errors import InputError
 
-    conditions = TextToFace.conditions
+    conditions = TextToImage.conditions
 
-    def refusing(self: TextToFace, texts: list[str], **kwargs: object) -> torch.Tensor:
+    def refusing(self: TextToImage, texts: list[str], **kwargs: object) -> torch.Tensor:
         if "red hair red eyes" in texts:
             raise InputError("'red hair red eyes': is not liked")
         return conditions(self, texts, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TextToFace, "conditions", refusing)
+    monkeypatch.setattr(TextToImage, "conditions", refusing)
     for _ in range(2):  # the second run knows it from the index
         assert draw(model, 100) == 0
         bad = [json.loads(line)["line"] for line in Path("out/errors.jsonl").read_text().splitlines()]
@@ -336,13 +336,13 @@ def test_a_text_that_cannot_be_drawn_from_is_told(model, text, reason) -> None:
 
 def test_texts_are_encoded_once(model, monkeypatch) -> None:
     seen: list[str] = []
-    conditions = TextToFace.conditions
+    conditions = TextToImage.conditions
 
-    def counting(self: TextToFace, texts: list[str], **kwargs: object) -> torch.Tensor:
+    def counting(self: TextToImage, texts: list[str], **kwargs: object) -> torch.Tensor:
         seen.extend(texts)
         return conditions(self, texts, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(TextToFace, "conditions", counting)
+    monkeypatch.setattr(TextToImage, "conditions", counting)
     drawn = list(Drawer(model).draw(["red hair", "blue hair"] * 64, range(128)))
     assert len(drawn) == 128
     assert sorted(seen) == ["blue hair", "red hair"]

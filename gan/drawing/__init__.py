@@ -1,0 +1,1 @@
+"""What the pipeline is made of beside the generator: settings, output, exact arithmetic, publishing."""

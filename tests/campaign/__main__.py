@@ -37,10 +37,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     prepare()
     accounts = []
+    cannot_start = False
     with tempfile.TemporaryDirectory(prefix="campaign-") as temporary:
         bench = Bench(Path(temporary).resolve() / "bench")
         for entry in REGISTRY:
-            chosen = _chosen(entry, bench, args)
+            try:
+                chosen = _chosen(entry, bench, args)
+            except RuntimeError as error:  # a command that has to succeed first fails: the other families go on
+                print(f"error: {entry.kind}: {' '.join(str(error).split())}", file=sys.stderr)
+                cannot_start = True
+                continue
             if args.list:
                 for one in chosen:
                     print(f"{entry.kind}/{one.name}")
@@ -48,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 accounts.append(_account(entry, chosen, bench, Path(temporary).resolve(), args.seed))
     if accounts:
         print("\n".join(_table(accounts)))
-    return int(any(account.failed for account in accounts))
+    return int(cannot_start or any(account.failed for account in accounts))
 
 
 def _chosen(entry: Entry, bench: Bench, args: argparse.Namespace) -> list[Try]:

@@ -28,6 +28,7 @@ SAID = [
     (0, "warning: the shade is not known\n", []),
     (2, "usage: infer.py [-h]\n               [--num N]\ninfer.py: error: argument --num: no\n", []),
     (130, "interrupted\n", []),
+    (0, "encoding: 2,539 of 3,107 texts, 35 s\nencoding: 3,107 texts in 39 s\n", []),
     (0, "aligning:  50%|#####     | 1/2 [00:00<00:00,  3.20step/s]\raligning: 100%|\n", []),
     (1, "Traceback (most recent call last):\n  File x\nValueError: no\n", ["crash: ValueError: no"]),
     (-11, "", ["status: -11"]),

@@ -20,7 +20,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,23 +35,16 @@ from encoder.common.outputs import Output
 from encoder.common.records import read_json, write_json
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
-from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
-from gan.evaluation.drawing import draw
-from gan.evaluation.features import other_spaces
-from gan.evaluation.matcher import matcher_for
 from gan.evaluation.metrics import Estimate
-from gan.evaluation.monitors import CaptionMonitor
 from gan.evaluation.registry import METRICS, Scores, where
-from gan.evaluation.sets import MIN_FACES, see
-from gan.faces.classifier import CLASSIFIER_DIR, load_classifier
-from gan.faces.dataset import FaceDataset
-from gan.faces.judging import FaceEvaluator, FaceMonitor, View, captions_of, judge_colours
+from gan.evaluation.sets import MIN_FACES
+from gan.faces.classifier import CLASSIFIER_DIR
 from gan.images import save_png, tile
-from gan.networks import caption_arguments
 from gan.pipeline import TextToImage
 from gan.release import ENCODER_FOLDER
+from gan.tasks import task_of
+from gan.tasks.base import Judge, Task
 from gan.training.conditioning import fit_text_encoder
-from gan.training.conditions.faces import PROMPTS
 from gan.training.config import DEVICES, RUNTIME_FIELDS, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
@@ -89,7 +82,6 @@ ROWS: dict[str, Stages] = {
 RESULT_FILE, PICTURE_FILE = "result.json", "faces.png"
 SCORES_A_RUN = 4
 FIGURE_SEEDS = 2
-FIGURE_CAPTIONS = 10
 QUICK = {"both": "both", "r_precision": "R-precision"}
 """The quick scores at equal wall time, and what they are called: of faces, and of captioned images."""
 
@@ -152,105 +144,9 @@ class Result:
         return result
 
 
-class Judge(Protocol):
-    """Scores generators against held-out images.
-
-    Attributes:
-        monitor: The quick score of a run.
-    """
-
-    monitor: Monitor
-
-    def score_model(self, pipeline: TextToImage) -> Scores:
-        """What the images get that a generator draws for the captions of the held-out ones."""
-
-    def score_real(self) -> Scores:
-        """What real images get: the held-out ones for what they show, as many training images for all else."""
-
-
-class FaceJudge:
-    """A ``Judge`` by hair and eyes.
-
-    Args:
-        training: The training faces.
-        heldout: Faces that no generator is trained on; a face is drawn for the caption of each.
-        classifier_dir: The folder of the classifier.
-        seed: Of the noise and of all intervals.
-    """
-
-    def __init__(self, training: FaceDataset, heldout: FaceDataset, classifier_dir: Path, seed: int) -> None:
-        self.heldout, self.seed = heldout, seed
-        classifier = load_classifier(classifier_dir)
-        self.monitor: Monitor = FaceMonitor(heldout, classifier, seed=seed)
-        asked = heldout.attributes[:, :2]
-        self.evaluator = FaceEvaluator(asked, heldout, training, classifier, other_spaces(), seed)
-
-    def score_model(self, pipeline: TextToImage) -> Scores:
-        """See ``Judge``."""
-        images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
-        view = self.evaluator.view(images)
-        return self._scores(view, view)
-
-    def score_real(self) -> Scores:
-        """See ``Judge``."""
-        return self._scores(self.evaluator.real, self.evaluator.view(self.evaluator.twins.images[:]))
-
-    def _scores(self, coloured: View, compared: View) -> Scores:
-        """The colours as they are read in the first faces, all else of the second."""
-        colours = judge_colours(coloured.reading, self.evaluator.asked, self.seed)
-        return {"colours": colours, **self.evaluator.compare(compared.features)[0]}
-
-
-class CaptionedJudge:
-    """A ``Judge`` by captions.
-
-    Args:
-        training: The training images.
-        heldout: Images that no generator is trained on; an image is drawn for a caption of each.
-        seed: Of the noise and of all intervals.
-    """
-
-    def __init__(self, training: ImageDataset, heldout: ImageDataset, seed: int) -> None:
-        self.seed = seed
-        matcher = matcher_for(training)
-        self.monitor: Monitor = CaptionMonitor(heldout, matcher, seed=seed)
-        self.judge = CaptionJudge(heldout, matcher, seed)
-        self.asked = Asked.of(heldout, len(heldout), heldout.source_names)
-        spaces = {MATCHER: matcher.features, **other_spaces()}
-        self.evaluator = CaptionEvaluator(self.asked, heldout, training, spaces, seed)
-
-    def score_model(self, pipeline: TextToImage) -> Scores:
-        """See ``Judge``."""
-        images = draw(pipeline, self.asked.texts, self.seed, self.asked.styles, "images")
-        return self._scores(images, images)
-
-    def score_real(self) -> Scores:
-        """See ``Judge``."""
-        return self._scores(self.evaluator.heldout, self.evaluator.twins)
-
-    def _scores(self, shown: Tensor, compared: Tensor) -> Scores:
-        """How often captions are found for the first images, all else of the second."""
-        captions = self.judge.r_precision(self.judge.vectors(shown), self.asked)
-        return {"captions": captions, **self.evaluator.compare(see(compared, self.evaluator.spaces))[0]}
-
-
-def judge_for(training: ImageDataset, heldout: ImageDataset, classifier_dir: Path, seed: int) -> Judge:
-    """The judge of images: by hair and eyes where they are faces, else by captions."""
-    if isinstance(training, FaceDataset) and isinstance(heldout, FaceDataset):
-        return FaceJudge(training, heldout, classifier_dir, seed)
-    return CaptionedJudge(training, heldout, seed)
-
-
-def prompts_of(heldout: ImageDataset) -> Sequence[str]:
-    """What the pictures of all rows show: pairs of colours, or captions of held-out images."""
-    if isinstance(heldout, FaceDataset):
-        return PROMPTS
-    return list(dict.fromkeys(captions[0] for captions in heldout.captions))[:FIGURE_CAPTIONS]
-
-
-def suitable(rows: Mapping[str, Stages], training: ImageDataset) -> dict[str, Stages]:
+def suitable(rows: Mapping[str, Stages], task: Task, training: ImageDataset) -> dict[str, Stages]:
     """The rows that can be trained on these images: all, but for those that classify where there are no classes."""
-    if isinstance(training, FaceDataset) or len({group for group in training.groups if group}) > 1:
+    if task.has_classes(training):
         return dict(rows)
     chosen = {
         name: stages
@@ -292,8 +188,7 @@ def configs_of(
         scored = {"evaluate_images": often if number == len(stages) else 0}
         own = OBJECTIVES[settings["objective"]].settings
         config = TrainingConfig(**{**common, **own, **settings, **scored, "stage1": stage1})
-        generator = {} if conditioning == "attributes" else caption_arguments(config.architecture)
-        runs[run_dir] = dataclasses.replace(config, generator=generator | config.generator)
+        runs[run_dir] = task_of(conditioning).settle(config)
         stage1 = str(run_dir / "snapshot")
     return runs
 
@@ -341,13 +236,12 @@ def course_of(run_dir: Path) -> list[dict[str, float]]:
 
 def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, Result]:
     """Train and score what is not done; the results by row, real faces first."""
-    training, heldout = load_real(args.data, args.seed)
-    heldout = heldout[: args.faces]
-    noun, conditioning = ("faces", "attributes") if isinstance(training, FaceDataset) else ("images", "aligned")
+    task, training, heldout = load_real(args.data, args.seed)
+    heldout, noun = heldout[: args.faces], f"{task.noun}s"
     if len(heldout) < MIN_FACES:
         raise InputError(f"{len(heldout)} held-out {noun} are too few to compare with; there must be {MIN_FACES}")
-    judge = functools.cache(lambda: judge_for(training, heldout, args.classifier, args.seed))
-    prompts = prompts_of(heldout)
+    judge = functools.cache(lambda: task.judge(training, heldout, args.classifier, args.seed))
+    prompts = task.prompts(heldout)
     common: dict[str, Any] = {"seed": args.seed, f"training {noun}": len(training), f"scored {noun}": len(heldout)}
 
     place = args.out / f"real-{noun}" / RESULT_FILE
@@ -356,8 +250,8 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
         real = Result(common, scores=judge().score_real())
         real.write(place)
     results = {f"real {noun}": real}
-    for name, stages in suitable(rows, training).items():
-        runs = configs_of(stages, args.out / name, args, conditioning)
+    for name, stages in suitable(rows, task, training).items():
+        runs = configs_of(stages, args.out / name, args, task.default)
         settings = common | {path.name: identity(config) for path, config in runs.items()}
         place = args.out / name / RESULT_FILE
         result = Result.read(place, settings)

@@ -19,36 +19,33 @@ import torch
 
 from encoder.common import arguments
 from encoder.common.command import command
-from encoder.common.errors import InputError
 from encoder.common.memory import keep_memory
 from encoder.common.outputs import Output
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
-from gan.evaluation.captions import evaluate_captions
-from gan.evaluation.export import drawn_images, export, real_images
+from gan.evaluation.export import export, real_images
 from gan.evaluation.pictures import read_folder, read_grid
 from gan.evaluation.report import REPORT_FILES, Results, write_report
 from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
-from gan.faces.dataset import FaceDataset
-from gan.faces.evaluate import evaluate_faces
 from gan.images import channels_last
 from gan.pipeline import TextToImage
 from gan.release import DEFAULT_MODEL, release_folder
-from gan.training.conditioning import choose
-from gan.training.config import TrainingConfig
+from gan.tasks import task_of, task_of_data, task_of_release
+from gan.tasks.base import Task
 
 MAX_FACES = 1_000_000
 OUTPUT = Output("gan.evaluate", REPORT_FILES)
 
 
-def load_real(path: str, seed: int) -> tuple[ImageDataset, ImageDataset]:
-    """The training images, and the held-out ones in a random order; faces where captions mostly speak of those."""
+def load_real(path: str, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
+    """What kind of data they are, the training images, and the held-out ones in a random order."""
     everything, _ = load_images([path], split="all")
-    _, everything = choose(TrainingConfig(data=(path,)), everything, lambda _: None)
+    task = task_of_data(everything)
+    everything = task.prepare(everything, lambda _: None)
     heldout = everything.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
-    return everything.of("train"), heldout[order]
+    return task, everything.of("train"), heldout[order]
 
 
 def load_model(args: argparse.Namespace) -> TextToImage:
@@ -62,16 +59,17 @@ def load_model(args: argparse.Namespace) -> TextToImage:
 
 def write_images(args: argparse.Namespace) -> None:
     """Write the images that the command line asks for, and judge nothing."""
-    heldout = load_real(args.data, args.seed)[1] if args.data else None
+    task, heldout = None, None
+    if args.data:
+        task, _, heldout = load_real(args.data, args.seed)
     if args.export_real:
         assert heldout is not None
         export(args.export_real, *real_images(heldout))
         print(f"{args.export_real}: {len(heldout)} real images, held out from training")
     if args.export_drawn:
         pipeline = load_model(args)
-        if heldout is None and not pipeline.encoder.class_sizes:
-            raise InputError(f"{args.model}: draws captions of any kind; give --data, whose captions to draw")
-        export(args.export_drawn, *drawn_images(pipeline, heldout, args.faces, args.seed))
+        task = task or task_of_release(pipeline.config)
+        export(args.export_drawn, *task.draw(pipeline, heldout, args.faces, args.seed))
         print(f"{args.export_drawn}: {args.faces} images of {pipeline.name}")
 
 
@@ -80,21 +78,13 @@ def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     pictures, training, heldout = None, None, None
     pipeline = load_model(args) if args.model else None
     watch.lap("loading the models")
+    task = task_of_release(pipeline.config) if pipeline else task_of("attributes")
     if args.data:
-        training, heldout = load_real(args.data, args.seed)
-        watch.lap("loading real faces" if isinstance(heldout, FaceDataset) else "loading real images")
-
-    if training is not None and heldout is not None and not isinstance(heldout, FaceDataset):
-        if pipeline is None:
-            raise InputError(f"{args.data}: is not of faces; --images and --grid are judged by hair and eyes alone")
-        return evaluate_captions(pipeline, training, heldout, count=args.faces, seed=args.seed, watch=watch)
-    if pipeline is not None and not pipeline.encoder.class_sizes and heldout is None:
-        raise InputError(f"{args.model}: draws captions of any kind; give --data, images to compare with")
-    if not args.model:
+        task, training, heldout = load_real(args.data, args.seed)
+        watch.lap(f"loading real {task.noun}s")
+    if pipeline is None:
         pictures = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
-    assert training is None or isinstance(training, FaceDataset)
-    assert heldout is None or isinstance(heldout, FaceDataset)
-    return evaluate_faces(
+    return task.evaluate(
         pipeline,
         pictures,
         training,

@@ -165,8 +165,7 @@ def common(config: TrainingConfig) -> str:
 def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
     """Load the images and train; returns the exit status."""
     from gan.data import load_images
-    from gan.evaluation.monitors import monitor_for
-    from gan.training.conditioning import choose
+    from gan.tasks import resolve_task
     from gan.training.distributed import World
     from gan.training.loop import train
     from gan.training.state import begun_with
@@ -179,14 +178,16 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
         everything, summary = load_images(config.data, split="all", progress=world.leads)
         if world.leads:
             print(summary, flush=True)
-        config, everything = choose(config, everything, print if world.leads else lambda _: None, begun=begun)
+        say = print if world.leads else lambda _: None
+        task, config = resolve_task(config, everything, say, saved=begun)
+        everything = task.prepare(everything, say)
         world.agree("the images", everything.digest, "give every machine the same --data")
         world.agree("the settings", common(config), "start every machine by the same command")
         begun_as = str(begun and begun.to_json())
         world.agree("the states", begun_as, "--run-dir is to be one folder that every machine sees")
         data = everything.of("train")
         heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
-        monitor = monitor_for(data, heldout) if world.leads and config.evaluate_images else None
+        monitor = task.monitor(data, heldout) if world.leads and config.evaluate_images else None
         prompts = [captions[0] for captions in heldout.captions]
         stopped = train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
     finally:

@@ -180,7 +180,7 @@ def test_a_release_of_another_kind_is_refused_in_one_line(flowers, faces_zip, tm
 
 def test_onehot_conditions_on_nothing_but_attributes(faces_zip, tmp_path, capsys) -> None:
     assert train(faces_zip, tmp_path / "run", "--encoder", "onehot", "--conditioning", "pooled") == 2
-    assert "--encoder onehot knows pairs of colours alone, not --conditioning pooled" in capsys.readouterr().err
+    assert "--encoder onehot does not go with --conditioning pooled" in capsys.readouterr().err
 
 
 def test_an_encoder_that_was_fitted_to_other_images_is_not_taken_for_ones_own(flowers, tmp_path, capsys) -> None:

@@ -14,13 +14,7 @@ from encoder.common.arguments import check_new_folder
 from encoder.common.errors import InputError
 from gan.data.dataset import ImageDataset
 from gan.data.store import Images
-from gan.evaluation.captions import Asked
-from gan.evaluation.drawing import draw
-from gan.faces.dataset import FaceDataset
-from gan.faces.evaluate import faces_asked
-from gan.faces.judging import captions_of
 from gan.images import save_png
-from gan.pipeline import TextToImage
 
 CAPTIONS_FILE = "captions.csv"
 CHUNK = 256  # images in memory
@@ -53,15 +47,3 @@ def export(folder: Path, images: Tensor | Images, texts: Sequence[str]) -> None:
 def real_images(heldout: ImageDataset) -> tuple[Tensor | Images, list[str]]:
     """The held-out images, and a caption of each."""
     return heldout.images, [captions[0] for captions in heldout.captions]
-
-
-def drawn_images(
-    pipeline: TextToImage, heldout: ImageDataset | None, count: int, seed: int
-) -> tuple[Tensor, list[str]]:
-    """What an evaluation judges: images of the captions of held-out ones, or of all pairs of colours; the captions."""
-    if heldout is None or isinstance(heldout, FaceDataset):
-        attributes, style = faces_asked(pipeline, heldout, count)
-        texts = captions_of(attributes)
-        return draw(pipeline, texts, seed, style, "faces"), texts
-    asked = Asked.of(heldout, count, pipeline.config.sources)
-    return draw(pipeline, asked.texts, seed, asked.styles, "images"), asked.texts

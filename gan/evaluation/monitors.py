@@ -9,28 +9,18 @@ from torch import Tensor
 
 from encoder.common.errors import InputError
 from gan.data.dataset import ImageDataset
+from gan.evaluation.captions import MATCHER, Asked, CaptionEvaluator, CaptionJudge
+from gan.evaluation.drawing import draw
+from gan.evaluation.features import other_spaces
 from gan.evaluation.matcher import CaptionPool, Matcher, matcher_for
 from gan.evaluation.metrics import frechet_distance, principal_directions
-from gan.evaluation.sets import DIRECTIONS
-from gan.faces.classifier import load_classifier
-from gan.faces.dataset import FaceDataset
-from gan.faces.judging import FaceMonitor
+from gan.evaluation.registry import Scores
+from gan.evaluation.sets import DIRECTIONS, see
 from gan.images import enlarged
-from gan.training.previews import Monitor
+from gan.pipeline import TextToImage
 
 FEWEST = 8
 """Held-out images that a score needs at least."""
-
-
-def monitor_for(training: ImageDataset, heldout: ImageDataset) -> Monitor:
-    """The quick score of a run: of hair and eyes where the images are faces, else of how well images fit captions.
-
-    Raises:
-        InputError: Too few images are held out.
-    """
-    if isinstance(heldout, FaceDataset):
-        return FaceMonitor(heldout, load_classifier())
-    return CaptionMonitor(heldout, matcher_for(training))
 
 
 class CaptionMonitor:
@@ -73,3 +63,34 @@ class CaptionMonitor:
         precision = found.double().mean().item()
         frechet = frechet_distance(self.real, seen.double() @ self.directions)
         return {"r_precision": precision, "frechet": frechet, "score": frechet / max(precision, 1e-3)}
+
+
+class CaptionedJudge:
+    """A ``gan.tasks.base.Judge`` by captions.
+
+    Args:
+        training: The training images.
+        heldout: Images that no generator is trained on; an image is drawn for a caption of each.
+        seed: Of the noise and of all intervals.
+    """
+
+    def __init__(self, training: ImageDataset, heldout: ImageDataset, seed: int) -> None:
+        self.seed = seed
+        matcher = matcher_for(training)
+        self.monitor = CaptionMonitor(heldout, matcher, seed=seed)
+        self.judge = CaptionJudge(heldout, matcher, seed)
+        self.asked = Asked.of(heldout, len(heldout), heldout.source_names)
+        spaces = {MATCHER: matcher.features, **other_spaces()}
+        self.evaluator = CaptionEvaluator(self.asked, heldout, training, spaces, seed)
+
+    def score_model(self, pipeline: TextToImage) -> Scores:
+        images = draw(pipeline, self.asked.texts, self.seed, self.asked.styles, "images")
+        return self._scores(images, images)
+
+    def score_real(self) -> Scores:
+        return self._scores(self.evaluator.heldout, self.evaluator.twins)
+
+    def _scores(self, shown: Tensor, compared: Tensor) -> Scores:
+        """How often captions are found for the first images, all else of the second."""
+        captions = self.judge.r_precision(self.judge.vectors(shown), self.asked)
+        return {"captions": captions, **self.evaluator.compare(see(compared, self.evaluator.spaces))[0]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,7 +12,8 @@ from torch import Tensor
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.common.errors import InputError
 from gan.evaluation import sets
-from gan.evaluation.features import FeatureSpace
+from gan.evaluation.drawing import draw
+from gan.evaluation.features import FeatureSpace, other_spaces
 from gan.evaluation.metrics import (
     Estimate,
     bootstrap_mean,
@@ -19,12 +21,13 @@ from gan.evaluation.metrics import (
     frechet_distance,
     principal_directions,
 )
-from gan.evaluation.registry import MORE, Metric, register
+from gan.evaluation.registry import MORE, Metric, Scores, register
 from gan.evaluation.sets import Evaluator, Features, matching, see
-from gan.faces.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies
+from gan.faces.classifier import UNKNOWN, AttributeClassifier, Reading, accuracies, load_classifier
 from gan.faces.dataset import FaceDataset, read_by_head
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
 from gan.images import enlarged
+from gan.pipeline import TextToImage
 
 CLASSIFIER = "classifier"
 """The name of the classifier's features among the feature spaces."""
@@ -274,3 +277,34 @@ class FaceMonitor:
         shares = accuracies(reading, self.attributes)
         frechet = frechet_distance(self.real, reading.features.double() @ self.directions)
         return {**shares, "frechet": frechet, "score": frechet / max(shares["both"], 1e-3)}
+
+
+class FaceJudge:
+    """A ``gan.tasks.base.Judge`` by hair and eyes.
+
+    Args:
+        training: The training faces.
+        heldout: Faces that no generator is trained on; a face is drawn for the caption of each.
+        classifier_dir: The folder of the classifier.
+        seed: Of the noise and of all intervals.
+    """
+
+    def __init__(self, training: FaceDataset, heldout: FaceDataset, classifier_dir: Path, seed: int) -> None:
+        self.heldout, self.seed = heldout, seed
+        classifier = load_classifier(classifier_dir)
+        self.monitor = FaceMonitor(heldout, classifier, seed=seed)
+        asked = heldout.attributes[:, :2]
+        self.evaluator = FaceEvaluator(asked, heldout, training, classifier, other_spaces(), seed)
+
+    def score_model(self, pipeline: TextToImage) -> Scores:
+        images = draw(pipeline, captions_of(self.heldout.attributes), self.seed, None, "faces")
+        view = self.evaluator.view(images)
+        return self._scores(view, view)
+
+    def score_real(self) -> Scores:
+        return self._scores(self.evaluator.real, self.evaluator.view(self.evaluator.twins.images[:]))
+
+    def _scores(self, coloured: View, compared: View) -> Scores:
+        """The colours as they are read in the first faces, all else of the second."""
+        colours = judge_colours(coloured.reading, self.evaluator.asked, self.seed)
+        return {"colours": colours, **self.evaluator.compare(compared.features)[0]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -16,7 +16,6 @@ from encoder.common.lock import locked
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
-from gan.networks import caption_arguments
 from gan.release import ENCODER_FOLDER, ReleaseConfig
 from gan.training.conditions import Conditioner
 from gan.training.conditions.captions import CaptionConditions, check_captions
@@ -27,87 +26,9 @@ from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 KNOWLEDGE_FILE = "faces.safetensors"
 """What a run keeps of its faces, beside what their captions say."""
 SETTLED = ("attributes", "pooled", "aligned")
-SAMPLE = 512  # images whose captions are looked at
 CAPTIONS_OF_GRID = 10
 FIT_STEPS = 300, 1500
 """The fewest and the most steps that a text encoder is fitted by at the start of a run."""
-
-
-def choose(
-    config: TrainingConfig,
-    data: ImageDataset,
-    say: Callable[[str], None],
-    *,
-    begun: TrainingConfig | None = None,
-) -> tuple[TrainingConfig, ImageDataset]:
-    """Settle ``config.conditioning``, and bring the data into the form that it asks for.
-
-    Args:
-        config: The settings as asked for; ``auto`` takes that of the run or the release that is gone on from, else
-            attributes where most captions speak of hair and eyes.
-        data: All images.
-        say: Told in one line what ``auto`` took, and why.
-        begun: The settings of the run that is gone on with.
-
-    Returns:
-        The settings with ``attributes``, ``pooled`` or ``aligned``, and with the arguments of the generator that suit
-        captions where none are given; the images, which are ``FaceDataset`` for ``attributes``.
-
-    Raises:
-        InputError: Attributes are asked for, and no caption states any; or the run, the release that it starts from or
-            the encoder is of another conditioning.
-    """
-    from gan.faces.dataset import faces_of, share_of_faces
-
-    conditioning = {"head": "attributes", "captions": "aligned"}.get(config.conditioning, config.conditioning)
-    if config.encoder == "onehot":
-        if conditioning not in ("auto", "attributes"):
-            raise InputError(
-                f"--encoder onehot knows pairs of colours alone, not --conditioning {config.conditioning}; "
-                "give --conditioning attributes, or --encoder cached"
-            )
-        if config.colours:
-            raise InputError("--encoder onehot has no room for particular colours; leave out --colours, or --encoder")
-        conditioning = "attributes"
-    start = config.init or config.stage1
-    earlier = begun.conditioning if begun else _of_release(start) if start else None
-    open_to = ("auto", "captions") if earlier != "attributes" else ("auto",)
-    if earlier and config.conditioning in open_to and config.encoder != "onehot":
-        conditioning = earlier
-    elif begun and conditioning != earlier:
-        raise InputError(
-            f"cannot resume with changed settings (conditioning: {earlier} -> {conditioning}); "
-            "keep them, or start another run: --run-dir NEW"
-        )
-    elif earlier and conditioning != earlier:
-        raise InputError(
-            f"{start}: was trained with --conditioning {earlier}, and this run is to train {conditioning}; "
-            f"give --conditioning {earlier}, or start from another release"
-        )
-    if conditioning == "auto":
-        share = share_of_faces(data, SAMPLE)
-        conditioning = "attributes" if share > 0.5 else "aligned"
-        took = "attributes (hair, eyes, length)" if share > 0.5 else "captions, as they are written"
-        say(f"conditioning: {took}, for {100 * share:.0f} % of the captions state hair or eyes")
-    config = dataclasses.replace(config, conditioning=conditioning)
-    if conditioning != "attributes":
-        if config.colours:
-            raise InputError(
-                f"--colours are those of hair and eyes, not of --conditioning {conditioning}; leave it out"
-            )
-        # A run from a release has its networks.
-        generator = {} if config.init else caption_arguments(config.architecture)
-        return dataclasses.replace(config, generator=generator | config.generator), data
-    faces = faces_of(data)
-    if len(faces) < len(data):
-        say(f"{len(data) - len(faces):,} of {len(data):,} images state neither hair nor eyes and are left out")
-    return config, faces
-
-
-def _of_release(folder: str) -> str:
-    """The conditioning that a release was trained with."""
-    kind = ReleaseConfig.read(Path(folder)).conditioning.kind
-    return kind if kind in SETTLED else "attributes"
 
 
 def build_conditioner(
@@ -116,7 +37,7 @@ def build_conditioner(
     """The conditioner of a run, and the training images in its order.
 
     Args:
-        config: The settings, ``conditioning`` settled by ``choose``.
+        config: The settings, ``conditioning`` settled.
         data: The training images.
         run_dir: Of the run, where a text encoder that is fitted to the images is kept.
         prompts: Captions of images that are not trained on, for sample grids.
@@ -127,7 +48,7 @@ def build_conditioner(
             not that of the release which the run starts from.
     """
     if config.conditioning not in SETTLED:
-        raise InputError(f"conditioning is {config.conditioning}; settle it by choose, to one of {', '.join(SETTLED)}")
+        raise InputError(f"conditioning is {config.conditioning}; settle it to one of {', '.join(SETTLED)}")
     if config.conditioning == "attributes":
         data, conditioner = _by_attributes(config, data, run_dir, quiet)
     else:

@@ -12,14 +12,15 @@ from encoder.common.errors import InputError
 from gan import pipeline
 from gan.evaluate import main
 from gan.evaluation import captions as module
-from gan.evaluation import drawing, monitors
+from gan.evaluation import drawing, matcher
 from gan.evaluation import sets as evaluation
 from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, Grouping, ranks_of_own
 from gan.evaluation.metrics import Estimate
-from gan.evaluation.monitors import CaptionMonitor, monitor_for
+from gan.evaluation.monitors import CaptionMonitor
 from gan.evaluation.registry import METRICS, register
 from gan.evaluation.sets import matching
 from gan.images import thumbnails
+from gan.tasks import task_of_data
 
 N = 16
 
@@ -165,9 +166,9 @@ def test_pictures_are_judged_by_hair_and_eyes_alone(shapes_source, tmp_path, cap
 
 
 def test_the_monitor_prefers_images_that_show_their_captions(shapes, small_matcher, monkeypatch) -> None:
-    monkeypatch.setattr(monitors, "matcher_for", small_matcher)
+    monkeypatch.setattr(matcher, "matcher_for", small_matcher)
     heldout = shapes.of("heldout")
-    monitor = monitor_for(shapes.of("train"), heldout)
+    monitor = task_of_data(shapes).monitor(shapes.of("train"), heldout)
     assert isinstance(monitor, CaptionMonitor)
     assert len(monitor.captions) == len(monitor.sources) == len(heldout)
     good = heldout.images[monitor.rows]

@@ -11,10 +11,13 @@ from PIL import Image
 
 from gan import compare
 from gan.compare import ROWS, Stages, course_of, main
+from gan.evaluation import monitors
 from gan.evaluation import sets as evaluation
 from gan.evaluation.metrics import Estimate
+from gan.faces import judging
 from gan.networks import build_discriminator
 from gan.pipeline import TextToFace
+from gan.tasks.faces import Faces
 from gan.training import loop as training
 from gan.training import previews
 from gan.training.conditions.faces import PROMPTS
@@ -48,7 +51,7 @@ TINY: dict[str, Stages] = {
         },
     ],
 }
-CALLS = ("gan.compare.train", "gan.compare.draw")
+CALLS = ("gan.compare.train", "gan.compare.train_and_score")
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +59,9 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(compare, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
-    monkeypatch.setattr(compare, "load_classifier", lambda path: reader)
-    monkeypatch.setattr(compare, "other_spaces", lambda: {})
+    monkeypatch.setattr(judging, "load_classifier", lambda path: reader)
+    for module in (judging, monitors):
+        monkeypatch.setattr(module, "other_spaces", lambda: {})
     monkeypatch.setattr(previews, "GRID_ROWS", 1)
     monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
 
@@ -104,7 +108,7 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
     before = (out / "comparison.json").read_bytes()
     for call in CALLS:
         monkeypatch.setattr(call, refuse)
-    monkeypatch.setattr(compare, "judge_for", refuse)
+    monkeypatch.setattr(Faces, "judge", refuse)
     assert run() == 0
     assert (out / "comparison.json").read_bytes() == before
 
@@ -231,7 +235,7 @@ def test_distances_are_those_of_the_last_feature_space() -> None:
 def test_captioned_images_are_compared_by_their_captions(
     shapes_source, small_matcher, tmp_path, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(compare, "matcher_for", small_matcher)
+    monkeypatch.setattr(monitors, "matcher_for", small_matcher)
     stage = {**TINY["plain"][0], "encoder": "live", "conditioning": "pooled"}
     rows: dict[str, Stages] = {"plain": [stage], "classes": [{**stage, "objective": "acgan"}]}
     options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path / "out")]

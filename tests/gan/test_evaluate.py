@@ -155,7 +155,7 @@ def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
 
 
 def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:
-    training, heldout = load_real(str(drawn_source), seed=0)
+    _, training, heldout = load_real(str(drawn_source), seed=0)
     evaluator = FaceEvaluator(heldout.attributes[:, :2], heldout, training, reader, {"edges": edges})
     closeness, nearest = evaluator.closeness(training.images[:20].flip(3))
     assert torch.equal(nearest, training.images[:20].flip(3))
@@ -294,7 +294,7 @@ def test_images_are_written_for_other_programs(
     assert [path.name for path in tmp_path.joinpath("out").iterdir() if path.name.startswith(".")] == []
     assert not Path("runs").exists()  # nothing was judged
 
-    heldout = load_real(str(drawn_source), 3)[1]
+    heldout = load_real(str(drawn_source), 3)[2]
     real = read_folder(Path("out/real"), Path("out/real/captions.csv"))
     assert torch.equal(real.images, heldout.images[:])
     assert real.texts == [captions[0] for captions in heldout.captions]

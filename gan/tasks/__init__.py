@@ -1,0 +1,128 @@
+"""The kinds of data: one file and one class each. A new file in this folder, with its ``TASK``, is enough to join.
+
+Importing this package costs nothing, so that a command line can name what it draws before it imports PyTorch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.common.errors import InputError
+from gan.release import ReleaseConfig
+from gan.tasks.base import Task
+
+if TYPE_CHECKING:
+    from gan.data import ImageDataset
+    from gan.training.config import TrainingConfig
+
+AUTO = "auto"
+
+TASKS: tuple[Task, ...] = tuple(
+    importlib.import_module(f"{__name__}.{module.name}").TASK
+    for module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name)
+    if module.name != "base"
+)
+"""Every task there is."""
+
+
+def conditionings() -> tuple[str, ...]:
+    """What ``--conditioning`` takes."""
+    return tuple(dict.fromkeys((AUTO, *(name for task in TASKS for name in (*task.conditionings, task.alias)))))
+
+
+def task_of_release(config: ReleaseConfig) -> Task:
+    """The task that a release was trained for."""
+    return task_of(conditioning_of(config))
+
+
+def conditioning_of(config: ReleaseConfig) -> str:
+    """The conditioning that a release was trained with."""
+    kind = config.conditioning.kind
+    for task in TASKS:
+        for name, kinds in task.conditionings.items():
+            if kind in kinds:
+                return name
+    raise InputError(f"conditioning.kind is {kind[:60]!r}, which is not a kind of encoder; restore the release")
+
+
+def task_of(conditioning: str) -> Task:
+    """The task of a settled conditioning."""
+    return next(task for task in TASKS if conditioning in task.conditionings)
+
+
+def task_of_data(data: ImageDataset, say: Callable[[str], None] = lambda _: None) -> Task:
+    """The task that can use the largest share of the images; ``say`` gets the reason in one line."""
+    shares = {task: task.share(data) for task in TASKS}
+    best = max(TASKS, key=lambda task: shares[task])
+    evidence = ", ".join(filter(None, (task.evidence(share) for task, share in shares.items())))
+    say(f"conditioning: {best.summary}, for {evidence}")
+    return best
+
+
+def allowed(config: TrainingConfig) -> tuple[str, ...]:
+    """The conditionings that settings leave open, the preferred one first.
+
+    Raises:
+        InputError: There is no such conditioning, or it does not go with the encoder.
+    """
+    asked, encoder = config.conditioning, config.encoder
+    if asked not in conditionings():
+        raise InputError(f"conditioning is {asked[:60]!r}; it must be one of {', '.join(conditionings())}")
+    named = {
+        name: kinds for task in TASKS for name, kinds in task.conditionings.items() if asked in (AUTO, task.alias, name)
+    }
+    of_encoder = [name for task in TASKS for name, kinds in task.conditionings.items() if encoder in kinds]
+    if of_encoder and not set(of_encoder) & named.keys():
+        raise InputError(
+            f"--encoder {encoder} does not go with --conditioning {asked}; "
+            f"give --conditioning {of_encoder[0]}, or --encoder cached"
+        )
+    return tuple(name for name in named if not of_encoder or name in of_encoder)
+
+
+def resolve_task(
+    config: TrainingConfig,
+    data: ImageDataset,
+    say: Callable[[str], None],
+    *,
+    saved: TrainingConfig | None = None,
+) -> tuple[Task, TrainingConfig]:
+    """Decide what the data of a run are. The first of these says it: the run, the release, the flags, the data.
+
+    Args:
+        config: The settings as asked for.
+        data: All images.
+        say: Gets one line where the data say it.
+        saved: The settings of the run that is resumed.
+
+    Returns:
+        The task, and the settings with its conditioning and its defaults.
+
+    Raises:
+        InputError: What is asked for contradicts the run or the release, or does not go with other settings.
+    """
+    options, start = allowed(config), config.init or config.stage1
+    earlier = saved.conditioning if saved else conditioning_of(ReleaseConfig.read(Path(start))) if start else ""
+    if earlier and earlier not in options and saved:
+        raise InputError(
+            f"cannot resume with changed settings (conditioning: {earlier} -> {options[0]}); "
+            "keep them, or start another run: --run-dir NEW"
+        )
+    if earlier and earlier not in options:
+        raise InputError(
+            f"{start}: was trained with --conditioning {earlier}, and this run is to train {options[0]}; "
+            f"give --conditioning {earlier}, or start from another release"
+        )
+    if earlier:
+        conditioning = earlier
+    elif len({task_of(name) for name in options}) == 1:
+        conditioning = options[0]
+    else:
+        conditioning = task_of_data(data, say).default
+    task = task_of(conditioning)
+    return task, task.settle(dataclasses.replace(config, conditioning=conditioning))

@@ -75,18 +75,17 @@ def write_images(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
     """Do what the command line asks for, and time it."""
-    pictures, training, heldout = None, None, None
+    training, heldout = None, None
     pipeline = load_model(args) if args.model else None
     watch.lap("loading the models")
     task = task_of_release(pipeline.config) if pipeline else task_of("attributes")
     if args.data:
         task, training, heldout = load_real(args.data, args.seed)
         watch.lap(f"loading real {task.noun}s")
-    if pipeline is None:
-        pictures = (read_folder if args.images else read_grid)(args.images or args.grid, args.captions)
+    read = read_folder if args.images else read_grid
     return task.evaluate(
         pipeline,
-        pictures,
+        None if pipeline else lambda: read(args.images or args.grid, args.captions),
         training,
         heldout,
         count=args.faces,

@@ -137,7 +137,7 @@ class Task(ABC):
     def evaluate(
         self,
         pipeline: TextToImage | None,
-        pictures: Pictures | None,
+        pictures: Callable[[], Pictures] | None,
         training: ImageDataset | None,
         heldout: ImageDataset | None,
         *,
@@ -151,7 +151,7 @@ class Task(ABC):
 
         Args:
             pipeline: The model, or ``None``.
-            pictures: Given ones, where there is no model.
+            pictures: Reads given ones, where there is no model.
             training: The real images that the model was trained on, where some are given.
             heldout: Others, in a random order.
             count: Images to draw.

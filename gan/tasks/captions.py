@@ -93,7 +93,7 @@ class Captions(Task):
     def evaluate(
         self,
         pipeline: TextToImage | None,
-        pictures: Pictures | None,
+        pictures: Callable[[], Pictures] | None,
         training: ImageDataset | None,
         heldout: ImageDataset | None,
         *,

@@ -98,7 +98,7 @@ class Faces(Task):
     def evaluate(self, pipeline, pictures, training, heldout, **settings: Any) -> Results:  # type: ignore[no-untyped-def]
         from gan.faces.evaluate import evaluate_faces
 
-        return evaluate_faces(pipeline, pictures, training, heldout, **settings)
+        return evaluate_faces(pipeline, pictures and pictures(), training, heldout, **settings)
 
 
 def _faces(data: ImageDataset) -> FaceDataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from encoder.common.errors import InputError
-from encoder.common.extras import told
+from encoder.common.installation import missing_extra_error
 
 _READ = ("*.json", "*.safetensors", "*.txt", "*.md")  # all that is read; never a pickle
 
@@ -16,7 +16,7 @@ def fetch(repo: str, revision: str | None = None) -> Path:
     Raises:
         InputError: There is no such model or revision, or neither a network nor an earlier copy of it.
     """
-    with told():
+    with missing_extra_error():
         from huggingface_hub import errors, snapshot_download
     name = f"{repo}@{revision}" if revision else repo
     try:

@@ -90,10 +90,8 @@ def expected() -> dict[str, Any]:
 
 
 def test_the_shipped_picture_is_drawn_again_byte_for_byte(tmp_path) -> None:
-    for arguments, name in ((["--testing-file", str(ROOT / "testing_tags.txt")], "cgan"), (["--any"], "gan")):
-        more = ["--num", "25"] if name == "gan" else []
-        assert infer.main([*arguments, *more, "--out", str(tmp_path / "out.png")]) == 0
-        assert (tmp_path / "out.png").read_bytes() == (ROOT / "samples" / f"{name}_original.png").read_bytes()
+    assert infer.main(["--testing-file", str(ROOT / "testing_tags.txt"), "--out", str(tmp_path / "out.png")]) == 0
+    assert (tmp_path / "out.png").read_bytes() == (ROOT / "samples" / "cgan_original.png").read_bytes()
 
 
 def test_a_picture_depends_on_its_text_and_seed_alone() -> None:
@@ -112,40 +110,27 @@ def test_a_picture_depends_on_its_text_and_seed_alone() -> None:
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
-def conditions() -> dict[str, Any]:
-    """What each encoder makes of ``TEXTS``, and by which names its vectors go."""
+def conditions(folder: Path) -> dict[str, Any]:
+    """What each encoder makes of ``TEXTS``, by which names its vectors go, and their keys in a cache in ``folder``."""
     result = {}
-    for kind, texts in {"head": TEXTS, "pooled": TEXTS[:2], "onehot": TEXTS[:1]}.items():
-        encoder = load_encoder(kind, cached=False)
-        c = encoder.encode(texts)
-        if kind == "pooled":
-            c = c[:, ::8]
+    for kind, texts in {"head": TEXTS, "pooled": TEXTS[1:2], "onehot": TEXTS[:1]}.items():
+        encoder = load_encoder(kind, cache_dir=folder)
+        c = encoder.encode(texts)[:, :: 8 if kind == "pooled" else 1]
         names = {"dim": encoder.dim, "space": encoder.space, "fingerprint": encoder.fingerprint}
-        result[kind] = {**names, "c": [[round(x, 7) for x in row] for row in c.tolist()]}
+        result[kind] = {**names, "c": [[round(x, 7) for x in row] for row in c.tolist()], "keys": []}
+        if kind != "onehot":
+            with closing(sqlite3.connect(folder / f"{kind}.sqlite3")) as connection:
+                rows = connection.execute("SELECT hex(key), length(vector) FROM vectors ORDER BY key").fetchall()
+            result[kind]["keys"] = [list(row) for row in rows]
     return result
 
 
-def test_conditions_and_their_names() -> None:
-    found, kept = conditions(), expected()["conditions"]
+def test_conditions_their_names_and_their_keys_in_the_cache(tmp_path) -> None:
+    found, kept = conditions(tmp_path), expected()["conditions"]
     for kind in kept:
         c, wanted = (torch.tensor(values[kind].pop("c")) for values in (found, kept))
         torch.testing.assert_close(c, wanted, rtol=1e-6, atol=2e-7)
     assert found == kept
-
-
-def keys(folder: Path) -> dict[str, str]:
-    """The key of a text in the cache of each kind of vectors."""
-    result = {}
-    for kind in ("head", "pooled"):
-        load_source(kind, cached=True, cache_dir=folder).encode(["  A text  that no cache\tholds "])
-        with closing(sqlite3.connect(folder / f"{kind}.sqlite3")) as connection:
-            ((key, size),) = connection.execute("SELECT key, length(vector) FROM vectors").fetchall()
-        result[kind] = f"{key.hex()} {size}"
-    return result
-
-
-def test_keys_of_the_cache(tmp_path) -> None:
-    assert keys(tmp_path) == expected()["keys"]
 
 
 @pytest.mark.parametrize("kind", ["head", "pooled"])
@@ -197,20 +182,24 @@ def restored(folder: Path, name: str) -> str:
     return run.name
 
 
+def flat(state: dict[str, Any]) -> torch.Tensor:
+    """All weights of a state, one after the other."""
+    return torch.cat([tensor.flatten() for name in ("G", "D", "G_ema") for tensor in state[name].values()])
+
+
 def test_a_run_goes_on_bit_by_bit_and_so_does_one_of_an_earlier_version(folder, capsys) -> None:
     """An unbroken run, one that is stopped and resumed, and one from the state that the repository keeps."""
     assert train("unbroken", 16, "captions") == 0
     assert train("broken", 8, "captions") == 0
-    assert train("broken", 16, "captions", "--resume") == 0
     kept = restored(folder, "captions")
+    before = flat(load_state(folder / "broken"))
     # The space names the mean of the vectors to the last bit, in which processors differ.
     save_state(folder / kept, {**load_state(folder / kept), "space": load_state(folder / "broken")["space"]})
-    assert train(kept, 16, "captions", "--resume") == 0
+    for run in ("broken", kept):
+        assert train(run, 16, "captions", "--resume") == 0
     unbroken, broken, earlier = (load_state(folder / run) for run in ("unbroken", "broken", kept))
-    for name in ("G", "D", "G_ema"):
-        for key, tensor in unbroken[name].items():
-            assert torch.equal(tensor, broken[name][key]), (name, key)
-            torch.testing.assert_close(earlier[name][key], tensor, rtol=1e-2, atol=1e-3)
+    assert torch.equal(flat(broken), flat(unbroken))
+    assert (flat(earlier) - flat(unbroken)).norm() < 0.3 * (flat(unbroken) - before).norm()
     for state in (broken, earlier):
         assert torch.equal(state["generator"], unbroken["generator"])
         assert torch.equal(state["order"], unbroken["order"])
@@ -272,7 +261,7 @@ def make() -> None:
         state = load_state(place / "attributes")
         drawn = hashlib.sha256(state["generator"].numpy().tobytes() + state["order"].numpy().tobytes()).hexdigest()
         (place / "keys").mkdir()
-        values = {"conditions": conditions(), "keys": keys(place / "keys"), "data": split_of(place), "drawn": drawn}
+        values = {"conditions": conditions(place / "keys"), "data": split_of(place), "drawn": drawn}
         (GOLDEN / "expected.json").write_text(json.dumps(values) + "\n")
 
 

@@ -17,14 +17,18 @@ import signal
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from types import FrameType
-from typing import NoReturn, ParamSpec, TextIO
+from typing import TYPE_CHECKING
 
 from encoder.common.errors import BreakdownError, InputError
+from encoder.common.installation import missing_package, use_python_with_packages
 
-Parameters = ParamSpec("Parameters")
-Handler = Callable[[int, FrameType | None], None]
+if TYPE_CHECKING:  # what older versions of Python lack, which are told so by ``start``
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import NoReturn, ParamSpec, TextIO
+
+    Parameters = ParamSpec("Parameters")
+    Handler = Callable[[int, FrameType | None], None]
 
 BROKEN, BAD_INPUT, NOBODY_READS = 1, 2, 128 + 13  # the last as of SIGPIPE, which Windows lacks
 WORDS = {"SIGINT": "interrupted", "SIGTERM": "terminated", "SIGHUP": "hung up"}
@@ -55,10 +59,12 @@ def stop(number: int) -> NoReturn:
 
 
 def start() -> None:
-    """Let Ctrl-C end this process at once and in one line, outside of ``command`` too; nothing is cleaned up.
+    """Begin a command: with a Python that has the packages, and let Ctrl-C end this process at once and in one line.
 
-    A module that is run calls it before its imports, so that it stands for these and for the last moments.
+    A module that is run calls it before its imports, so that it stands for these and for the last moments. Nothing is
+    cleaned up by such a Ctrl-C outside of ``command``.
     """
+    use_python_with_packages()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end_at_once)
 
@@ -174,9 +180,7 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
     if is_out_of_memory(error):
         return BROKEN, "error: the memory does not suffice; ask for less at once, or close other programs"
     if isinstance(error, ModuleNotFoundError):
-        from encoder.common.extras import missing
-
-        line = missing(error)
+        line = missing_package(error)
         return (BAD_INPUT, f"error: {line}") if line else None
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from encoder import tuned
 from encoder.common.atomic import at_once, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.extras import DISTRIBUTION, told
+from encoder.common.installation import DISTRIBUTION, missing_extra_error
 from encoder.common.outputs import Output
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE
@@ -85,7 +85,7 @@ def push(release: Path, repo: str, *, message: str, private: bool, token: str | 
     Raises:
         InputError: As of ``save``, or the hub refuses it, or cannot be reached.
     """
-    with told():
+    with missing_extra_error():
         from huggingface_hub import HfApi
     with tempfile.TemporaryDirectory(prefix="text2face-") as temporary:
         save(release, Path(temporary), **options)
@@ -104,7 +104,7 @@ def push(release: Path, repo: str, *, message: str, private: bool, token: str | 
 
 def card(release: Path, config: ReleaseConfig, *, license: str | None = None, scores: Path | None = None) -> str:
     """The model card of a release: its own with the YAML completed, or one that says how to draw with it."""
-    with told():
+    with missing_extra_error():
         import yaml
         from huggingface_hub import ModelCardData
 

@@ -11,7 +11,7 @@ from encoder.common.errors import InputError
 if TYPE_CHECKING:
     import torch
 
-    from encoder.base import TextEncoder
+    from encoder.base import Encoder
 
 # Nothing here imports torch: ``import encoder`` is free, and every function imports what it needs.
 
@@ -49,7 +49,7 @@ def load_encoder(
     cache_dir: str | Path | None = None,
     statistics: torch.Tensor | None = None,
     exact: bool = True,
-) -> TextEncoder:
+) -> Encoder:
     """The encoder of a kind: texts in, conditions ``c`` out.
 
     Args:
@@ -91,7 +91,7 @@ def load_source(
     cached: bool = False,
     cache_dir: str | Path | None = None,
     exact: bool = True,
-) -> TextEncoder:
+) -> Encoder:
     """The encoder whose vectors are cached for a kind.
 
     It is the head without the rules around it, or what ``"pooled"`` and ``"aligned"`` standardise.
@@ -113,7 +113,7 @@ def load_source(
     return CachedEncoder(encoder, [shipped, own], known)
 
 
-def _open(kind: str, path: str | Path | None, exact: bool) -> TextEncoder:
+def _open(kind: str, path: str | Path | None, exact: bool) -> Encoder:
     import torch
 
     dtype = torch.float64 if exact else torch.float32

@@ -13,15 +13,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from encoder.base import FreeConditions
+from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.common.records import check, read_json, read_record
 from encoder.minilm import Module
 from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, IDENTITY, MODULES, DenseConfig, TunedEncoder
 
 
-class AlignedEncoder(FreeConditions, TunedEncoder):
-    """Vectors of a folder that ``encoder.align`` wrote; a ``TextEncoder``.
+class AlignedEncoder(TunedEncoder):
+    """Vectors of a folder that ``encoder.align`` wrote; an ``Encoder``.
 
     A condition ``c`` is the unit vector of the text times sqrt(D), so that its D numbers have mean square 1, whatever
     D is: a network then starts from inputs of the size that its initial weights are made for.
@@ -36,9 +36,9 @@ class AlignedEncoder(FreeConditions, TunedEncoder):
         return len(self._weight)
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """That of this model alone."""
-        return f"aligned-{self.fingerprint[:12]}"
+        return ConditionSpace(self.kind, f"aligned-{self.fingerprint[:12]}")
 
     @classmethod
     def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:

@@ -1,11 +1,12 @@
-"""What a text encoder is: a text goes in, the condition ``c`` of the generator comes out."""
+"""What a text encoder is, and what its conditions ``c`` mean."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from encoder.common import weights
 from encoder.common.errors import InputError
@@ -14,15 +15,11 @@ if TYPE_CHECKING:
     import torch
 
 
-class TextEncoder(Protocol):
-    """A function from texts to conditions, and the three names that tie a cache and a generator to it.
+class Encoder(Protocol):
+    """Turns texts into conditions. A cache keys vectors by its ``fingerprint``; its ``space`` says what they mean.
 
     Making an encoder is cheap: weights are read, and libraries imported, when the first text is encoded.
     """
-
-    @property
-    def kind(self) -> str:
-        """``"head"``, ``"pooled"``, ``"aligned"`` or ``"onehot"``."""
 
     @property
     def dim(self) -> int:
@@ -30,18 +27,14 @@ class TextEncoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of all that a vector depends on besides its text; the cache keys vectors by it."""
+        """Hexadecimal digest of all that a vector depends on besides its text."""
 
     @property
-    def space(self) -> str:
-        """What the numbers mean. A generator accepts the conditions of the space that it was trained in.
-
-        In every space zeros ask for nothing: no attribute is stated, or it is the mean caption. Training shows images
-        under them, or what an encoder makes of "a face", which is next to them, where it leaves the text out.
-        """
+    def space(self) -> ConditionSpace:
+        """What a condition means."""
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """Encode texts, each in its normalised form (``encoder.attributes.vocabulary.normalise``).
+        """Encode texts, each in its normalised form (``encoder.text.normalise``).
 
         The vector of a text depends neither on the batch that it was encoded in nor on the number of threads.
 
@@ -57,52 +50,64 @@ class TextEncoder(Protocol):
             InputError: A text that this encoder cannot encode, or a broken model file.
         """
 
-    @property
-    def class_sizes(self) -> tuple[int, ...]:
-        """The number of values of each class that its vectors state; none where they state no classes."""
 
-    def null(self, c: torch.Tensor) -> torch.Tensor:
-        """The conditions that ask for nothing in particular in the place of ``c (N, dim)``: (N, ``dim``)."""
+@dataclass(frozen=True)
+class Reading:
+    """What a condition states about one attribute.
 
-    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """``c (N, dim)`` as it is drawn with the noise ``z (N, z_dim)``, where a text leaves a choice: (N, ``dim``)."""
-
-    def labels(self, c: torch.Tensor) -> torch.Tensor | None:
-        """What ``c (N, dim)`` states, int64 (N, S): 0 is unstated; ``None`` where a vector states no classes."""
-
-    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
-        """The particular colours that ``c (N, dim)`` asks for, of each "#rrggbb" by what has it; mostly none."""
-
-    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """What the writer of N texts, read as ``c (N, dim)``, should know: a line each, mostly none."""
-
-
-class FreeConditions:
-    """The part of a ``TextEncoder`` that says what its vectors mean, where they mean a text as a whole.
-
-    They are standardised, so that zero is the mean of all captions.
+    Attributes:
+        slot: ``"hair"``, ``"eyes"`` or ``"length"``.
+        value: The most probable value, or None where the attribute is more likely unstated than stated.
+        probability: Of ``value``; of "unstated" where it is None.
+        exact_colour: The colour that is asked for, in OKLab; None where none is, or the condition cannot say it.
+        denied: The values that are not to be drawn, of an attribute that is left open otherwise.
     """
 
-    class_sizes: tuple[int, ...] = ()
+    slot: str
+    value: str | None
+    probability: float
+    exact_colour: tuple[float, float, float] | None = None
+    denied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ConditionSpace:
+    """What the numbers of a condition mean. A generator takes the conditions of the space that it was trained in.
+
+    In every space zeros ask for nothing: no attribute is stated, or it is the mean caption. In this one a condition
+    means a text as a whole; ``encoder.attributes.space`` has those that state attributes.
+
+    Attributes:
+        kind: ``"head"``, ``"pooled"``, ``"aligned"`` or ``"onehot"``: the kind of its encoders.
+        name: Tells it from every other space; releases and runs keep it.
+        class_sizes: The number of values of each class that conditions state; none where they state no classes.
+    """
+
+    kind: str
+    name: str
+    class_sizes: ClassVar[tuple[int, ...]] = ()
 
     def null(self, c: torch.Tensor) -> torch.Tensor:
-        """The mean caption: zeros."""
+        """The conditions (N, dim) that guidance moves ``c (N, dim)`` away from: here zeros, the mean caption."""
         return c.new_zeros(c.shape)
 
-    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """``c`` itself: it leaves no choice."""
+    def resolve_negations(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+        """``c (N, dim)`` with a value chosen by the noise ``z (N, z_dim)`` where a text only denies some values."""
         return c
 
-    def labels(self, c: torch.Tensor) -> None:
-        """None: there are no classes."""
+    def read(self, c: torch.Tensor) -> list[list[Reading]]:
+        """What each of N conditions ``c (N, dim)`` states, attribute after attribute; nothing without attributes."""
+        return [[] for _ in c]
+
+    def labels(self, c: torch.Tensor) -> torch.Tensor | None:
+        """``read`` as int64 (N, S): 0 is unstated, ``i`` the value ``i - 1``; None without attributes."""
         return None
 
-    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
-        """None: they mean a text as a whole."""
-        return [{} for _ in c]
+    def warnings_for(self, texts: Sequence[str], readings: Sequence[Sequence[Reading]]) -> list[str]:
+        """What the writer of N texts, read so, should know: different lines, mostly none.
 
-    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """A line for each text in another script than Latin, which the encoder was not trained to read."""
+        Here one for each text in another script than Latin, which the encoder was not trained to read.
+        """
         foreign = [text for text in dict.fromkeys(texts) if _mostly_foreign(text)]
         return [
             f"{text[:60]!r}: the text encoder was trained on English, and may not understand it" for text in foreign

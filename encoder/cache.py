@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from encoder.base import TextEncoder, digest
+from encoder.base import ConditionSpace, Encoder, digest
 from encoder.text import normalise
 
 logger = logging.getLogger(__name__)
@@ -163,15 +163,10 @@ class CachedEncoder:
         dim: The encoder's, where it is known without loading the weights.
     """
 
-    def __init__(self, encoder: TextEncoder, caches: Sequence[EmbeddingCache], dim: int | None = None):
+    def __init__(self, encoder: Encoder, caches: Sequence[EmbeddingCache], dim: int | None = None):
         self._encoder = encoder
         self._caches = caches
         self._dim = dim
-
-    @property
-    def kind(self) -> str:
-        """The encoder's."""
-        return self._encoder.kind
 
     @property
     def dim(self) -> int:
@@ -184,37 +179,12 @@ class CachedEncoder:
         return self._encoder.fingerprint
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """The encoder's."""
         return self._encoder.space
 
-    @property
-    def class_sizes(self) -> tuple[int, ...]:
-        """The encoder's."""
-        return self._encoder.class_sizes
-
-    def null(self, c: torch.Tensor) -> torch.Tensor:
-        """The encoder's."""
-        return self._encoder.null(c)
-
-    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """The encoder's."""
-        return self._encoder.settled(c, z)
-
-    def labels(self, c: torch.Tensor) -> torch.Tensor | None:
-        """The encoder's."""
-        return self._encoder.labels(c)
-
-    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
-        """The encoder's."""
-        return self._encoder.looks(c)
-
-    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """The encoder's."""
-        return self._encoder.remarks(texts, c)
-
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``TextEncoder.encode``; the progress bar counts the misses."""
+        """See ``Encoder.encode``; the progress bar counts the misses."""
         names = [normalise(text) for text in texts]
         missing = list(dict.fromkeys(names))
         vectors: dict[str, torch.Tensor] = {}

@@ -25,11 +25,10 @@ import torch
 
 from encoder import HEAD_DIR, load_source
 from encoder.attributes.colour import NUMBERS, distance, unscale
-from encoder.attributes.head import COLOUR_DIM, DIM
 from encoder.attributes.reader import AttributeEncoder
-from encoder.attributes.reading import read
+from encoder.attributes.space import COLOUR_DIM, DIM, VALUE_SPACE, stated_values
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.language import forms, grammar, lexicon
@@ -103,10 +102,10 @@ class Suite:
 
     def understood(self, caption: Caption, c: torch.Tensor) -> bool:
         """Whether ``c`` (25,) reads as ``caption`` says; a colour between two values may be read as either."""
-        readings = {reading.slot: reading.value for reading in read(c)}
+        readings = stated_values(VALUE_SPACE.read(c[None])[0])
         return all(readings[slot] in (caption.mixtures[slot] or {None}) for slot in self.slots)
 
-    def results(self, encoder: TextEncoder, captions: list[Caption]) -> list[bool]:
+    def results(self, encoder: Encoder, captions: list[Caption]) -> list[bool]:
         """Of each caption, whether it is understood."""
         return list(map(self.understood, captions, encoder.encode([caption.text for caption in captions])))
 
@@ -139,7 +138,7 @@ def quick(folder: Path) -> AttributeEncoder:
     return AttributeEncoder(load_source("head", folder, exact=False))
 
 
-def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> None:
+def print_table(encoder: Encoder, size: int = 1000, failures: int = 0) -> None:
     """Print the share understood of every suite, in Markdown, and up to ``failures`` misread captions of each."""
     print(f"| captions ({size} each) | read correctly | to reach |\n|---|---|---|")
     misread: list[str] = []
@@ -156,8 +155,8 @@ def print_table(encoder: TextEncoder, size: int = 1000, failures: int = 0) -> No
     targets = torch.stack([caption.target for caption in captions])
     error = (encoder.encode([caption.text for caption in captions])[:, :DIM] - targets).abs().max()
     print(f"\nlargest error of a value in the canonical captions: {error:.3f}")
-    for text, c in zip(misread, encoder.encode(misread), strict=True):
-        print(f"misread: {text!r} as {', '.join(str(reading.value) for reading in read(c))}")
+    for text, readings in zip(misread, VALUE_SPACE.read(encoder.encode(misread)), strict=True):
+        print(f"misread: {text!r} as {', '.join(map(str, stated_values(readings).values()))}")
 
 
 @dataclass(frozen=True)
@@ -177,7 +176,7 @@ class Particular:
 
 
 def measure_colours(
-    encoder: TextEncoder, words: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
+    encoder: Encoder, words: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
 ) -> Particular:
     """How an encoder of 33 numbers reads the listed names among ``words`` in ``size`` captions of held-out forms.
 

@@ -12,7 +12,7 @@ import torch
 
 from encoder import tuned
 from encoder.attributes.vocabulary import canonical_captions
-from encoder.base import FreeConditions, TextEncoder, digest, files_digest
+from encoder.base import ConditionSpace, Encoder, digest, files_digest
 from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError, mean_pooling
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 # one that encoding its text again would give. The price is twice the time of float32, once for each text.
 
 
-class MiniLMSentenceEncoder(FreeConditions):
+class MiniLMSentenceEncoder:
     """The unit-norm sentence embeddings of a BERT-family folder, run by ``encoder.minilm``."""
-
-    kind = "sentence"
 
     def __init__(self, model: MiniLM):
         self.model = model
@@ -38,15 +36,15 @@ class MiniLMSentenceEncoder(FreeConditions):
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the model's files."""
-        return digest(self.kind, self.model.fingerprint)
+        return digest("sentence", self.model.fingerprint)
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """That of this model alone."""
-        return f"sentence-{self.fingerprint[:12]}"
+        return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``TextEncoder.encode``."""
+        """See ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
         return self.model.read(texts, self.readout, batch_size=batch_size, progress=progress)
 
@@ -55,14 +53,12 @@ class MiniLMSentenceEncoder(FreeConditions):
         return mean_pooling(states, mask).float()
 
 
-class LibrarySentenceEncoder(FreeConditions):
+class LibrarySentenceEncoder:
     """The sentence embeddings of any sentence-transformers folder, run by that library; it never asks a network.
 
     Raises:
         InputError: The folder is not in the library's format, or (at the first text) the library cannot load it.
     """
-
-    kind = "sentence"
 
     def __init__(self, folder: str | Path):
         self._folder = Path(folder)
@@ -80,15 +76,15 @@ class LibrarySentenceEncoder(FreeConditions):
     @cached_property
     def fingerprint(self) -> str:
         """Digest of every file of the folder."""
-        return digest(self.kind, files_digest(sorted(path for path in self._folder.rglob("*") if path.is_file())))
+        return digest("sentence", files_digest(sorted(path for path in self._folder.rglob("*") if path.is_file())))
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """That of this model alone."""
-        return f"sentence-{self.fingerprint[:12]}"
+        return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``TextEncoder.encode``."""
+        """See ``Encoder.encode``."""
         vectors = self._model.encode(
             [normalise(text) for text in texts],
             batch_size=batch_size,
@@ -109,7 +105,7 @@ class LibrarySentenceEncoder(FreeConditions):
             raise InputError(f"{self._folder}: sentence-transformers cannot load it ({reason})") from error
 
 
-class StandardisedEncoder(FreeConditions):
+class StandardisedEncoder:
     """Another encoder's vectors, each number standardised by its mean and deviation over the captions of the data.
 
     Raw embeddings of captions are nearly one vector (cosine 0.99 between two captions of faces with their colours
@@ -123,15 +119,8 @@ class StandardisedEncoder(FreeConditions):
         folder: Of an aligned encoder.
     """
 
-    def __init__(
-        self, kind: str, texts: TextEncoder, statistics: torch.Tensor | None = None, folder: Path | None = None
-    ):
+    def __init__(self, kind: str, texts: Encoder, statistics: torch.Tensor | None = None, folder: Path | None = None):
         self._kind, self._texts, self._given, self._folder = kind, texts, statistics, folder
-
-    @property
-    def kind(self) -> str:
-        """As given."""
-        return self._kind
 
     @property
     def dim(self) -> int:
@@ -142,16 +131,16 @@ class StandardisedEncoder(FreeConditions):
     def fingerprint(self) -> str:
         """Digest of the raw vectors' and of what they are standardised by."""
         if self._given is None:
-            return digest(self.kind, self._texts.fingerprint, *canonical_captions())
-        return digest(self.kind, self._texts.fingerprint, self._given.numpy().tobytes())
+            return digest(self._kind, self._texts.fingerprint, *canonical_captions())
+        return digest(self._kind, self._texts.fingerprint, self._given.numpy().tobytes())
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """That of this model and these statistics alone."""
-        return f"{self.kind}-{self.fingerprint[:12]}"
+        return ConditionSpace(self._kind, f"{self._kind}-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``TextEncoder.encode``."""
+        """See ``Encoder.encode``."""
         return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
 
     def standardise(self, raw: torch.Tensor) -> torch.Tensor:
@@ -180,7 +169,7 @@ def statistics_of(vectors: torch.Tensor) -> torch.Tensor:
     return torch.stack([vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)])
 
 
-def load_sentence_encoder(folder: str | Path, dtype: torch.dtype = torch.float64) -> TextEncoder:
+def load_sentence_encoder(folder: str | Path, dtype: torch.dtype = torch.float64) -> Encoder:
     """The raw sentence embeddings of a folder: run lightly, in ``dtype``, where the model is of the bundled kind."""
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such folder; give that of a sentence-transformer (see python -m encoder.fetch)")

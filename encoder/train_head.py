@@ -28,7 +28,8 @@ import torch
 import torch.nn.functional as F
 
 from encoder import ENCODER_DIR, HEAD_DIR
-from encoder.attributes.head import COLOUR_DIM, DIM, HeadEncoder, coordinates
+from encoder.attributes.head import HeadEncoder, coordinates
+from encoder.attributes.space import COLOUR_DIM, DIM
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain
 from encoder.common import arguments

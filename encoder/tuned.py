@@ -92,7 +92,7 @@ class Tuned:
 
 
 class TunedEncoder:
-    """What such encoders have in common: the folder, the fingerprint, and how texts are run; see ``TextEncoder``.
+    """What such encoders have in common: the folder, the fingerprint, and how texts are run; see ``Encoder``.
 
     The arithmetic is float64, rounded to float32 at the end, so that a vector is the same in any batch.
     """
@@ -170,7 +170,7 @@ class TunedEncoder:
         raise NotImplementedError
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """The conditions (N, D) of N texts; see ``TextEncoder.encode``."""
+        """The conditions (N, D) of N texts; see ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
         return self._model.read(texts, self.readout, tokens=1, batch_size=batch_size, progress=progress)
 

@@ -236,7 +236,7 @@ def draw(config: Config) -> str:
         guidance=config.guidance,
     )
 
-    noun = "face" if pipeline.encoder.class_sizes else "image"
+    noun = "face" if pipeline.encoder.space.class_sizes else "image"
     texts, items = [item.text for item in config.items], config.items
     c = pipeline.conditions(texts, style=config.style, progress=len(texts) >= MANY)
     for remark in pipeline.remarks(texts, c):

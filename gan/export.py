@@ -271,10 +271,9 @@ def conditions(pipeline: TextToImage, graph: Any, model: MiniLM, texts: Sequence
     import torch
 
     from encoder.attributes.reader import AttributeEncoder
-    from encoder.attributes.slots import SlotConditions
 
-    class Graph(SlotConditions):
-        kind, fingerprint = "head", ""
+    class Graph:
+        fingerprint = ""
         dim, space = pipeline.encoder.dim, pipeline.encoder.space
 
         def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:

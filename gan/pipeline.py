@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
@@ -46,7 +46,7 @@ def guide(c: torch.Tensor, null: torch.Tensor, scale: float) -> torch.Tensor:
 
     Args:
         c: Conditions, (N, dim).
-        null: As ``TextEncoder.null`` gives it, (N, dim).
+        null: As ``ConditionSpace.null`` gives it, (N, dim).
         scale: 1 changes nothing; above it, a face's hair and eyes have the purer colour.
 
     Returns:
@@ -100,7 +100,7 @@ class TextToImage:
         self,
         G: nn.Module,
         config: ReleaseConfig,
-        encoder: TextEncoder,
+        encoder: Encoder,
         *,
         name: str = "unnamed",
         dtype: torch.dtype = torch.float64,
@@ -126,7 +126,7 @@ class TextToImage:
         model_dir: str | Path,
         *,
         revision: str | None = None,
-        encoder: TextEncoder | None = None,
+        encoder: Encoder | None = None,
         encoder_path: str | Path | None = None,
         dtype: torch.dtype = torch.float64,
         device: str | torch.device = "cpu",
@@ -158,11 +158,11 @@ class TextToImage:
         conditioning = config.conditioning
         if encoder is None:
             encoder = _load_encoder(conditioning, folder, encoder_path, exact_texts)
-        if (encoder.dim, encoder.space) != (conditioning.dim, conditioning.space):
+        if (encoder.dim, encoder.space.name) != (conditioning.dim, conditioning.space):
             raise InputError(
                 f"{folder}: these weights were trained with the text encoder {conditioning.space} "
-                f"(kind {conditioning.kind}, {conditioning.dim} numbers), not with {encoder.space} "
-                f"(kind {encoder.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
+                f"(kind {conditioning.kind}, {conditioning.dim} numbers), not with {encoder.space.name} "
+                f"(kind {encoder.space.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
             )
         G = _load_generator(folder, config)
         return cls(
@@ -180,9 +180,9 @@ class TextToImage:
 
     def __repr__(self) -> str:
         return (
-            f"TextToImage({self.name!r}, architecture={self.config.architecture!r}, encoder={self.encoder.kind!r}, "
-            f"styles={list(self.config.sources)}, resolution={self.G.resolution}, device='{self.device}', "
-            f"dtype={self.dtype})"
+            f"TextToImage({self.name!r}, architecture={self.config.architecture!r}, "
+            f"encoder={self.encoder.space.kind!r}, styles={list(self.config.sources)}, "
+            f"resolution={self.G.resolution}, device='{self.device}', dtype={self.dtype})"
         )
 
     def to(
@@ -345,16 +345,19 @@ class TextToImage:
         """What the writer of N texts, whose conditions are ``c (N, c_dim)``, should know: one line each."""
         asking = [i for i, text in enumerate(texts) if text.strip()]
         texts, c = [texts[i] for i in asking], c[asking, : self.encoder.dim]
-        lines = self.encoder.remarks(texts, c)
-        if self.config.palette and any(self.looks(c)):
-            from gan.faces import palette
+        readings = self.encoder.space.read(c)
+        lines = self.encoder.space.warnings_for(texts, readings)
+        if self.config.palette and any(reading.exact_colour for row in readings for reading in row):
+            from encoder.attributes import palette
 
-            lines += palette.remarks(texts, c, self.config.palette)
+            lines += palette.warnings_for(texts, readings, self.config.palette)
         return lines
 
     def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
         """The particular colours that ``c (N, c_dim)`` asks for, of each "#rrggbb" by slot; mostly none."""
-        return self.encoder.looks(c[:, : self.encoder.dim])
+        from encoder.attributes.space import exact_colours
+
+        return [exact_colours(readings) for readings in self.encoder.space.read(c[:, : self.encoder.dim])]
 
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor, *, guidance: float | None = None) -> torch.Tensor:
@@ -362,7 +365,7 @@ class TextToImage:
         guidance = _scale(guidance, "guidance", self.guidance)
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
         if guidance != 1:
-            c = self._with_text(c, lambda text: guide(text, self.encoder.null(text), guidance))
+            c = self._with_text(c, lambda text: guide(text, self.encoder.space.null(text), guidance))
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
             img = self.G(z, c)
         if not img.isfinite().all():
@@ -450,8 +453,8 @@ class TextToImage:
         return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
 
     def _settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``TextEncoder.settled``."""
-        return self._with_text(c.to(z), lambda text: self.encoder.settled(text, z))
+        """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``ConditionSpace.resolve_negations``."""
+        return self._with_text(c.to(z), lambda text: self.encoder.space.resolve_negations(text, z))
 
     def _with_text(self, c: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
         """``c (N, c_dim)`` with its text's part (N, ``encoder.dim``) changed, and the style that follows kept."""
@@ -509,7 +512,7 @@ def _device(name: str | torch.device) -> torch.device:
     return device
 
 
-def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | None, exact: bool) -> TextEncoder:
+def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | None, exact: bool) -> Encoder:
     """The text encoder of a release."""
     kind, own = conditioning.kind, release / ENCODER_FOLDER
     if kind in ("pooled", "aligned") and not own.is_dir():
@@ -522,9 +525,9 @@ def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | 
 
         return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), exact=exact)
     encoder = load_encoder(kind, path=path, exact=exact)
-    if kind != "head" or encoder.space == conditioning.space:
+    if kind != "head" or encoder.space.name == conditioning.space:
         return encoder
-    from gan.faces.colours import in_space
+    from encoder.attributes.reader import in_space
 
     return in_space(encoder, conditioning.space)
 

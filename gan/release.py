@@ -110,7 +110,7 @@ class ReleaseConfig:
         images_seen: Real images that training has shown, with those of the release that it started from.
         guidance: How strongly to ask for what a text states, as in ``gan.pipeline.guide``; training writes none, 1.
         palette: The colours of hair and of eyes that the training images have, by slot, as "#rrggbb #rrggbb ...":
-            one of each kind (``gan.faces.palette``). None where training measured no colours.
+            one of each kind (``encoder.attributes.palette``). None where training measured no colours.
     """
 
     architecture: str

@@ -50,14 +50,16 @@ class Selector:
             with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced
                 D = build_discriminator(config.architecture, c_dim=config.c_dim, **config.discriminator)
             load_weights(D, model_dir / DISCRIMINATOR_FILE)
-        classifier = load_classifier() if pipeline.encoder.class_sizes else None  # which reads the colours of faces
+        classifier = (
+            load_classifier() if pipeline.encoder.space.class_sizes else None
+        )  # which reads the colours of faces
         if classifier is None and D is None:
             raise InputError(f"{model_dir}: has no {DISCRIMINATOR_FILE} to choose images by; leave --best-of out")
         return cls(pipeline, classifier, D)
 
     def asked(self, c: Tensor) -> Tensor:
         """The hair and eye colours that conditions (N, c_dim) ask for: int64 (N, 2), 0 where it is unknown."""
-        labels = self.pipeline.encoder.labels(c[:, : self.pipeline.encoder.dim].float())
+        labels = self.pipeline.encoder.space.labels(c[:, : self.pipeline.encoder.dim].float())
         return torch.zeros(len(c), 2, dtype=torch.int64) if labels is None else labels[:, :2]
 
     @torch.inference_mode()

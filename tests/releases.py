@@ -11,8 +11,8 @@ import torch
 from tiny_bert import LAYERS, WIDTH
 
 from encoder.aligned import AlignedEncoder
-from encoder.attributes.head import COLOUR_DIM, COLOUR_SPACE, SPACE
 from encoder.attributes.onehot import OneHotEncoder
+from encoder.attributes.space import COLOUR_DIM, COLOUR_SPACE, VALUE_SPACE
 from encoder.common import weights
 from encoder.minilm import MiniLM
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, save_statistics
@@ -58,7 +58,7 @@ def write_generator(
 def write_one_hot(folder: Path, architecture: str = "residual") -> Path:
     """A release of the assignment's own condition."""
     encoder = OneHotEncoder()
-    return write_generator(folder, {"kind": "onehot", "dim": encoder.dim, "space": encoder.space}, architecture)
+    return write_generator(folder, {"kind": "onehot", "dim": encoder.dim, "space": encoder.space.name}, architecture)
 
 
 def write_tuned(folder: Path, base: Path, dim: int, **options: Any) -> Path:
@@ -76,8 +76,8 @@ def write_tuned(folder: Path, base: Path, dim: int, **options: Any) -> Path:
 def write_head(folder: Path, base: Path, dim: int) -> tuple[Path, Path]:
     """A release of 25 or of 33 numbers, and its head, which reads at random."""
     head = write_tuned(folder / "head", base, dim, activation=SIGMOID)
-    space = COLOUR_SPACE if dim == COLOUR_DIM else SPACE
-    conditioning = {"kind": "head", "dim": dim, "space": space}
+    space = COLOUR_SPACE if dim == COLOUR_DIM else VALUE_SPACE
+    conditioning = {"kind": "head", "dim": dim, "space": space.name}
     return write_generator(folder / "release", conditioning, sources=("extra", "anime")), head
 
 
@@ -86,7 +86,7 @@ def write_aligned(folder: Path, base: Path) -> Path:
     own = write_tuned(folder / "encoder-of", base, ALIGNED_DIM, unit_norm=True)
     statistics = torch.tensor([[0.1] * ALIGNED_DIM, [0.5] * ALIGNED_DIM], dtype=torch.float64)
     encoder = StandardisedEncoder("aligned", AlignedEncoder.load(own), statistics, own)
-    conditioning = {"kind": "aligned", "dim": ALIGNED_DIM, "space": encoder.space}
+    conditioning = {"kind": "aligned", "dim": ALIGNED_DIM, "space": encoder.space.name}
     release = write_generator(folder / "release", conditioning, sources=("google", "twitter", "fluent"))
     encoder.save(release / "encoder")
     return release
@@ -97,7 +97,7 @@ def write_pooled(folder: Path, base: Path) -> Path:
     from encoder import load_encoder
 
     statistics = torch.tensor([[0.1] * WIDTH, [0.5] * WIDTH], dtype=torch.float64)
-    space = load_encoder("pooled", base, statistics=statistics).space
+    space = load_encoder("pooled", base, statistics=statistics).space.name
     release = write_generator(folder / "release", {"kind": "pooled", "dim": WIDTH, "space": space})
     (release / "encoder").mkdir()
     save_statistics(release / "encoder" / STATISTICS_FILE, statistics)

@@ -116,7 +116,7 @@ def conditions(folder: Path) -> dict[str, Any]:
     for kind, texts in {"head": TEXTS, "pooled": TEXTS[1:2], "onehot": TEXTS[:1]}.items():
         encoder = load_encoder(kind, cache_dir=folder)
         c = encoder.encode(texts)[:, :: 8 if kind == "pooled" else 1]
-        names = {"dim": encoder.dim, "space": encoder.space, "fingerprint": encoder.fingerprint}
+        names = {"dim": encoder.dim, "space": encoder.space.name, "fingerprint": encoder.fingerprint}
         result[kind] = {**names, "c": [[round(x, 7) for x in row] for row in c.tolist()], "keys": []}
         if kind != "onehot":
             with closing(sqlite3.connect(folder / f"{kind}.sqlite3")) as connection:

@@ -48,7 +48,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     own = folder / "encoder"
     tuned.save(fitted, own, unit_norm=True, base=base)
     save_statistics(own / STATISTICS_FILE, torch.tensor([[0.0] * DIM, [1.0] * DIM], dtype=torch.float64))
-    space = load_encoder("aligned", own, statistics=load_statistics(own / STATISTICS_FILE)).space
+    space = load_encoder("aligned", own, statistics=load_statistics(own / STATISTICS_FILE)).space.name
     config = {
         "architecture": "residual", "z_dim": 4, "c_dim": DIM, "sources": ["shapes"], "network": NETWORK,
         "conditioning": {"kind": "aligned", "dim": DIM, "space": space}, "training": {"data": ["shapes.zip"]},

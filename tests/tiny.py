@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale
-from encoder.attributes.slots import SlotConditions
+from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.language.colours import look
 
@@ -40,13 +40,13 @@ class TinyGenerator(nn.Module):
         return torch.tanh(4 * self.to_rgb(F.interpolate(x, scale_factor=4.0)))
 
 
-class HashEncoder(SlotConditions):
+class HashEncoder:
     """Every text its own vector in [0, 1], made of the text's digest."""
 
-    kind, dim, fingerprint, space = "head", TEXT_DIM, "0f", "attributes-tiny"
+    dim, fingerprint = TEXT_DIM, "0f"
 
-    def __init__(self, space: str = space) -> None:
-        self.space = space
+    def __init__(self, space: str = "attributes-tiny") -> None:
+        self.space = AttributeSpace("head", space)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         digests = [hashlib.sha256(text.encode()).digest()[: self.dim] for text in texts]
@@ -56,10 +56,10 @@ class HashEncoder(SlotConditions):
 class ColourEncoder(HashEncoder):
     """Reads "navy hair, #12806a eyes": plain words as values, the other names and the codes as particular colours."""
 
-    dim, space = TEXT_DIM + PARTICULAR, "attributes-tiny-colours"
+    dim = TEXT_DIM + PARTICULAR
 
     def __init__(self) -> None:
-        super().__init__(self.space)
+        super().__init__("attributes-tiny-colours")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         c = torch.zeros(len(texts), self.dim)
@@ -80,7 +80,7 @@ class ColourEncoder(HashEncoder):
 
 WITH_COLOURS = {
     "c_dim": ColourEncoder.dim,
-    "conditioning": {"kind": "head", "dim": ColourEncoder.dim, "space": ColourEncoder.space},
+    "conditioning": {"kind": "head", "dim": ColourEncoder.dim, "space": ColourEncoder().space.name},
 }
 """Keys of the config of a release that ``ColourEncoder`` goes with."""
 

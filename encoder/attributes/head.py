@@ -11,37 +11,21 @@ A head has 25 numbers, or 33: eight more say which particular colours the hair a
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
 
-from encoder.attributes.colour import NUMBERS, PARTICULAR
-from encoder.attributes.slots import SlotConditions
-from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
-from encoder.base import digest
+from encoder.attributes.colour import NUMBERS
+from encoder.attributes.space import COLOUR_DIM, COLOUR_SPACE, DIM, VALUE_SPACE, AttributeSpace
 from encoder.common.errors import InputError
 from encoder.common.records import read_record
 from encoder.tuned import DENSE_CONFIG, SIGMOID, DenseConfig, TunedEncoder
 
-DIM = sum(map(len, SLOTS.values()))
-COLOUR_DIM = DIM + PARTICULAR
-"""The size of a condition that can name any colour."""
-SPACE = f"attributes-{digest(json.dumps(SLOTS))[:8]}"
-"""What the numbers of ``c`` mean, which does not depend on the weights of a head: a generator goes with any of them."""
-COLOUR_SPACE = f"attributes-{digest(json.dumps(SLOTS), json.dumps(COLOUR_SLOTS), 'stated, 4 (L - 0.6), 8 a, 8 b')[:8]}"
-
-
-def colours_to_learn(theirs: str, ours: str) -> int:
-    """How many numbers conditions of the space ``ours`` have behind those of ``theirs``: of particular colours; 0."""
-    return PARTICULAR if (theirs, ours) == (SPACE, COLOUR_SPACE) else 0
-
-
 _RANGE = 3.0  # of the scaled coordinates of a colour, which the head gives as shares in (0, 1)
 
 
-class HeadEncoder(SlotConditions, TunedEncoder):
-    """Reads attributes from texts; a ``TextEncoder``.
+class HeadEncoder(TunedEncoder):
+    """Reads attributes from texts; an ``Encoder``.
 
     A condition ``c`` holds, slot after slot in the order of ``SLOTS``, the probability that the text states each
     value, in [0, 1]. An unstated attribute is a slot of zeros; a colour between two values has both. Behind these 25
@@ -57,9 +41,9 @@ class HeadEncoder(SlotConditions, TunedEncoder):
         return len(self._weight)
 
     @property
-    def space(self) -> str:
-        """``SPACE``, or ``COLOUR_SPACE`` where the head reads particular colours."""
-        return SPACE if self.dim == DIM else COLOUR_SPACE
+    def space(self) -> AttributeSpace:
+        """``VALUE_SPACE``, or ``COLOUR_SPACE`` where the head reads exact colours."""
+        return VALUE_SPACE if self.dim == DIM else COLOUR_SPACE
 
     @classmethod
     def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:

@@ -6,19 +6,35 @@ from collections.abc import Sequence
 
 import torch
 
+from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
-from encoder.base import digest
+from encoder.base import Reading, digest
 from encoder.common.errors import InputError
+
+
+class OneHotSpace(AttributeSpace):
+    """One number for each pair of colours; a hair length is never known."""
+
+    def null(self, c: torch.Tensor) -> torch.Tensor:
+        """Nothing stated: zeros."""
+        return c.new_zeros(c.shape)
+
+    def read(self, c: torch.Tensor) -> list[list[Reading]]:
+        """Hair, eyes and length of N conditions (N, 132)."""
+        readings = []
+        for pair, is_stated in zip(c.argmax(1).tolist(), c.any(1).tolist(), strict=True):
+            hair, eyes = divmod(pair, len(EYE_COLOURS))
+            stated = Attributes(HAIR_COLOURS[hair], EYE_COLOURS[eyes]) if is_stated else Attributes()
+            readings.append([Reading(slot, value, 1.0) for slot, value in vars(stated).items()])
+        return readings
 
 
 class OneHotEncoder:
     """One-hot over the 12 x 11 pairs of hair and eye colour, hair first; it reads canonical captions only."""
 
-    kind = "onehot"
     dim = len(HAIR_COLOURS) * len(EYE_COLOURS)
-    fingerprint = digest(kind, *HAIR_COLOURS, *EYE_COLOURS)
-    space = f"onehot-{fingerprint[:12]}"
-    class_sizes = (len(HAIR_COLOURS), len(EYE_COLOURS))
+    fingerprint = digest("onehot", *HAIR_COLOURS, *EYE_COLOURS)
+    space = OneHotSpace("onehot", f"onehot-{fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """One row a caption, float32 (N, 132): zero where a colour is unstated; a hair length changes nothing.
@@ -38,25 +54,3 @@ class OneHotEncoder:
             if hair and eyes:
                 row[(hair - 1) * len(EYE_COLOURS) + eyes - 1] = 1
         return c
-
-    def null(self, c: torch.Tensor) -> torch.Tensor:
-        """Nothing stated: zeros."""
-        return c.new_zeros(c.shape)
-
-    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
-        """``c`` itself: it leaves no choice."""
-        return c
-
-    def labels(self, c: torch.Tensor) -> torch.Tensor:
-        """Hair, eyes and length of N rows, int64 (N, 3), as in ``Attributes.indices``; a length is never known."""
-        pair, stated = c.argmax(1), c.any(1)
-        hair, eyes = pair // len(EYE_COLOURS) + 1, pair % len(EYE_COLOURS) + 1
-        return torch.stack([hair, eyes, torch.zeros_like(hair)], 1) * stated[:, None]
-
-    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
-        """None: a colour of a caption is any of its kind."""
-        return [{} for _ in c]
-
-    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """None: a text that is not a canonical caption was refused."""
-        return []

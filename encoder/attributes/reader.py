@@ -16,20 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from encoder.attributes.colour import NUMBERS, codes, scale, to_hex
-from encoder.attributes.head import SPACE
-from encoder.attributes.slots import SIZES, SlotConditions
+from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale, to_hex
+from encoder.attributes.space import COLOUR_SPACE, DIM, VALUE_SPACE, colour_at, values_at
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.attributes.wording import denied, explicit, plain
-from encoder.base import TextEncoder, digest
+from encoder.base import ConditionSpace, Encoder, digest
 from encoder.text import normalise
 
-_VALUES = sum(SIZES)
 AVOIDED = -0.2
-"""The share of a value that a text denies, in a slot that it leaves open; ``settled`` states one of the others too.
+"""The share of a value that a text denies, in a slot that it leaves open.
 
-Further below zero, colours are drawn purer than anywhere in the data; at zero, a value that a style lacks (the Extra
-Data have no gray eyes) is drawn as the denied one at times."""
+``resolve_negations`` states one of the others too. Further below zero, colours are drawn purer than anywhere in the
+data; at zero, a value that a style lacks (the Extra Data have no gray eyes) is drawn as the denied one at times."""
 _STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
@@ -46,16 +44,14 @@ class _Term:
     stand_in: str
 
 
-class AttributeEncoder(SlotConditions):
-    """The conditions of texts in any wording; a ``TextEncoder``.
+class AttributeEncoder:
+    """The conditions of texts in any wording; an ``Encoder``.
 
     Args:
         head: The conditioning head, cached or not.
     """
 
-    kind = "head"
-
-    def __init__(self, head: TextEncoder):
+    def __init__(self, head: Encoder):
         self._head = head
 
     @property
@@ -64,7 +60,7 @@ class AttributeEncoder(SlotConditions):
         return self._head.dim
 
     @property
-    def space(self) -> str:
+    def space(self) -> ConditionSpace:
         """The head's."""
         return self._head.space
 
@@ -74,7 +70,7 @@ class AttributeEncoder(SlotConditions):
         return digest(self._head.fingerprint, _VERSION)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """The conditions (N, 25) or (N, 33); see ``TextEncoder.encode``."""
+        """The conditions (N, 25) or (N, 33); see ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
         figures: dict[int, list[_Term]] = {}
@@ -96,7 +92,7 @@ class AttributeEncoder(SlotConditions):
         probes = {i: c[i].clone() for i in figures}
         if self._particular:
             c = _sharpened(c)
-            self._bind_names(c, read_as, [i for i in unusual if c[i, _VALUES::NUMBERS].any()], batch_size)
+            self._bind_names(c, read_as, [i for i in unusual if c[i, DIM::NUMBERS].any()], batch_size)
         for i, terms in figures.items():
             _bind(c[i], probes[i], terms, in_figures=True)
         for i, slots in unspoken.items():
@@ -111,7 +107,7 @@ class AttributeEncoder(SlotConditions):
 
     @property
     def _particular(self) -> bool:
-        return self.dim > _VALUES
+        return self.dim > DIM
 
     def _bind_names(self, c: torch.Tensor, texts: Sequence[str], rows: Sequence[int], batch_size: int) -> None:
         """Give the rows of ``c`` that state a particular colour the looks of the listed names in their texts."""
@@ -121,22 +117,51 @@ class AttributeEncoder(SlotConditions):
             _bind(c[i], probe, terms)
 
 
-class _Values(SlotConditions):
+class _Values:
     """The 25 values of a head of 33 numbers."""
 
-    kind = "head"
-    dim = _VALUES
-    space = SPACE
+    dim = DIM
+    space = VALUE_SPACE
 
-    def __init__(self, head: TextEncoder):
+    def __init__(self, head: Encoder):
         self._head = head
 
     @property
     def fingerprint(self) -> str:
-        return digest(self._head.fingerprint, SPACE)
+        return digest(self._head.fingerprint, VALUE_SPACE.name)
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        return self._head.encode(texts, batch_size=batch_size, progress=progress)[:, :_VALUES]
+        return self._head.encode(texts, batch_size=batch_size, progress=progress)[:, :DIM]
+
+
+class _WithColours:
+    """A head that reads values alone, in the space of conditions with exact colours: it states none."""
+
+    dim = DIM + PARTICULAR
+    space = COLOUR_SPACE
+
+    def __init__(self, encoder: Encoder):
+        self._encoder = encoder
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self._encoder.fingerprint, COLOUR_SPACE.name)
+
+    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        c = self._encoder.encode(texts, batch_size=batch_size, progress=progress)
+        return torch.cat([c, c.new_zeros(len(c), PARTICULAR)], dim=1)
+
+
+def in_space(encoder: Encoder, space: str) -> Encoder:
+    """An encoder of attributes as one of the space of that name: with room for exact colours, or without them.
+
+    One that is of this space already, or of another kind, stays as it is.
+    """
+    if (encoder.space, space) == (VALUE_SPACE, COLOUR_SPACE.name):
+        return _WithColours(encoder)
+    if (encoder.space, space) == (COLOUR_SPACE, VALUE_SPACE.name) and isinstance(encoder, AttributeEncoder):
+        return encoder.of_values()
+    return encoder
 
 
 def _replaced(text: str, terms: Sequence[_Term]) -> str:
@@ -164,21 +189,11 @@ def _terms(text: str, places: Sequence[tuple[int, int, np.ndarray]]) -> list[_Te
 
 def _sharpened(c: torch.Tensor) -> torch.Tensor:
     """``c (N, 33)`` with every particular colour either stated, 1, or not: four zeros."""
-    values, particular = c.split([_VALUES, c.shape[1] - _VALUES], dim=1)
+    values, particular = c.split([DIM, c.shape[1] - DIM], dim=1)
     particular = particular.unflatten(1, (-1, NUMBERS))
     stated = particular[..., :1]
     colours = torch.where(stated > 0.5, particular / stated, torch.zeros(()))
     return torch.cat([values, colours.flatten(1)], dim=1)
-
-
-def _values_of(i: int) -> slice:
-    """Where a condition has the values of the slot ``i``."""
-    return slice(sum(SIZES[:i]), sum(SIZES[: i + 1]))
-
-
-def _look_of(i: int) -> slice:
-    """Where a condition of 33 numbers has the particular colour of the slot ``i``; one of 25 has nothing there."""
-    return slice(_VALUES + NUMBERS * i, _VALUES + NUMBERS * (i + 1))
 
 
 def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_figures: bool = False) -> None:
@@ -186,10 +201,8 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
 
     A name's values are those that the head reads; a colour in figures has those of its look.
     """
-    from encoder.attributes.reading import read  # at need, as most texts state no colour whose look is known
-
     looks = {term.stand_in: term.lab for term in terms}
-    for i, (slot, reading) in enumerate(zip(COLOUR_SLOTS, read(probe), strict=False)):
+    for i, (slot, reading) in enumerate(zip(COLOUR_SLOTS, VALUE_SPACE.read(probe[None])[0], strict=False)):
         lab = looks.get(reading.value or "")
         if lab is None:
             continue
@@ -198,25 +211,21 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
 
             (mixture,) = mixtures(slot, [to_hex(lab)], doubtful=True)
             values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]])
-            c[_values_of(i)] = values
-        if len(c) > _VALUES and (in_figures or c[_look_of(i)][0]):
-            c[_look_of(i)] = torch.tensor([1.0, *scale(lab)])
+            c[values_at(i)] = values
+        if len(c) > DIM and (in_figures or c[colour_at(i)][0]):
+            c[colour_at(i)] = torch.tensor([1.0, *scale(lab)])
 
 
 def _leave_open(c: torch.Tensor, slots: Sequence[str]) -> None:
     """Take from ``c (dim,)`` what it states of some slots."""
     for i, slot in enumerate(COLOUR_SLOTS):
         if slot in slots:
-            c[_values_of(i)] = 0
-            c[_look_of(i)] = 0
+            c[values_at(i)] = 0
+            c[colour_at(i)] = 0
 
 
 def _avoid(c: torch.Tensor, values: dict[str, list[str]]) -> None:
     """Move the slots that ``c (dim,)`` leaves open away from the values that its text denies."""
-    from encoder.attributes.reading import read  # at need, as most texts deny nothing
-
-    start = 0
-    for size, reading in zip(SIZES, read(c), strict=True):
+    for i, reading in enumerate(VALUE_SPACE.read(c[None])[0]):
         for value in values.get(reading.slot, ()) if reading.value is None else ():
-            c[start + SLOTS[reading.slot].index(value)] = AVOIDED
-        start += size
+            c[values_at(i)][SLOTS[reading.slot].index(value)] = AVOIDED

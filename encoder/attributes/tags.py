@@ -11,7 +11,7 @@ from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain_colours
 
 if TYPE_CHECKING:
-    from encoder.attributes.reading import Words
+    from encoder.attributes.warnings import Words
 
 _FEWEST = 3
 """Tags of a list: of fewer parts is many a sentence, too."""
@@ -99,7 +99,7 @@ def _colours() -> frozenset[str]:
 
 
 def _words(slot: str) -> Words:
-    from encoder.attributes.reading import words  # at need, as most texts are no lists of tags
+    from encoder.attributes.warnings import words  # at need, as most texts are no lists of tags
 
     return words(slot)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
-    from encoder.base import TextEncoder
+    from encoder.base import Encoder
 
 PER_ROW = 5
 
@@ -73,17 +73,11 @@ def as_pil(image: torch.Tensor) -> Image:
     return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
-def read_slots(encoder: TextEncoder, c: torch.Tensor) -> Sequence[dict[str, str | None] | None]:
+def read_slots(encoder: Encoder, c: torch.Tensor) -> Sequence[dict[str, str | None] | None]:
     """What each of N conditions ``c (N, dim)`` of an encoder states, by attribute; ``None`` where it knows none."""
-    labels = encoder.labels(c.float().cpu())
-    if labels is None:
-        return [None] * len(c)
-    from encoder.attributes.vocabulary import SLOTS
+    from encoder.attributes.space import stated_values
 
-    return [
-        {slot: values[label - 1] if label else None for (slot, values), label in zip(SLOTS.items(), row, strict=True)}
-        for row in labels.tolist()
-    ]
+    return [stated_values(readings) if readings else None for readings in encoder.space.read(c)]
 
 
 def _png(image: Image) -> bytes:

@@ -163,7 +163,7 @@ def read_by_head(texts: Sequence[str]) -> Tensor:
     from encoder import load_encoder
 
     encoder = load_encoder("head")
-    labels = encoder.labels(encoder.encode(texts, progress=True))
+    labels = encoder.space.labels(encoder.encode(texts, progress=True))
     assert labels is not None
     return labels
 

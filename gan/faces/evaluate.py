@@ -111,7 +111,7 @@ def evaluate_faces(
         sets, sheets = {SUBJECT: {"colours": judge_attributes(images, reading, asked, seed)}}, []
 
     wordings, names = {}, {}
-    if pipeline is not None and pipeline.encoder.class_sizes:
+    if pipeline is not None and pipeline.encoder.space.class_sizes:
         occurring = training.attributes if training is not None else all_pairs()
         pairs = {(hair, eyes) for hair, eyes, _ in occurring.tolist() if hair and eyes}
         a_suite = max(1, min(FACES_PER_SUITE, count // FACES_OF_ONE_WORDING))

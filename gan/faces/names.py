@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from encoder.attributes.palette import nearest
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.language import lexicon
 from encoder.language.colours import is_plain, look
@@ -20,7 +21,6 @@ from gan.evaluation.drawing import draw
 from gan.evaluation.metrics import Estimate, bootstrap
 from gan.evaluation.registry import LESS, MORE, Metric, register
 from gan.faces.localiser import Localiser, distance
-from gan.faces.palette import nearest
 from gan.pipeline import TextToImage
 
 NAMES = 100

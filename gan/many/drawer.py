@@ -150,16 +150,10 @@ class Drawer:
 
     def _read(self, c: Tensor) -> list[dict[str, str | None]]:
         """What conditions (N, c_dim) state, by attribute."""
-        from encoder.attributes.vocabulary import SLOTS
+        from encoder.attributes.space import stated_values
 
         encoder = self._pipeline.encoder
-        labels = encoder.labels(c[:, : encoder.dim].float())
-        if labels is None:
-            return [{} for _ in c]
-        return [
-            {slot: values[i - 1] if i else None for (slot, values), i in zip(SLOTS.items(), row, strict=True)}
-            for row in labels.tolist()
-        ]
+        return [stated_values(readings) for readings in encoder.space.read(c[:, : encoder.dim])]
 
     @cached_property
     def _pipeline(self) -> TextToImage:

@@ -98,7 +98,7 @@ def build(
         packed[f"{MODEL}/encoder.onnx.gz"] = _packed(encoder)
         packed[f"{MODEL}/tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
     config = {**exported.config, "nothing": _nothing(exported), "noun": _noun(exported), "examples": list(examples)}
-    if exported.pipeline.encoder.class_sizes:
+    if exported.pipeline.encoder.space.class_sizes:
         from gan.page.rules import rules
 
         packed[f"{MODEL}/rules.json.gz"] = _packed(_compact(rules()))
@@ -159,15 +159,15 @@ def _compact(value: Any) -> bytes:
 
 
 def _nothing(exported: Exported) -> list[list[float]] | None:
-    """The matrix (dim, dim) of ``TextEncoder.null``, a linear map; None where that is zero."""
+    """The matrix (dim, dim) of ``ConditionSpace.null``, a linear map; None where that is zero."""
     import torch
 
-    matrix = exported.pipeline.encoder.null(torch.eye(exported.pipeline.encoder.dim)).T
+    matrix = exported.pipeline.encoder.space.null(torch.eye(exported.pipeline.encoder.dim)).T
     return matrix.tolist() if matrix.any() else None
 
 
 def _noun(exported: Exported) -> str:
-    return "face" if exported.pipeline.encoder.class_sizes else "image"
+    return "face" if exported.pipeline.encoder.space.class_sizes else "image"
 
 
 def _space(exported: Exported) -> dict[str, bytes]:

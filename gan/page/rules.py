@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from encoder.attributes import reader, reading, tags, wording
+from encoder.attributes import palette, reader, tags, warnings, wording
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 from encoder.language import colours
-from gan.faces import palette
 
 
 def rules() -> dict[str, Any]:
@@ -26,7 +25,7 @@ def rules() -> dict[str, Any]:
         "denial": wording._denials()[0].pattern,
         "denied_colour": wording._denials()[1].pattern,
         "denied_within": wording._WITHIN,
-        "colour_words": sorted(reading.COLOUR_WORDS),
+        "colour_words": sorted(warnings.COLOUR_WORDS),
         "words": {slot: _words(slot) for slot in COLOUR_SLOTS},
         "swatches": {slot: {value: _swatch(value) for value in SLOTS[slot]} for slot in COLOUR_SLOTS},
         "tones": {slot: _tones(slot) for slot in COLOUR_SLOTS},
@@ -64,7 +63,7 @@ def _tags() -> dict[str, Any]:
 
 
 def _words(slot: str) -> dict[str, Any]:
-    words = reading.words(slot)
+    words = warnings.words(slot)
     return {"colours": {word: dict.fromkeys(values, 1) for word, values in words.colours.items()}, "nouns": words.nouns}
 
 

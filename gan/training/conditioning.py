@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from encoder import ENCODER_DIR, load_encoder, load_source, tuned
-from encoder.attributes.head import COLOUR_SPACE, SPACE, colours_to_learn
+from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE, colours_to_learn
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
 from encoder.common.records import read_json
@@ -54,11 +54,11 @@ def build_conditioner(
     else:
         conditioner = _by_captions(config, data, run_dir, prompts, quiet)
     if config.init and not (run_dir / STATE_FILE).exists():  # a run that is gone on with may have lost the release
-        theirs, ours = ReleaseConfig.read(Path(config.init)).conditioning, conditioner.encoder
-        if theirs.space != ours.space and not colours_to_learn(theirs.space, ours.space):
+        theirs, ours = ReleaseConfig.read(Path(config.init)).conditioning, conditioner.encoder.space.name
+        if theirs.space != ours and not colours_to_learn(theirs.space, ours):
             raise InputError(
                 f"{config.init}: was trained with the text encoder {theirs.space}, and this run's is "
-                f"{ours.space}; give the same --encoder and --encoder-path as for that one, "
+                f"{ours}; give the same --encoder and --encoder-path as for that one, "
                 "or leave --init out"
             )
     return data, conditioner
@@ -67,7 +67,7 @@ def build_conditioner(
 def _by_attributes(
     config: TrainingConfig, data: ImageDataset, run_dir: Path, quiet: bool
 ) -> tuple[ImageDataset, Conditioner]:
-    from gan.faces.colours import in_space
+    from encoder.attributes.reader import in_space
     from gan.faces.dataset import FaceDataset
     from gan.faces.hue import drop_inconsistent_captions
     from gan.training.conditions.faces import AttributeConditions
@@ -113,12 +113,13 @@ def _space(config: TrainingConfig, run_dir: Path) -> str:
     What is never shown would be drawn in any way.
     """
     if config.colours:
-        return COLOUR_SPACE
+        return COLOUR_SPACE.name
     begun = [str(run_dir / SNAPSHOT_FOLDER)] if (run_dir / STATE_FILE).exists() else []
     for folder in filter(None, [*begun, config.init, config.stage1]):
         with contextlib.suppress(InputError):  # a release that cannot be read is told of where it is needed
-            return COLOUR_SPACE if ReleaseConfig.read(Path(folder)).conditioning.space == COLOUR_SPACE else SPACE
-    return SPACE
+            begun_in = ReleaseConfig.read(Path(folder)).conditioning.space
+            return begun_in if begun_in == COLOUR_SPACE.name else VALUE_SPACE.name
+    return VALUE_SPACE.name
 
 
 def _by_captions(

@@ -230,7 +230,7 @@ class Trainer:
             "data": self.data.digest,
             "images": len(self.data),
             "sources": list(self.data.source_names),
-            "space": self.encoder.space,
+            "space": self.encoder.space.name,
             "cur_nimg": self.cur_nimg,
             "images_before": self.images_before,
             "d_step": self.d_step,
@@ -266,8 +266,8 @@ class Trainer:
         sources = list(self.data.source_names)
         if len(sources) > 1 and state["sources"] != sources:  # of a single one the condition says nothing
             changes.append(f"sources: {', '.join(state['sources'])} -> {', '.join(sources)}")
-        if state["space"] != self.encoder.space:
-            changes.append(f"text encoder: {state['space']} -> {self.encoder.space}")
+        if state["space"] != self.encoder.space.name:
+            changes.append(f"text encoder: {state['space']} -> {self.encoder.space.name}")
         if changes:
             raise InputError(
                 f"{self.run_dir}: cannot resume with changed settings ({'; '.join(changes)}); keep them, or "

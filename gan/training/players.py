@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from encoder.attributes.head import colours_to_learn
-from encoder.base import TextEncoder
+from encoder.attributes.space import colours_to_learn
+from encoder.base import Encoder
 from encoder.common import weights
 from encoder.common.errors import BreakdownError, InputError
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator, build_discriminator, build_generator, fit_weights
@@ -47,14 +47,14 @@ class Players:
     def __init__(
         self,
         config: TrainingConfig,
-        encoder: TextEncoder,
+        encoder: Encoder,
         sources: tuple[str, ...],
         class_sizes: tuple[int, ...],
         device: torch.device,
     ) -> None:
         self.config, self.sources = config, sources
         self.c_dim = c_dim = condition_dim(encoder.dim, sources)
-        self.space = encoder.space
+        self.space = encoder.space.name
         torch.manual_seed(config.seed)  # of the weights
         self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
         insert_first_stage(self.G, config, encoder, sources)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from gan.networks import TextToImageGenerator
 from gan.pipeline import TextToImage
@@ -12,7 +12,7 @@ from gan.training.config import TrainingConfig
 
 
 def insert_first_stage(
-    G: TextToImageGenerator, config: TrainingConfig, encoder: TextEncoder, sources: tuple[str, ...]
+    G: TextToImageGenerator, config: TrainingConfig, encoder: Encoder, sources: tuple[str, ...]
 ) -> None:
     """Put the released generator of ``config.stage1``, frozen, in its place in ``G``; most architectures have none.
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common import weights
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import at_once, write_atomically
@@ -166,7 +166,7 @@ def save_release(
     G: TextToImageGenerator,
     D: ImageTextDiscriminator,
     config: TrainingConfig,
-    encoder: TextEncoder,
+    encoder: Encoder,
     sources: tuple[str, ...],
     images_seen: int,
     palette: Mapping[str, str] | None = None,
@@ -180,7 +180,7 @@ def save_release(
         "architecture": config.architecture,
         "z_dim": config.z_dim,
         "c_dim": condition_dim(encoder.dim, sources),
-        "conditioning": {"kind": encoder.kind, "dim": encoder.dim, "space": encoder.space},
+        "conditioning": {"kind": encoder.space.kind, "dim": encoder.dim, "space": encoder.space.name},
         "sources": list(sources),
         "network": G.arguments,
         "discriminator": D.arguments,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from encoder import cache_dir
-from encoder.base import TextEncoder, digest
+from encoder.base import Encoder, digest
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
@@ -26,7 +26,7 @@ FEW = 65_536
 CHUNK = 4096  # texts encoded, and vectors read, at a time
 
 
-def raw_vectors(texts: Sequence[str], encoder: TextEncoder, *, progress: bool = False) -> Tensor | Rows:
+def raw_vectors(texts: Sequence[str], encoder: Encoder, *, progress: bool = False) -> Tensor | Rows:
     """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
 
     The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again;
@@ -63,7 +63,7 @@ def _kept(path: Path, dim: int, count: int) -> Rows | None:
         return None
 
 
-def _write(path: Path, texts: Sequence[str], encoder: TextEncoder, progress: bool) -> None:
+def _write(path: Path, texts: Sequence[str], encoder: Encoder, progress: bool) -> None:
     rows = Rows.create(path, (encoder.dim,), torch.float32)
     with Progress("encoding", len(texts), "text", shown=progress) as bar:
         for start in range(0, len(texts), CHUNK):

@@ -137,7 +137,7 @@ class Bench:
             arguments = json.loads(TINY[TINY.index("--generator") + 1])
             config = {
                 "architecture": "residual", "z_dim": 4, "c_dim": encoder.dim, "sources": ["extra"],
-                "conditioning": {"kind": "head", "dim": encoder.dim, "space": encoder.space}, "network": arguments,
+                "conditioning": {"kind": "head", "dim": encoder.dim, "space": encoder.space.name}, "network": arguments,
             }  # fmt: skip
             G = build_generator("residual", z_dim=4, c_dim=encoder.dim, **arguments)
             save_weights(G, folder / "generator.safetensors")

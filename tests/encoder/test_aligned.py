@@ -11,6 +11,7 @@ from tiny_bert import LAYERS, WIDTH, edit_json, make_tiny_bert
 
 from encoder import HEAD_DIR
 from encoder.aligned import AlignedEncoder
+from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
 from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, INDEX, MODULES, TUNED, Tuned, copy, save
@@ -44,8 +45,7 @@ def test_a_condition_is_a_unit_vector_times_the_root_of_its_size(folder: Path):
     assert c.dtype == torch.float32
     torch.testing.assert_close(c.square().mean(1), torch.ones(3))
     assert encoder.encode([]).shape == (0, DIM)
-    assert encoder.kind == "aligned"
-    assert encoder.space == f"aligned-{encoder.fingerprint[:12]}"
+    assert encoder.space == ConditionSpace("aligned", f"aligned-{encoder.fingerprint[:12]}")
 
 
 def test_a_condition_depends_neither_on_case_nor_on_its_batch(folder: Path):

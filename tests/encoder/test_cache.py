@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from encoder.base import ConditionSpace
 from encoder.cache import CachedEncoder, EmbeddingCache
 
 TEXTS = [f"text {i}" for i in range(1200)]  # more than one query holds
@@ -24,7 +25,7 @@ def vector(text: str) -> torch.Tensor:
 class CountingEncoder:
     """Remembers the texts that it was asked for."""
 
-    kind, dim, space = "counting", 4, "counting"
+    dim, space = 4, ConditionSpace("counting", "counting")
 
     def __init__(self, fingerprint: str = "ab") -> None:
         self.fingerprint = fingerprint
@@ -68,7 +69,7 @@ def test_only_misses_are_encoded_once_and_in_normalised_form(tmp_path) -> None:
     assert torch.equal(encoder.encode(["a", "C", "b"]), torch.stack([vector(text) for text in ("a", "c", "b")]))
     assert inner.asked == ["b", "a", "c"]
     assert encoder.encode([]).shape == (0, 4)
-    assert (encoder.kind, encoder.dim, encoder.space, encoder.fingerprint) == ("counting", 4, "counting", "ab")
+    assert (encoder.dim, encoder.space, encoder.fingerprint) == (4, inner.space, "ab")
 
 
 def test_shipped_cache_is_asked_first_and_never_written(tmp_path) -> None:

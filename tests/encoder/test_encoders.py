@@ -62,20 +62,19 @@ def test_every_kind_keeps_the_protocol(kind: str, no_network: None, aligned_fold
     encoder = load_encoder(kind, path)
     texts = ["pink hair green eyes", "blue hair", "PINK hair  green eyes"]
     c = encoder.encode(texts, batch_size=2)
-    assert (encoder.kind, c.shape, c.dtype) == (kind, (3, encoder.dim), torch.float32)
+    assert (encoder.space.kind, c.shape, c.dtype) == (kind, (3, encoder.dim), torch.float32)
     assert torch.equal(c[0], c[2]) and not torch.equal(c[0], c[1])
     int(encoder.fingerprint, 16)
-    assert encoder.space
     assert encoder.encode([]).shape == (0, encoder.dim)
-    null = encoder.null(c)
+    null = encoder.space.null(c)
     assert null.shape == c.shape
-    torch.testing.assert_close(encoder.null(null), null)
-    labels = encoder.labels(c)
-    assert (labels is None) == (encoder.class_sizes == ())
+    torch.testing.assert_close(encoder.space.null(null), null)
+    labels = encoder.space.labels(c)
+    assert (labels is None) == (encoder.space.class_sizes == ())
     if labels is not None:
         pink_green, blue = Attributes("pink", "green").indices, Attributes("blue").indices
         assert labels.tolist() == [[*pink_green], [*(blue if kind == "head" else (0, 0, 0))], [*pink_green]]
-    assert encoder.remarks(texts[:2], c[:2]) == []
+    assert encoder.space.warnings_for(texts[:2], encoder.space.read(c[:2])) == []
     again = load_encoder(kind, path)
     assert (again.fingerprint, again.space) == (encoder.fingerprint, encoder.space)
 
@@ -173,7 +172,7 @@ def test_statistics_of_the_data_standardise_and_make_another_space(tmp_path: Pat
     again = load_encoder("pooled", statistics=load_statistics(tmp_path / STATISTICS_FILE))
     assert again.space == encoder.space
     assert torch.equal(again.encode(texts), c)
-    assert encoder.labels(c) is None and torch.equal(encoder.null(c), torch.zeros(3, 384))
+    assert encoder.space.labels(c) is None and torch.equal(encoder.space.null(c), torch.zeros(3, 384))
 
 
 @pytest.mark.parametrize("kind", ["head", "pooled", "aligned"])
@@ -190,9 +189,9 @@ def test_fast_vectors_are_nearly_the_exact_ones_and_are_kept_apart(kind: str, us
 
 
 def test_a_text_in_another_script_is_remarked_on() -> None:
-    encoder = load_encoder("pooled")
+    space = load_encoder("pooled").space
     texts = ["a cat", "猫の顔", "un été à Paris"]
-    (remark,) = encoder.remarks(texts, torch.zeros(3, 384))
+    (remark,) = space.warnings_for(texts, space.read(torch.zeros(3, 384)))
     assert remark.startswith("'猫の顔': the text encoder was trained on English")
 
 

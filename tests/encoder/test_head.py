@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from encoder import ENCODER_DIR, HEAD_DIR
 from encoder import train_head as module
 from encoder.align import OUTPUT as ALIGNED
-from encoder.attributes.head import COLOUR_DIM, COLOUR_SPACE, DIM, HeadEncoder, condition
+from encoder.attributes.head import HeadEncoder, condition
 from encoder.attributes.reader import AttributeEncoder
-from encoder.attributes.reading import attributes
+from encoder.attributes.space import COLOUR_DIM, COLOUR_SPACE, DIM, stated_values
 from encoder.attributes.vocabulary import COLOUR_SLOTS, HAIR_COLOURS, SLOTS
 from encoder.common.errors import InputError
 from encoder.evaluate_head import SUITES, Suite, measure_colours
@@ -64,9 +64,9 @@ def test_canonical_captions_are_read_sharply(head: HeadEncoder):
 
 
 def test_swapped_colours_are_told_apart(head: HeadEncoder):
-    one, other = head.encode(["green hair and blue eyes", "blue hair and green eyes"])
-    assert (attributes(one).hair, attributes(one).eyes) == ("green", "blue")
-    assert (attributes(other).hair, attributes(other).eyes) == ("blue", "green")
+    one, other = head.space.read(head.encode(["green hair and blue eyes", "blue hair and green eyes"]))
+    assert list(stated_values(one).values())[:2] == ["green", "blue"]
+    assert list(stated_values(other).values())[:2] == ["blue", "green"]
 
 
 def test_an_unstated_attribute_is_a_slot_of_zeros(head: HeadEncoder):

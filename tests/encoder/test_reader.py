@@ -9,20 +9,19 @@ import torch
 
 from encoder import HEAD_DIR, load_encoder, load_source
 from encoder.attributes.colour import from_hex, scale, to_hex, unscale
-from encoder.attributes.head import COLOUR_DIM, DIM, SPACE
 from encoder.attributes.reader import AVOIDED, AttributeEncoder
-from encoder.attributes.reading import attributes, read
-from encoder.attributes.slots import SlotConditions
+from encoder.attributes.space import COLOUR_DIM, DIM, VALUE_SPACE, AttributeSpace, stated_values
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
+from encoder.base import Reading
 from gan.pipeline import guide
 
 GUESS = np.array([0.5, 0.1, 0.1])
 
 
-class PlainHead(SlotConditions):
+class PlainHead:
     """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as a particular "blue"."""
 
-    kind, fingerprint, space = "head", "0f", "plain"
+    fingerprint, space = "0f", AttributeSpace("head", "plain")
 
     def __init__(self, dim: int):
         self.dim = dim
@@ -40,6 +39,15 @@ class PlainHead(SlotConditions):
                     stated = 0.01 if plain else 0.9
                     row[DIM + 4 * i : DIM + 4 * i + 4] = stated * torch.tensor([1.0, *scale(GUESS)])
         return c[:, : self.dim]
+
+
+def read(c: torch.Tensor) -> list[Reading]:
+    """What one condition states."""
+    return VALUE_SPACE.read(c[None])[0]
+
+
+def attributes(c: torch.Tensor) -> Attributes:
+    return Attributes(**stated_values(read(c)))
 
 
 def looks(c: torch.Tensor) -> list[str | None]:
@@ -136,7 +144,7 @@ def test_nothing_is_read_as_nothing():
     encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
     assert encoder.encode([]).shape == (0, COLOUR_DIM)
     c = encoder.encode(["navy hair #123456 eyes"])
-    null = encoder.null(c)
+    null = encoder.space.null(c)
     assert torch.equal(null[:, DIM:], c[:, DIM:])
     assert (null[:, : len(SLOTS["hair"])] == null[0, 0]).all()
 
@@ -150,12 +158,12 @@ def test_the_values_alone_are_read_without_particular_colours():
     texts = ["navy hair", "#12806a eyes", "pink hair, green eyes", "a (red_hair:1.2) girl"]
     whole = AttributeEncoder(PlainHead(COLOUR_DIM))
     values = whole.of_values()
-    assert (values.dim, values.space) == (DIM, SPACE)
+    assert (values.dim, values.space) == (DIM, VALUE_SPACE)
     assert torch.equal(values.encode(texts), whole.encode(texts)[:, :DIM])
     assert torch.equal(values.encode(texts), AttributeEncoder(PlainHead(DIM)).encode(texts))
     assert values.fingerprint != whole.fingerprint
     assert values.of_values() is values
-    assert values.remarks(["navy hair"], values.encode(["navy hair"])) == [
+    assert values.space.warnings_for(["navy hair"], values.space.read(values.encode(["navy hair"]))) == [
         "'navy' is not one of the 12 hair colours; drawing blue"
     ]
 
@@ -170,7 +178,7 @@ def test_a_denied_value_is_avoided_where_the_attribute_is_left_open(dim: int):
     assert attributes(c[0]) == Attributes("pink")
     assert read(c[0])[1].probability == 1
     assert c[2, blue] >= 0
-    guided = guide(c[:1], encoder.null(c[:1]), 1.5)
+    guided = guide(c[:1], encoder.space.null(c[:1]), 1.5)
     assert guided[0, blue] < AVOIDED
 
 
@@ -181,8 +189,8 @@ def test_where_values_are_denied_the_noise_tells_which_of_the_others_is_drawn(z_
     c = encoder.encode(texts)
     hair, eyes = len(SLOTS["hair"]), len(SLOTS["eyes"])
     z = torch.randn(600, 1, z_dim, generator=torch.Generator().manual_seed(0)).expand(-1, len(c), -1)
-    settled = torch.stack([encoder.settled(c, rows) for rows in z])
-    assert torch.equal(settled, torch.stack([encoder.settled(c, rows / 4) for rows in z]))
+    settled = torch.stack([encoder.space.resolve_negations(c, rows) for rows in z])
+    assert torch.equal(settled, torch.stack([encoder.space.resolve_negations(c, rows / 4) for rows in z]))
     assert torch.equal(c, encoder.encode(texts))
     assert torch.equal(settled[:, 2], c[2].expand(600, -1))
     for i in (0, 1):
@@ -196,4 +204,4 @@ def test_where_values_are_denied_the_noise_tells_which_of_the_others_is_drawn(z_
         assert torch.equal(settled[:, i, rest], c[i, rest].expand(600, -1))
     everything = c[:1].clone()
     everything[:, :hair] = AVOIDED
-    assert torch.equal(encoder.settled(everything, z[0, :1])[:, :hair], everything[:, :hair])
+    assert torch.equal(encoder.space.resolve_negations(everything, z[0, :1])[:, :hair], everything[:, :hair])

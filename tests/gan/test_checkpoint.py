@@ -231,7 +231,7 @@ def test_release_is_what_the_pipeline_reads(tmp_path) -> None:
     assert "somewhere" not in text
 
     faces = TextToFace.from_pretrained(tmp_path / "model")
-    assert faces.encoder.kind == "onehot"
+    assert faces.encoder.space.kind == "onehot"
     z = faces.noise([0])
     c = faces.conditions(["pink hair green eyes"], style="b")
     expected = copy.deepcopy(G).double()(z, c)

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from encoder.attributes.onehot import OneHotEncoder
-from encoder.attributes.slots import SlotConditions
+from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
-from encoder.base import FreeConditions
+from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.dataset import read_by_head
@@ -25,13 +25,13 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-class Recorder(FreeConditions):
+class Recorder:
     """Every text its own vector, of its digest; remembers what it encoded."""
 
-    dim, fingerprint, space = 8, "0f", "recorded"
+    dim, fingerprint = 8, "0f"
+    space = ConditionSpace("pooled", "recorded")
 
-    def __init__(self, kind: str = "pooled") -> None:
-        self.kind = kind
+    def __init__(self) -> None:
         self.calls: list[list[str]] = []
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
@@ -42,13 +42,11 @@ class Recorder(FreeConditions):
         return torch.tensor(list(hashlib.sha256(text.encode()).digest()[: self.dim]), dtype=torch.float32)
 
 
-class CanonicalHead(SlotConditions, Recorder):
+class CanonicalHead(Recorder):
     """A head that reads canonical captions, and states nothing of any other text."""
 
     dim = sum(len(values) for values in SLOTS.values())
-
-    def __init__(self) -> None:
-        super().__init__("head")
+    space = AttributeSpace("head", "recorded")
 
     def vector(self, text: str) -> torch.Tensor:
         stated = Attributes.from_caption(text) or Attributes()

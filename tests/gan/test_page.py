@@ -24,9 +24,9 @@ from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
 from tiny_bert import make_tiny_bert
 
 from encoder import ENCODER_DIR
-from encoder.attributes.head import COLOUR_DIM, DIM
+from encoder.attributes import palette
 from encoder.attributes.reader import AttributeEncoder
-from encoder.attributes.slots import SlotConditions
+from encoder.attributes.space import COLOUR_DIM, DIM, AttributeSpace
 from encoder.attributes.tags import left_open
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
 from encoder.attributes.wording import plain
@@ -35,7 +35,6 @@ from encoder.language import colours, grammar
 from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.draw import Item, metadata
-from gan.faces import palette
 from gan.page import STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules
@@ -231,10 +230,10 @@ def test_every_text_has_the_tokens_that_it_has_in_python(faces: Browser) -> None
         assert ids == wanted, text
 
 
-class PlainHead(SlotConditions):
+class PlainHead:
     """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as a particular "blue"."""
 
-    kind, fingerprint, space = "head", "0f", "plain"
+    fingerprint, space = "0f", AttributeSpace("head", "plain")
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -290,8 +289,9 @@ def test_the_rules_around_the_head_are_those_of_python(node: Node, dim: int) -> 
         c = encoder.encode([text])
         assert found["read"] == head.read, text
         np.testing.assert_allclose(found["c"], c[0].numpy(), atol=1e-5, err_msg=text)
-        beyond = palette.remarks([text], c, colours_known)
-        remarks = encoder.remarks([text], c) + beyond
+        readings = encoder.space.read(c)
+        beyond = palette.warnings_for([text], readings, colours_known)
+        remarks = encoder.space.warnings_for([text], readings) + beyond
         assert list(map(plain_remark, found["remarks"])) == list(map(plain_remark, remarks)), text
         distances = [re.search(r"is (\d\.\d\d) from", line) for line in found["remarks"]]
         assert [each[1] for each in distances if each] == [line.split(" from the nearest")[0][-4:] for line in beyond]
@@ -311,7 +311,7 @@ def test_what_is_drawn_where_a_text_denies_is_as_in_python(node: Node, z_dim: in
     encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
     c = encoder.encode(["pink hair, no blue eyes", "pink hair", "not red hair, never purple eyes"] * 20)
     z = torch.randn(len(c), z_dim, generator=torch.Generator().manual_seed(0))
-    settled = encoder.settled(c, z)
+    settled = encoder.space.resolve_negations(c, z)
     assert (settled != c).any(1).sum() == 40
     assert node.run(SETTLED, json.dumps(rules()), c.tolist(), z.tolist()) == settled.tolist()
 
@@ -333,7 +333,7 @@ return all;
 def test_the_way_from_a_denied_colour_leads_from_the_face_that_is_drawn_for_it(node: Node) -> None:
     encoder = AttributeEncoder(PlainHead(COLOUR_DIM))
     c = encoder.encode(["pink hair, no blue eyes", "#12806a hair, red eyes"])
-    one, other = encoder.settled(c, seeded_noise(7, 40).expand(2, -1))
+    one, other = encoder.space.resolve_negations(c, seeded_noise(7, 40).expand(2, -1))
     assert not torch.equal(one, c[0])
     wanted = torch.stack([one, torch.lerp(one, other, 0.25), other])
     np.testing.assert_allclose(node.run(WAY, json.dumps(rules()), *c.tolist()), wanted, atol=1e-6)

@@ -10,14 +10,14 @@ from tiny import HashEncoder
 
 from encoder import HEAD_DIR, load_encoder
 from encoder.attributes.colour import NUMBERS, from_hex, oklab, to_hex
-from encoder.attributes.head import COLOUR_SPACE, SPACE
+from encoder.attributes.palette import nearest
+from encoder.attributes.reader import in_space
+from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE, colour_numbers, value_shares
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common import weights
 from encoder.train_head import HeadConfig, save, train
 from gan.faces.classifier import load_classifier
-from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.localiser import Colours, distance
-from gan.faces.palette import nearest
 from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
 from gan.training.conditions.faces import AttributeConditions, ParticularColours, rare_first
@@ -32,7 +32,7 @@ RED, NAVY, SKY, WHITE = lab((200, 20, 30), (10, 10, 90), (130, 190, 240), (255, 
 
 
 def test_a_colour_is_four_numbers_and_zeros_where_none_is_asked_for() -> None:
-    c = numbers(torch.stack([RED, NAVY])[None], torch.tensor([[True, False]]))
+    c = colour_numbers(torch.stack([RED, NAVY])[None], torch.tensor([[True, False]]))
     assert c.shape == (1, 8)
     assert c[0, 0] == 1
     assert c[0, 1:4].tolist() == pytest.approx([4 * (RED[0].item() - 0.6), 8 * RED[1].item(), 8 * RED[2].item()])
@@ -40,39 +40,39 @@ def test_a_colour_is_four_numbers_and_zeros_where_none_is_asked_for() -> None:
 
 
 def test_a_colour_has_the_values_that_its_name_is_drawn_as() -> None:
-    hair, eyes = values_of(torch.stack([torch.stack([RED, NAVY])]))
+    hair, eyes = value_shares(torch.stack([torch.stack([RED, NAVY])]))
     assert HAIR_COLOURS[hair[0].argmax()] == "red"
     assert EYE_COLOURS[eyes[0].argmax()] == "blue"
     assert hair.sum() == pytest.approx(1)
 
 
 def test_a_head_of_values_states_no_particular_colour() -> None:
-    head = in_space(load_encoder("head"), SPACE)
-    encoder = in_space(head, COLOUR_SPACE)
+    head = in_space(load_encoder("head"), VALUE_SPACE.name)
+    encoder = in_space(head, COLOUR_SPACE.name)
     c = encoder.encode(["pink hair green eyes"])
     assert (encoder.dim, encoder.space) == (33, COLOUR_SPACE)
     assert torch.equal(c[:, :25], head.encode(["pink hair green eyes"]))
     assert not c[:, 25:].any()
-    assert encoder.labels(c).tolist() == [[8, 8, 0]]
+    assert encoder.space.labels(c).tolist() == [[8, 8, 0]]
     c[0, 25:29] = torch.tensor([1.0, 0.3, 0.2, -0.5])
-    null = encoder.null(c)
+    null = encoder.space.null(c)
     assert torch.equal(null[:, 25:], c[:, 25:])  # a particular colour stays what it is
-    assert encoder.remarks(["pink hair green eyes"], c) == []
+    assert encoder.space.warnings_for(["pink hair green eyes"], encoder.space.read(c)) == []
 
 
 def test_an_encoder_of_another_space_stays_as_it_is() -> None:
     onehot, tiny = load_encoder("onehot"), HashEncoder()
-    for space in (SPACE, COLOUR_SPACE):
-        assert in_space(onehot, space) is onehot
-        assert in_space(tiny, space) is tiny
+    for space in (VALUE_SPACE, COLOUR_SPACE):
+        assert in_space(onehot, space.name) is onehot
+        assert in_space(tiny, space.name) is tiny
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 3.0])
 def test_guidance_asks_for_purer_values_and_for_the_very_same_colour(scale: float) -> None:
-    encoder = in_space(in_space(load_encoder("head"), SPACE), COLOUR_SPACE)
+    encoder = in_space(in_space(load_encoder("head"), VALUE_SPACE.name), COLOUR_SPACE.name)
     c = encoder.encode(["pink hair green eyes"] * 2)
-    c[0, 25:29] = numbers(WHITE[None, None], torch.tensor([[True]]))[0]
-    guided = guide(c, encoder.null(c), scale)
+    c[0, 25:29] = colour_numbers(WHITE[None, None], torch.tensor([[True]]))[0]
+    guided = guide(c, encoder.space.null(c), scale)
     torch.testing.assert_close(guided[:, 25:], c[:, 25:])
     assert (guided[:, 7] - c[:, 7] >= (scale - 1) / 2).all()  # pink hair
 
@@ -98,7 +98,7 @@ def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() 
     rows = torch.arange(200)
     texts = drawn.draw(rows, torch.Generator().manual_seed(0))
     assert texts.c.shape == texts.c_wrong.shape == (200, 33)
-    own = numbers(colours.lab, colours.sure).unflatten(1, (2, NUMBERS))
+    own = colour_numbers(colours.lab, colours.sure).unflatten(1, (2, NUMBERS))
     right, wrong = (c[:, 25:].unflatten(1, (2, NUMBERS)) for c in (texts.c, texts.c_wrong))
     stated = right[..., 0] == 1
     assert 0.5 < stated.float().mean() < 0.75
@@ -209,7 +209,7 @@ def head_of_colours(tmp_path_factory) -> Path:
 def release_of_values(tmp_path: Path) -> Path:
     """The released generator without the eight numbers of particular colours."""
     config = json.loads((RELEASE / "config.json").read_text())
-    config |= {"c_dim": 27, "conditioning": {"kind": "head", "dim": 25, "space": SPACE}, "palette": {}}
+    config |= {"c_dim": 27, "conditioning": {"kind": "head", "dim": 25, "space": VALUE_SPACE.name}, "palette": {}}
     tensors = weights.load(RELEASE / "generator.safetensors")
     embed = tensors["embed.0.weight"]
     tensors["embed.0.weight"] = torch.cat([embed[:, :25], embed[:, 33:]], dim=1)

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from tiny import WITH_COLOURS
 
 from encoder.attributes.colour import from_hex, to_hex
-from encoder.attributes.slots import SlotConditions
+from encoder.attributes.space import VALUE_SPACE
 from encoder.common.errors import InputError
 from gan.pipeline import TextToImage, guide, seeded_noise
 
@@ -224,13 +224,13 @@ def test_guidance_moves_a_condition_away_from_the_null_one() -> None:
     c = torch.zeros(1, 25)
     c[0, 4] = 1  # hair
     c[0, 12:14] = 0.5  # eyes between two colours
-    guided = guide(c, SlotConditions().null(c), 1.5)
+    guided = guide(c, VALUE_SPACE.null(c), 1.5)
     assert guided[0, 4].item() == pytest.approx(1 / 12 + 1.5 * 11 / 12)
     assert guided[0, 0].item() == pytest.approx(1 / 12 - 1.5 / 12)
     assert guided[0, 12].item() == guided[0, 13].item() == pytest.approx(1 / 11 + 1.5 * (0.5 - 1 / 11))
     assert guided[0, :12].sum().item() == pytest.approx(1)
     assert guided[0, 23:].tolist() == [0, 0]  # an unstated length stays unstated
-    torch.testing.assert_close(guide(c, SlotConditions().null(c), 1), c)
+    torch.testing.assert_close(guide(c, VALUE_SPACE.null(c), 1), c)
     assert guide(torch.tensor([[1.0, -2.0]]), torch.zeros(1, 2), 1.5).tolist() == [[1.5, -3.0]]
 
 

@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from encoder.attributes.head import COLOUR_SPACE, SPACE
+from encoder.attributes.onehot import OneHotSpace
+from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.common.lock import locked
@@ -440,7 +441,7 @@ def test_resume_knows_the_data_by_what_they_are(faces_zip, tmp_path) -> None:
 
 def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> None:
     train(small(max_images=4), faces, tmp_path)
-    monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", "onehot-other")
+    monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", OneHotSpace("onehot", "onehot-other"))
     with pytest.raises(InputError, match=r"text encoder: onehot-\w+ -> onehot-other"):
         train(small(), faces, tmp_path, resume=True)
 
@@ -840,9 +841,9 @@ def test_a_run_keeps_the_space_that_it_begins_with(faces, tmp_path) -> None:
     settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
     train(small(max_images=4, encoder="cached"), faces, tmp_path / "values")
     train(small(max_images=4, encoder="cached", colours=0.5), faces, tmp_path / "colours")
-    for name, space in (("values", SPACE), ("colours", COLOUR_SPACE)):
+    for name, space in (("values", VALUE_SPACE), ("colours", COLOUR_SPACE)):
         release = tmp_path / name / "snapshot"
-        assert ReleaseConfig.read(release).conditioning.space == space
+        assert ReleaseConfig.read(release).conditioning.space == space.name
         config = training.shaped_like_its_start(small(init=str(release), **settings), tmp_path / "next", resume=False)
         assert Trainer(config, faces, tmp_path / "next", quiet=True).encoder.space == space
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 
 
 class Texts(NamedTuple):
@@ -32,7 +32,7 @@ class Conditioner(Protocol):
     """All that the loop asks of texts."""
 
     @property
-    def encoder(self) -> TextEncoder:
+    def encoder(self) -> Encoder:
         """Text to condition; a release names it."""
 
     @property

@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from gan.training.conditions import Texts
 
@@ -66,7 +66,7 @@ class CaptionConditions:
     def __init__(
         self,
         captions: Sequence[Sequence[str]],
-        encoder: TextEncoder,
+        encoder: Encoder,
         *,
         groups: Sequence[str | None] = (),
         near: float = 0.01,
@@ -99,7 +99,7 @@ class CaptionConditions:
         c = self.look_up(right)
         c_wrong = self._wrong(rows, c, generator)
         dropped = torch.rand(len(rows), 1, generator=generator) < self.drop
-        c = torch.where(dropped, self.encoder.null(c), c)
+        c = torch.where(dropped, self.encoder.space.null(c), c)
         labels = self.groups[rows, None] if self.class_sizes else torch.zeros(len(rows), 0, dtype=torch.int64)
         return Texts(c, c_wrong, labels)
 
@@ -145,7 +145,7 @@ class CaptionConditions:
         foreign[self._captions(row[None])] = False
         numbers = foreign.nonzero().squeeze(1)
         if not len(numbers):  # it has every text there is
-            return self.encoder.null(c[None])[0]
+            return self.encoder.space.null(c[None])[0]
         return self.look_up(numbers[torch.randint(len(numbers), (1,), generator=generator)])[0]
 
     def _agree(self, rows: Tensor, others: Tensor) -> Tensor:

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from encoder.attributes.head import COLOUR_SPACE
-from encoder.attributes.slots import SIZES
+from encoder.attributes.palette import palette
+from encoder.attributes.reader import in_space
+from encoder.attributes.space import COLOUR_SPACE, SIZES, colour_numbers, value_shares
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
-from encoder.base import TextEncoder
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
-from gan.faces.colours import in_space, numbers, values_of
 from gan.faces.localiser import Colours, distance
-from gan.faces.palette import palette
 from gan.training.conditions import Texts
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
@@ -62,7 +61,7 @@ class Conditions:
 
     def __init__(
         self,
-        encoder: TextEncoder,
+        encoder: Encoder,
         *,
         count: int = 1,
         live: bool = False,
@@ -78,7 +77,7 @@ class Conditions:
         combinations = list(canonical_captions().values())  # in the order of SHAPE: the last slot runs fastest
         self.texts = [text for combination in combinations for text in wordings(combination, count, grammar)]
         vectors = encoder.encode(self.texts, progress=progress)
-        read = encoder.labels(vectors)
+        read = encoder.space.labels(vectors)
         if read is not None and count > 1:
             # A wording that the head misreads would show faces under a wrong text: the canonical one takes its place.
             meant = torch.tensor([combination.indices for combination in combinations]).repeat_interleave(count, 0)
@@ -188,7 +187,7 @@ class ParticularColours:
     def __init__(self, colours: Colours, attributes: Tensor) -> None:
         self.lab, self.sure = colours.lab, colours.sure
         self.attributes = attributes[:, : len(COLOUR_SLOTS)]
-        self.shares = values_of(colours.lab)
+        self.shares = value_shares(colours.lab)
         self.rows = [torch.nonzero(sure).squeeze(1) for sure in self.sure.unbind(1)]  # of each slot, where one is known
 
     def likeness(self) -> list[Tensor]:
@@ -231,7 +230,7 @@ class ParticularColours:
         for i, shares in enumerate(self.shares):
             slots[i] = torch.where((form[:, i] == 2)[:, None], shares[rows[:, i]], slots[i])
         lab = torch.stack([self.lab[rows[:, i], i] for i in range(rows.shape[1])], 1)
-        return torch.cat([*slots, numbers(lab, form >= 0)], dim=1)
+        return torch.cat([*slots, colour_numbers(lab, form >= 0)], dim=1)
 
 
 class AttributeConditions:
@@ -257,7 +256,7 @@ class AttributeConditions:
     def __init__(
         self,
         attributes: Tensor,
-        encoder: TextEncoder,
+        encoder: Encoder,
         *,
         wordings: int = 1,
         drop: float = 0.0,
@@ -276,9 +275,9 @@ class AttributeConditions:
         self.colours = ParticularColours(colours, attributes) if colours else None
         likeness = self.colours.likeness() if self.colours else ()
         self.wrong = WrongAttributes(attributes, eyes=wrong_eyes, likeness=likeness)
-        self.encoder = in_space(encoder, COLOUR_SPACE) if colours else encoder
+        self.encoder = in_space(encoder, COLOUR_SPACE.name) if colours else encoder
         self.weights = rare_first(attributes, rare) if rare > 1 else None
-        self.palette = palette(colours) if colours else {}
+        self.palette = palette(colours.lab, colours.sure) if colours else {}
 
     def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
         """See ``Conditioner.draw``; ``labels`` are those of hair and eyes that the right text states."""

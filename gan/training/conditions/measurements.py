@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from encoder.base import TextEncoder, digest
+from encoder.base import Encoder, digest
 from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
@@ -45,7 +45,7 @@ class FaceMeasurements(NamedTuple):
 
 def measurements(
     faces: FaceDataset,
-    encoder: TextEncoder,
+    encoder: Encoder,
     path: Path,
     *,
     wordings: int = 1,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from encoder.attributes.head import SPACE
+from encoder.attributes.space import VALUE_SPACE
 from encoder.common import weights
 from gan.networks import build_generator
 
@@ -18,7 +18,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     network = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
     config = {"architecture": "residual", "z_dim": 8, "c_dim": 25, "sources": ["extra"], "network": network}
-    conditioning = {"kind": "head", "dim": 25, "space": SPACE}
+    conditioning = {"kind": "head", "dim": 25, "space": VALUE_SPACE.name}
     (folder / "config.json").write_text(json.dumps({**config, "conditioning": conditioning}))
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -19,7 +19,7 @@ function anyOf(words, end = "(?![a-z])") {
   return new RegExp(`(?<![a-z])(?:${longestFirst.map(escaped).join("|")})${end}`, "g");
 }
 
-/** Reads texts for a generator whose condition says a text as a whole: encoder/base.py's FreeConditions. */
+/** Reads texts for a generator whose condition says a text as a whole: encoder/base.py's ConditionSpace. */
 export class FreeReader {
   constructor(config, encode) {
     Object.assign(this, { config, encode });
@@ -132,7 +132,7 @@ export class AttributeReader {
     });
   }
 
-  /** What the writer of a text should know: the warnings of encoder/attributes/reading.py and gan/faces/palette.py. */
+  /** What the writer of a text should know: the warnings of encoder/attributes: warnings.py and palette.py. */
   remarks(text, c) {
     return [...this.#warnings(text, c), ...this.#farColours(text, c)];
   }

@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from encoder.attributes.colour import from_hex, scale, to_hex
-from encoder.attributes.reading import attributes, read, term, warnings_for
+from encoder.attributes.space import VALUE_SPACE, stated_values
 from encoder.attributes.vocabulary import SLOTS, Attributes
+from encoder.attributes.warnings import term, warnings_for
+from encoder.base import Reading
 from encoder.language.colours import look
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
@@ -14,6 +16,15 @@ SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"
 VERMILION = "'vermilion' is not one of the 12 hair colours; drawing purple"
 NO_EYES = "no eye colour of the vocabulary in 'a forest and gren eyes'; drawing blue"
 CRIMSON_EYES = "'crimson' is not one of the 11 eye colours; drawing red"
+
+
+def read(c: torch.Tensor) -> list[Reading]:
+    """What one condition states."""
+    return VALUE_SPACE.read(c[None])[0]
+
+
+def attributes(c: torch.Tensor) -> Attributes:
+    return Attributes(**stated_values(read(c)))
 
 
 def condition(**stated: dict[str, float]) -> torch.Tensor:
@@ -150,9 +161,9 @@ def test_a_particular_colour_is_read():
     c = with_look(condition(hair={"blue": 1.0}, eyes={"red": 1.0}), 0, (0.3, 0.01, -0.1))
     hair, eyes, length = read(c)
     assert (hair.value, eyes.value, length.value) == ("blue", "red", None)
-    assert hair.look == pytest.approx((0.3, 0.01, -0.1), abs=1e-6)
-    assert eyes.look is None
-    assert length.look is None
+    assert hair.exact_colour == pytest.approx((0.3, 0.01, -0.1), abs=1e-6)
+    assert eyes.exact_colour is None
+    assert length.exact_colour is None
     assert attributes(c) == Attributes("blue", "red")
 
 

@@ -1,4 +1,4 @@
-"""What a conditioning vector says in words, and what a person should be told about it."""
+"""What the writer of a text should know about how it was read."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoder.attributes.colour import NUMBERS, codes, distance, to_hex, unscale
-from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes, noun
+from encoder.attributes.colour import codes, distance, to_hex
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, noun
 from encoder.attributes.wording import denied, plain
-
-if TYPE_CHECKING:
-    import torch
+from encoder.base import Reading
 
 UNSURE_BELOW = 0.6
 """A colour read with less than this probability is reported as unsure."""
@@ -44,48 +41,6 @@ _BESIDE = 8
 """A colour word that means another value than the one read is blamed only within so many letters of the noun."""
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What a text states about one attribute.
-
-    Attributes:
-        slot: ``"hair"``, ``"eyes"`` or ``"length"``.
-        value: The most probable value, or None where the attribute is more likely unstated than stated.
-        probability: Of ``value``; of "unstated" where it is None.
-        look: The particular colour that is asked for, in OKLab; None where none is, or the condition cannot say it.
-        denied: The values that are not to be drawn, of an attribute that is left open otherwise.
-    """
-
-    slot: str
-    value: str | None
-    probability: float
-    look: tuple[float, float, float] | None = None
-    denied: tuple[str, ...] = ()
-
-
-def read(c: torch.Tensor) -> list[Reading]:
-    """The readings of one conditioning vector (25,) or (33,), in the order of ``SLOTS``."""
-    numbers, readings, start = c.tolist(), [], 0
-    particular = numbers[sum(map(len, SLOTS.values())) :]
-    for slot, values in SLOTS.items():
-        shares = numbers[start : start + len(values)]
-        start += len(values)
-        best = max(range(len(values)), key=shares.__getitem__)
-        unstated = min(max(0.0, 1.0 - sum(shares)), 1.0)
-        value, probability = (values[best], shares[best]) if unstated < 0.5 else (None, unstated)
-        stated, *scaled = (particular[:NUMBERS] if slot in COLOUR_SLOTS else []) or [0.0]
-        particular = particular[NUMBERS:]
-        look = tuple(unscale(np.array(scaled) / stated).tolist()) if stated > 0.5 else None
-        avoided = tuple(value for value, share in zip(values, shares, strict=True) if share < 0)
-        readings.append(Reading(slot, value, probability, look, avoided))
-    return readings
-
-
-def attributes(c: torch.Tensor) -> Attributes:
-    """The attributes that a conditioning vector (25,) or (33,) states most probably."""
-    return Attributes(**{reading.slot: reading.value for reading in read(c)})
-
-
 def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """One line for each thing about ``text`` that its writer should know; none for a text that is plainly understood.
 
@@ -94,11 +49,13 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     only one was given, and of colour words that were taken for neither. A colour that a text denies is understood.
     """
     avoided = [reading.slot for reading in readings if reading.denied]
-    if all(reading.value is None and reading.look is None for reading in readings) and not any(
+    if all(reading.value is None and reading.exact_colour is None for reading in readings) and not any(
         noun(slot) in text.lower() for slot in avoided
     ):
         return [f"nothing recognised in {_short(text)!r}: hair and eyes are left to chance"]
-    colours = [reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.look)]
+    colours = [
+        reading for reading in readings if reading.slot in COLOUR_SLOTS and (reading.value or reading.exact_colour)
+    ]
     lines = [line for reading in colours if (line := _colour_warning(text, reading, colours))]
     if len(colours) == 1 and not avoided and _TOGETHER.search(text.lower()):
         lines.append(_shared_warning(text, colours[0]))
@@ -120,10 +77,11 @@ class _Place:
 
 def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> str | None:
     value, name = reading.value, noun(reading.slot)
-    if reading.look:
-        if term(text, reading.look):
+    if reading.exact_colour:
+        if term(text, reading.exact_colour):
             return None
-        return f"no list has the {name} colour in {_short(text)!r}; drawing {to_hex(np.array(reading.look))}, a guess"
+        drawn = to_hex(np.array(reading.exact_colour))
+        return f"no list has the {name} colour in {_short(text)!r}; drawing {drawn}, a guess"
     written = list(_WRITTEN[str(value)].finditer(text.lower()))
     if written and sum(other.value == value for other in colours) == 1:
         return None
@@ -178,7 +136,7 @@ def _shared_warning(text: str, stated: Reading) -> str:
 
 def _written(text: str, reading: Reading) -> str | None:
     """How a text names the particular colour that was read; None where none was, or it names none such."""
-    return term(text, reading.look) if reading.look else None
+    return term(text, reading.exact_colour) if reading.exact_colour else None
 
 
 def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from encoder.attributes.colour import WEIGHTS, distance, from_hex, to_hex
-from encoder.attributes.reading import read, term
 from encoder.attributes.vocabulary import COLOUR_SLOTS, noun
+from encoder.attributes.warnings import term
+from encoder.base import Reading
 
-if TYPE_CHECKING:  # drawing reads a palette and measures nothing
+if TYPE_CHECKING:
     from torch import Tensor
-
-    from gan.faces.localiser import Colours
 
 CELL = 0.04
 """The edge of the cubes, in OKLab with the lightness counted by 0.6, whose mean colours stand for what is in them."""
@@ -29,10 +28,15 @@ FAR = 0.1
 """A colour that far from all of the palette is told to its writer."""
 
 
-def palette(colours: Colours) -> dict[str, str]:
-    """The measured colours of hair and of eyes, each slot as "#rrggbb #rrggbb ..."; no slot where none is sure."""
-    measured = {slot: colours.lab[colours.sure[:, i], i] for i, slot in enumerate(COLOUR_SLOTS)}
-    return {slot: " ".join(map(to_hex, _spread(lab.numpy()))) for slot, lab in measured.items() if len(lab)}
+def palette(lab: Tensor, sure: Tensor) -> dict[str, str]:
+    """The measured colours of hair and of eyes, each slot as "#rrggbb #rrggbb ..."; no slot where none is sure.
+
+    Args:
+        lab: Of N images, in OKLab, (N, 2, 3).
+        sure: Which of them are sure, bool (N, 2).
+    """
+    measured = {slot: lab[sure[:, i], i] for i, slot in enumerate(COLOUR_SLOTS)}
+    return {slot: " ".join(map(to_hex, _spread(colours.numpy()))) for slot, colours in measured.items() if len(colours)}
 
 
 def _spread(lab: np.ndarray) -> np.ndarray:
@@ -59,23 +63,23 @@ def nearest(colours: str, lab: Sequence[float] | np.ndarray) -> float:
     return float(distance(np.array([from_hex(colour) for colour in colours.split()]), np.asarray(lab)).min())
 
 
-def remarks(texts: Iterable[str], c: Tensor, colours: Mapping[str, str]) -> list[str]:
+def warnings_for(texts: Iterable[str], readings: Iterable[Sequence[Reading]], colours: Mapping[str, str]) -> list[str]:
     """A line for each colour that texts ask for and the training images lack by more than ``FAR``.
 
     Args:
         texts: N texts.
-        c: Their conditions, (N, 33).
+        readings: Of their conditions.
         colours: The palette, by slot.
     """
     lines = []
-    for text, row in zip(texts, c, strict=True):
-        for reading in read(row):
-            if reading.look is None or reading.slot not in colours:
+    for text, row in zip(texts, readings, strict=True):
+        for reading in row:
+            if reading.exact_colour is None or reading.slot not in colours:
                 continue
-            away = nearest(colours[reading.slot], reading.look)
+            away = nearest(colours[reading.slot], reading.exact_colour)
             if away > FAR:
                 lines.append(
-                    f"the {noun(reading.slot)} colour {_named(text, reading.look)} is {away:.2f} from the "
+                    f"the {noun(reading.slot)} colour {_named(text, reading.exact_colour)} is {away:.2f} from the "
                     "nearest colour that the training images have; it is drawn as near as they come"
                 )
     return list(dict.fromkeys(lines))

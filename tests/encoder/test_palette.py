@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from encoder.attributes import palette as module
 from encoder.attributes.colour import WEIGHTS, distance, from_hex, oklab, scale, to_hex
-from gan.faces import palette as module
-from gan.faces.localiser import Colours
-from gan.faces.palette import FAR, MOST, nearest, palette, remarks
+from encoder.attributes.palette import FAR, MOST, nearest, warnings_for
+from encoder.attributes.space import COLOUR_SPACE
 
 
-def colours(rgb: np.ndarray, sure: torch.Tensor | None = None) -> Colours:
-    """Hair of these sRGB colours (N, 3) from 0 to 255; of eyes none is sure."""
+def palette(rgb: np.ndarray, sure: torch.Tensor | None = None) -> dict[str, str]:
+    """That of hair of these sRGB colours (N, 3) from 0 to 255; of eyes none is sure."""
     lab = torch.from_numpy(oklab(rgb / 255)).float()
     sure = torch.ones(len(rgb), dtype=torch.bool) if sure is None else sure
     both = torch.stack([lab, torch.zeros_like(lab)], 1)
-    return Colours(both, torch.stack([sure, torch.zeros_like(sure)], 1), torch.zeros(len(rgb), 2))
+    return module.palette(both, torch.stack([sure, torch.zeros_like(sure)], 1))
 
 
 def shades(*around: tuple[int, int, int], count: int = 1000) -> np.ndarray:
@@ -26,37 +26,37 @@ def shades(*around: tuple[int, int, int], count: int = 1000) -> np.ndarray:
 
 def test_every_colour_is_near_one_of_the_palette_and_other_colours_are_not() -> None:
     rgb = shades((200, 30, 40), (20, 30, 120), (240, 220, 150), (20, 15, 15))
-    found = palette(colours(rgb))
+    found = palette(rgb)
     assert set(found) == {"hair"}
     assert len(found["hair"].split()) < 30
     assert max(nearest(found["hair"], lab) for lab in oklab(rgb[::50] / 255)) < 0.05
     assert nearest(found["hair"], from_hex("#08ff08")) > 0.2
-    assert palette(colours(rgb)) == found  # the same choice every time
-    assert palette(colours(rgb[::-1].copy())) == found  # in any order
+    assert palette(rgb) == found  # the same choice every time
+    assert palette(rgb[::-1].copy()) == found  # in any order
 
 
 def test_the_most_usual_colour_is_first() -> None:
     rgb = np.concatenate([shades((200, 30, 40), count=100), shades((20, 30, 120), count=300)])
-    first = palette(colours(rgb))["hair"].split()[0]
+    first = palette(rgb)["hair"].split()[0]
     assert distance(from_hex(first), oklab(np.array([20, 30, 120]) / 255)) < 0.04
 
 
 def test_mistakes_of_the_measurement_and_what_is_not_sure_are_left_out() -> None:
     usual = shades((200, 30, 40), count=5000)
     green = np.array([[0, 255, 0]])
-    assert nearest(palette(colours(np.concatenate([usual, green])))["hair"], from_hex("#00ff00")) > 0.2
+    assert nearest(palette(np.concatenate([usual, green]))["hair"], from_hex("#00ff00")) > 0.2
     many = np.concatenate([usual, green.repeat(20, 0)])
-    assert nearest(palette(colours(many))["hair"], from_hex("#00ff00")) < 0.01
-    unsure = palette(colours(many, torch.arange(len(many)) < len(usual)))
+    assert nearest(palette(many)["hair"], from_hex("#00ff00")) < 0.01
+    unsure = palette(many, torch.arange(len(many)) < len(usual))
     assert nearest(unsure["hair"], from_hex("#00ff00")) > 0.2
 
 
 def test_a_palette_is_no_larger_than_it_needs_to_be(monkeypatch) -> None:
     rgb = np.random.default_rng(0).uniform(0, 255, (20_000, 3))
-    found = palette(colours(rgb))["hair"].split()
+    found = palette(rgb)["hair"].split()
     assert len(found) == len(set(found)) == MOST
     monkeypatch.setattr(module, "MOST", 12)
-    few = palette(colours(rgb))["hair"].split()
+    few = palette(rgb)["hair"].split()
     assert few == found[:12]
     apart = np.array([from_hex(colour) for colour in few]) * WEIGHTS
     gaps = np.linalg.norm(apart[:, None] - apart, axis=2) + 9 * np.eye(12)
@@ -72,7 +72,9 @@ def condition(hair: str | None = None, eyes: str | None = None) -> torch.Tensor:
 
 
 def told(text: str, hair: str | None = None, eyes: str | None = None) -> list[str]:
-    return remarks([text], condition(hair, eyes)[None], {"hair": "#12806a #c0c0c0", "eyes": "#12806a"})
+    return warnings_for(
+        [text], COLOUR_SPACE.read(condition(hair, eyes)[None]), {"hair": "#12806a #c0c0c0", "eyes": "#12806a"}
+    )
 
 
 GREEN = to_hex(from_hex("#08ff08"))
@@ -100,10 +102,14 @@ def test_a_colour_that_they_have_is_not() -> None:
     assert told("#12806a hair", hair="#12806a") == []
     assert told("pine hair, silver eyes", hair="#2b5d34") == []
     assert told("pink hair") == []
-    assert remarks(["fluorescent green hair"], condition(GREEN)[None], {"eyes": "#12806a"}) == []
+    assert (
+        warnings_for(["fluorescent green hair"], COLOUR_SPACE.read(condition(GREEN)[None]), {"eyes": "#12806a"}) == []
+    )
 
 
 def test_a_line_for_each_colour_and_once() -> None:
     c = condition(GREEN, GREEN).expand(3, -1)
-    lines = remarks(["#08ff08 hair, #08ff08 eyes"] * 3, c, {"hair": "#000000", "eyes": "#000000"})
+    lines = warnings_for(
+        ["#08ff08 hair, #08ff08 eyes"] * 3, COLOUR_SPACE.read(c), {"hair": "#000000", "eyes": "#000000"}
+    )
     assert len(lines) == 2

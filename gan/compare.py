@@ -20,7 +20,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -45,7 +45,7 @@ from gan.release import ENCODER_FOLDER
 from gan.tasks import task_of
 from gan.tasks.base import Judge, Task
 from gan.training.conditioning import fit_text_encoder
-from gan.training.config import DEVICES, RUNTIME_FIELDS, TrainingConfig
+from gan.training.config import RUNTIME_FIELDS, Device, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
@@ -394,7 +394,7 @@ def parser(rows: Mapping[str, Stages] = ROWS) -> argparse.ArgumentParser:
         "--out", type=arguments.output_folder, default="runs/compare", metavar="DIR", help="default runs/compare"
     )
     result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
-    result.add_argument("--device", choices=DEVICES, default="cpu")
+    result.add_argument("--device", choices=get_args(Device), default="cpu")
     result.add_argument("--threads", type=arguments.threads, default=0, help="CPU threads; 0 leaves PyTorch's choice")
     result.add_argument(
         "--classifier",

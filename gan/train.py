@@ -7,90 +7,50 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
 
 from encoder.common import arguments
 from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, status_of
-from encoder.common.precision import Precision
-from gan.training.config import CONDITIONINGS, DEVICES, LOGS, PRESETS, RUNTIME_FIELDS, Encoding, TrainingConfig
+from encoder.common.options import add_settings, from_args
+from gan.training.config import PRESETS, RUNTIME_FIELDS, WHAT, WHERE, TrainingConfig
 from gan.training.recipe import Recipe, refuse_settings
 
-TYPES: dict[type, Any] = {int: arguments.integer, float: arguments.decimal, str: str}
-"""What reads a field of ``TrainingConfig``, which knows its limits itself."""
+FIELDS = dataclasses.fields(TrainingConfig)
 OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
-DEFAULT_DATA = ("../shared/data/extra_data.zip",)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: one option for each field of ``TrainingConfig``, and where the run goes."""
-    from gan.networks import ARCHITECTURES
-    from gan.training.objectives import OBJECTIVES
+    """The command line: where the run goes, and one option for each field of ``TrainingConfig``."""
+    from gan.tasks import conditionings
 
-    choices: dict[str, tuple[str, ...]] = {
-        "encoder": get_args(Encoding),
-        "conditioning": CONDITIONINGS,
-        "architecture": ARCHITECTURES,
-        "objective": tuple(OBJECTIVES),
-        "precision": get_args(Precision),
-        "device": DEVICES,
-    }
-    help_lines = field_help()
     result = arguments.Parser(
         prog="train_cgan.py",
         description=(__doc__ or "").replace("``", ""),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    result.add_argument(
-        "--run-dir", type=arguments.output_folder, default="runs/default", help="where the run keeps its files"
+    what, where = (result.add_argument_group(title) for title in (WHAT, WHERE))
+    what.add_argument(
+        "--recipe",
+        type=arguments.existing_file,
+        metavar="FILE",
+        help="train all stages of a release, each in its own folder in --run-dir; the same command resumes",
     )
-    result.add_argument(
+    what.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
+    where.add_argument(
+        "--run-dir", type=arguments.output_folder, default="runs/default", help="the folder of the run's files"
+    )
+    where.add_argument(
         "--resume",
         nargs="?",
         const=True,
         default=False,
         choices=("auto",),
-        help="go on with the run in --run-dir; auto: where there is one to go on with, else begin it",
+        help="resume the run in --run-dir; auto: where there is one, else start it",
     )
-    result.add_argument(
-        "--recipe",
-        type=arguments.existing_file,
-        metavar="FILE",
-        help="train all stages of a release, each in a folder of its own in --run-dir; the same command goes on",
-    )
-    result.add_argument("--dry-run", action="store_true", help="print the configuration and stop")
-    result.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
-    for field in dataclasses.fields(TrainingConfig):
-        flag = "--" + field.name.replace("_", "-")
-        options: dict[str, Any] = {"help": help_lines[field.name]}
-        if field.name == "data":
-            options |= {"type": arguments.given, "nargs": "+", "default": DEFAULT_DATA}
-        elif field.name == "log":
-            options |= {"nargs": "+", "choices": LOGS, "default": ()}
-        elif field.name in ("generator", "discriminator"):
-            options |= {"type": arguments.json_value, "default": {}, "metavar": "JSON"}
-        else:
-            options |= {
-                "type": TYPES[type(field.default)],
-                "default": field.default,
-                "choices": choices.get(field.name),
-            }
-        result.add_argument(flag, **options)
+    where.add_argument("--dry-run", action="store_true", help="print the settings and stop")
+    add_settings(result, TrainingConfig, choices={"conditioning": conditionings()})
     return result
-
-
-def field_help() -> dict[str, str]:
-    """The description of each field, from the docstring of ``TrainingConfig``: it is written once."""
-    descriptions: dict[str, str] = {}
-    name = ""
-    for line in (TrainingConfig.__doc__ or "").split("Attributes:")[1].splitlines():
-        if line.startswith(" " * 8) and line[8:9] not in ("", " "):
-            name, _, text = line.strip().partition(": ")
-            descriptions[name] = text
-        elif name:
-            descriptions[name] = f"{descriptions[name]} {line.strip()}".strip()
-    return {name: text.replace("``", "").replace("%", "%%") for name, text in descriptions.items()}
 
 
 @command
@@ -101,17 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser()
     chosen = options.parse_args(argv)
     options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
-    settings = vars(options.parse_args(argv))
-    del settings["preset"]
-    settings["log"] = tuple(dict.fromkeys(settings["log"]))
-    run_dir, resume, dry_run, recipe = (settings.pop(name) for name in ("run_dir", "resume", "dry_run", "recipe"))
-    if recipe:
-        refuse_settings(settings, {name: options.get_default(name) for name in settings})
-        runtime = {name: settings[name] for name in RUNTIME_FIELDS}
-        configs = Recipe.read(recipe).configs(tuple(settings["data"]), run_dir, runtime)
-        return show(configs) if dry_run else run_stages(configs, run_dir)
-    config = TrainingConfig(**{**settings, "data": tuple(settings["data"])})
-    if dry_run:
+    args = options.parse_args(argv)
+    config, run_dir, resume = from_args(TrainingConfig, args), args.run_dir, args.resume
+    if args.recipe:
+        refuse_settings(vars(args), {field.name: options.get_default(field.name) for field in FIELDS})
+        runtime = {name: getattr(config, name) for name in RUNTIME_FIELDS}
+        configs = Recipe.read(args.recipe).configs(run_dir, runtime)
+        return show(configs) if args.dry_run else run_stages(configs, run_dir)
+    if args.dry_run:
         return show([config])
     if resume == "auto":
         from gan.training.state import STATE_FILE

@@ -107,7 +107,12 @@ def _with_choices(kind: Any, names: Iterable[str]) -> Any:
 
 
 def add_settings(
-    parser: argparse.ArgumentParser, kind: type, *, only: Collection[str] = (), without: Collection[str] = ()
+    parser: argparse.ArgumentParser,
+    kind: type,
+    *,
+    only: Collection[str] = (),
+    without: Collection[str] = (),
+    choices: Mapping[str, Collection[str]] | None = None,
 ) -> None:
     """Add an option for each field of a settings class: ``--batch-size`` for ``batch_size``.
 
@@ -118,6 +123,7 @@ def add_settings(
         kind: The settings class.
         only: The fields to take, in this order; by default all.
         without: Fields to leave out.
+        choices: The texts that fields take, by field, where the parser's module knows them and the class does not.
     """
     hints = get_type_hints(kind, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -126,7 +132,8 @@ def add_settings(
         if name in without or option is None or option.hidden:
             continue
         flag = f"--{name.replace('_', '-')}"
-        _group(parser, option.group).add_argument(flag, **_arguments(fields[name], hints[name], option))
+        known = {"choices": choices[name]} if choices and name in choices else {}
+        _group(parser, option.group).add_argument(flag, **_arguments(fields[name], hints[name], option) | known)
 
 
 def _arguments(field: dataclasses.Field[Any], hint: Any, option: _Option) -> dict[str, Any]:

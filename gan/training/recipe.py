@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from encoder.common.errors import InputError
-from encoder.common.records import read_record
+from encoder.common.records import read_record, record
 from gan.training.config import RUNTIME_FIELDS, SNAPSHOT_FOLDER, TrainingConfig
 
 
@@ -39,30 +38,26 @@ class Recipe:
         """Read a file; ``InputError`` names it and what is wrong."""
         return read_record(cls, path)
 
-    def configs(self, data: tuple[str, ...], run_dir: Path, runtime: Mapping[str, Any]) -> list[TrainingConfig]:
+    def configs(self, run_dir: Path, runtime: Mapping[str, Any]) -> list[TrainingConfig]:
         """The settings of every stage.
 
         Args:
-            data: As of ``TrainingConfig``.
             run_dir: Where the stages' folders are, ``1``, ``2`` and so on.
             runtime: ``RUNTIME_FIELDS`` for all stages, where they state none themselves.
 
         Raises:
             InputError: A setting is unknown or out of its range.
         """
-        known = {field.name for field in dataclasses.fields(TrainingConfig)}
         configs = []
         for number, stage in enumerate(self.stages, start=1):
-            if unknown := sorted(stage.keys() - known):
-                raise InputError(f"stage {number} of the recipe: unknown settings: {', '.join(unknown)}")
             start = {"init": str(run_dir / str(number - 1) / SNAPSHOT_FOLDER)} if number > 1 else {}
-            configs.append(TrainingConfig(**{**runtime, **stage, "data": data, **start}))
+            configs.append(record(TrainingConfig, {**runtime, **stage, **start}, f"stage {number} of the recipe"))
         return configs
 
 
 def refuse_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Raise ``InputError`` where a command line with a recipe changes a setting that is the recipe's."""
-    changed = [name for name in settings if name not in RUNTIME_FIELDS and settings[name] != defaults[name]]
+    changed = [name for name in defaults if name not in RUNTIME_FIELDS and settings[name] != defaults[name]]
     if changed:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
         raise InputError(f"--recipe has all settings; leave out {flags}, or change a copy of the file")

@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from torch import Tensor
 
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from gan.training.config import LOGS, TrainingConfig
+from gan.training.config import Tracking, TrainingConfig
 
 PROJECT = "text-to-face"
 TENSORBOARD_FOLDER = "tensorboard"
@@ -215,7 +215,7 @@ class Trackio:
 
 
 KINDS: dict[str, Callable[[TrainingConfig, Path], Tracker]] = dict(
-    zip(LOGS, (TensorBoard, WeightsAndBiases, Trackio), strict=True)
+    zip(get_args(Tracking), (TensorBoard, WeightsAndBiases, Trackio), strict=True)
 )
 
 

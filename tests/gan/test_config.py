@@ -35,7 +35,7 @@ def test_an_unknown_setting_is_an_error() -> None:
     ],
 )  # fmt: skip
 def test_a_bad_value_is_named(name, value) -> None:
-    with pytest.raises(InputError, match=f"^{name} is .*; it must be ") as caught:
+    with pytest.raises(InputError, match=rf"^{name}\S* is .*; it must be ") as caught:
         dataclasses.replace(CONFIG, **{name: value})
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 250
 

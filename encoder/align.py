@@ -31,11 +31,11 @@ from torch import nn
 
 from encoder import ENCODER_DIR
 from encoder.common import arguments
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.records import write_json
@@ -45,7 +45,7 @@ from encoder.tuned import NAMES, Tuned, save
 
 RECORD = "align.json"
 """What an encoder was fitted to, and how."""
-OUTPUT = Output("encoder.align", (*NAMES, RECORD))
+OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD))
 
 CANDIDATES = 100
 MAX_DIM, MAX_EPOCHS, MAX_MINUTES = 65_536, 1_000_000, 1e6
@@ -493,7 +493,7 @@ def retrieval(
 
 def write_encoder(tuned: Tuned, folder: Path, record: dict[str, Any], base: Path = ENCODER_DIR) -> None:
     """Write an aligned encoder and the record of its making, at once."""
-    with at_once():
+    with transaction():
         write_json(folder / RECORD, {"made_by": OUTPUT.command, **record})
         save(tuned, folder, unit_norm=True, base=base)
 
@@ -539,7 +539,7 @@ def judge(
 def main(argv: Sequence[str] | None = None) -> int:
     """Load, fit, save, compare, and print the table. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    keep_memory()
+    tune_malloc()
     config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
     if args.epochs is not None:
         config = replace(config, epochs=args.epochs)
@@ -592,7 +592,7 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(prog="python -m encoder.align", description=(__doc__ or "").partition("\n")[0])
     result.add_argument(
         "--data",
-        type=arguments.given,
+        type=arguments.non_empty,
         nargs="+",
         required=True,
         help="folders or zips of images with captions",

@@ -19,10 +19,10 @@ from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
 
 CACHED_KINDS = ("head", "pooled")
-OUTPUT = Output("encoder.build_cache", tuple(map(cache_name, KINDS)))
+OUTPUT = OutputFolder("encoder.build_cache", tuple(map(cache_name, KINDS)))
 
 
 def build_cache(kind: str, folder: Path) -> Path:

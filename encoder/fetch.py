@@ -25,7 +25,7 @@ from pathlib import Path
 from encoder.common import arguments
 from encoder.common.arguments import check_new_folder
 from encoder.common.command import command
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 _UNUSED = ["onnx/*", "openvino/*", "*.onnx", "*.h5", "*.ot", "*.msgpack"]  # the same weights for other frameworks
 
@@ -57,7 +57,7 @@ def fetch(name: str, folder: Path) -> None:
     except FileExistsError as error:
         raise InputError(f"{folder}: another process has made it meanwhile; use it, or give a new folder") from error
     except Exception as error:  # the hub's, its HTTP library's and the file system's share no class
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = reason_of(error)
         raise InputError(f"{name}: cannot be fetched ({reason}); check the name and the network") from error
 
 
@@ -79,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "name",
         metavar="NAME",
-        type=arguments.given,
+        type=arguments.non_empty,
         help="the model's name on the hub, such as intfloat/e5-small-v2",
     )
     result.add_argument("folder", metavar="DIR", type=arguments.new_folder, help="a new folder, for --encoder-path")

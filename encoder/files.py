@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
 
 from encoder.common.arguments import check_existing_file
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from encoder.text import check_text
 
 ID = re.compile(r"\w[\w .-]*")
@@ -238,7 +238,7 @@ def _read_parquet(source: Path) -> Iterator[TextLine | RejectedLine]:
             for number, row in enumerate(rows, start=1):
                 yield _of_row(number, row)
     except pa.ArrowException as error:
-        reason = str(error).splitlines()[0]
+        reason = reason_of(error)
         raise InputError(f"{source}: cannot be read as parquet ({reason}); save it anew") from error
 
 

@@ -24,7 +24,7 @@ from encoder.base import files_digest
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
 from encoder.common.records import Count, Within, check, read_json, record
-from encoder.common.threads import join_side_by_side
+from encoder.common.threads import parallel_cat
 from encoder.common.weights import check_finite
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class MiniLM:
         if not batches:
             return readout(torch.empty(0, 1, self.dim, dtype=self.dtype), torch.empty(0, 1, dtype=torch.bool))
         bar = Progress("encoding", len(order), "text", shown=progress)
-        return join_side_by_side(vectors_of, batches, bar=bar)[torch.tensor(order).argsort()]
+        return parallel_cat(vectors_of, batches, bar=bar)[torch.tensor(order).argsort()]
 
     def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The sentence embeddings: the mean of the token states, scaled to unit norm.

@@ -14,7 +14,7 @@ from encoder import tuned
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.base import ConditionSpace, Encoder, digest, files_digest
 from encoder.common import weights
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from encoder.minilm import MiniLM, UnsupportedModelError, mean_pooling
 from encoder.text import normalise
 
@@ -101,7 +101,7 @@ class LibrarySentenceEncoder:
         try:
             return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True).double()
         except Exception as error:  # whatever a folder of any model family can raise
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = reason_of(error)
             raise InputError(f"{self._folder}: sentence-transformers cannot load it ({reason})") from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from encoder.common.arguments import is_unicode
 from encoder.common.errors import InputError
 
 MAX_TEXT = 2000
@@ -13,11 +14,6 @@ MAX_TEXT = 2000
 def normalise(text: str) -> str:
     """The form in which a text is encoded and cached: NFKC, single spaces, lower case (the encoder is uncased)."""
     return " ".join(unicodedata.normalize("NFKC", text).split()).lower()
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a text can be encoded: bytes that were no UTF-8 stand in it as lone surrogates."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def check_text(text: str, where: str) -> str:

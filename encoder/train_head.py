@@ -35,8 +35,8 @@ from encoder.attributes.wording import plain
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.language import forms, grammar, lexicon
@@ -47,7 +47,7 @@ from encoder.tuned import save as save_tuned
 
 LAYERS = 6
 """Of the bundled sentence-transformer."""
-OUTPUT = Output("encoder.train_head", NAMES)
+OUTPUT = OutputFolder("encoder.train_head", NAMES)
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    keep_memory()
+    tune_malloc()
     from encoder.evaluate_head import print_colours, print_table, quick
 
     config = HeadConfig(

@@ -23,7 +23,7 @@ from safetensors import safe_open
 from encoder import ENCODER_DIR
 from encoder.base import digest, files_digest
 from encoder.common import weights
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Count, read_json, read_record, write_json
 from encoder.minilm import MiniLM
@@ -197,7 +197,7 @@ def save(
     modules = [("", _TRANSFORMER), ("1_Pooling", _POOLING), (DENSE, _DENSE)]
     modules += [("3_Normalize", _NORMALIZE)] if unit_norm else []
 
-    with at_once():
+    with transaction():
         weights.save(tuned.layers, folder / TUNED, {"format": "pt"})
         weights.save({"linear.weight": tuned.weight, "linear.bias": tuned.bias}, folder / DENSE_WEIGHTS)
         write_json(folder / DENSE_CONFIG, asdict(DenseConfig(width, dim, True, activation)))
@@ -226,7 +226,7 @@ def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
     """
     whole = _is_whole(folder)
     names = (DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
-    with at_once():
+    with transaction():
         for name in (WHOLE if whole else TUNED, *names):
             if (folder / name).exists():
                 copy_file(folder / name, to / name)
@@ -240,7 +240,7 @@ def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
 
 def copy_folder(folder: Path, to: Path) -> None:
     """Copy all files of a folder but hidden ones."""
-    with at_once():
+    with transaction():
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
             if path.is_file() and not any(part.startswith(".") for part in name.parts):

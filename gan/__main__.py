@@ -91,7 +91,7 @@ def run(argv: Sequence[str]) -> int:
     name, *rest = argv
     if find_spec(MODULES[name]) is None:
         raise InputError(f"{NAME} {name}: this installation has no {MODULES[name]}; install a newer version")
-    with arguments.called(f"{NAME} {name}"):
+    with arguments.prog_name(f"{NAME} {name}"):
         status: int = importlib.import_module(MODULES[name]).main(rest)
     return status
 

@@ -35,7 +35,7 @@ from encoder.attributes.vocabulary import SLOTS
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
-from encoder.common.memory import keep_memory
+from encoder.common.memory import tune_malloc
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
 from gan.many.options import DTYPES
@@ -274,7 +274,10 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--kills", type=arguments.between(0, 100), default=10, help="of drawing (default 10)")
     result.add_argument("--dtype", choices=DTYPES, default="float32", help="of drawing new lines (default float32)")
     result.add_argument(
-        "--data", type=arguments.given, default=DEFAULT_DATA, help="real faces for the evaluation (default: Extra Data)"
+        "--data",
+        type=arguments.non_empty,
+        default=DEFAULT_DATA,
+        help="real faces for the evaluation (default: Extra Data)",
     )
     result.add_argument(
         "--faces", type=arguments.between(1, MAX_FACES), default=10_000, help="faces to evaluate (default 10,000)"
@@ -286,7 +289,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    keep_memory()
+    tune_malloc()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
     if args.what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))

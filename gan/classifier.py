@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from gan.data import load_images
@@ -43,7 +43,7 @@ from gan.images import blur, channels_last, to_signed, to_uint8
 SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wrong
 LABEL_SMOOTHING = 0.05
 MAX_EPOCHS = 1e6
-OUTPUT = Output("gan.classifier", FILES)
+OUTPUT = OutputFolder("gan.classifier", FILES)
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -183,7 +183,7 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(prog="python -m gan.classifier", description="Train the attribute classifier.")
     result.add_argument(
         "--data",
-        type=arguments.given,
+        type=arguments.non_empty,
         nargs="+",
         required=True,
         metavar="PATH",
@@ -207,7 +207,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.classifier``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    keep_memory()
+    tune_malloc()
     with OUTPUT.held(args.out):
         everything, summary = load_images(args.data, split="all")
         print(summary)

@@ -31,7 +31,7 @@ from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
 from encoder.common.records import read_json, write_json
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
@@ -365,7 +365,7 @@ def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
 def parser(rows: Mapping[str, Stages] = ROWS) -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m gan.compare", description="Train and score every objective alike.")
-    result.add_argument("--data", type=arguments.given, required=True, metavar="PATH", help="captioned images")
+    result.add_argument("--data", type=arguments.non_empty, required=True, metavar="PATH", help="captioned images")
     result.add_argument(
         "--images",
         type=arguments.between(1),
@@ -411,7 +411,7 @@ def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -
     """``python -m gan.compare``. Returns the exit status (``encoder.common.command``)."""
     args = parser(rows).parse_args(argv)
     try:
-        with Output("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
+        with OutputFolder("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
             results = compare(args, {name: rows[name] for name in args.rows})
     except Stopped as stopped:
         print("stopped; the same command goes on from here", file=sys.stderr)

@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     what = asked.add_mutually_exclusive_group(required=True)
     what.add_argument("--text", action="append", metavar="TEXT", help="what to draw; may be given several times")
     what.add_argument(
-        "--testing-file", type=arguments.place(), metavar="FILE", help='lines "id,text": an image each; - is stdin'
+        "--testing-file", type=arguments.path_type(), metavar="FILE", help='lines "id,text": an image each; - is stdin'
     )
     what.add_argument("--any", action="store_true", help="ask for nothing: the seed decides all of --num images")
     what.add_argument("--interpolate", nargs=2, metavar=("A", "B"), help="images on the way from text A to text B")
@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     )
     places.add_argument(
         "--out",
-        type=arguments.place(check_png_path),
+        type=arguments.path_type(check_png_path),
         metavar="PNG",
         help=f"all images in one picture (default {DEFAULT_OUT}); - is stdout",
     )

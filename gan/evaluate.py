@@ -19,8 +19,8 @@ import torch
 
 from encoder.common import arguments
 from encoder.common.command import command
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
 from gan.evaluation.export import export, real_images
@@ -35,7 +35,7 @@ from gan.tasks import task_of, task_of_data, task_of_release
 from gan.tasks.base import Task
 
 MAX_FACES = 1_000_000
-OUTPUT = Output("gan.evaluate", REPORT_FILES)
+OUTPUT = OutputFolder("gan.evaluate", REPORT_FILES)
 
 
 def load_real(path: str, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
         "--captions", type=arguments.existing_file, metavar="FILE", help='the lines "id,text" of --images or --grid'
     )
     result.add_argument(
-        "--data", type=arguments.given, metavar="PATH", help="real images: without them, colours of faces are all"
+        "--data", type=arguments.non_empty, metavar="PATH", help="real images: without them, colours of faces are all"
     )
     result.add_argument(
         "--faces",
@@ -197,7 +197,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.evaluate``. Returns the exit status (``encoder.common.command``)."""
     watch = Stopwatch()
     args = parse(argv)
-    keep_memory()
+    tune_malloc()
     if args.export_real or args.export_drawn:
         write_images(args)
         return 0

@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder.common import arguments
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
 from encoder.common.records import write_json
 from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from gan.pipeline import TextToImage
 
 GENERATOR, ENCODER, TOKENIZER, CONFIG = "generator.onnx", "encoder.onnx", "tokenizer.json", "config.json"
-OUTPUT = Output("gan.export", (GENERATOR, ENCODER, TOKENIZER, CONFIG))
+OUTPUT = OutputFolder("gan.export", (GENERATOR, ENCODER, TOKENIZER, CONFIG))
 
 OPSET = 20
 BATCHES = (1, 2, 25)
@@ -348,7 +348,7 @@ def differences(
 
 def write(exported: Exported, out: Path) -> None:
     """Write the files, all at once."""
-    with at_once():
+    with transaction():
         write_atomically(out / GENERATOR, lambda path: path.write_bytes(exported.generator))
         if exported.encoder is not None and exported.model is not None:
             graph, tokenizer = exported.encoder, exported.model.folder / TOKENIZER

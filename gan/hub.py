@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from encoder.common.installation import missing_extra_error
 
 _READ = ("*.json", "*.safetensors", "*.txt", "*.md")  # all that is read; never a pickle
@@ -37,4 +37,4 @@ def fetch(repo: str, revision: str | None = None) -> Path:
 
 def first_line(error: Exception) -> str:
     """The first line of what an error says, at most 200 characters."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+    return reason_of(error).rstrip(".")[:200]

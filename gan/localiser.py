@@ -20,8 +20,8 @@ from torch import Tensor
 
 from encoder.common import arguments
 from encoder.common.command import command
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from gan.classifier import SOURCE_WEIGHTS, batches
@@ -32,7 +32,7 @@ from gan.images import channels_last, to_signed
 
 BATCH_SIZE = 48
 MAX_STEPS = 10**6
-OUTPUT = Output("gan.localiser", FILES)
+OUTPUT = OutputFolder("gan.localiser", FILES)
 LEARNING_RATE = 4e-3
 SHIFT = 6  # pixels by which pictures are moved, so that a place means nothing
 
@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m gan.localiser", description="Train what finds hair and irises.")
     result.add_argument(
-        "--data", type=arguments.given, nargs="+", required=True, metavar="PATH", help="captioned faces"
+        "--data", type=arguments.non_empty, nargs="+", required=True, metavar="PATH", help="captioned faces"
     )
     result.add_argument(
         "--out",
@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.localiser``. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    keep_memory()
+    tune_malloc()
     with OUTPUT.held(args.out):
         everything, summary = load_images(args.data, split="all")
         print(summary)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from encoder import ENCODER_DIR, HEAD_DIR, PRETRAINED
-from encoder.common.arguments import check_existing_folder, found, kind_of
+from encoder.common.arguments import check_existing_folder, kind_of, resolved_by
 from encoder.common.errors import InputError
 from encoder.common.records import Amount, Count, Positive, read_record
 from gan.sources import condition_dim
@@ -56,7 +56,7 @@ def find_release(model: str | Path, revision: str | None = None) -> Path:
     return folder
 
 
-release_folder = found(find_release)
+release_folder = resolved_by(find_release)
 """What an option ``--model`` takes, as a ``type`` of argparse."""
 
 

@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m tests.flowers", description=(__doc__ or "").partition("\n")[0])
     result.add_argument("what", choices=("make", "judge"))
-    result.add_argument("path", type=arguments.place(), help="the zip to write, or the model to judge")
+    result.add_argument("path", type=arguments.path_type(), help="the zip to write, or the model to judge")
     result.add_argument(
         "--count", type=arguments.between(1, 1_000_000), help="flowers to draw (default 300, and 200 to judge by)"
     )

@@ -17,8 +17,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
-from encoder.common.errors import InputError
-from encoder.text import is_unicode
+from encoder.common.errors import InputError, reason_of
 
 MAX_SEED = 2**63 - 1
 MAX_COUNT = 10**12
@@ -28,19 +27,19 @@ MAX_SIZE = 2**16
 MAX_DEPTH = 10
 """Limits: beyond them a machine runs out of something long before it ends."""
 
-_called: ContextVar[str] = ContextVar("called", default="")
+_prog_name: ContextVar[str] = ContextVar("prog_name", default="")
 _SHOWN = 60  # characters of a value in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``place``: one that argparse lets through.
+    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``path_type``: one that argparse lets through.
 
-    Within ``called`` its usage begins with the name of that call.
+    Within ``prog_name`` its usage begins with the name of that call.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.prog = _called.get() or self.prog
+        self.prog = _prog_name.get() or self.prog
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         """See ``ArgumentParser``."""
@@ -51,13 +50,13 @@ class Parser(argparse.ArgumentParser):
 
 
 @contextmanager
-def called(name: str) -> Iterator[None]:
+def prog_name(name: str) -> Iterator[None]:
     """Within the context, the parsers that are made are those of a command by this name: ``"text2face draw"``."""
-    token = _called.set(name)
+    token = _prog_name.set(name)
     try:
         yield
     finally:
-        _called.reset(token)
+        _prog_name.reset(token)
 
 
 class _RefusedError(Exception):
@@ -120,6 +119,11 @@ def positive(most: float = math.inf) -> Callable[[str], float]:
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be encoded: bytes that were no UTF-8 stand in it as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def unicode(text: str) -> str:
     """A text that can be written down: bytes of the command line that are no UTF-8 cannot."""
     if not is_unicode(text):
@@ -127,7 +131,7 @@ def unicode(text: str) -> str:
     return text
 
 
-def given(text: str) -> str:
+def non_empty(text: str) -> str:
     """A text that is not empty."""
     if not text.strip():
         raise argparse.ArgumentTypeError("is empty")
@@ -157,11 +161,11 @@ def _is_deep(value: Any, depth: int) -> bool:
 # -- places ----------------------------------------------------------------------------------------------------------
 
 
-def place(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
+def path_type(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
     """A path that every one of ``checks`` lets pass, each of which raises ``InputError`` where it does not."""
 
     def path_of(text: str) -> Path:
-        path = Path(given(text))
+        path = Path(non_empty(text))
         try:
             for check in checks:
                 check(path)
@@ -172,12 +176,12 @@ def place(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
     return path_of
 
 
-def found(find: Callable[[str], Path]) -> Callable[[str], Path]:
+def resolved_by(find: Callable[[str], Path]) -> Callable[[str], Path]:
     """What ``find`` finds by a name, or raises ``InputError`` where there is none."""
 
     def path_of(text: str) -> Path:
         try:
-            return find(given(text))
+            return find(non_empty(text))
         except InputError as error:
             raise _RefusedError(error) from None
 
@@ -195,8 +199,7 @@ def kind_of(path: Path) -> Literal["file", "folder", "other", None]:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{shown(path)}: cannot be reached ({reason}); choose another place") from error
+        raise InputError(f"{shown(path)}: cannot be reached ({reason_of(error)}); choose another place") from error
     return "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "other"
 
 
@@ -273,9 +276,9 @@ def _check_name(folder: Path, name: str, path: Path) -> None:
         raise InputError(f"{shown(path)}: the name is too long; choose a shorter one") from error
 
 
-existing_folder = place(check_existing_folder)
-existing_file = place(check_existing_file)
-output_folder = place(check_folder)
-output_file = place(check_file)
-new_folder = place(check_new_folder)
-model_folder = place(lambda path: check_existing_folder(path, "model folder"))
+existing_folder = path_type(check_existing_folder)
+existing_file = path_type(check_existing_file)
+output_folder = path_type(check_folder)
+output_file = path_type(check_file)
+new_folder = path_type(check_new_folder)
+model_folder = path_type(lambda path: check_existing_folder(path, "model folder"))

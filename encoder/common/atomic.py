@@ -6,13 +6,13 @@ import glob
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 ADVICE = "free some space or choose another place"
 
@@ -35,7 +35,7 @@ class _Waiting:
 
     Attributes:
         files: In the order of writing.
-        keys: The last place of each ``at_once``.
+        keys: The last place of each ``transaction``.
     """
 
     files: list[_Written] = field(default_factory=list)
@@ -91,12 +91,12 @@ def write_atomically(
 
 
 @contextmanager
-def at_once() -> Iterator[None]:
+def transaction() -> Iterator[None]:
     """What ``write_atomically`` writes within takes its place at the end: all of it, or after an error nothing.
 
     The file that is written last is the key to the others: readers refuse the folder without it. It is taken away
     before the first of them is replaced, so that no kill at any moment leaves files of two sets that are read as one.
-    Within another ``at_once``, the end is that one's.
+    Within another ``transaction``, the end is that one's.
 
     Raises:
         InputError: A file cannot take its place.
@@ -126,9 +126,9 @@ def remove_orphans(path: Path) -> None:
         except OSError:
             continue
         try:
-            if _lock(handle):
+            if lock(handle):
                 orphan.unlink(missing_ok=True)
-        except OSError:  # not ours to remove
+        except OSError:  # its writer lives, or it is not ours to remove
             pass
         finally:
             os.close(handle)
@@ -138,18 +138,28 @@ def _temporary(path: Path) -> tuple[int, Path]:
     """A new file beside ``path``, empty, and the open handle that it is locked by."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME]}.", suffix=".tmp")
-        _lock(handle)
-        if os.fstat(handle).st_nlink:  # else another writer took it for an orphan, just before it was locked
+        with suppress(BlockingIOError):  # by another writer, which takes it for an orphan
+            lock(handle)
+        if os.fstat(handle).st_nlink:  # else it was removed just before it was locked
             return handle, Path(name)
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
-    """Lock a file; whether it is ours now. Never where there are no such locks."""
+def lock(handle: int, *, wait: bool = False) -> bool:
+    """Lock an open file for this process; closing it, or the end of the process, frees it.
+
+    Returns:
+        Whether it is locked: a system or a file system may have no locks.
+
+    Raises:
+        BlockingIOError: Another process holds it, and it is not waited for.
+    """
     try:
         import fcntl
 
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # which the system frees when the process ends
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
     except (ImportError, OSError):
         return False
     return True
@@ -170,8 +180,7 @@ def _put(waiting: _Waiting) -> None:
 
 
 def _not_written(path: Path, error: Exception, advice: str = ADVICE) -> InputError:
-    reason = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
-    return InputError(f"{path}: cannot be written ({reason}); {advice}")
+    return InputError(f"{path}: cannot be written ({reason_of(error)}); {advice}")
 
 
 def _sync(path: Path) -> None:

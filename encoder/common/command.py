@@ -19,7 +19,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-from encoder.common.errors import BreakdownError, InputError
+from encoder.common.errors import BreakdownError, InputError, reason_of
 from encoder.common.installation import missing_package, use_python_with_packages
 
 if TYPE_CHECKING:  # what older versions of Python lack, which are told so by ``start``
@@ -185,7 +185,7 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename is not None else ""
         advice = "; free some space" if error.errno == errno.ENOSPC else ""
-        return BROKEN, f"error: {where}{error.strerror or _first_line(error)}{advice}"
+        return BROKEN, f"error: {where}{reason_of(error)}{advice}"
     return None
 
 
@@ -200,10 +200,6 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _told(error: BaseException) -> str:
     return f"error: {' '.join(str(error).splitlines())}"  # a path may hold line ends
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _speaks() -> bool:

@@ -9,7 +9,7 @@ _LARGEST = 2**31 - 1
 _GROWTH = 2**26  # bytes that the heap grows by, at least
 
 
-def keep_memory() -> bool:
+def tune_malloc() -> bool:
     """Let glibc's malloc keep what is freed; returns whether it does, which it cannot elsewhere.
 
     By itself it maps each tensor of 32 MB or more anew and gives it back when it is freed, and the system fills every

@@ -155,7 +155,12 @@ def _arguments(field: dataclasses.Field[Any], hint: Any, option: _Option) -> dic
         result["choices"] = tuple(names)
     elif option.metavar or kind in (int, float):
         result["metavar"] = option.metavar or ("N" if kind is int else "X")
-    parsers = {int: arguments.integer, float: arguments.decimal, Path: arguments.place(), dict: arguments.json_value}
+    parsers = {
+        int: arguments.integer,
+        float: arguments.decimal,
+        Path: arguments.path_type(),
+        dict: arguments.json_value,
+    }
     parse = option.parse or parsers.get(get_origin(kind) or kind)
     return result if parse is None else {**result, "type": parse}
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from encoder.common.atomic import write_atomically
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 LARGEST = 16 << 20
 """Bytes of a file of settings, at most; the largest of this project's have a few thousand."""
@@ -78,7 +78,7 @@ def read_json(path: Path, *, finite: bool = True) -> Any:
             raise InputError(f"{path}: {status.st_size:,} bytes are too many for settings; restore the file")
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); restore the file") from error
+        raise InputError(f"{path}: cannot be read ({reason_of(error)}); restore the file") from error
     return parse_json(data, path, finite=finite)
 
 

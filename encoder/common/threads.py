@@ -14,7 +14,7 @@ from encoder.common.progress import Progress
 Result = TypeVar("Result")
 
 
-def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
+def parallel_map(function: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
     """``map``, each of PyTorch's threads on items of its own: within a network they would wait for each other often.
 
     Results come in the order of the items, and are those of one thread; items fewer than threads are worked on by all
@@ -32,11 +32,11 @@ def side_by_side(function: Callable[..., Result], *items: Iterable[Any]) -> Iter
         torch.set_num_threads(threads)  # threads that start later take the number that was set last
 
 
-def join_side_by_side(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: Progress) -> torch.Tensor:
-    """The results of ``side_by_side``, each (n, ...), joined to (N, ...); ``bar`` counts their rows."""
+def parallel_cat(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: Progress) -> torch.Tensor:
+    """The results of ``parallel_map``, each (n, ...), joined to (N, ...); ``bar`` counts their rows."""
     parts = []
     with bar:
-        for part in side_by_side(function, *items):
+        for part in parallel_map(function, *items):
             parts.append(part)
             bar.update(len(part))
     return torch.cat(parts)

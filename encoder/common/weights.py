@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,8 +57,7 @@ def load(path: Path) -> dict[str, Tensor]:
         checked = _is_checked(path)
         tensors = load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: the weights cannot be read ({reason}); restore the file") from error
+        raise InputError(f"{path}: the weights cannot be read ({reason_of(error)}); restore the file") from error
     if not checked:
         check_finite(tensors, path)
     return tensors

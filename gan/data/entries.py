@@ -8,7 +8,6 @@ reads stays open to it.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import logging
@@ -20,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from encoder import cache_dir
-from encoder.common.errors import InputError
+from encoder.common.atomic import lock
+from encoder.common.errors import InputError, reason_of
 from gan.data.reading import SHAPE, Index
 from gan.data.store import Rows
 
@@ -106,17 +106,17 @@ def _read(entry: Path, stamp: str) -> tuple[Rows, Index] | None:
 def _make(root: Path, name: str, stamp: str, build: Build) -> tuple[Rows, Index]:
     """Make an entry; ``NoRoomError`` where it cannot be written."""
     temporary: Path | None = None
-    lock: int | None = None
+    handle: int | None = None
     try:
         try:
             root.mkdir(parents=True, exist_ok=True)
             _sweep(root)
             temporary = Path(tempfile.mkdtemp(dir=root, prefix=f".{name}.", suffix=".tmp"))
-            lock = os.open(temporary / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            handle = os.open(temporary / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+            lock(handle, wait=True)
             rows = _WatchedRows.create(temporary / _IMAGES, SHAPE)
         except OSError as error:
-            raise NoRoomError(error.strerror or str(error)) from error
+            raise NoRoomError(reason_of(error)) from error
         index = build(rows)
         try:
             text = index.to_json().encode()
@@ -129,13 +129,13 @@ def _make(root: Path, name: str, stamp: str, build: Build) -> tuple[Rows, Index]
             temporary.chmod(0o755)
             _replace(temporary, root / name)
         except OSError as error:
-            raise NoRoomError(error.strerror or str(error)) from error
+            raise NoRoomError(reason_of(error)) from error
         return rows, index
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        if handle is not None:
+            os.close(handle)
 
 
 class _WatchedRows(Rows):
@@ -145,7 +145,7 @@ class _WatchedRows(Rows):
         try:
             super().append(values)  # type: ignore[arg-type]
         except OSError as error:
-            raise NoRoomError(error.strerror or str(error)) from error
+            raise NoRoomError(reason_of(error)) from error
 
 
 def _replace(temporary: Path, entry: Path) -> None:
@@ -174,13 +174,13 @@ def _sweep(root: Path) -> None:
         try:
             if abs(time.time() - folder.stat().st_mtime) < _YOUNG:  # one of the future is of a clock that was set back
                 continue
-            lock = os.open(folder / _LOCK, os.O_RDWR)
+            handle = os.open(folder / _LOCK, os.O_RDWR)
         except OSError:
             continue
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
-        except OSError:
+            if lock(handle):
+                shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:  # its writer lives
             pass
         finally:
-            os.close(lock)
+            os.close(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 PREFIX = "hub:"
 
@@ -24,7 +24,7 @@ def fetch(address: str) -> tuple[str, Path]:
     try:
         folder = huggingface_hub.snapshot_download(match["repo"], repo_type="dataset", revision=match["revision"])
     except Exception as error:  # what the network, the Hub and its client raise is of many kinds
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+        reason = reason_of(error).rstrip(".")
         message = f"{address}: cannot be fetched ({reason[:200]}); check the name and the network, or give a folder"
         raise InputError(message) from error
     return match["repo"].rpartition("/")[2], Path(folder)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from gan.data import formats, hub
 from gan.data.dataset import ImageDataset, Origin, SourceSummary, Summary
 from gan.data.entries import load_entry
@@ -140,7 +140,7 @@ def _read_path(path: str | Path, progress: bool) -> _Path:
         resolved = location.resolve()
         rows, index = load_entry(resolved, fingerprint(resolved), build)
     except OSError as error:
-        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"{where}: cannot be read ({reason_of(error)})") from error
     names, numbers = _sources(index, given, own)
     return _Path(rows, index, names, numbers)
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from encoder.common.arguments import is_unicode
 from encoder.common.progress import Progress
-from encoder.text import MAX_TEXT, is_unicode
+from encoder.text import MAX_TEXT
 from gan.data.decoding import IMAGE_SIZE, decode_image
 from gan.data.duplicates import copy_groups
 from gan.data.examples import DAMAGED, EMPTY, LONG, NOT_TEXT, REPEATED, Example, Found, Ledger, printable

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from gan.data.decoding import suffix
 from gan.data.examples import MALFORMED, Ledger
 from gan.data.tree import Tree
@@ -36,7 +36,7 @@ def read_frame(tree: Tree, name: str, ledger: Ledger) -> pd.DataFrame:
             return pd.read_parquet(io.BytesIO(data), engine="pyarrow")
         return _read_lines(data, name, ledger) if suffix(name) == ".jsonl" else _read_csv(data)
     except (ValueError, OSError, UnicodeError, csv.Error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = reason_of(error)
         raise InputError(f"{tree.where}/{name}: cannot be read as a table ({reason}); save it anew") from error
 
 

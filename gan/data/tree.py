@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 
 MAX_TEXT_FILE = 512 << 20
 MAX_IMAGE_FILE = 64 << 20
@@ -206,7 +206,7 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = reason_of(error)
         raise InputError(f"{str(path)[:200]}: cannot be read ({reason})") from error
     return True
 
@@ -233,7 +233,7 @@ def open_tree(where: str, path: Path) -> Tree:
             return TarTree(where, path)
         return ZipTree(where, path)
     except OSError as error:
-        raise InputError(f"{where}: cannot be read ({error.strerror or error})") from error
+        raise InputError(f"{where}: cannot be read ({reason_of(error)})") from error
 
 
 def fingerprint(path: Path) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder import tuned
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
+from encoder.common.folders import OutputFolder
 from encoder.common.installation import DISTRIBUTION, missing_extra_error
-from encoder.common.outputs import Output
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE
 from gan.hub import first_line
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 CARD_FILE = "README.md"
-OUTPUT = Output("save_pretrained", (CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE))
+OUTPUT = OutputFolder("save_pretrained", (CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE))
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _FRONT = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
 _SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)?(?: \[[^]]*\])?")
@@ -64,7 +64,7 @@ def save(
     config = ReleaseConfig.read(release)
     kind, own = config.conditioning.kind, release / ENCODER_FOLDER
     source = encoder_path or encoder_folder(release, kind)
-    with OUTPUT.held(folder), at_once():
+    with OUTPUT.held(folder), transaction():
         to = folder / ENCODER_FOLDER
         if kind in ("head", "aligned") and source is not None:
             tuned.copy(source, to, alone=True)

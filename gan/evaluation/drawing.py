@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from encoder.common.progress import Progress
-from encoder.common.threads import join_side_by_side
+from encoder.common.threads import parallel_cat
 from gan.images import channels_last, enlarged
 from gan.networks import build_generator
 from gan.pipeline import TextToImage
@@ -29,7 +29,7 @@ def draw(
     styles = [style] * len(texts) if style is None or isinstance(style, str) else list(style)
     c, z = _conditions(pipeline, texts, styles), pipeline.noise(range(seed, seed + len(texts)))
     bar = Progress(what, len(texts), "image")
-    return enlarged(join_side_by_side(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
+    return enlarged(parallel_cat(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
 
 
 def _conditions(pipeline: TextToImage, texts: Sequence[str], styles: Sequence[str | None]) -> Tensor:

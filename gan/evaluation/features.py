@@ -19,7 +19,7 @@ from encoder.base import digest
 from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
-from encoder.common.threads import join_side_by_side
+from encoder.common.threads import parallel_cat
 from gan.images import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]
@@ -73,7 +73,7 @@ class EfficientNetLite:
 
     def _seen(self, images: Tensor) -> Tensor:
         bar = Progress(self.name, len(images), "image", shown=self.shown)
-        return join_side_by_side(self._extract, images.split(4), bar=bar)  # what a cache holds: twice as fast as 32
+        return parallel_cat(self._extract, images.split(4), bar=bar)  # what a cache holds: twice as fast as 32
 
     @torch.inference_mode()
     def _extract(self, images: Tensor) -> Tensor:

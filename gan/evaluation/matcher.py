@@ -29,7 +29,7 @@ from encoder.common.arguments import check_folder
 from encoder.common.errors import InputError
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
-from encoder.common.threads import side_by_side
+from encoder.common.threads import parallel_map
 from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.data.dataset import ImageDataset
@@ -140,7 +140,7 @@ class Matcher(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """Uint8 images (N, 3, 64, 64) to float32 features (N, F): a feature space to compare sets in."""
-        return torch.cat(list(side_by_side(self._features, images.split(128))))
+        return torch.cat(list(parallel_map(self._features, images.split(128))))
 
     @torch.inference_mode()
     def _features(self, images: Tensor) -> Tensor:

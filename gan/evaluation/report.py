@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Scores, where
 
@@ -141,7 +141,7 @@ class Results:
 def write_report(results: Results, folder: Path) -> None:
     """Write the ``REPORT_FILES`` at once."""
     texts = (results.html(), results.markdown(), results.json())
-    with at_once():
+    with transaction():
         for name, text in zip(REPORT_FILES, texts, strict=True):
             write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
 

@@ -19,10 +19,10 @@ from torch.nn import functional as F
 from encoder import PRETRAINED
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common import weights
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Within, read_json, record, write_json
-from encoder.common.threads import side_by_side
+from encoder.common.threads import parallel_map
 from gan.data.dataset import IMAGE_SIZE
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
@@ -111,7 +111,7 @@ class AttributeClassifier(nn.Module):
         if images.dtype != torch.uint8 or images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE) or not len(images):
             raise ValueError(f"images are uint8 (N, 3, 64, 64), not {images.dtype} {tuple(images.shape)}")
         self.eval()
-        batches = side_by_side(self._read, images.split(batch_size))
+        batches = parallel_map(self._read, images.split(batch_size))
         features, *shares = (torch.cat(parts) for parts in zip(*batches, strict=True))
         hair, eyes, length = shares
         return Reading(hair.argmax(1) + 1, eyes.argmax(1) + 1, length.argmax(1) + 1, hair, eyes, length, features)
@@ -205,7 +205,7 @@ def read_config(path: str | Path = CLASSIFIER_DIR) -> ClassifierConfig:
 
 def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any]) -> None:
     """Write what ``load_classifier`` reads, at once: weights, a model card, and ``config.json`` with the ``notes``."""
-    with at_once():
+    with transaction():
         weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
         write_atomically(path / "README.md", lambda file: file.write_text(model_card(notes), encoding="utf-8"))
         write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})

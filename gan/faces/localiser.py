@@ -19,9 +19,9 @@ from encoder import PRETRAINED
 from encoder.attributes.colour import WEIGHTS, oklab
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.common import weights
-from encoder.common.atomic import at_once
+from encoder.common.atomic import transaction
 from encoder.common.records import Count, read_record, write_json
-from encoder.common.threads import side_by_side
+from encoder.common.threads import parallel_map
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
 
@@ -103,7 +103,7 @@ class Localiser(nn.Module):
     def measure(self, images: Tensor, batch_size: int = 64) -> Colours:
         """The colours of the hair and eyes of faces, uint8 (N, 3, 64, 64), in evaluation mode."""
         self.eval()
-        parts = list(side_by_side(self._measure, images.split(batch_size)))
+        parts = list(parallel_map(self._measure, images.split(batch_size)))
         return Colours(*(torch.cat(values) for values in zip(*parts, strict=True)))
 
     @torch.inference_mode()
@@ -197,6 +197,6 @@ def load_localiser(path: str | Path = LOCALISER_DIR) -> Localiser:
 
 def save_localiser(model: Localiser, path: Path, notes: dict[str, object]) -> None:
     """Write a folder that ``load_localiser`` reads: weights, and ``config.json`` with the ``notes``."""
-    with at_once():
+    with transaction():
         weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
         write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})

@@ -159,10 +159,10 @@ class Drawer:
     def _pipeline(self) -> TextToImage:
         import torch
 
-        from encoder.common.memory import keep_memory
+        from encoder.common.memory import tune_malloc
         from gan.pipeline import TextToImage
 
-        keep_memory()
+        tune_malloc()
         if self.threads:
             torch.set_num_threads(self.threads)
         check_backend(self.backend, self.dtype, self.device)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, Protocol
 
-from encoder.common.atomic import ADVICE, write_atomically
+from encoder.common.atomic import ADVICE, lock, write_atomically
 from encoder.common.errors import InputError
 from gan.many.index import Entry
 from gan.many.plan import Job, Kind, Piece, Shard
@@ -159,7 +159,7 @@ def _tar(path: Path, shard: Shard, known: Entries) -> Iterator[Output]:
     while True:
         # Unbuffered and locked: a worker whose command was killed may still be at its last piece.
         with open(os.open(part, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as file:
-            _lock(file)
+            lock(file.fileno(), wait=True)
             if part.exists() and os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 yield _Part(_Checked(file), part, path, shard, known)  # type: ignore[arg-type]
                 return
@@ -176,15 +176,6 @@ class _Checked:
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
-
-
-def _lock(file: BinaryIO) -> None:
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
-    except (ImportError, OSError):  # a system without such locks
-        pass
 
 
 def _prefix(file: BinaryIO, shard: Shard, known: Entries) -> tuple[int, int]:

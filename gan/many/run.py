@@ -18,8 +18,7 @@ from typing import NamedTuple, TypeAlias
 from encoder.common.atomic import ADVICE
 from encoder.common.command import is_out_of_memory
 from encoder.common.errors import BreakdownError, InputError
-from encoder.common.lock import locked
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder, locked
 from encoder.common.progress import Progress
 from gan.many.drawer import Drawer
 from gan.many.index import INDEX_FILE, Entry, Index
@@ -28,7 +27,7 @@ from gan.many.outputs import Entries, Face, opened
 from gan.many.plan import Kind, Recipe, Shard, plan
 
 ERRORS_FILE = "errors.jsonl"
-SHARDS = Output("infer.py --shards", ("*.tar", ".*.tar.part", INDEX_FILE, ERRORS_FILE))
+SHARDS = OutputFolder("infer.py --shards", ("*.tar", ".*.tar.part", INDEX_FILE, ERRORS_FILE))
 AGAIN = "run the same command again to go on"
 
 

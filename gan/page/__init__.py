@@ -16,8 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encoder.common.atomic import at_once, write_atomically
-from encoder.common.outputs import Output
+from encoder.common.atomic import transaction, write_atomically
+from encoder.common.folders import OutputFolder
 
 if TYPE_CHECKING:
     from gan.export import Exported, Parity
@@ -28,7 +28,7 @@ SERVED = (".mjs", ".gz", ".txt")  # of what is in the latter
 MODEL = "model"
 RUNTIME = "ort-wasm-simd-threaded.wasm.gz"
 CARD, ATTRIBUTES = "README.md", ".gitattributes"
-OUTPUT = Output("gan.page", ("index.html", "style.css", "icon.svg", "js", "vendor", MODEL, CARD, ATTRIBUTES))
+OUTPUT = OutputFolder("gan.page", ("index.html", "style.css", "icon.svg", "js", "vendor", MODEL, CARD, ATTRIBUTES))
 FACES = (
     "pink hair green eyes",
     "a girl with golden locks and eyes like emeralds",
@@ -113,7 +113,7 @@ def build(
     if space:
         written |= _space(exported)
     written[f"{MODEL}/config.json"] = _compact(config)  # the last: without it the page says that it is not whole
-    with at_once():
+    with transaction():
         for name, data in written.items():
             write_atomically(out / name, partial(_write, data))
     return Built({name: len(data) for name, data in written.items()}, bits, parity)

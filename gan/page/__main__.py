@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     add_release_options(result)
     result.add_argument(
         "--example",
-        type=arguments.given,
+        type=arguments.non_empty,
         action="append",
         default=[],
         metavar="TEXT",

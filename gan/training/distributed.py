@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from encoder.common.errors import BreakdownError, InputError
+from encoder.common.errors import BreakdownError, InputError, reason_of
 
 TIMEOUT = timedelta(minutes=30)
 """How long a process waits for the others; the first one draws sample grids meanwhile."""
@@ -59,7 +59,7 @@ class World:
         try:
             dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
         except (ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = reason_of(error)
             raise InputError(f"the processes of the run do not meet ({reason}); start them by torchrun") from error
         return cls(dist.get_rank(), size)
 
@@ -131,7 +131,7 @@ class World:
 
     def _lost(self, error: RuntimeError) -> WorkerLostError:
         return WorkerLostError(
-            f"process {self.rank} lost another one of the run ({str(error).splitlines()[0]}); "
+            f"process {self.rank} lost another one of the run ({reason_of(error)}); "
             "start it again with --resume: it goes on from the last state on disk"
         )
 

@@ -17,8 +17,8 @@ from encoder.common import precision
 from encoder.common.arguments import check_folder
 from encoder.common.atomic import remove_orphans, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.memory import keep_memory
-from encoder.common.outputs import Output
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
 from gan.data import ImageDataset
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.sources import same_places
@@ -36,7 +36,7 @@ from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, begun_with, load_state, save_state
 from gan.training.trackers import ID_FILE, TENSORBOARD_FOLDER, Tracker, trackers_for
 
-OUTPUT = Output(
+OUTPUT = OutputFolder(
     "train_cgan.py",
     (
         CONFIG_FILE,
@@ -386,7 +386,7 @@ def train(
         NonFiniteError: As in ``Trainer.train``.
         WorkerLostError: Another process of the run has ended.
     """
-    keep_memory()
+    tune_malloc()
     if config.threads:
         torch.set_num_threads(config.threads)
     begun = check_run_dir(run_dir, resume=resume)

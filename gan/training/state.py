@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from encoder.base import Encoder
 from encoder.common import weights
 from encoder.common.arguments import kind_of
-from encoder.common.atomic import at_once, write_atomically
-from encoder.common.errors import InputError
+from encoder.common.atomic import transaction, write_atomically
+from encoder.common.errors import InputError, reason_of
 from encoder.common.records import Amount, Count, Within, record, write_json
 from encoder.pooled import StandardisedEncoder
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
@@ -94,7 +94,7 @@ def load_state(run_dir: Path) -> dict[str, Any]:
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises half a dozen types for a damaged file, some of them with an essay
-        reason = (str(error).splitlines() or [type(error).__name__])[0].partition(". ")[0]
+        reason = reason_of(error).partition(". ")[0]
         raise InputError(f"{path}: the training state is damaged ({reason}); {_REMEDY}") from error
     record(State, state, path)
     return dict(state)
@@ -192,7 +192,7 @@ def save_release(
     release["training"] |= {name: Path(getattr(config, name)).name for name in ("encoder_path", "init", "stage1")}
     if palette:
         release["palette"] = dict(palette)
-    with at_once():
+    with transaction():
         if isinstance(encoder, StandardisedEncoder):  # its numbers are this data's own
             encoder.save(folder / ENCODER_FOLDER)
         save_weights(G, folder / WEIGHTS_FILE)

@@ -19,7 +19,7 @@ from typing import Any, Protocol, get_args
 from torch import Tensor
 
 from encoder.common.atomic import write_atomically
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from gan.training.config import Tracking, TrainingConfig
 
 PROJECT = "text-to-face"
@@ -254,4 +254,4 @@ def _markdown(text: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return reason_of(error)[:200]

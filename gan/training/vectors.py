@@ -14,7 +14,7 @@ from encoder.base import Encoder, digest
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
-from encoder.common.lock import locked
+from encoder.common.folders import locked
 from encoder.common.progress import Progress
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows

@@ -85,7 +85,7 @@ def _values(action: argparse.Action) -> dict[str, str]:
     name = getattr(action.type, "__name__", "")
     if name == PLACE or action.dest in ("data", "encoder_path", "stage1", "init", "folder", "name"):
         return PATHS
-    return WORDS if action.type in (None, str, arguments.given, arguments.unicode) else NUMBERS
+    return WORDS if action.type in (None, str, arguments.non_empty, arguments.unicode) else NUMBERS
 
 
 PLACE = arguments.output_folder.__name__  # as of all types of places

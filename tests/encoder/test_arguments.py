@@ -31,10 +31,10 @@ from encoder.common.errors import InputError
         (arguments.threads, "0", 0),
         (arguments.positive(), "0.5", 0.5),
         (arguments.positive(2), "2", 2.0),
-        (arguments.given, "a b", "a b"),
+        (arguments.non_empty, "a b", "a b"),
         (arguments.json_value, '{"widths": [1, 2]}', {"widths": [1, 2]}),
         (arguments.json_value, "null", None),
-        (arguments.place(), "a/b", Path("a/b")),
+        (arguments.path_type(), "a/b", Path("a/b")),
     ],
 )
 def test_values_are_read(type: Callable[[str], Any], text: str, value: Any) -> None:
@@ -56,12 +56,12 @@ def test_values_are_read(type: Callable[[str], Any], text: str, value: Any) -> N
         (arguments.positive(), "nan", "nan is not a number above 0"),
         (arguments.positive(), "inf", "inf is not a number above 0"),
         (arguments.positive(9), "9.1", "9.1 is not a number above 0 and at most 9"),
-        (arguments.given, " ", "is empty"),
+        (arguments.non_empty, " ", "is empty"),
         (arguments.json_value, "{", "invalid JSON"),
         (arguments.json_value, "[" * 100_000, "invalid JSON (more than 10 brackets within each other)"),
         (arguments.json_value, "[" * 11 + "]" * 11, "invalid JSON (more than 10 brackets within each other)"),
         (arguments.json_value, "9" * 5000, "invalid JSON"),
-        (arguments.place(), "", "is empty"),
+        (arguments.path_type(), "", "is empty"),
     ],
 )
 def test_what_is_no_value_is_refused_in_a_short_line(type: Callable[[str], Any], text: str, message: str) -> None:

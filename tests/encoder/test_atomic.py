@@ -55,15 +55,15 @@ def test_what_a_killed_writer_has_left_is_removed_and_nothing_else(tmp_path) -> 
 
 def test_a_file_that_another_took_for_an_orphan_is_made_again(tmp_path, monkeypatch) -> None:
     names: list[str] = []
-    lock = atomic._lock
+    lock = atomic.lock
 
-    def swept(handle: int) -> bool:
+    def swept(handle: int, *, wait: bool = False) -> bool:
         names.append(os.readlink(f"/proc/self/fd/{handle}"))
         if len(names) == 1:
             os.unlink(names[0])
         return lock(handle)
 
-    monkeypatch.setattr(atomic, "_lock", swept)
+    monkeypatch.setattr(atomic, "lock", swept)
     write_atomically(tmp_path / "a.txt", lambda path: path.write_text("new"))
     assert len(set(names)) == 2
     assert os.listdir(tmp_path) == ["a.txt"]

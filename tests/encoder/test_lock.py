@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from encoder.common.errors import InputError
-from encoder.common.lock import locked
+from encoder.common.folders import locked
 
 ROOT = Path(__file__).parents[2]
-HOLD = "import sys; from pathlib import Path; from encoder.common.lock import locked\n"
+HOLD = "import sys; from pathlib import Path; from encoder.common.folders import locked\n"
 HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 
 

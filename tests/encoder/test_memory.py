@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from encoder.common.memory import keep_memory
+from encoder.common.memory import tune_malloc
 
 FAULTS = """
 import resource
 import torch
-from encoder.common.memory import keep_memory
+from encoder.common.memory import tune_malloc
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -18,7 +18,7 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 by_itself = faults()
-assert keep_memory()
+assert tune_malloc()
 for _ in range(5):
     faults()
 print(by_itself, faults())
@@ -26,7 +26,7 @@ print(by_itself, faults())
 
 
 def test_what_a_large_tensor_leaves_is_used_again() -> None:
-    if not keep_memory():
+    if not tune_malloc():
         pytest.skip("the C library has no mallopt")
     out = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True).stdout
     by_itself, kept = map(int, out.split())
@@ -37,4 +37,4 @@ def test_what_a_large_tensor_leaves_is_used_again() -> None:
 
 def test_another_c_library_is_left_alone(monkeypatch) -> None:
     monkeypatch.setattr("ctypes.CDLL", lambda _name: object())
-    assert not keep_memory()
+    assert not tune_malloc()

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from encoder.common.threads import side_by_side
+from encoder.common.threads import parallel_map
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def two_threads():
 
 
 def test_results_come_in_the_order_of_the_items(two_threads) -> None:
-    assert list(side_by_side(lambda n: n * n, range(100))) == [n * n for n in range(100)]
+    assert list(parallel_map(lambda n: n * n, range(100))) == [n * n for n in range(100)]
 
 
 def test_two_items_are_worked_on_at_once_by_one_thread_each(two_threads) -> None:
@@ -25,22 +25,22 @@ def test_two_items_are_worked_on_at_once_by_one_thread_each(two_threads) -> None
         meeting.wait()
         return torch.get_num_threads()
 
-    assert list(side_by_side(meet, range(4))) == [1, 1, 1, 1]
+    assert list(parallel_map(meet, range(4))) == [1, 1, 1, 1]
     assert torch.get_num_threads() == 2
 
 
 def test_fewer_items_than_threads_have_all_threads(two_threads) -> None:
-    assert list(side_by_side(lambda _: torch.get_num_threads(), [0])) == [2]
+    assert list(parallel_map(lambda _: torch.get_num_threads(), [0])) == [2]
 
 
 def test_an_error_ends_it_and_the_threads_are_given_back(two_threads) -> None:
     with pytest.raises(ZeroDivisionError):
-        list(side_by_side(lambda n: 1 / n, [1, 0]))
+        list(parallel_map(lambda n: 1 / n, [1, 0]))
     assert torch.get_num_threads() == 2
 
 
 def test_new_threads_have_all_threads_again(two_threads) -> None:
-    list(side_by_side(abs, [1, 2, 3]))
+    list(parallel_map(abs, [1, 2, 3]))
     found = []
     thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
     thread.start()

@@ -20,7 +20,7 @@ from encoder.attributes.onehot import OneHotSpace
 from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
-from encoder.common.lock import locked
+from encoder.common.folders import locked
 from gan.faces.dataset import FaceDataset, load_faces
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from gan.data.examples import NO_IMAGE, Example, Found, Ledger
 from gan.data.names import base_name
 from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, TEXT_COLUMNS, column, texts_of, word_of
@@ -155,4 +155,4 @@ def _checked(data: bytes) -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return reason_of(error)

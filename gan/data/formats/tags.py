@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from encoder.common.arguments import is_unicode
 from encoder.common.errors import InputError
 from encoder.files import Record, decode_lines, read_records
-from encoder.text import is_unicode
 from gan.data.decoding import READ, suffix
 from gan.data.examples import MALFORMED, NO_CAPTION, Example, Found, Ledger
 from gan.data.names import ImageNames, base_name, find_image, folder_of

@@ -99,7 +99,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--folder", type=arguments.output_folder, required=True, help="where the set and what is decoded are kept"
     )
-    result.add_argument("--load", type=arguments.place(), help=argparse.SUPPRESS)
+    result.add_argument("--load", type=arguments.path_type(), help=argparse.SUPPRESS)
     return result
 
 

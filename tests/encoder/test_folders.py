@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from encoder.common.atomic import at_once, write_atomically
+from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.lock import LOCK_FILE
-from encoder.common.outputs import MARK_FILE, Output
+from encoder.common.folders import LOCK_FILE, MARK_FILE, OutputFolder
 
 ROOT = Path(__file__).parents[2]
-OUTPUT = Output("gan.example", ("config.json", "row-*"))
+OUTPUT = OutputFolder("gan.example", ("config.json", "row-*"))
 
 
 def write(path: Path, text: str) -> None:
@@ -52,7 +51,7 @@ def test_a_folder_of_other_things_is_refused_untouched(tmp_path, name) -> None:
 
 
 def test_the_output_of_another_command_is_refused(tmp_path) -> None:
-    with Output("gan.other", ("config.json",)).held(tmp_path):
+    with OutputFolder("gan.other", ("config.json",)).held(tmp_path):
         write(tmp_path / "config.json", "1")
     with pytest.raises(InputError, match=r"holds an output of gan\.other, not of gan\.example"):
         OUTPUT.check(tmp_path)
@@ -83,9 +82,9 @@ def test_what_was_begun_is_begun_again(tmp_path) -> None:
 def test_files_take_their_places_together(tmp_path) -> None:
     write(tmp_path / "weights", "1")
     write(tmp_path / "config", "1")
-    with at_once():
+    with transaction():
         write(tmp_path / "weights", "2")
-        with at_once():
+        with transaction():
             write(tmp_path / "inner" / "weights", "2")
             write(tmp_path / "inner" / "config", "2")
         write(tmp_path / "config", "2")
@@ -97,7 +96,7 @@ def test_files_take_their_places_together(tmp_path) -> None:
 
 def test_of_files_that_belong_together_none_is_replaced_if_one_fails(tmp_path) -> None:
     write(tmp_path / "weights", "1")
-    with pytest.raises(InputError, match="config: cannot be written"), at_once():
+    with pytest.raises(InputError, match="config: cannot be written"), transaction():
         write(tmp_path / "weights", "2")
         write_atomically(tmp_path / "config", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     assert names(tmp_path) == ["weights"]
@@ -117,7 +116,7 @@ def test_a_kill_at_any_moment_leaves_no_mixture(tmp_path, monkeypatch) -> None:
             left[0] -= 1
             replace(source, target)
 
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), at_once():
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt), transaction():
             patch.setattr(os, "replace", replace_or_die)
             for name in ("a", "b", "config"):
                 write(folder / name, "2")
@@ -142,10 +141,10 @@ def test_a_command_says_who_is_at_work_in_its_folder(tmp_path) -> None:
         assert first.stdout is not None
         assert first.stdout.readline() == "training\n"
         at_work = f"head: process {first.pid} is at work there; wait until it ends"
-        with pytest.raises(InputError, match=at_work), Output("encoder.train_head", ()).held(tmp_path / "head"):
+        with pytest.raises(InputError, match=at_work), OutputFolder("encoder.train_head", ()).held(tmp_path / "head"):
             pytest.fail("worked")
         first.kill()
-    with Output("encoder.train_head", ()).held(tmp_path / "head"):  # its death frees the folder
+    with OutputFolder("encoder.train_head", ()).held(tmp_path / "head"):  # its death frees the folder
         pass
     assert names(tmp_path / "head") == []
 
@@ -154,7 +153,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from encoder.common.errors import InputError
-from encoder.common.lock import locked
+from encoder.common.folders import locked
 folder = Path(sys.argv[1])
 for _ in range(40):
     with locked(folder, wait=True):

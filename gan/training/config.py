@@ -88,7 +88,7 @@ class TrainingConfig(Settings):
         "captioned images: folders, archives or shards",
         group=WHAT,
         metavar="PATH",
-        parse=arguments.given,
+        parse=arguments.non_empty,
     )
     conditioning: str = setting(
         "auto",

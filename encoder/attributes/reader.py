@@ -19,7 +19,7 @@ import torch
 from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale, to_hex
 from encoder.attributes.space import COLOUR_SPACE, DIM, VALUE_SPACE, colour_at, values_at
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
-from encoder.attributes.wording import denied, explicit, plain
+from encoder.attributes.wording import denied, explicit, plain, without_denials, without_idle_denials
 from encoder.base import ConditionSpace, Encoder, digest
 from encoder.text import normalise
 
@@ -71,7 +71,7 @@ class AttributeEncoder:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """The conditions (N, 25) or (N, 33); see ``Encoder.encode``."""
-        texts = [normalise(text) for text in texts]
+        texts = [in_english(normalise(text)) for text in texts]
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
         figures: dict[int, list[_Term]] = {}
         avoided: dict[int, dict[str, list[str]]] = {}
@@ -79,10 +79,10 @@ class AttributeEncoder:
         if unusual:
             from encoder.attributes.tags import left_open  # at need: drawing from the vocabulary starts without it
         for i in unusual:
-            bare = plain(texts[i])
+            bare = without_idle_denials(plain(texts[i]))
             if values := denied(bare):
                 avoided[i] = values
-            texts[i] = explicit(bare)
+            texts[i] = explicit(without_denials(bare))
             if slots := left_open(texts[i]):
                 unspoken[i] = slots
             if terms := _figures(texts[i]):
@@ -162,6 +162,16 @@ def in_space(encoder: Encoder, space: str) -> Encoder:
     if (encoder.space, space) == (COLOUR_SPACE, VALUE_SPACE.name) and isinstance(encoder, AttributeEncoder):
         return encoder.of_values()
     return encoder
+
+
+def in_english(text: str) -> str:
+    """A normalised text in English words; one that is English stays as it is."""
+    if Attributes.from_caption(text):
+        return text
+    from encoder.attributes.languages import translate  # at need: canonical captions are English
+
+    translation = translate(text)
+    return translation.english if translation else text
 
 
 def _replaced(text: str, terms: Sequence[_Term]) -> str:

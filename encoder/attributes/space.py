@@ -93,9 +93,14 @@ class AttributeSpace(ConditionSpace):
         }
         if not unusual:  # which spares the import of every colour word
             return []
+        from encoder.attributes.languages import translate
         from encoder.attributes.warnings import warnings_for
 
-        return list(dict.fromkeys(line for text, read in unusual.items() for line in warnings_for(text, read)))
+        lines: list[str] = []
+        for text, read in unusual.items():
+            translation = translate(text)
+            lines += translation.warnings if translation else warnings_for(text, read)
+        return list(dict.fromkeys(lines))
 
 
 VALUE_SPACE = AttributeSpace("head", f"attributes-{digest(json.dumps(SLOTS))[:8]}")

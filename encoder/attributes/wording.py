@@ -85,6 +85,27 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
     )
 
 
+def without_idle_denials(text: str) -> str:
+    """A text without the words that deny, but deny neither hair nor eyes: "nothing beats her green hair".
+
+    Such a word stands before a verb of its own: "never hides", "can't miss", "nobody has". The conditioning head takes
+    it for a denial of the colour.
+
+    Args:
+        text: As ``plain`` gives it.
+    """
+    return " ".join(_idle()[0].sub(" ", text).split()) if _MAY_DENY.search(text) else text
+
+
+def without_denials(text: str) -> str:
+    """A text without the plain colours that a clause of its own denies: "her eyes are anything but red; black hair".
+
+    Args:
+        text: As ``without_idle_denials`` gives it.
+    """
+    return " ".join(_idle()[1].sub(" ", text).split()) if _MAY_DENY.search(text) else text
+
+
 def denied(text: str) -> dict[str, list[str]]:
     """The values that a text denies, by slot: "pink hair, no blue eyes" denies blue of the eyes.
 
@@ -108,6 +129,39 @@ def denied(text: str) -> dict[str, list[str]]:
 
 
 _WITHIN = 5  # words from "not" to the colour: "not make any of the eyes blue" has more
+
+
+_GOVERNING = (
+    "have|has|had|having|be|been|being|is|are|was|were|with|wants?|wanted|draw|drawn|give|given|make|made|use|used|show"
+    "|shown|include|add|get|like|need|any|an?|the|too|so|very|her|his|their|its|my|your|in|of|colou?r(?:ed)?|dyed?|wear"
+    "|wearing|hair|eyed?|eyes|haired|even|ever|really|exactly|quite|particularly|especially|entirely|only|just|either|both"
+    "|one|but|for|than|at|to|all|that|those|these|this|such|as|it|them|dark|light|pale|deep|bright|necessarily|actually"
+)
+"""Words between one that denies and what it denies."""
+
+
+@functools.cache
+def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Words that deny something else than hair and eyes; and denials of a plain colour that another clause follows."""
+    words = "|".join(plain_colours())
+    verb = rf"(?!(?:{_GOVERNING}|{words}|\w*-?(?:haired|eyed)|(?:{words})ish)\b)[a-z]+"
+    idle = (
+        r"\b(?:nothing|nobody|no one|noone|none)\b(?! but\b)(?: (?:is|has|have|was|would|could|can))?(?: as)?"
+        rf"|\b(?:who |that |which )?(?:never|hardly|barely|scarcely|rarely|seldom)(?: ever)?(?= {verb}\b)"
+        rf"|\b(?:ca|could|do|does|did|would|wo|should|must|might)n't (?:(?:forget|omit|skip|miss)\b|(?={verb}\b))"
+        rf"|\b(?:can|could|do|does|did|would|will|should|must|might) ?not (?={verb}\b)"
+        r"|\bnothing but\b|\bwithout (?:a |any )?(?:doubt|question|fail)\b|\bno (?:doubt|wonder|matter)\b"
+    )
+    denial = rf"(?:is|are)(?:n't| not|n't really| not really) (?:{words})|(?:is|are) anything but (?:{words})"
+    instead = r"(?:but\b|,? (?:it|they)(?:'s|'re| is| are)\b)"
+    governed = (
+        rf"\b(?:(?:her|his|the|its|with|and|but|whose) )*(?:hair|eyes) (?:{denial})\s*(?:$|[,;.](?! ?{instead}))"
+        rf"|\b(?:{denial})(?=\s*[,;.]? ?{instead})(?: but\b)?"
+    )
+    return re.compile(idle), re.compile(governed)
+
+
+_MAY_DENY = re.compile(r"\b(?:no|not|never|none|hardly|barely|scarcely|rarely|seldom|but|without|cannot)|n't\b")
 
 
 @functools.cache

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from encoder.attributes.colour import codes
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
@@ -72,6 +73,7 @@ class Language:
     """The lists of one language.
 
     Attributes:
+        code: The file's name.
         words: What each word is, as tokens without a place: a word for several things has several.
         messages: The warnings, by name.
         persons: Colours that speak of hair where a text has no noun of hair: "une rousse".
@@ -107,7 +109,7 @@ def translate(text: str) -> Translation | None:
     if code is None:
         return None
     language = load(code)
-    tokens = _without_contradictions(_tokens(fold(text), code))
+    tokens = _with_shades(_tokens(fold(text), code))
     return _Reading(text, language, tokens).translation()
 
 
@@ -245,6 +247,23 @@ def _shows(word: str, code: str) -> bool:
     return code == "de" and _GERMAN.search(word) is not None and bool(_inflected(word, load(code)))
 
 
+def rules() -> dict[str, Any]:
+    """The lists as JSON: what the page reads texts by."""
+    lists = {
+        code: {
+            "words": language.words,
+            "messages": language.messages,
+            "joined": language.joined,
+            "endings": language.endings,
+            "before": language.adjectives_before,
+            "persons": sorted(language.persons),
+        }
+        for code in (*SUBSTRINGS, *LATIN, "en")
+        for language in [load(code)]
+    }
+    return {"signs": {code: sorted(words) for code, words in _signs().items()}, "lists": lists}
+
+
 # -- from a text to tokens -------------------------------------------------------------------------------------------
 
 
@@ -263,10 +282,10 @@ def _tokens(text: str, code: str) -> list[Token]:
     while i < len(text):
         if i in exact:
             tokens.append(Token("colour", i, exact[i].end, text[i : exact[i].end]))
-        elif _SEPARATORS.match(text[i]) and not _word_at(text, i, languages):
-            tokens.append(Token("break", i, i + 1))
         elif found := _word_at(text, i, languages):
             tokens += found
+        elif _SEPARATORS.match(text[i]):
+            tokens.append(Token("break", i, i + 1))
         elif text[i].isalpha():
             end = i + 1 if _script(text[i]) in ("han", "kana", "hangul") else _LETTERS.match(text, i).end()  # type: ignore[union-attr]
             if tokens and tokens[-1].kind == "unread" and not text[tokens[-1].end : i].strip():
@@ -351,7 +370,7 @@ def _unread_letters(text: str, code: str) -> tuple[int, int]:
     return unread, foreign + len(tokens)
 
 
-def _without_contradictions(tokens: list[Token]) -> list[Token]:
+def _with_shades(tokens: list[Token]) -> list[Token]:
     """Light and dark joined to the colour beside them: "azul claro" is one colour, "light blue"."""
     result = list(tokens)
     for i, token in enumerate(result):
@@ -417,7 +436,7 @@ class _Reading:
         """Each colour's noun, so that all together cost least; the nouns come in the order of the colours."""
         best: dict[int | None, tuple[float, list[int | None]]] = {None: (0.0, [])}
         for number, colour in enumerate(self.colours):
-            joined = number > 0 and self._joined(self.colours[number - 1], colour)
+            joined = number > 0 and self._joined(self.colours[number - 1], colour, ("and", "not"))
             following: dict[int | None, tuple[float, list[int | None]]] = {}
             for last, (cost, chosen) in best.items():
                 steps: list[tuple[int | None, float]] = [(None, _ALONE)]
@@ -433,10 +452,10 @@ class _Reading:
         _, chosen = min(best.values(), key=lambda each: each[0])
         return dict(zip(self.colours, chosen, strict=True))
 
-    def _joined(self, low: int, high: int) -> bool:
+    def _joined(self, low: int, high: int, by: tuple[str, ...] = ("and",)) -> bool:
         """Whether nothing but "and" stands between two tokens, and that it does."""
-        kinds = [token.kind for token in self.tokens[low + 1 : high]]
-        return all(kind in ("and", "ignored") for kind in kinds) and "and" in kinds
+        kinds = {token.kind for token in self.tokens[low + 1 : high]} - {"ignored"}
+        return bool(kinds) and kinds <= set(by)
 
     def _runs(self, places: Sequence[int]) -> list[list[int]]:
         """Tokens that are joined by "and"."""

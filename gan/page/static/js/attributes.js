@@ -1,8 +1,9 @@
 // What a text says of hair, eyes and length: encoder/attributes/{reader,reading,slots,onehot}.py around the head.
 
 import { Colours, NUMBERS, codes, distance, fromHex, scale, toHex, unscale } from "./colour.js";
+import { Languages } from "./languages.js";
 import { leftOpenBy } from "./tags.js";
-import { InputError, deniedBy, explicitBy, isForeign, normalise, plain } from "./text.js";
+import { InputError, deniedBy, denialsBy, explicitBy, isForeign, normalise, plain } from "./text.js";
 
 const UNSURE_BELOW = 0.6;
 const SAME = 2e-3;
@@ -59,6 +60,8 @@ export class AttributeReader {
     this.colours = new Colours(rules);
     this.explicit = explicitBy(rules);
     this.denied = deniedBy(rules);
+    this.denials = denialsBy(rules);
+    this.languages = new Languages(rules, this.colours);
     this.leftOpen = leftOpenBy(rules);
     this.palette = Object.entries(config.palette ?? {}).map(([slot, tones]) => [slot, tones.split(" ").map(fromHex)]);
     this.palette = Object.fromEntries(this.palette);
@@ -78,14 +81,14 @@ export class AttributeReader {
   }
 
   async condition(text) {
-    text = normalise(text);
+    text = this.#inEnglish(normalise(text));
     const isUnusual = !this.canonical.has(text);
     let denied = {};
     let leftOpen = [];
     if (isUnusual) {
-      const bare = plain(text);
+      const bare = this.denials.withoutIdle(plain(text));
       denied = this.denied(bare);
-      text = this.explicit(bare);
+      text = this.explicit(this.denials.withoutGoverned(bare));
       leftOpen = this.leftOpen(text);
     }
     const figures = isUnusual ? this.#terms(text, codes(text)) : [];
@@ -137,7 +140,14 @@ export class AttributeReader {
     return [...this.#warnings(text, c), ...this.#farColours(text, c)];
   }
 
+  /** A text in English words; one that is English stays as it is. */
+  #inEnglish(text) {
+    return this.languages.translate(text)?.english ?? text;
+  }
+
   #warnings(text, c) {
+    const translation = this.languages.translate(text);
+    if (translation) return translation.warnings;
     if (this.canonical.has(normalise(text))) return [];
     const readings = this.readings(c);
     const avoided = readings.filter(({ denied }) => denied.length);

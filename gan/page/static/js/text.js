@@ -78,6 +78,15 @@ export function deniedBy(rules) {
   };
 }
 
+/** Two functions: one takes away the words that deny neither hair nor eyes, the other what a clause denies of them. */
+export function denialsBy(rules) {
+  const [mayDeny, idle, governed] = [rules.may_deny, rules.idle, rules.governed].map(
+    (pattern) => new RegExp(pattern.replaceAll("\\b", EDGE).replaceAll("\\w", WORD), "gu"),
+  );
+  const without = (pattern) => (text) => (text.search(mayDeny) < 0 ? text : words(text.replace(pattern, " ")).join(" "));
+  return { withoutIdle: without(idle), withoutGoverned: without(governed) };
+}
+
 /** A function that gives hair and eyes each their own plain colour word, and takes denied colours away. */
 export function explicitBy(rules) {
   const colours = [...rules.plain_colours].sort().join("|");

@@ -164,6 +164,12 @@ def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
 _MAY_DENY = re.compile(r"\b(?:no|not|never|none|hardly|barely|scarcely|rarely|seldom|but|without|cannot)|n't\b")
 
 
+def denial_rules() -> dict[str, str]:
+    """The patterns of ``without_idle_denials`` and ``without_denials`` as JSON: what the page reads texts by."""
+    idle, governed = _idle()
+    return {"may_deny": _MAY_DENY.pattern, "idle": idle.pattern, "governed": governed.pattern}
+
+
 @functools.cache
 def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Words that deny what follows them, and plain colour words."""

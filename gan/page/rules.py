@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from encoder.attributes import palette, reader, tags, warnings, wording
+from encoder.attributes import languages, palette, reader, tags, warnings, wording
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 from encoder.language import colours
 
@@ -25,6 +25,8 @@ def rules() -> dict[str, Any]:
         "denial": wording._denials()[0].pattern,
         "denied_colour": wording._denials()[1].pattern,
         "denied_within": wording._WITHIN,
+        **wording.denial_rules(),
+        "languages": languages.rules(),
         "colour_words": sorted(warnings.COLOUR_WORDS),
         "words": {slot: _words(slot) for slot in COLOUR_SLOTS},
         "swatches": {slot: {value: _swatch(value) for value in SLOTS[slot]} for slot in COLOUR_SLOTS},

@@ -10,6 +10,7 @@ words, commas and other nouns between them cost, and the order of colour and nou
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ _JOINED = ("joined hair", "joined eyes", "joined light", "joined dark")
 _SEPARATORS = re.compile(r"[,;.!?|，、。；！？\n]")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _GERMAN = re.compile("haar|aug(?:e|en|ig(?:e[mnrs]?)?)$")
+_MOST = 120
+"""Words of a text that are read; the rest is said to be unread."""
 _ENGLISH_TOO = {"iris", "pony", "regard", "brunette", "blonde", "melena", "coiffure"}
 """Words of the lists that are English too: they do not show that a text is in another language."""
 
@@ -293,6 +296,8 @@ def _tokens(text: str, code: str) -> list[Token]:
             else:
                 tokens.append(Token("unread", i, end))
         i = tokens[-1].end if tokens and tokens[-1].end > i else i + 1
+        if len(tokens) >= _MOST and i < len(text):
+            return [*tokens, Token("unread", i, len(text))]
     return tokens
 
 
@@ -418,6 +423,9 @@ class _Reading:
     def __init__(self, text: str, language: Language, tokens: list[Token]) -> None:
         self.text, self.language, self.tokens = text, language, _with_hair(tokens, fold(text), language)
         tokens = self.tokens
+        costs = (_OTHER_NOUN if token.kind in _NOUNS else _BETWEEN.get(token.kind, 0.2) for token in tokens)
+        self.costs = list(itertools.accumulate(costs, initial=0.0))
+        """Of all tokens before each."""
         self.nouns = [i for i, token in enumerate(tokens) if token.kind in _NOUNS]
         self.colours = [i for i, token in enumerate(tokens) if token.kind == "colour"]
         self.bound = self._in_turn() or self._bind()
@@ -425,12 +433,8 @@ class _Reading:
 
     def _cost(self, colour: int, noun: int) -> float:
         low, high = sorted((colour, noun))
-        between = (
-            _OTHER_NOUN if token.kind in _NOUNS else _BETWEEN.get(token.kind, 0.2)
-            for token in self.tokens[low + 1 : high]
-        )
         unusual = (colour < noun) != self.language.adjectives_before
-        return sum(between) + (_UNUSUAL_ORDER if unusual else 0.0)
+        return self.costs[high] - self.costs[low + 1] + (_UNUSUAL_ORDER if unusual else 0.0)
 
     def _bind(self) -> dict[int, int | None]:
         """Each colour's noun, so that all together cost least; the nouns come in the order of the colours."""

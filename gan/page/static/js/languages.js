@@ -6,6 +6,7 @@ const SUBSTRINGS = ["zh-Hant", "zh-Hans", "ja", "ko"];
 const LATIN = ["es", "fr", "de", "pt", "it"];
 const SEPARATORS = /[,;.!?|，、。；！？\n]/;
 const GERMAN = /haar|aug(?:e|en|ig(?:e[mnrs]?)?)$/;
+const MOST = 120; // words of a text that are read
 const BETWEEN = { ignored: 0.3, and: 2.5, break: 4, colour: 3, unread: 0.5, not: 1, "not behind": 1 };
 const [OTHER_NOUN, UNUSUAL_ORDER, SECOND_COLOUR, ALONE] = [5, 1.2, 4, 9];
 
@@ -167,6 +168,9 @@ export class Languages {
         else tokens.push({ kind: "unread", start: i, end, value: "" });
       }
       i = tokens.length && tokens.at(-1).end > i ? tokens.at(-1).end : i + 1;
+      if (tokens.length >= MOST && i < text.length) {
+        return [...tokens, { kind: "unread", start: i, end: text.length, value: "" }];
+      }
     }
     return tokens;
   }
@@ -238,6 +242,10 @@ class Reading {
     this.slots = languages.rules.colour_slots;
     const places = tokens.map((_, i) => i);
     this.nouns = places.filter((i) => this.#isNoun(tokens[i]));
+    this.costs = [0]; // of all tokens before each
+    for (const token of tokens) {
+      this.costs.push(this.costs.at(-1) + (this.#isNoun(token) ? OTHER_NOUN : BETWEEN[token.kind] ?? 0.2));
+    }
     this.colours = places.filter((i) => tokens[i].kind === "colour");
     this.bound = this.#inTurn() ?? this.#bind();
   }
@@ -247,10 +255,9 @@ class Reading {
   }
 
   #cost(colour, noun) {
-    const between = this.tokens.slice(Math.min(colour, noun) + 1, Math.max(colour, noun));
-    const costs = between.map((token) => (this.#isNoun(token) ? OTHER_NOUN : BETWEEN[token.kind] ?? 0.2));
     const isUnusual = colour < noun !== this.language.before;
-    return costs.reduce((sum, cost) => sum + cost, 0) + (isUnusual ? UNUSUAL_ORDER : 0);
+    const between = this.costs[Math.max(colour, noun)] - this.costs[Math.min(colour, noun) + 1];
+    return between + (isUnusual ? UNUSUAL_ORDER : 0);
   }
 
   /** Each colour's noun, so that all together cost least; the nouns come in the order of the colours. */

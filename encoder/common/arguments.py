@@ -42,7 +42,6 @@ class Parser(argparse.ArgumentParser):
         self.prog = _prog_name.get() or self.prog
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
-        """See ``ArgumentParser``."""
         try:
             return super().parse_known_args(*args, **kwargs)
         except _RefusedError as refused:

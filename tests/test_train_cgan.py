@@ -392,7 +392,7 @@ def test_a_recipe_shows_its_stages(tmp_path, capsys) -> None:
         ([], "stages is empty"),
         ([{"lr": 1e-4}], "no max_images"),
         ([{"max_images": 8, "init": "x"}], "sets init"),
-        ([{"max_images": 8, "speed": 3}], "stage 1 of the recipe: the key speed is unknown"),
+        ([{"max_images": 8, "speed": 3}], "stage 1 of the recipe: unknown key speed"),
         ([{"max_images": 8, "lr": -1}], "lr is -1"),
     ],
 )

@@ -1,7 +1,7 @@
-"""What the options of the command lines take: numbers within limits, places that can be read or written, JSON.
+"""The values that command-line options take: numbers within limits, paths that can be read or written, JSON.
 
-They are ``type``s of argparse, for a ``Parser``. What is no such value at all is told as argparse does, with the usage;
-a place that cannot be used is an ``InputError``. Either comes before any work.
+They are ``type``s of argparse, for a ``Parser``. Argparse reports a malformed value, with the usage. A path that cannot
+be used is an ``InputError``. Both come before any work.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _SHOWN = 60  # characters of a value in a message
 
 
 class Parser(argparse.ArgumentParser):
-    """An ``ArgumentParser`` whose types may raise ``InputError``, by ``path_type``: one that argparse lets through.
+    """An ``ArgumentParser`` whose types may raise ``InputError`` (see ``path_type``), which argparse then lets through.
 
-    Within ``prog_name`` its usage begins with the name of that call.
+    Within ``prog_name`` its usage begins with that name.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -50,7 +50,7 @@ class Parser(argparse.ArgumentParser):
 
 @contextmanager
 def prog_name(name: str) -> Iterator[None]:
-    """Within the context, the parsers that are made are those of a command by this name: ``"text2face draw"``."""
+    """Within the context, new parsers call the command by this name: ``"text2face draw"``."""
     token = _prog_name.set(name)
     try:
         yield
@@ -59,7 +59,7 @@ def prog_name(name: str) -> Iterator[None]:
 
 
 class _RefusedError(Exception):
-    """An ``InputError`` on its way through argparse, which would take that for its own: it is a ValueError."""
+    """An ``InputError`` on its way through argparse, which catches any ValueError."""
 
     def __init__(self, error: InputError) -> None:
         super().__init__(error)
@@ -70,7 +70,7 @@ class _RefusedError(Exception):
 
 
 def integer(text: str) -> int:
-    """A whole number of any size that Python reads."""
+    """A whole number of any size."""
     try:
         return int(text)
     except ValueError:
@@ -78,7 +78,7 @@ def integer(text: str) -> int:
 
 
 def decimal(text: str) -> float:
-    """A number; infinite ones and NaN too."""
+    """A number, also an infinite one or NaN."""
     try:
         return float(text)
     except ValueError:
@@ -119,12 +119,12 @@ def positive(most: float = math.inf) -> Callable[[str], float]:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be encoded: bytes that were no UTF-8 stand in it as lone surrogates."""
+    """Whether a text is valid Unicode: bytes that are not UTF-8 become lone surrogates."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def unicode(text: str) -> str:
-    """A text that can be written down: bytes of the command line that are no UTF-8 cannot."""
+    """A text in valid Unicode; bytes of the command line that are not UTF-8 are none."""
     if not is_unicode(text):
         raise argparse.ArgumentTypeError("is not valid Unicode; give it in UTF-8")
     return text
@@ -138,7 +138,7 @@ def non_empty(text: str) -> str:
 
 
 def json_value(text: str) -> Any:
-    """JSON of any kind, nested a few times at most."""
+    """Any JSON value, nested at most ``MAX_DEPTH`` times."""
     try:
         value = json.loads(text)
         deep = _is_deep(value, MAX_DEPTH)
@@ -152,16 +152,16 @@ def json_value(text: str) -> Any:
 
 
 def _is_deep(value: Any, depth: int) -> bool:
-    """Whether more than ``depth`` brackets stand in each other."""
+    """Whether brackets are nested more than ``depth`` times."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
     return inner is not None and (depth == 0 or any(_is_deep(one, depth - 1) for one in inner))
 
 
-# -- places ----------------------------------------------------------------------------------------------------------
+# -- paths -----------------------------------------------------------------------------------------------------------
 
 
 def path_type(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
-    """A path that every one of ``checks`` lets pass, each of which raises ``InputError`` where it does not."""
+    """A path that passes all ``checks``; a check raises ``InputError``."""
 
     def path_of(text: str) -> Path:
         path = Path(non_empty(text))
@@ -176,7 +176,7 @@ def path_type(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
 
 
 def resolved_by(find: Callable[[str], Path]) -> Callable[[str], Path]:
-    """What ``find`` finds by a name, or raises ``InputError`` where there is none."""
+    """The path that ``find`` gives for a name; it raises ``InputError`` where there is none."""
 
     def path_of(text: str) -> Path:
         try:
@@ -191,7 +191,7 @@ def kind_of(path: Path) -> Literal["file", "folder", "other", None]:
     """What lies at a path, links followed; ``None`` where there is nothing.
 
     Raises:
-        InputError: Nobody can tell: it lies in a folder that may not be entered, or its name is too long.
+        InputError: The path cannot be looked up: permission is denied, or its name is too long.
     """
     try:
         mode = path.stat().st_mode
@@ -203,7 +203,7 @@ def kind_of(path: Path) -> Literal["file", "folder", "other", None]:
 
 
 def shown(path: str | Path) -> str:
-    """A path as messages show it: of one that is too long, its beginning."""
+    """A path as messages show it: the first 200 characters."""
     text = str(path)
     return text if len(text) <= 200 else f"{text[:200]}..."
 
@@ -216,7 +216,7 @@ def check_existing_folder(path: Path, what: str = "folder") -> None:
     if kind != "folder":
         raise InputError(f"{path}: is not a folder; give a {what}")
     if not os.access(path, os.R_OK | os.X_OK):
-        raise InputError(f"{path}: may not be entered; change its permissions or give another {what}")
+        raise InputError(f"{path}: permission denied; change its permissions or give another {what}")
 
 
 def check_existing_file(path: Path) -> None:
@@ -227,11 +227,11 @@ def check_existing_file(path: Path) -> None:
     if kind != "file":
         raise InputError(f"{path}: is {'a folder' if kind == 'folder' else 'not a regular file'}; give a file")
     if not os.access(path, os.R_OK):
-        raise InputError(f"{path}: may not be read; change its permissions or give another file")
+        raise InputError(f"{path}: permission denied; change its permissions or give another file")
 
 
 def check_folder(folder: Path) -> None:
-    """Raise ``InputError`` where ``folder`` neither is a folder that can be written nor can be made."""
+    """Raise ``InputError`` unless ``folder`` is a folder that can be written, or can be made."""
     kind_of(folder)  # of too long a name, although no folder on the way is there
     existing = _nearest(folder)
     if kind_of(existing) != "folder":
@@ -247,7 +247,7 @@ def check_folder(folder: Path) -> None:
 
 
 def check_file(path: Path) -> None:
-    """Raise ``InputError`` where no file can be written at ``path``, or put in the place of what is there."""
+    """Raise ``InputError`` unless a file can be written, or replaced, at ``path``."""
     kind = kind_of(path)
     if kind not in (None, "file"):
         raise InputError(f"{path}: is {'a folder' if kind == 'folder' else 'no regular file'}; give the name of a file")
@@ -256,19 +256,19 @@ def check_file(path: Path) -> None:
 
 
 def check_new_folder(path: Path) -> None:
-    """Raise ``InputError`` where there is something at ``path``, or no folder can be made."""
+    """Raise ``InputError`` unless a new folder can be made at ``path``."""
     if kind_of(path) is not None:
         raise InputError(f"{path}: exists already; give a new folder")
     check_folder(path)
 
 
 def _nearest(path: Path) -> Path:
-    """The path, or what is there of the folders that it lies in."""
+    """The path, or the innermost folder above it that exists."""
     return next(here for here in (path, *path.absolute().parents) if kind_of(here) is not None)
 
 
 def _check_name(folder: Path, name: str, path: Path) -> None:
-    """Raise ``InputError`` where the file system of ``folder`` has no room for a name."""
+    """Raise ``InputError`` where a name is too long for the file system of ``folder``."""
     try:
         kind_of(folder / name)
     except InputError as error:

@@ -17,12 +17,12 @@ from encoder.common.errors import InputError, reason_of
 ADVICE = "free some space or choose another place"
 
 TEMPORARY = r"\..+\.[a-z0-9_]{8}\.tmp(-journal)?"
-"""The names of the files that are written before they take their places; only a killed process leaves any."""
+"""Names of temporary files, which are renamed when they are complete; only a killed process leaves any."""
 _NAME = 40  # characters of a file's name in that of its temporary one, so that no name is too long
 
 
 class _Written(NamedTuple):
-    """A file that waits for the others: where it is, the place that it is to take, and the handle that locks it."""
+    """A file that waits for the others: its temporary path, its final path, and the handle that locks it."""
 
     temporary: Path
     path: Path
@@ -35,7 +35,7 @@ class _Waiting:
 
     Attributes:
         files: In the order of writing.
-        keys: The last place of each ``transaction``.
+        keys: The last path of each ``transaction``.
     """
 
     files: list[_Written] = field(default_factory=list)
@@ -48,10 +48,10 @@ _waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)
 def write_atomically(
     path: Path, write: Callable[[Path], object], *, durable: bool = True, advice: str = ADVICE
 ) -> None:
-    """Call ``write`` with a temporary path beside ``path``, then put that file in its place.
+    """Call ``write`` with a temporary path beside ``path``, then rename that file to ``path``.
 
-    The temporary file exists already, empty, and is locked for as long as it is written. The folder is made where it is
-    missing. What a killed writer of ``path`` has left is removed first, where the file is to be durable.
+    The temporary file exists already, is empty, and is locked while it is written. A missing folder is made. Before a
+    durable file is written, temporary files that killed writers of ``path`` left are removed.
 
     Args:
         path: The file.
@@ -92,14 +92,14 @@ def write_atomically(
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """What ``write_atomically`` writes within takes its place at the end: all of it, or after an error nothing.
+    """Files that ``write_atomically`` writes within the context are renamed at its end: all, or after an error none.
 
-    The file that is written last is the key to the others: readers refuse the folder without it. It is taken away
-    before the first of them is replaced, so that no kill at any moment leaves files of two sets that are read as one.
-    Within another ``transaction``, the end is that one's.
+    The file that is written last is the key to the others: readers refuse the folder without it. It is removed before
+    the first of the others is replaced. So a kill at any moment never leaves a mixture of two sets that can be read.
+    A ``transaction`` within another one ends with the outer one.
 
     Raises:
-        InputError: A file cannot take its place.
+        InputError: A file cannot be renamed.
     """
     outer = _waiting.get()
     waiting = outer or _Waiting()
@@ -119,7 +119,7 @@ def transaction() -> Iterator[None]:
 
 
 def remove_orphans(path: Path) -> None:
-    """Remove the temporary files of ``path`` whose writers are dead: those that nobody holds a lock of."""
+    """Remove the temporary files of ``path`` that no process holds a lock of: their writers were killed."""
     for orphan in path.parent.glob(f".{glob.escape(path.name[:_NAME])}.{'[a-z0-9_]' * 8}.tmp"):
         try:
             handle = os.open(orphan, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -135,7 +135,7 @@ def remove_orphans(path: Path) -> None:
 
 
 def _temporary(path: Path) -> tuple[int, Path]:
-    """A new file beside ``path``, empty, and the open handle that it is locked by."""
+    """A new empty file beside ``path``, and the open handle that locks it."""
     while True:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_NAME]}.", suffix=".tmp")
         with suppress(BlockingIOError):  # by another writer, which takes it for an orphan
@@ -166,7 +166,7 @@ def lock(handle: int, *, wait: bool = False) -> bool:
 
 
 def _put(waiting: _Waiting) -> None:
-    """Put all files in their places; those that readers ask for first come last."""
+    """Rename all files; the keys come last."""
     path = Path()
     try:
         for path in waiting.keys:
@@ -184,7 +184,7 @@ def _not_written(path: Path, error: Exception, advice: str = ADVICE) -> InputErr
 
 
 def _sync(path: Path) -> None:
-    """Wait until what a file or a folder holds is on the disk."""
+    """Wait until a file or a folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

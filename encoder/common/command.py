@@ -1,10 +1,10 @@
-"""How every command line ends: with an exit status and at most one line, never with a traceback.
+"""How every command ends: with an exit status and at most one line, never with a traceback.
 
-0: it is done. 1: it broke down, as of no memory. 2: the input is bad, or the command line (argparse's own status).
-128 and the number of a signal: it was asked to end, so 130 after Ctrl-C, 143 after SIGTERM, 129 when its terminal was
-closed, and 141 when nobody reads its output any more.
+0: done. 1: it failed, for example out of memory. 2: the input or the command line is bad (argparse's own status).
+128 plus the number of a signal: a signal ended it. So 130 is Ctrl-C, 143 is SIGTERM, 129 is a closed terminal, and 141
+is output that nobody reads any more.
 
-Importing this module costs next to nothing, so that it comes before PyTorch, whose import takes seconds.
+Importing this module costs next to nothing. PyTorch, whose import takes seconds, comes later.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ENDING = tuple(getattr(signal, name) for name in WORDS if hasattr(signal, name))
 
 
 class Stopped(BaseException):
-    """A signal asked for the end; Ctrl-C is a KeyboardInterrupt, as usual.
+    """A signal asked the process to end; Ctrl-C is a KeyboardInterrupt, as usual.
 
     Attributes:
         number: That of the signal.
@@ -49,20 +49,20 @@ class Stopped(BaseException):
 
 
 def status_of(number: int) -> int:
-    """The exit status of a process that a signal ended, as shells have it."""
+    """The exit status of a process that a signal ended, as in shells."""
     return 128 + number
 
 
 def stop(number: int) -> NoReturn:
-    """Raise what a signal is within a command: ``finally`` blocks are run, and ``command`` gives the status."""
+    """Raise the exception of a signal: ``finally`` blocks run, and ``command`` returns the status."""
     raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
 
 
 def start() -> None:
-    """Begin a command: with a Python that has the packages, and let Ctrl-C end this process at once and in one line.
+    """Prepare this process for a command: find a Python with the packages, and let Ctrl-C end in one line.
 
-    A module that is run calls it before its imports, so that it stands for these and for the last moments. Nothing is
-    cleaned up by such a Ctrl-C outside of ``command``.
+    A module that is run calls it before its other imports, so that it covers them too. Outside of ``command``, Ctrl-C
+    ends the process at once and cleans up nothing.
     """
     use_python_with_packages()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -70,10 +70,10 @@ def start() -> None:
 
 
 def command(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
-    """Decorate the ``main`` of a command line, which then returns its exit status whatever a user causes.
+    """Decorate the ``main`` of a command: it returns an exit status, whatever a user causes.
 
     Within it SIGTERM and SIGHUP run ``finally`` blocks as Ctrl-C does, and stdout replaces what it cannot encode.
-    Anything else that is raised is a fault of the project and passes through, as does the SystemExit of argparse.
+    Other exceptions are faults of the project and pass through, as does the SystemExit of argparse.
     """
 
     @functools.wraps(main)
@@ -113,9 +113,10 @@ def command(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
 
 
 def end_process(status: int) -> NoReturn:
-    """End with a status; one process of several of a run at once, for gloo's threads may not outlive the interpreter.
+    """End the process with a status.
 
-    They let go of what they worked on when they like, and abort a process that has begun to end by then.
+    One of several processes of a run ends without Python's own cleaning up: threads of gloo that still work then would
+    abort it.
     """
     if os.environ.get("WORLD_SIZE", "1") == "1":
         sys.exit(status)
@@ -126,10 +127,10 @@ def end_process(status: int) -> NoReturn:
 
 @contextlib.contextmanager
 def handling(handler: Handler) -> Iterator[None]:
-    """Within the context, ``handler`` takes the signals that ask for the end.
+    """Within the context, ``handler`` receives the signals that ask a process to end.
 
-    Those that are ignored stay so, as SIGHUP does under ``nohup``; and a thread changes nothing, for signals are the
-    main thread's.
+    Ignored signals stay ignored, such as SIGHUP under ``nohup``. In a thread other than the main one nothing changes,
+    since only the main thread receives signals.
     """
     previous = {}
     try:
@@ -144,7 +145,7 @@ def handling(handler: Handler) -> Iterator[None]:
 
 
 def forget_terminal() -> None:
-    """After SIGHUP, let what is written to the terminal go nowhere: writing to one that is closed is an error."""
+    """After SIGHUP, discard output to the terminal: writing to a closed one is an error."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # captured, closed, or none
             if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
@@ -168,9 +169,9 @@ def _signalled(number: int) -> tuple[int, str]:
 def _outcome(error: BaseException) -> tuple[int, str] | None:
     """The exit status and the line of an error; ``None`` for a fault of the project."""
     if isinstance(error, InputError):
-        return BAD_INPUT, _told(error) if _speaks() else ""
+        return BAD_INPUT, _line_of(error) if _speaks() else ""
     if isinstance(error, BreakdownError):
-        return BROKEN, _told(error)
+        return BROKEN, _line_of(error)
     if isinstance(error, KeyboardInterrupt):
         return _signalled(signal.SIGINT)
     if isinstance(error, Stopped):
@@ -178,7 +179,7 @@ def _outcome(error: BaseException) -> tuple[int, str] | None:
     if isinstance(error, BrokenPipeError):
         return NOBODY_READS, ""
     if is_out_of_memory(error):
-        return BROKEN, "error: the memory does not suffice; ask for less at once, or close other programs"
+        return BROKEN, "error: out of memory; use a smaller batch or fewer images, or close other programs"
     if isinstance(error, ModuleNotFoundError):
         line = missing_package(error)
         return (BAD_INPUT, f"error: {line}") if line else None
@@ -198,12 +199,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _told(error: BaseException) -> str:
+def _line_of(error: BaseException) -> str:
     return f"error: {' '.join(str(error).splitlines())}"  # a path may hold line ends
 
 
 def _speaks() -> bool:
-    """Whether this process tells of bad input: those of a parallel run all meet the same, and the first one tells."""
+    """Whether this process reports bad input: of a parallel run, only the first one does."""
     size, rank = (os.environ.get(name, "") for name in ("WORLD_SIZE", "RANK"))
     return not (size.isdecimal() and rank.isdecimal() and int(size) > 1 and int(rank) > 0)
 
@@ -222,7 +223,7 @@ def _replace_what_cannot_be_encoded() -> None:
 
 
 def _flush() -> None:
-    """Write out what is left; where that fails it is dropped, for Python would try again at its end and tell of it."""
+    """Write what is buffered. What cannot be written is dropped, or Python would try again at its end and report it."""
     failure: OSError | None = None
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -237,7 +238,7 @@ def _flush() -> None:
 
 
 def _drop(stream: TextIO) -> None:
-    """Let all that is written to a stream go nowhere."""
+    """Discard all that is written to a stream."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, stream.fileno())

@@ -1,6 +1,6 @@
-"""The Python that runs the project and the packages that it has; what is missing is found, or told in one line.
+"""The Python that runs the project and its packages: found, or one line says what to install.
 
-This module and all that a command imports before ``start`` can be read by Python 3.8, so that an old one is told too.
+Python 3.8 can import this module and all others that a command imports before ``start``, to report that it is too old.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How the process keeps its memory: what large tensors leave is used again, not given back to the system."""
+"""How the process manages memory: the memory of freed tensors is reused, not returned to the system."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _GROWTH = 2**26  # bytes that the heap grows by, at least
 
 
 def tune_malloc() -> bool:
-    """Let glibc's malloc keep what is freed; returns whether it does, which it cannot elsewhere.
+    """Let glibc's malloc keep freed memory; returns whether it does, which other C libraries do not.
 
-    By itself it maps each tensor of 32 MB or more anew and gives it back when it is freed, and the system fills every
-    page of it with zeros at its first touch: a fifth of a training step. The peak of the memory stays what it was.
+    By default malloc maps each tensor of 32 MB or more anew, and unmaps it when it is freed. Then the system fills each
+    page with zeros at its first use, which takes a fifth of a training step. The peak memory stays the same.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

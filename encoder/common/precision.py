@@ -1,4 +1,4 @@
-"""Which arithmetic training uses: bfloat16 where the processor has instructions for it, else float32."""
+"""The precision of training: bfloat16 where the processor has fast instructions for it, else float32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Precision = Literal["auto", "bfloat16", "float32"]
 BFLOAT16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "bf16")
 """The CPU capabilities that make bfloat16 faster; without any of them it is emulated, ten times slower than float32."""
 SLOW_INSTRUCTIONS = {"Intel": "avx512_bf16"}
-"""What makes it slower nevertheless, by the maker: Intel's run at half of float32's rate where AMX is missing."""
+"""Capabilities that do not count, by the maker: without AMX, Intel's run at half of float32's rate."""
 
 
 def has_bfloat16(device: str | torch.device = "cpu") -> bool:
@@ -28,7 +28,7 @@ def has_bfloat16(device: str | torch.device = "cpu") -> bool:
 
 
 def autocast(precision: Precision = "auto", device: str | torch.device = "cpu") -> torch.autocast:
-    """A context in which layers compute in ``precision``; ``"auto"`` is bfloat16 where that is fast."""
+    """A context in which layers compute in ``precision``; ``"auto"`` is bfloat16 where it is fast."""
     import torch
 
     enabled = precision == "bfloat16" or (precision == "auto" and has_bfloat16(device))

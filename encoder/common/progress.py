@@ -1,4 +1,4 @@
-"""How far work is: a bar where stderr is a terminal, elsewhere a plain line now and then."""
+"""Progress of long work: a bar where stderr is a terminal, elsewhere a plain line now and then."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-FIRST = 3.0  # seconds before the first line: what is soon done says nothing
+FIRST = 3.0  # seconds before the first line: short work prints none
 EVERY = 10.0  # seconds between two lines, at least
-SHARE = 0.05  # of the time so far: the longer it takes, the rarer the lines, so that a log of days stays short
+SHARE = 0.05  # of the time so far: later lines are rarer, so that a log of days stays short
 
 
 class Progress:
-    """Counts what is done, and shows it on stderr. Use as a context manager.
+    """Counts finished items, and shows the count on stderr. Use as a context manager.
 
     Args:
         what: The work: ``"encoding"``.
-        total: How much there is to do, where that is known.
-        unit: One of what is counted: ``"text"``.
+        total: The number of items, where it is known.
+        unit: What is counted: ``"text"``.
         shown: Whether to show anything.
-        initial: How much was done before.
+        initial: Items that were finished before.
     """
 
     def __init__(self, what: str, total: int | None, unit: str, *, shown: bool = True, initial: int = 0) -> None:
@@ -44,7 +44,7 @@ class Progress:
         self.said = False
 
     def update(self, count: int = 1) -> None:
-        """Count what was done since the last call."""
+        """Count items that were finished since the last call."""
         self.done += count
         if self.bar is not None:
             self.bar.update(count)
@@ -53,7 +53,7 @@ class Progress:
             self._say(f"{self.done:,}{of} {self.unit}s, {time.monotonic() - self.started:.0f} s")
 
     def over(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, each counted when the next one is asked for; shown to the end of them."""
+        """Iterate over items, and count each when the next one is asked for."""
         with self:
             for item in items:
                 yield item
@@ -65,7 +65,7 @@ class Progress:
             self.bar.set_postfix(values, refresh=False)
 
     def wait(self) -> None:
-        """Another line has just told how far it is: let the next one come no sooner than after this one."""
+        """Start the wait for the next line anew, after another line has just shown the progress."""
         self.next = time.monotonic() + max(EVERY, SHARE * (time.monotonic() - self.started))
 
     def _say(self, line: str) -> None:
@@ -85,7 +85,7 @@ class Progress:
             self.bar.close()
 
     def close(self) -> None:
-        """It is done: say so, where it was long enough to be told of."""
+        """End; say so if lines were printed."""
         if self.bar is not None:
             self.bar.close()
         elif self.said:

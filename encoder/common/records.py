@@ -1,7 +1,4 @@
-"""Settings on the disk: JSON files, read and checked in one place.
-
-What a dataclass says of its fields, their types and the ranges of numbers, is all that a file is checked against.
-"""
+"""Settings on the disk: JSON files, checked against the types and ranges that a dataclass gives its fields."""
 
 from __future__ import annotations
 
@@ -165,7 +162,7 @@ def _record(kind: type, values: Any, source: Path | str, key: str, notes: bool) 
             raise InputError(f"{source}: the key {_join(key, name)} is missing; restore it")
     unknown = [name for name in values if name not in fields]
     if unknown and not notes:
-        raise InputError(f"{source}: the key {_join(key, str(unknown[0])[:60])} is unknown; mend it")
+        raise InputError(f"{source}: unknown key {_join(key, str(unknown[0])[:60])}; remove or correct it")
     made = {
         name: check(value, hints[name], source, _join(key, name), notes=notes)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Work on many independent batches with every CPU thread."""
+"""Independent batches in parallel, one per CPU thread."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 
 
 def parallel_map(function: Callable[..., Result], *items: Iterable[Any]) -> Iterator[Result]:
-    """``map``, each of PyTorch's threads on items of its own: within a network they would wait for each other often.
+    """``map`` with a thread per item. Threads that share one item would often wait for each other.
 
-    Results come in the order of the items, and are those of one thread; items fewer than threads are worked on by all
-    threads together. What PyTorch sets by thread, as ``torch.inference_mode``, ``function`` must set itself.
+    Results come in the order of the items, and equal those of one thread. If there are fewer items than threads, all
+    threads share each item. ``function`` must set what PyTorch keeps per thread, such as ``torch.inference_mode``.
     """
     threads = torch.get_num_threads()
     calls = list(zip(*items, strict=True))
@@ -33,7 +33,7 @@ def parallel_map(function: Callable[..., Result], *items: Iterable[Any]) -> Iter
 
 
 def parallel_cat(function: Callable[..., torch.Tensor], *items: Iterable[Any], bar: Progress) -> torch.Tensor:
-    """The results of ``parallel_map``, each (n, ...), joined to (N, ...); ``bar`` counts their rows."""
+    """The results of ``parallel_map``, each (n, ...), concatenated to (N, ...); ``bar`` counts their rows."""
     parts = []
     with bar:
         for part in parallel_map(function, *items):

@@ -1,8 +1,8 @@
-"""Weights on the disk: safetensors files with a checksum, so that no damage goes unnoticed.
+"""Weights on the disk: safetensors files with a checksum that finds any damage.
 
-The checksum is a CRC-32 in the metadata of the header. It covers the tensors and the header, the checksum aside, and is
-written when they are: the file is whole, with any reader of safetensors, in one piece. Files without one, such as those
-of others, have their numbers looked through instead. Fingerprints are those of the file without its checksum.
+The checksum is a CRC-32 in the metadata of the header. It covers the tensors and the header without the checksum, and
+any reader of safetensors reads the file. In a file without one, all numbers are checked to be finite instead.
+Fingerprints are those of the file without its checksum.
 """
 
 from __future__ import annotations

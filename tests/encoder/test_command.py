@@ -36,11 +36,11 @@ def raising(error: BaseException) -> int:
         (Stopped(signal.SIGTERM), 143, "terminated"),
         (Stopped(signal.SIGHUP), 129, "hung up"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 141, ""),
-        (MemoryError(), 1, "error: the memory does not suffice; ask for less at once, or close other programs"),
+        (MemoryError(), 1, "error: out of memory; use a smaller batch or fewer images, or close other programs"),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4 bytes"),
             1,
-            "error: the memory does not suffice; ask for less at once, or close other programs",
+            "error: out of memory; use a smaller batch or fewer images, or close other programs",
         ),
         (
             OSError(errno.ENOSPC, "No space left on device", "a.txt"),

@@ -61,7 +61,7 @@ def test_a_record_is_made_of_its_types() -> None:
         ({"inner": {"dim": True}}, "f: inner.dim is True; it must be an integer"),
         ({"inner": {"dim": 1.0}}, "f: inner.dim is 1.0; it must be an integer"),
         ({"inner": {"dim": 10**400}}, "it must be an integer"),
-        ({"inner": {"dim": 1, "x": 1}}, "f: the key inner.x is unknown"),
+        ({"inner": {"dim": 1, "x": 1}}, "f: unknown key inner.x"),
         ({"sources": "ab"}, "f: sources is 'ab'; it must be a list"),
         ({"sources": ["x", 1]}, "f: sources[1] is 1; it must be a text"),
         ({"mode": "c"}, "f: mode is 'c'; it must be one of a, b"),
@@ -75,7 +75,7 @@ def test_a_record_is_made_of_its_types() -> None:
         ({"flag": 1}, "f: flag is 1; it must be true or false"),
         ({"network": [1]}, "f: network is a list; it must be an object"),
         ({"layers": [{"dim": -1}]}, "f: layers[0].dim is -1; it must be an integer"),
-        ({"note": 1}, "f: the key note is unknown"),
+        ({"note": 1}, "f: unknown key note"),
     ],
 )
 def test_what_is_not_right_is_named_in_one_line(change: dict[str, Any], message: str) -> None:

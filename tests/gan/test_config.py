@@ -14,7 +14,7 @@ def test_json_round_trip() -> None:
 
 def test_an_unknown_setting_is_an_error() -> None:
     text = CONFIG.to_json().replace('"lr":', '"learning_rate":')
-    with pytest.raises(InputError, match="the configuration: the key learning_rate is unknown"):
+    with pytest.raises(InputError, match="the configuration: unknown key learning_rate"):
         TrainingConfig.from_json(text)
 
 

@@ -25,7 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor
@@ -36,9 +36,9 @@ from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.memory import tune_malloc
+from gan.drawing.settings import Dtype
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
-from gan.many.options import DTYPES
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
@@ -272,7 +272,9 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--lines", type=arguments.between(8), default=4096, help="to draw (default 4,096)")
     result.add_argument("--workers", type=arguments.between(1, 1024), default=2, help="that draw (default 2)")
     result.add_argument("--kills", type=arguments.between(0, 100), default=10, help="of drawing (default 10)")
-    result.add_argument("--dtype", choices=DTYPES, default="float32", help="of drawing new lines (default float32)")
+    result.add_argument(
+        "--dtype", choices=get_args(Dtype), default="float32", help="of drawing new lines (default float32)"
+    )
     result.add_argument(
         "--data",
         type=arguments.non_empty,

@@ -1,23 +1,25 @@
-"""From texts to faces: the one way in which a released generator is loaded and drawn from."""
+"""From texts to images: the one way in which a released generator is loaded and drawn from."""
 
 from __future__ import annotations
 
-import math
+import copy
 import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
 
 from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
-from encoder.base import Encoder
+from encoder.base import Encoder, Reading
 from encoder.common.errors import InputError
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
+from gan.drawing.settings import DrawSettings
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import (
@@ -81,8 +83,25 @@ def _seed(value: Any) -> int:
     return seed
 
 
+class ReadText(NamedTuple):
+    """What the text encoder makes of a text.
+
+    Attributes:
+        c: Its condition (c_dim,), with the style.
+        read: What it states, by attribute, with ``None`` for what it leaves open; ``None`` for a model of other things
+            than faces.
+        colours: The particular colours that it asks for, each "#rrggbb", by attribute; mostly none.
+        warnings: A line each.
+    """
+
+    c: torch.Tensor
+    read: dict[str, str | None] | None
+    colours: dict[str, str]
+    warnings: list[str]
+
+
 class TextToImage:
-    """Draws faces from texts with a released generator.
+    """Draws images from texts with a released generator.
 
     A picture depends on its text, its seed and the weights alone: noise comes from a generator of its own for each
     image, on the CPU, and in float64 (the default) the pixels agree for any batch size, number of threads and
@@ -103,22 +122,13 @@ class TextToImage:
         encoder: Encoder,
         *,
         name: str = "unnamed",
-        dtype: torch.dtype = torch.float64,
-        device: str | torch.device = "cpu",
-        truncation: float = 1.0,
-        guidance: float | None = None,
         folder: Path | None = None,
-        encoder_path: Path | None = None,
+        **settings: Any,
     ) -> None:
-        self.config = config
-        self.truncation = _scale(truncation, "truncation", 1.0)
-        self.guidance = _scale(guidance, "guidance", config.guidance)
-        self._folder, self._encoder_path = folder, encoder_path
-        self.encoder = encoder
-        self.name = name
-        self.dtype = dtype
-        self.device = _device(device)
-        self.G: Any = G.to(device=self.device, dtype=dtype).eval().requires_grad_(False)
+        self.config, self.encoder = config, encoder
+        self.settings = DrawSettings(**settings)
+        self.name, self._folder = name, folder
+        self.G: Any = G.to(device=_available(self.device), dtype=self.dtype).eval().requires_grad_(False)
 
     @classmethod
     def from_pretrained(
@@ -127,28 +137,22 @@ class TextToImage:
         *,
         revision: str | None = None,
         encoder: Encoder | None = None,
-        encoder_path: str | Path | None = None,
-        dtype: torch.dtype = torch.float64,
-        device: str | torch.device = "cpu",
-        truncation: float = 1.0,
-        guidance: float | None = None,
         exact_texts: bool = True,
+        **settings: Any,
     ) -> TextToImage:
         """Load a release.
 
         Args:
             model_dir: A folder with ``config.json`` and ``generator.safetensors``, the name of a shipped one, or a
                 model of the Hugging Face Hub, ``"owner/name"``; see ``gan.release.find_release``.
-            revision: Of a model of the hub: a branch, a tag or a commit.
+            revision: Of a model of the Hub: a branch, a tag or a commit.
             encoder: The text encoder; by default the one that the config names.
-            encoder_path: The folder of the default encoder; where it is ``None``, that within the release or beside it,
-                or else the bundled one.
-            dtype: Any floating type. Pictures are the same everywhere in float64 only; float32 is faster.
-            device: ``"cpu"`` or ``"cuda"``.
-            truncation: Scale of the noise: below 1 faces vary less and are more like the usual one.
-            guidance: How strongly to ask for what a text states (``guide``); what the config says where it is ``None``.
             exact_texts: Whether the default encoder computes in float64, so that a text's condition is the same
                 everywhere; otherwise in float32, twice as fast.
+            settings: Fields of ``gan.drawing.settings.DrawSettings``: ``encoder_path``, by default the folder within
+                the release or beside it, or else the bundled one; ``dtype``, of PyTorch or by name (pictures are the
+                same everywhere in float64 only); ``device``; and ``style``, ``truncation``, ``guidance`` and
+                ``batch_size``, which calls may change.
 
         Raises:
             InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
@@ -156,8 +160,9 @@ class TextToImage:
         folder = find_release(model_dir, revision)
         config = ReleaseConfig.read(folder)
         conditioning = config.conditioning
+        path = settings.get("encoder_path")
         if encoder is None:
-            encoder = _load_encoder(conditioning, folder, encoder_path, exact_texts)
+            encoder = _load_encoder(conditioning, folder, path, exact_texts)
         if (encoder.dim, encoder.space.name) != (conditioning.dim, conditioning.space):
             raise InputError(
                 f"{folder}: these weights were trained with the text encoder {conditioning.space} "
@@ -165,18 +170,34 @@ class TextToImage:
                 f"(kind {encoder.space.kind}, {encoder.dim} numbers); use that encoder, or train with this one"
             )
         G = _load_generator(folder, config)
-        return cls(
-            G,
-            config,
-            encoder,
-            name=release_name(folder),
-            dtype=dtype,
-            device=device,
-            truncation=truncation,
-            guidance=guidance,
-            folder=folder,
-            encoder_path=Path(encoder_path) if encoder_path else None,
-        )
+        return cls(G, config, encoder, name=release_name(folder), folder=folder, **{**settings, "model": folder})
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type that the generator computes in."""
+        dtype: torch.dtype = getattr(torch, self.settings.dtype)
+        return dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator computes."""
+        return torch.device(self.settings.device)
+
+    @property
+    def guidance(self) -> float:
+        """How strongly to ask for what a text states (``guide``)."""
+        return self.config.guidance if self.settings.guidance is None else self.settings.guidance
+
+    def with_settings(self, **settings: Any) -> TextToImage:
+        """The same pipeline with other settings, such as ``guidance``; those that are ``None`` stay."""
+        changed = {name: value for name, value in settings.items() if value is not None}
+        if not changed:
+            return self
+        result = copy.copy(self)
+        result.settings = replace(self.settings, **changed)
+        if (result.dtype, result.device) != (self.dtype, self.device):
+            raise TypeError("dtype and device are those of the whole pipeline; change them with to()")
+        return result
 
     def __repr__(self) -> str:
         return (
@@ -186,7 +207,7 @@ class TextToImage:
         )
 
     def to(
-        self, device: str | torch.device | torch.dtype | None = None, dtype: torch.dtype | None = None
+        self, device: str | torch.device | torch.dtype | None = None, dtype: torch.dtype | str | None = None
     ) -> TextToImage:
         """Move the generator to a device, or to another floating type, or both, as ``torch.nn.Module.to``; itself.
 
@@ -195,11 +216,11 @@ class TextToImage:
         """
         if isinstance(device, torch.dtype):
             device, dtype = None, device
-        device, dtype = _device(self.device if device is None else device), self.dtype if dtype is None else dtype
-        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise InputError(f"dtype is {dtype!r}; give a floating type, such as torch.float32")
-        self.G.to(device=device, dtype=dtype)
-        self.device, self.dtype = device, dtype
+        changed: dict[str, Any] = {"device": device, "dtype": dtype}
+        settings = replace(self.settings, **{name: value for name, value in changed.items() if value is not None})
+        _available(torch.device(settings.device))
+        self.settings = settings
+        self.G.to(device=self.device, dtype=self.dtype)
         return self
 
     def save_pretrained(
@@ -218,7 +239,13 @@ class TextToImage:
         from gan.drawing.publish import save
 
         folder = Path(folder)
-        save(self._release(), folder, license=license, scores=Path(scores) if scores else None, **self._reader())
+        save(
+            self._release(),
+            folder,
+            license=license,
+            scores=Path(scores) if scores else None,
+            encoder_path=self.settings.encoder_path,
+        )
         return folder
 
     def push_to_hub(
@@ -245,16 +272,21 @@ class TextToImage:
         """
         from gan.drawing.publish import push
 
-        options: dict[str, Any] = {"license": license, "scores": Path(scores) if scores else None, **self._reader()}
-        return push(self._release(), repo, message=message, private=private, token=token, **options)
+        return push(
+            self._release(),
+            repo,
+            message=message,
+            private=private,
+            token=token,
+            license=license,
+            scores=Path(scores) if scores else None,
+            encoder_path=self.settings.encoder_path,
+        )
 
     def _release(self) -> Path:
         if self._folder is None:
             raise InputError("this pipeline was not made by from_pretrained, so there is no release to save")
         return self._folder
-
-    def _reader(self) -> dict[str, Path | None]:
-        return {"encoder_path": self._encoder_path}
 
     def __call__(
         self,
@@ -262,10 +294,7 @@ class TextToImage:
         *,
         seed: int | Iterable[int] | None = None,
         num_images: int | None = None,
-        style: str | None = None,
-        guidance: float | None = None,
-        truncation: float | None = None,
-        batch_size: int = 25,
+        **settings: Any,
     ) -> Output:
         """Draw images of one text or of several.
 
@@ -274,42 +303,36 @@ class TextToImage:
             seed: A whole number from 0 to 2**63 - 1, from which the seeds of all images count up, text after text; or
                 the seed of each image, as a list, an array or a tensor; or ``None``: they are chosen, and returned.
             num_images: Of each text; 1, or as many as there are seeds for one text.
-            style: The source whose drawing to follow, for a generator with several.
-            guidance: How strongly to ask for what the text states; the pipeline's own where it is ``None``.
-            truncation: Scale of the noise, likewise.
-            batch_size: Images drawn together; they do not depend on it.
+            settings: ``style``, ``guidance``, ``truncation`` and ``batch_size`` of this call, as of
+                ``from_pretrained``; the pipeline's own where they are left out or ``None``.
 
         Returns:
-            The images with their texts and seeds, what was read in each text, and what its writer should know.
+            The images with their texts and seeds, what was read in each text, and warnings about texts.
 
         Raises:
-            InputError: A text or a style that cannot be drawn; the message says what was wanted.
+            InputError: A text or a setting that cannot be drawn; the message says what was wanted.
             ValueError: Seeds or numbers that do not fit; likewise.
         """
-        from gan.drawing.output import Output, as_pil, read_slots
+        from gan.drawing.output import Output, as_pil
 
         prompts = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
             raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
         prompts = [check_text(text, "prompt") for text in prompts]
         seeds = _seeds_for(len(prompts), seed, num_images)
+        pipeline = self.with_settings(**settings)
         each = len(seeds) // len(prompts)
-        texts = [text for text in prompts for _ in range(each)]
-        c = self.conditions(prompts, style=style)
-        read = read_slots(self.encoder, c[:, : self.encoder.dim])
-        warnings = [self.remarks([text], c[i : i + 1]) for i, text in enumerate(prompts)]
-        batches = self.draw_many(
-            c.repeat_interleave(each, 0), seeds, batch_size=batch_size, guidance=guidance, truncation=truncation
-        )
+        read = [found for found in pipeline.read(prompts) for _ in range(each)]
+        batches = pipeline.draw_many(torch.stack([found.c for found in read]), seeds)
         return Output(
             images=[as_pil(image) for batch in batches for image in batch],
-            texts=texts,
+            texts=[text for text in prompts for _ in range(each)],
             seeds=seeds,
-            read=[found for found in read for _ in range(each)],
-            warnings=list(dict.fromkeys(line for lines in warnings for line in lines)),
+            read=[found.read for found in read],
+            warnings=list(dict.fromkeys(line for found in read for line in found.warnings)),
         )
 
-    def noise(self, seeds: int | Iterable[int], *, truncation: float | None = None) -> torch.Tensor:
+    def noise(self, seeds: int | Iterable[int], **settings: Any) -> torch.Tensor:
         """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone, as ``draw``.
 
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
@@ -317,22 +340,20 @@ class TextToImage:
         """
         rows = [seeded_noise(seed, self.config.z_dim) for seed in seed_list(seeds)]
         z = torch.stack(rows) if rows else torch.empty(0, self.config.z_dim, dtype=torch.float64)
-        return (_scale(truncation, "truncation", self.truncation) * z).to(self.device, self.dtype)
+        return (self.with_settings(**settings).settings.truncation * z).to(self.device, self.dtype)
 
-    def conditions(
-        self, texts: str | Sequence[str], *, style: str | None = None, progress: bool = False
-    ) -> torch.Tensor:
+    def conditions(self, texts: str | Sequence[str], *, progress: bool = False, **settings: Any) -> torch.Tensor:
         """The generator's conditions ``c (N, c_dim)`` of N texts.
 
         Args:
             texts: Any texts, or one. An empty one asks for nothing, so that the seed decides all.
-            style: The source whose drawing to follow, for a generator with several; the first by default.
             progress: Whether the encoder shows a progress bar.
+            settings: ``style``, as of the call.
 
         Raises:
             InputError: An unknown style, or a text that cannot be encoded.
         """
-        index = self.config.style_index(style)
+        index = self.config.style_index(self.with_settings(**settings).settings.style)
         texts = [texts] if isinstance(texts, str) else list(texts)
         c = torch.zeros(len(texts), self.encoder.dim)
         asking = [i for i, text in enumerate(texts) if text.strip()]
@@ -341,28 +362,31 @@ class TextToImage:
         c = join_source(c, torch.full((len(c),), index), self.config.sources)
         return c.to(self.device, self.dtype)
 
-    def remarks(self, texts: Sequence[str], c: torch.Tensor) -> list[str]:
-        """What the writer of N texts, whose conditions are ``c (N, c_dim)``, should know: one line each."""
-        asking = [i for i, text in enumerate(texts) if text.strip()]
-        texts, c = [texts[i] for i in asking], c[asking, : self.encoder.dim]
-        readings = self.encoder.space.read(c)
-        lines = self.encoder.space.warnings_for(texts, readings)
-        if self.config.palette and any(reading.exact_colour for row in readings for reading in row):
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        """What the text encoder makes of N texts."""
+        from encoder.attributes.space import exact_colours, stated_values
+
+        c = self.conditions(texts)
+        return [
+            ReadText(row, stated_values(readings) or None, exact_colours(readings), self._warnings(text, readings))
+            for text, row, readings in zip(texts, c, self.encoder.space.read(c[:, : self.encoder.dim]), strict=True)
+        ]
+
+    def _warnings(self, text: str, readings: Sequence[Reading]) -> list[str]:
+        """What the writer of a text should know: a line each."""
+        if not text.strip():
+            return []
+        lines = self.encoder.space.warnings_for([text], [readings])
+        if self.config.palette and any(reading.exact_colour for reading in readings):
             from encoder.attributes import palette
 
-            lines += palette.warnings_for(texts, readings, self.config.palette)
+            lines += palette.warnings_for([text], [readings], self.config.palette)
         return lines
 
-    def looks(self, c: torch.Tensor) -> list[dict[str, str]]:
-        """The particular colours that ``c (N, c_dim)`` asks for, of each "#rrggbb" by slot; mostly none."""
-        from encoder.attributes.space import exact_colours
-
-        return [exact_colours(readings) for readings in self.encoder.space.read(c[:, : self.encoder.dim])]
-
     @torch.inference_mode()
-    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor, *, guidance: float | None = None) -> torch.Tensor:
-        """One batch of faces, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
-        guidance = _scale(guidance, "guidance", self.guidance)
+    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor, **settings: Any) -> torch.Tensor:
+        """One batch of images, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
+        guidance = self.with_settings(**settings).guidance
         z, c = (x.to(self.device, self.dtype) for x in (z, c))
         if guidance != 1:
             c = self._with_text(c, lambda text: guide(text, self.encoder.space.null(text), guidance))
@@ -370,51 +394,33 @@ class TextToImage:
             img = self.G(z, c)
         if not img.isfinite().all():
             raise InputError(
-                f"{self.name}: what it draws is not a picture, for some pixels are no numbers; "
-                f"truncation is too large, or guidance is, {guidance:g}: take them nearer to 1"
+                f"{self.name}: some pixels are not finite numbers; truncation or guidance ({guidance:g}) is too "
+                "large: choose values nearer to 1"
             )
         return to_uint8(img).cpu()
 
-    def draw_many(
-        self,
-        c: torch.Tensor,
-        seeds: int | Iterable[int],
-        *,
-        batch_size: int = 25,
-        guidance: float | None = None,
-        truncation: float | None = None,
-    ) -> Iterator[torch.Tensor]:
-        """Draw one face of each condition ``c (N, c_dim)`` and seed, holding the pictures of one batch at a time.
+    def draw_many(self, c: torch.Tensor, seeds: int | Iterable[int], **settings: Any) -> Iterator[torch.Tensor]:
+        """Draw one image of each condition ``c (N, c_dim)`` and seed, holding one batch at a time.
 
         Yields:
             uint8 (at most ``batch_size``, 3, 64, 64), in the order of ``c``.
         """
-        seeds = seed_list(seeds)
+        seeds, pipeline = seed_list(seeds), self.with_settings(**settings)
         if len(c) != len(seeds):
             raise ValueError(f"{len(c)} conditions and {len(seeds)} seeds")
-        for i in range(0, len(c), batch_size):
-            z = self.noise(seeds[i : i + batch_size], truncation=truncation)
-            yield self.draw_conditions(self._settled(c[i : i + batch_size], z), z, guidance=guidance)
+        size = pipeline.settings.batch_size
+        for i in range(0, len(c), size):
+            z = pipeline.noise(seeds[i : i + size])
+            yield pipeline.draw_conditions(pipeline._settled(c[i : i + size], z), z)
 
-    def draw(
-        self,
-        texts: str | Sequence[str],
-        seeds: int | Iterable[int],
-        *,
-        style: str | None = None,
-        guidance: float | None = None,
-        truncation: float | None = None,
-        batch_size: int = 25,
-    ) -> torch.Tensor:
-        """Draw one face of each text.
+    def draw(self, texts: str | Sequence[str], seeds: int | Iterable[int], **settings: Any) -> torch.Tensor:
+        """Draw one image of each text.
 
         Args:
             texts: N texts, or one.
             seeds: N seeds, or one, as integers, an array or a tensor; from 0 to 2**63 - 1. The same text and seed give
-                the same face, alone or among others.
-            style: As in ``conditions``.
-            guidance: As of the call; so is ``truncation``.
-            batch_size: Faces drawn together.
+                the same image, alone or among others.
+            settings: As of the call.
 
         Returns:
             uint8 (N, 3, H, W), 64x64 for most generators.
@@ -423,24 +429,20 @@ class TextToImage:
             ValueError: There are not as many seeds as texts, or a seed is out of range.
             InputError: As of ``conditions``, or ``truncation`` or ``guidance`` are so large that there is no picture.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        seeds = seed_list(seeds)
+        texts, seeds = [texts] if isinstance(texts, str) else list(texts), seed_list(seeds)
         if len(texts) != len(seeds):
             raise ValueError(f"{len(texts)} texts and {len(seeds)} seeds; give a seed for each text")
-        if not texts:
-            return torch.empty((0, 3, self.G.resolution, self.G.resolution), dtype=torch.uint8)
-        c = self.conditions(texts, style=style)
-        return torch.cat(
-            list(self.draw_many(c, seeds, batch_size=batch_size, guidance=guidance, truncation=truncation))
-        )
+        pipeline = self.with_settings(**settings)
+        nothing = torch.empty((0, 3, self.G.resolution, self.G.resolution), dtype=torch.uint8)
+        return torch.cat([nothing, *(pipeline.draw_many(pipeline.conditions(texts), seeds) if texts else ())])
 
     def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:
-        """Faces on the straight line between two conditions, at one seed.
+        """Images on the straight line between two conditions, at one seed.
 
         Args:
-            c: The conditions of the first and of the last face, (2, c_dim).
-            seed: The seed of every face.
-            steps: Number of faces, at least 2.
+            c: The conditions of the first and of the last image, (2, c_dim).
+            seed: The seed of every image.
+            steps: Number of images, at least 2.
 
         Returns:
             uint8 (``steps``, 3, 64, 64).
@@ -488,25 +490,8 @@ def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | N
     return seeds
 
 
-def _scale(value: float | None, name: str, default: float) -> float:
-    """A truncation or a guidance, the default where it is ``None``; ``ValueError`` where it is no scale."""
-    if value is None:
-        return default
-    try:
-        scale = math.nan if isinstance(value, bool | str) else float(value)
-    except (TypeError, ValueError):
-        scale = math.nan
-    if not 0 < scale < math.inf:
-        raise ValueError(f"{name} is {value!r:.60}; give a number above 0, such as 1")
-    return scale
-
-
-def _device(name: str | torch.device) -> torch.device:
-    """A device that is here; ``InputError`` for one that is not."""
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"device is {name!r:.60}; give 'cpu' or 'cuda'") from error
+def _available(device: torch.device) -> torch.device:
+    """The device; ``InputError`` where it is not here."""
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("PyTorch finds no CUDA device here; give device 'cpu'")
     return device

@@ -13,7 +13,7 @@ from tiny import WITH_COLOURS
 
 import infer
 from encoder.common import progress
-from gan import draw
+from gan.drawing.settings import DrawSettings
 from gan.pipeline import TextToImage
 
 ROOT = Path(infer.__file__).parent
@@ -24,7 +24,7 @@ TESTING_FILE = "\n".join(f"{7 * i},{'blue' if i % 2 else 'red'} hair green eyes"
 def model(make_release, tiny_network, tiny_encoder, tmp_path, monkeypatch) -> Path:
     """A tiny released model as the default one, in an otherwise empty working directory."""
     folder = make_release()
-    monkeypatch.setattr(draw, "DEFAULT_MODEL", folder)
+    monkeypatch.setattr(DrawSettings.__dataclass_fields__["model"], "default", folder)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -92,7 +92,7 @@ def test_nothing_is_asked_by_zeros_and_with_other_texts_too(model, tiny_encoder)
     mixed = pipeline.draw(["", "red hair", " "], [3, 4, 5])
     assert torch.equal(mixed[[0, 2]], unasked[[0, 2]])
     assert not torch.equal(mixed[1], unasked[1])
-    assert pipeline.remarks(["", " "], pipeline.conditions(["", " "])) == []
+    assert [text.warnings for text in pipeline.read(["", " "])] == [[], []]
 
 
 def test_one_text_is_one_face(model) -> None:
@@ -145,7 +145,7 @@ def test_a_bar_of_many_faces_of_one_picture(model, capsys, monkeypatch) -> None:
     Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
     assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("drawing: 25 of 1,000 faces, ")
+    assert lines[0].startswith("drawing: 1 of 1,000 faces, ")
     assert lines[-1].startswith("drawing: 1,000 faces in ")
 
 
@@ -260,6 +260,12 @@ FILE = ["--testing-file", "lines.txt"]
         (None, ["--text", "a", "--out", "."], ".: is a folder"),
         (None, ["--text", "a", "--model", "nowhere"], "nowhere: no such model folder"),
         (None, ["--text", "a", "--style", "oil"], "style 'oil' is unknown"),
+        (None, ["--text", "a", "--num", "0"], "--num is 0; it must be an integer from 1 to 10,000"),
+        (None, ["--text", "a", "--seed", "-1"], "--seed is -1; it must be an integer from 0"),
+        (None, ["--text", "a", "--truncation", "0"], "--truncation is 0.0; it must be a number above 0"),
+        (None, ["--text", "a", "--truncation", "nan"], "--truncation is nan; it must be a number above 0"),
+        (None, ["--text", "a", "--guidance", "inf"], "--guidance is inf; it must be a number above 0"),
+        (None, ["--text", "a", "--device", "tpu"], "device is 'tpu'; give 'cpu' or 'cuda'"),
         (break_weights, ["--text", "a"], "generator.safetensors: the weights cannot be read"),
         (set_space, ["--text", "a"], "trained with the text encoder pooled-1234"),
     ],
@@ -285,9 +291,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(model, capsys, content, args, 
         [],
         ["--text", "a", *FILE],
         ["--any", "--text", "a"],
-        ["--text", "a", "--num", "0"],
-        ["--text", "a", "--seed", "-1"],
         ["--text", "a", "--steps", "3"],
+        ["--text", "a", "--truncation", "x"],
         ["--interpolate", "a", "b", "--num", "2"],
     ],
 )
@@ -340,7 +345,7 @@ def test_run_gan_takes_nothing(tmp_path) -> None:
 def test_run_cgan_names_a_missing_file(tmp_path) -> None:
     done = run_script("nowhere.txt", cwd=tmp_path)
     assert done.returncode == 2
-    assert done.stderr == "error: nowhere.txt: cannot be read (No such file or directory)\n"
+    assert done.stderr == "error: nowhere.txt: no such file; give another one\n"
 
 
 # -- in scripts and pipes ----------------------------------------------------------------------------------------------
@@ -434,12 +439,3 @@ def test_guided_faces_are_others_and_say_so(model) -> None:
         with Image.open(f"{guidance}.png") as picture:
             assert picture.info.get("Guidance") == (None if guidance == "1" else "2.0")
     assert not np.array_equal(pixels("1.png"), pixels("2.png"))
-
-
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "x"])
-def test_a_truncation_that_is_no_scale_is_refused(model, value, capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        infer.main(["--text", "pink hair", "--truncation", value])
-    assert stop.value.code == 2
-    assert "--truncation" in capsys.readouterr().err
-    assert not Path("samples").exists()

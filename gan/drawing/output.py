@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
-
-    from encoder.base import Encoder
 
 PER_ROW = 5
 
@@ -71,13 +68,6 @@ def as_pil(image: torch.Tensor) -> Image:
     from PIL import Image
 
     return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
-
-
-def read_slots(encoder: Encoder, c: torch.Tensor) -> Sequence[dict[str, str | None] | None]:
-    """What each of N conditions ``c (N, dim)`` of an encoder states, by attribute; ``None`` where it knows none."""
-    from encoder.attributes.space import stated_values
-
-    return [stated_values(readings) if readings else None for readings in encoder.space.read(c)]
 
 
 def _png(image: Image) -> bytes:

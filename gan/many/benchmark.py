@@ -17,7 +17,7 @@ from unittest import mock
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common.errors import BreakdownError
-from gan.many.index import INDEX_FILE
+from gan.many.folder import INDEX_FILE
 from gan.many.plan import PIECE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,20 +75,18 @@ def benchmark_drawing(count: int, workers: int, kills: int, dtype: str) -> Itera
 
 def _steady(folder: Path, dtype: str, canonical: bool) -> float:
     """CPU milliseconds of an image from its text to its place in a shard, in this process, once all is loaded."""
-    from gan.many.drawer import Drawer
-    from gan.many.lines import read_lines
-    from gan.many.plan import Recipe, plan
-    from gan.many.run import work
+    from gan.drawing.settings import DrawJob, DrawSettings
+    from gan.many.run import draw_folder
 
-    write_lines(folder / "steady.csv", 512, canonical=canonical)
-    recipe = Recipe("shards", "", "", shard_size=256, dtype=dtype)
-    with mock.patch.dict(os.environ, TEXT2FACE_CACHE=str(folder / "steady")):
-        drawer, spent = Drawer(dtype=dtype), []
-        for shard in plan(read_lines(folder / "steady.csv"), recipe, print):
+    count, spent = 256, []
+    for i, repeat in enumerate((1, 1, 2)):  # the first of them pays for the start
+        write_lines(folder / "steady.csv", count * repeat, canonical=canonical)
+        job = DrawJob(testing_file=folder / "steady.csv", shards=folder / f"steady {dtype} {canonical} {i}", quiet=True)
+        with mock.patch.dict(os.environ, TEXT2FACE_CACHE=str(folder / f"steady{i}")):
             started = time.process_time()
-            list(work(drawer, "shards", folder, shard, {}))
+            draw_folder(job, DrawSettings(dtype=dtype, threads=1))  # type: ignore[arg-type]
             spent.append(time.process_time() - started)
-    return 1000 * spent[-1] / recipe.shard_size
+    return 1000 * (spent[2] - spent[1]) / count
 
 
 def _command(folder: Path, out: Path, dtype: str, workers: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is drawn, in which shard, and what it is made from."""
+"""What a batch job draws: shards of items, and digests of what each piece of a shard is made from."""
 
 from __future__ import annotations
 
@@ -7,42 +7,25 @@ import itertools
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.base import files_digest
-from encoder.common.arguments import MAX_SEED
-from encoder.files import ID
-from gan.many.lines import Bad, Line
+from encoder.files import ID, RejectedLine, TextLine
+from gan.drawing.provenance import Item, items_of
+from gan.drawing.settings import DrawJob, DrawSettings
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
 
 PIECE = 64
-"""Images that are written and entered into the index together: what is lost, at most, when a worker is killed."""
-_LONGEST = 200  # bytes of a file's name, which others write a little more behind
-
-Kind = Literal["shards", "separate"]
-
-
-class Job(NamedTuple):
-    """One image.
-
-    Attributes:
-        place: Its number, from 0: ``--num`` for each line, bad ones counted too, so that mending one moves no other.
-        line: The number of its line.
-        id: As the line has it.
-        name: Of its files, without an ending.
-        text: What to draw.
-        seed: Of the noise.
-    """
-
-    place: int
-    line: int
-    id: str
-    name: str
-    text: str
-    seed: int
+"""Images that are written and entered into the index together."""
+_LONGEST_NAME = 200  # bytes of a file's name, to which other programs add a little
+_NO_EFFECT = ("model", "encoder_path", "device", "threads", "batch_size")
+"""Settings that a recipe leaves out: digests name the files, and the others are not meant to change images."""
+_DIGESTED = (
+    "kind", "model", "encoder", "shard_size", "num", "seed", "same_seeds", "style", "truncation", "guidance",
+    "best_of", "dtype",
+)  # fmt: skip
+"""The first format's keys of a recipe. A later one counts only where it is not the default, so that folders go on."""
 
 
 class Piece(NamedTuple):
@@ -50,117 +33,94 @@ class Piece(NamedTuple):
 
     number: int
     made_from: str
-    jobs: list[Job]
+    items: list[Item]
 
 
 class Shard(NamedTuple):
-    """The images of one file, or of so many files."""
+    """The images of one tar, or of so many files."""
 
     number: int
     pieces: list[Piece]
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """What every image of a folder is made with; one folder has one.
+def recipe_of(job: DrawJob, settings: DrawSettings) -> dict[str, Any]:
+    """What all images of a folder are made with; a folder has one recipe. PyTorch is not imported.
 
-    Attributes:
-        kind: What the folder holds.
-        model: Digest of the generator's files, and of the discriminator where it chooses.
-        encoder: Digest of the files of the text encoder.
-        shard_size: Places of a shard.
-        num: Images a line; ``seed`` and ``same_seeds`` as of ``infer.py``, and so are the others.
+    ``model`` is a digest of the generator's files, and of the discriminator where it chooses; ``encoder`` of those of
+    the text encoder.
     """
-
-    kind: Kind
-    model: str
-    encoder: str
-    shard_size: int
-    num: int = 1
-    seed: int = 0
-    same_seeds: bool = False
-    style: str | None = None
-    truncation: float = 1.0
-    guidance: float | None = None
-    best_of: int = 1
-    dtype: str = "float64"
-    backend: str = "torch"
-
-    def differences(self, other: dict[str, object]) -> list[str]:
-        """How another one differs, in words."""
-        mine = asdict(self)
-        other = {"backend": "torch", **other}  # of a folder from before there was another one
-        return [f"{key} {other.get(key)!r:.40}, not {mine[key]!r:.40}" for key in mine if other.get(key) != mine[key]]
-
-
-def digests(model: Path, encoder_path: Path | None, best_of: int) -> tuple[str, str]:
-    """``Recipe.model`` and ``Recipe.encoder`` of a released folder; PyTorch is not imported."""
+    model, path = settings.model, settings.encoder_path
     kind = ReleaseConfig.read(model).conditioning.kind
-    names = [CONFIG_FILE, WEIGHTS_FILE, *([DISCRIMINATOR_FILE] if best_of > 1 else [])]
-    folders = [folder for folder in (model / ENCODER_FOLDER, encoder_path) if folder and folder.is_dir()]
-    folders += [HEAD_DIR] if kind == "head" and encoder_path is None else []
+    names = [CONFIG_FILE, WEIGHTS_FILE, *([DISCRIMINATOR_FILE] if settings.best_of > 1 else [])]
+    folders = [folder for folder in (model / ENCODER_FOLDER, path) if folder and folder.is_dir()]
+    folders += [HEAD_DIR] if kind == "head" and path is None else []
     folders += [ENCODER_DIR] if kind != "onehot" else []
-    files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
-    ours = [path for path in files if path.suffix != ".md" and not path.name.startswith(".")]
-    return files_digest(path for path in (model / name for name in names) if path.is_file()), files_digest(ours)
+    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
+    ours = [file for file in files if file.suffix != ".md" and not file.name.startswith(".")]
+    return {
+        "kind": "shards" if job.shards else "separate",
+        "model": files_digest(file for file in (model / name for name in names) if file.is_file()),
+        "encoder": files_digest(ours),
+        **{name: getattr(job, name) for name in ("shard_size", "num", "seed", "same_seeds")},
+        **{name: value for name, value in vars(settings).items() if name not in _NO_EFFECT},
+    }
 
 
-@dataclass
-class Names:
-    """Whether a file's name comes for the first time, in bounded memory: the names lie in a temporary file.
+def differences(recipe: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """How the recipe of a folder, ``other``, differs, in words; it may be older than some of the settings."""
+    defaults = {name: getattr(DrawSettings, name) for name in recipe if hasattr(DrawSettings, name)}
+    other = {**{name: value for name, value in defaults.items() if name not in _DIGESTED}, **other}
+    return [f"{key} {other.get(key)!r:.40}, not {mine!r:.40}" for key, mine in recipe.items() if other.get(key) != mine]
 
-    Some file systems do not tell upper from lower case.
-    """
 
-    _known: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))
+def plan(
+    lines: Iterable[TextLine | RejectedLine],
+    job: DrawJob,
+    recipe: dict[str, Any],
+    reject: Callable[[RejectedLine], None],
+) -> Iterator[Shard]:
+    """Shard after shard, as lines are read; ``reject`` gets each line that cannot be drawn."""
+    made_with = {key: value for key, value in recipe.items() if key in _DIGESTED or value != getattr(DrawSettings, key)}
 
-    def __post_init__(self) -> None:
+    def piece(number: int, items: list[Item]) -> Piece:
+        return Piece(number, hashlib.sha256(json.dumps([made_with, items]).encode()).hexdigest(), items)
+
+    items = _items(lines, job, reject)
+    for number, of_shard in itertools.groupby(items, lambda item: item.place // job.shard_size):
+        pieces = itertools.groupby(of_shard, lambda item: item.place % job.shard_size // PIECE)
+        yield Shard(number, [piece(place, list(some)) for place, some in pieces])
+
+
+def _items(
+    lines: Iterable[TextLine | RejectedLine], job: DrawJob, reject: Callable[[RejectedLine], None]
+) -> Iterator[Item]:
+    names = None if job.shards else _Names()
+    for i, line in enumerate(lines):
+        reason = line.reason if isinstance(line, RejectedLine) else names.refusal(line.id) if names else ""
+        if isinstance(line, RejectedLine) or reason:
+            reject(RejectedLine(line.number, reason))
+        elif names:
+            yield from items_of(line, i, job)
+        else:
+            yield from (item._replace(name=f"{item.place:08d}") for item in items_of(line, i, job))
+
+
+class _Names:
+    """The names of files so far, in bounded memory: they lie in a temporary file."""
+
+    def __init__(self) -> None:
+        self._known = sqlite3.connect("")
         self._known.execute("PRAGMA journal_mode = OFF")
         self._known.execute("PRAGMA cache_size = -16384")  # KB
         self._known.execute("CREATE TABLE names (name TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def add(self, name: str) -> bool:
-        """Whether it is new."""
-        return self._known.execute("INSERT OR IGNORE INTO names VALUES (?)", (name.lower(),)).rowcount > 0
-
-
-def plan(lines: Iterable[Line | Bad], recipe: Recipe, refuse: Callable[[Bad], None]) -> Iterator[Shard]:
-    """Shard after shard, as lines are read; one that cannot be drawn is given to ``refuse``."""
-    settings = asdict(recipe)
-    if recipe.backend == "torch":
-        del settings["backend"]  # as before there was another one
-
-    def piece(number: int, jobs: list[Job]) -> Piece:
-        return Piece(number, hashlib.sha256(json.dumps([settings, jobs]).encode()).hexdigest(), jobs)
-
-    for number, jobs in itertools.groupby(_jobs(lines, recipe, refuse), lambda job: job.place // recipe.shard_size):
-        pieces = itertools.groupby(jobs, lambda job: job.place % recipe.shard_size // PIECE)
-        yield Shard(number, [piece(place, list(some)) for place, some in pieces])
-
-
-def _jobs(lines: Iterable[Line | Bad], recipe: Recipe, refuse: Callable[[Bad], None]) -> Iterator[Job]:
-    names = Names() if recipe.kind == "separate" else None
-    for i, line in enumerate(lines):
-        bad = line if isinstance(line, Bad) else names and _unfit(line, names)
-        if bad:
-            refuse(bad)
-            continue
-        assert isinstance(line, Line)
-        for k in range(recipe.num):
-            place = i * recipe.num + k
-            seed = (recipe.seed + (k if recipe.same_seeds else place)) % (MAX_SEED + 1)
-            name = f"{place:08d}"
-            if names:
-                name = line.id if recipe.num == 1 else f"{line.id}-{k + 1}"
-            yield Job(place, line.number, line.id, name, line.text, seed)
-
-
-def _unfit(line: Line, names: Names) -> Bad | None:
-    """Why the id of a line cannot be the name of a file, if it cannot."""
-    if not ID.fullmatch(line.id):
-        return Bad(line.number, f"{line.id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'")
-    if len(line.id.encode()) > _LONGEST:
-        return Bad(line.number, f"the id {line.id[:40]}... is too long for the name of a file")
-    if not names.add(line.id):
-        return Bad(line.number, f"the id {line.id} comes twice, and a file is written for each; give each its own id")
-    return None
+    def refusal(self, id: str) -> str:
+        """Why an id cannot be the name of a new file; nothing where it can."""
+        if not ID.fullmatch(id):
+            return f"{id[:40]!r} is not an id; use letters, digits, '-', '_' and '.'"
+        if len(id.encode()) > _LONGEST_NAME:
+            return f"the id {id[:40]}... is too long for the name of a file"
+        # Some file systems do not tell upper from lower case.
+        if not self._known.execute("INSERT OR IGNORE INTO names VALUES (?)", (id.lower(),)).rowcount:
+            return f"the id {id} comes twice, and a file is written for each; give each its own id"
+        return ""

@@ -105,15 +105,26 @@ def test_what_was_read_and_what_was_not(pipe, tiny_encoder, monkeypatch) -> None
         ({"prompt": ["a", "b"], "seed": [1]}, "1 seeds for 2 texts and 1 image of each; give 2 seeds, or one"),
         ({"seed": []}, "0 seeds for 1 text and 1 image of each; give 1 seeds, or one"),
         ({"style": "oil"}, "style 'oil' is unknown to this model; it knows: extra, anime"),
-        ({"guidance": 0}, "guidance is 0; give a number above 0"),
-        ({"guidance": "2"}, "guidance is '2'; give a number above 0"),
-        ({"truncation": float("nan")}, "truncation is nan; give a number above 0"),
-        ({"truncation": [1]}, r"truncation is \[1\]; give a number above 0"),
+        ({"guidance": 0}, "guidance is 0; it must be a number above 0"),
+        ({"guidance": "2"}, "guidance is '2'; it must be a number above 0"),
+        ({"truncation": float("nan")}, "truncation is nan; it must be a number above 0"),
+        ({"truncation": [1]}, "truncation is a list; it must be a number above 0"),
     ],
 )
 def test_misuse_is_answered_with_what_was_wanted(pipe, arguments, message) -> None:
     with pytest.raises(ValueError, match=message):
         pipe(**{"prompt": "a", **arguments})
+
+
+@pytest.mark.parametrize("settings", [{"colour": 1}, {"dtype": "float32"}])
+def test_settings_that_no_call_takes(pipe, settings) -> None:
+    with pytest.raises(TypeError, match=r"colour|dtype"):
+        pipe("a", **settings)
+
+
+def test_settings_of_numpy_and_pytorch(pipe) -> None:
+    expected = pipe.draw(["a"], [1], guidance=2.0, truncation=0.5)
+    assert torch.equal(pipe.draw(["a"], [1], guidance=np.float32(2), truncation=torch.tensor(0.5)), expected)
 
 
 def test_a_notebook_shows_the_images(pipe) -> None:
@@ -141,8 +152,7 @@ def test_to_another_type_and_back(pipe, monkeypatch) -> None:
     for arguments, message in [
         (("cuda",), "PyTorch finds no CUDA device here; give device 'cpu'"),
         (("teapot",), "device is 'teapot'; give 'cpu' or 'cuda'"),
-        ((None, torch.int64), "dtype is torch.int64; give a floating type"),
-        ((None, "float32"), "dtype is 'float32'; give a floating type"),
+        ((None, torch.int64), "dtype is 'int64'; it must be one of float64, float32"),
     ]:
         with pytest.raises(InputError, match=message):
             pipe.to(*arguments)

@@ -399,7 +399,7 @@ def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Br
     assert len(first) == 4
     assert np.array_equal(pixels(first), pixels(again))
     text = "long silver hair, “violet” eyes"
-    (asked,) = pipeline.looks(pipeline.conditions([text], style="anime"))
+    asked = pipeline.read([text])[0].colours
     items = [Item("", text, seed, asked) for seed in range(7, 11)]
     wanted = pipeline.draw([item.text for item in items], [item.seed for item in items], style="anime")
     assert levels(pixels(first), wanted) <= 1

@@ -227,7 +227,7 @@ def test_a_release_of_values_draws_with_a_head_that_knows_colours(release_of_val
     assert (whole.dim, pipeline.encoder.dim) == (33, 25)
     torch.testing.assert_close(pipeline.conditions(texts)[:, :25], whole.encode(texts)[:, :25])
     assert pipeline.draw(texts, [0, 1]).shape == (2, 3, 64, 64)
-    assert pipeline.remarks(["navy hair"], pipeline.conditions(["navy hair"]))
+    assert pipeline.read(["navy hair"])[0].warnings
 
 
 def test_a_colour_that_is_denied_is_not_drawn() -> None:

@@ -7,7 +7,7 @@ from safetensors.torch import load_file, save_file
 from tiny import WITH_COLOURS
 
 from encoder.attributes.colour import from_hex, to_hex
-from encoder.attributes.space import VALUE_SPACE
+from encoder.attributes.space import VALUE_SPACE, exact_colours
 from encoder.common.errors import InputError
 from gan.pipeline import TextToImage, guide, seeded_noise
 
@@ -101,7 +101,7 @@ def steps_between(pipeline: TextToImage, monkeypatch, a: str, b: str) -> list[di
     seen: list[torch.Tensor] = []
     monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: seen.append(c))
     pipeline.interpolate(pipeline.conditions([a, b]), steps=5)
-    return pipeline.looks(seen[0])
+    return [exact_colours(readings) for readings in pipeline.encoder.space.read(seen[0])]
 
 
 def test_interpolation_goes_through_the_colours_between(make_release, colour_encoder, monkeypatch) -> None:
@@ -315,5 +315,5 @@ def test_what_is_no_seed_is_named(pipeline, seed) -> None:
 def test_a_picture_that_is_not_finite_is_refused(make_release, tiny_network, tiny_encoder, settings) -> None:
     pipeline = TextToImage.from_pretrained(make_release("wild"), **settings)
     pipeline.G.to_rgb.weight.data.fill_(float("inf"))  # as an overflow in a larger network
-    with pytest.raises(InputError, match="is not a picture, for some pixels are no numbers; truncation is"):
+    with pytest.raises(InputError, match="some pixels are not finite numbers; truncation or guidance"):
         pipeline.draw(["a"], [0])

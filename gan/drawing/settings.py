@@ -1,0 +1,150 @@
+"""The options of drawing, each a field. A new one needs its field here, and the place that uses it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from encoder.common import arguments
+from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_THREADS
+from encoder.common.errors import InputError
+from encoder.common.options import Settings, setting
+from encoder.common.records import Amount, Positive, Within
+from encoder.files import Format
+from gan.images import check_png_path
+from gan.release import DEFAULT_MODEL, release_folder
+
+WHAT, LOOK, PLACES, MACHINE = "what to draw", "how it looks", "where it goes", "what draws it"
+BATCH = "many images: --testing-file with --shards or --separate; the same command again goes on"
+
+Dtype = Literal["float64", "float32", "bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class DrawSettings(Settings):
+    """How images are drawn, whatever is asked for."""
+
+    style: str | None = setting(
+        None, "the drawing to follow, for a model of several data sets", group=LOOK, metavar="SOURCE"
+    )
+    truncation: Positive = setting(
+        1.0, "scale of the noise; below 1, images vary less and look more usual (default 1)", group=LOOK
+    )
+    guidance: Positive | None = setting(
+        None, "how strongly to ask for what the text states; above 1, purer colours (default: the model's)", group=LOOK
+    )
+    best_of: Annotated[int, Within(1, 100)] = setting(
+        1, "draw N images for each and keep the best one (default 1)", group=LOOK
+    )
+    dtype: Dtype = setting(
+        "float64", "float64: the same pixels everywhere; others: faster (default float64)", group=MACHINE
+    )
+    backend: Literal["torch", "onnx"] = setting(
+        "torch", "what draws: PyTorch, or ONNX Runtime in float32 (default torch)", group=MACHINE
+    )
+    model: Path = setting(
+        DEFAULT_MODEL,
+        "a released model's folder, the name of a shipped one, or OWNER/NAME of the Hub",
+        group=MACHINE,
+        metavar="MODEL",
+        parse=release_folder,
+    )
+    encoder_path: Path | None = setting(
+        None, "another folder of the text encoder", group=MACHINE, metavar="DIR", parse=arguments.existing_folder
+    )
+    device: str = setting("cpu", "cpu or cuda (default cpu)", group=MACHINE, metavar="DEVICE")
+    threads: Annotated[int, Within(0, MAX_THREADS)] | None = setting(
+        None, "threads of PyTorch in each process; 0: its own choice (default: one each of several --workers)",
+        group=MACHINE,
+    )  # fmt: skip
+    batch_size: Annotated[int, Within(1, MAX_BATCH)] = setting(32, "images drawn together (default 32)", group=MACHINE)
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, _plain(name, value))
+        super().__post_init__()
+        if not re.fullmatch(r"(cpu|cuda)(:\d+)?", self.device):
+            raise InputError(f"device is {self.device!r:.60}; give 'cpu' or 'cuda'")
+        if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
+            raise InputError("backend onnx draws in float32 on the CPU; give dtype float32 and device cpu")
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the pixels of a text and seed are the same in any batch, process and machine."""
+        return self.dtype == "float64"
+
+
+def look_defaults() -> dict[str, Any]:
+    """The defaults of the settings that an image depends on beside its text, its seed and its model.
+
+    ``best_of`` is none of them: it chooses the seed.
+    """
+    return {
+        each.name: each.default
+        for each in fields(DrawSettings)
+        if each.metadata["setting"].group == LOOK and each.name != "best_of"
+    }
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A setting as a caller from Python may give it: types and devices of PyTorch, numbers of NumPy, paths as texts."""
+    if isinstance(value, str) and name in ("model", "encoder_path"):
+        return Path(value)
+    if type(value).__module__ == "torch" and name in ("dtype", "device"):
+        return str(value).removeprefix("torch.")
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+@dataclass(frozen=True)
+class DrawJob(Settings):
+    """What to draw, and where it goes."""
+
+    text: tuple[str, ...] = field(default=())
+    testing_file: Path | None = field(default=None)
+    any: bool = field(default=False)
+    interpolate: tuple[str, ...] = field(default=())
+    num: Annotated[int, Within(1, 10_000)] = setting(1, "images per text (default 1)", group=WHAT)
+    steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
+    seed: Amount = setting(0, "seed of the first image; each further one has the next (default 0)", group=WHAT)
+    same_seeds: bool = setting(
+        False, "start every text from --seed again: images differ only in what is asked", group=WHAT
+    )
+    format: Format | None = setting(
+        None, "format of the testing file; by default its name or its first lines tell", group=WHAT
+    )
+    out: Path | None = setting(
+        None,
+        "all images in one picture (default samples/faces.png); - is stdout",
+        group=PLACES,
+        metavar="PNG",
+        parse=arguments.path_type(check_png_path),
+    )
+    separate: Path | None = setting(
+        None,
+        "a file per image: ID.png, or ID-1.png ... with --num",
+        group=PLACES,
+        metavar="DIR",
+        parse=arguments.output_folder,
+    )
+    json: bool = setting(False, "print a JSON object per image: text, seed, file, read, warnings", group=PLACES)
+    quiet: bool = setting(False, "print nothing but errors, and what --json asks for", group=PLACES)
+    shards: Path | None = setting(
+        None, "WebDataset shards, to train on", group=BATCH, metavar="DIR", parse=arguments.output_folder
+    )
+    shard_size: Annotated[int, Within(64, MAX_COUNT)] = setting(1024, "images a shard (default 1024)", group=BATCH)
+    workers: Annotated[int, Within(1, 1024)] = setting(1, "processes that draw (default 1)", group=BATCH)
+    strict: bool = setting(False, "stop at the first line that cannot be drawn", group=BATCH)
+
+    @property
+    def is_batch_job(self) -> bool:
+        """Whether images go to a folder that a later run can continue."""
+        return bool(self.testing_file and not self.out and (self.shards or self.separate))
+
+    @property
+    def folder(self) -> Path:
+        """Where the images of a batch job go."""
+        folder = self.shards or self.separate
+        assert folder is not None
+        return folder

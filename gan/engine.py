@@ -1,0 +1,132 @@
+"""The engine of drawing: it takes items, however many, and gives an image of each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from encoder.common.errors import InputError
+from gan.drawing.provenance import Item
+from gan.drawing.settings import DrawSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from gan.pipeline import ReadText, TextToImage
+    from gan.selection import Selector
+
+WINDOW = 256
+"""Texts that are encoded together, in batches of like length; an equal text is encoded once."""
+
+Each = TypeVar("Each")
+
+
+class Drawn(NamedTuple):
+    """What became of an item.
+
+    Attributes:
+        item: With the seed that drew it, which ``best_of`` may have chosen.
+        image: uint8 (3, H, W); ``None`` where it could not be drawn.
+        text: What was read in its text; ``None`` likewise.
+        error: Why it could not be drawn.
+    """
+
+    item: Item
+    image: torch.Tensor | None = None
+    text: ReadText | None = None
+    error: str = ""
+
+
+class Engine:
+    """Draws items by one set of settings. It pickles without its model, which is loaded when it is first used."""
+
+    def __init__(self, settings: DrawSettings) -> None:
+        self.settings = settings
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self.settings}
+
+    @cached_property
+    def pipeline(self) -> TextToImage:
+        """The release, loaded as the settings say."""
+        import torch
+
+        from gan.pipeline import TextToImage
+
+        if self.settings.threads:
+            torch.set_num_threads(self.settings.threads)
+        settings = vars(self.settings)
+        pipeline = TextToImage.from_pretrained(
+            self.settings.model,
+            exact_texts=self.settings.is_exact,
+            **{name: value for name, value in settings.items() if name != "model"},
+        )
+        pipeline.config.style_index(self.settings.style)
+        if self.settings.backend == "onnx":
+            from gan.export import generator_by_graph
+
+            pipeline.G = generator_by_graph(pipeline)
+        return pipeline
+
+    @cached_property
+    def _selector(self) -> Selector:
+        from gan.selection import Selector
+
+        return Selector.from_pretrained(self.pipeline.settings.model, self.pipeline)
+
+    def draw(self, items: Iterable[Item]) -> Iterator[Drawn]:
+        """What becomes of each item, in order, as the images are drawn.
+
+        An item whose text or image is refused has an error, and the others are drawn.
+
+        Raises:
+            InputError: The release cannot be loaded.
+        """
+        size = max(1, self.settings.batch_size // self.settings.best_of)
+        for window in batched(items, WINDOW):
+            texts = self._read(list(dict.fromkeys(item.text for item in window)))
+            for batch in batched(window, size):
+                read = [(item, text) for item in batch if not isinstance(text := texts[item.text], str)]
+                drawn = iter(self._draw(read))
+                for item in batch:
+                    yield Drawn(item, error=error) if isinstance(error := texts[item.text], str) else next(drawn)
+
+    def _read(self, texts: list[str]) -> dict[str, ReadText | str]:
+        """What is read in each text, or why it cannot be."""
+        pipeline = self.pipeline
+        try:
+            return dict(zip(texts, pipeline.read(texts), strict=True))
+        except InputError as error:
+            if len(texts) == 1:
+                return {texts[0]: str(error)}
+            return {text: found for one in texts for text, found in self._read([one]).items()}
+
+    def _draw(self, batch: Sequence[tuple[Item, ReadText]]) -> list[Drawn]:
+        import torch
+
+        if not batch:
+            return []
+        items, texts = zip(*batch, strict=True)
+        c, seeds = torch.stack([text.c for text in texts]), [item.seed for item in items]
+        try:
+            if self.settings.best_of > 1:
+                asked = [item.text for item in items]
+                seeds = list(self._selector.best_seeds(asked, c, seeds, self.settings.best_of))
+            (images,) = self.pipeline.draw_many(c, seeds, batch_size=len(seeds))
+        except InputError as error:
+            if len(batch) == 1:
+                return [Drawn(items[0], error=str(error))]
+            return [drawn for one in batch for drawn in self._draw([one])]
+        return [
+            Drawn(item._replace(seed=seed), image, text)
+            for item, seed, image, text in zip(items, seeds, images, texts, strict=True)
+        ]
+
+
+def batched(values: Iterable[Each], size: int) -> Iterator[list[Each]]:
+    """Lists of ``size`` values, the last of what is left; read as they are asked for."""
+    rest = iter(values)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch

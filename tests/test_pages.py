@@ -14,6 +14,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import statistics
 import tomllib
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ MEAN_WORDS, MOST_WORDS = 18, 35
 _FENCE = re.compile(r"^```(\w*) ?(\w*)\n(.*?)^```$", re.M | re.S)
 _OTHERS = {"cp", "echo", "export", "fidelity", "git", "hf", "npm", "source", "tar", "tensorboard"}
 """Programs of others in the pages' commands; what is new is added here on purpose."""
-_OPTIONS_OF_OTHERS = {"--nproc_per_node", "--constraint"}
+_OPTIONS_OF_OTHERS = {"--no-deps"}
 _MODULES = (
     "infer train_cgan gan.__main__ gan.evaluate gan.export gan.page.__main__ gan.compare gan.benchmark gan.classifier "
     "gan.localiser encoder.align encoder.train_head encoder.evaluate_head encoder.build_cache encoder.fetch "
@@ -99,6 +100,7 @@ class Folder:
         for name in ("pretrained", "testing_tags.txt", "docs", "tests"):
             (path / name).symlink_to(ROOT / name)
         (path / "samples").mkdir()
+        shutil.copy(ROOT / "samples" / "cgan_original.png", path / "samples")
 
     def run(self, words: list[str], only_parse: bool) -> None:
         """Do one command of a page, or as much of it as tells whether it is right."""
@@ -123,6 +125,8 @@ class Folder:
             ast.parse(arguments[1])
         elif arguments[:2] == ["-m", "pytest"]:
             assert all((ROOT / word).exists() for word in arguments[2:] if word.endswith(".py"))
+        elif arguments[:2] == ["-m", "gan"]:
+            self.text2face(arguments[2:], only_parse)
         elif arguments[:2] == ["-m", "venv"]:
             pass
         else:
@@ -223,7 +227,7 @@ def test_files_and_modules_exist(page: Path) -> None:
     for code in _inline(page):
         if re.fullmatch(r"(encoder|gan|tests|docs|pretrained|samples)/[\w./*-]*", code) and code != "samples/faces.png":
             assert any(ROOT.glob(code.rstrip("/"))) or Path(code).name in ("cgan.png", "gan.png"), code
-        elif re.fullmatch(r"(encoder|gan|tests)(\.\w+)+", code):
+        elif re.fullmatch(r"(encoder|gan|tests)(\.\w+)+(?<!\.onnx)", code):
             assert _exists(code), code
 
 
@@ -261,12 +265,13 @@ def test_links_resolve(page: Path) -> None:
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
         assert file.exists(), target
-        assert not anchor or anchor in set(map(_slug, re.findall(r"^#+ (.+)$", text_of(file), re.M))), target
+        assert not anchor or anchor in _anchors(file), target
 
 
-def _slug(heading: str) -> str:
-    """The anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+def _anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text_of(page)), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 # How the pages read.

@@ -34,11 +34,12 @@ _FENCE = re.compile(r"^```(\w*) ?(\w*)\n(.*?)^```$", re.M | re.S)
 _OTHERS = {"cp", "echo", "export", "fidelity", "git", "hf", "npm", "source", "tar", "tensorboard"}
 """Programs of others in the pages' commands; what is new is added here on purpose."""
 _OPTIONS_OF_OTHERS = {"--no-deps"}
-_MODULES = (
-    "infer train_cgan gan.__main__ gan.evaluate gan.export gan.page.__main__ gan.compare gan.benchmark gan.classifier "
-    "gan.localiser encoder.align encoder.train_head encoder.evaluate_head encoder.build_cache encoder.fetch "
-    "tests.campaign.__main__ tests.flowers tests.gan.data.large tests.page_speed"
-).split()  # noqa: SIM905
+_MODULES = [
+    *("infer", "train_cgan", "gan.__main__", "gan.evaluate", "gan.export", "gan.page.__main__", "gan.compare"),
+    *("gan.benchmark", "gan.classifier", "gan.localiser", "encoder.align", "encoder.train_head"),
+    *("encoder.evaluate_head", "encoder.build_cache", "encoder.fetch"),
+    *("tests.campaign.__main__", "tests.flowers", "tests.gan.data.large", "tests.page_speed"),
+]
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import train_cgan
 from encoder.common import arguments
 from encoder.common.command import command
 from gan.release import release_folder
@@ -50,9 +52,15 @@ PLACES = {
 }
 
 
+@cache
+def parser(name: str) -> argparse.ArgumentParser:
+    """The parser of a command line, made once."""
+    return importlib.import_module(name).parser()
+
+
 def options(name: str) -> list[argparse.Action]:
     """The arguments of a command line that take a value of no fixed set, and one alone or many."""
-    actions = importlib.import_module(name).parser()._actions
+    actions = parser(name)._actions
     return [action for action in actions if action.nargs not in (0, 2) and not action.choices]
 
 
@@ -83,13 +91,12 @@ def cases() -> Iterator[tuple[str, str, str]]:
 
 def answer(name: str, argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
     """The exit status of a command line that is only read, and the last line on stderr; all others are the usage."""
-    module = importlib.import_module(name)
 
     @command
     def read() -> int:
         if name == "train_cgan":
-            return int(module.main(argv))
-        module.parser().parse_args(argv)
+            return train_cgan.main(argv)
+        parser(name).parse_args(argv)
         return 0
 
     try:
@@ -111,7 +118,7 @@ def with_value(name: str, flag: str, text: str) -> list[str]:
     """The arguments of a command line, with ``text`` for an option or in the place of a positional argument."""
     given = list(COMMANDS[name])
     if not flag.startswith("-"):
-        actions = importlib.import_module(name).parser()._actions
+        actions = parser(name)._actions
         place = [action.dest for action in actions if not action.option_strings].index(flag)
         return [*given[:place], text, *given[place + 1 :]]
     if flag == "--testing-file":
@@ -122,6 +129,8 @@ def with_value(name: str, flag: str, text: str) -> list[str]:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    made = parser("train_cgan")
+    monkeypatch.setattr("gan.train.parser", lambda: made)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
 
@@ -170,7 +179,7 @@ def test_no_value_of_any_option_is_a_traceback(name, capsys) -> None:
     ]
     for action in options(name):
         flag = action.option_strings[0] if action.option_strings else action.dest
-        for text in values:
+        for text in [*values, "\udcff", "顔"]:
             status, line = answer(name, with_value(name, flag, text), capsys)
             assert status in (0, 2), (flag, text, line)
             assert (status == 2) == bool(line)

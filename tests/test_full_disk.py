@@ -23,7 +23,8 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_run_keeps_its_last_state(tmp_path, faces_zip, full_disk, capsys) -> None:
+def test_a_run_keeps_its_last_state(tmp_path, faces_zip, full_disk, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
     run = tmp_path / "run"
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(run)]
     assert train_cgan.main([*arguments, "--max-images", "8"]) == 0

@@ -112,11 +112,11 @@ def test_a_python_without_packages_is_one_line(clone, arguments) -> None:
     assert err.endswith(f"or install them here: '{python}' -m pip install -r '{clone}/requirements.txt'\n")
 
 
-@pytest.mark.parametrize("python", [*OLD, "bare/bin/python"], ids=str)
+@pytest.mark.parametrize("python", [*OLD, "bare/bin/python"], ids=["old", "bare"][-len(OLD) - 1 :])
 def test_the_checkout_s_venv_takes_over(clone, python) -> None:
     script(clone / ".venv/bin/python", f'exec {sys.executable} "$@"')
     try:
-        for arguments in (["infer.py"], ["-m", "encoder.align"], ["-m", "gan"]):
+        for arguments in (["infer.py"], ["-m", "encoder.fetch"], ["-m", "gan"]):
             assert run_in(clone, clone / python, *arguments, "--help")[1].startswith("usage: ")
         status, out, err = run_in(clone, clone / python, clone / "infer.py", "--text", "a", cwd=clone.parent)
         assert (status, out, err) == (

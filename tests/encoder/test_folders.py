@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from encoder import train_head
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.folders import LOCK_FILE, MARK_FILE, OutputFolder
+from encoder.common.folders import LOCK_FILE, MARK_FILE, OutputFolder, locked
 
 ROOT = Path(__file__).parents[2]
 OUTPUT = OutputFolder("gan.example", ("config.json", "row-*"))
@@ -124,29 +125,38 @@ def test_a_kill_at_any_moment_leaves_no_mixture(tmp_path, monkeypatch) -> None:
         assert [(folder / name).read_text() for name in "ab"] == ["2"] * survived + ["1"] * (2 - survived)
 
 
-TRAIN = """
-import sys, time
-from pathlib import Path
-from encoder import train_head
-train_head.train = lambda config: print("training", flush=True) or sys.stdin.read()
-train_head.save = lambda head, folder: (folder / "tuned.safetensors").write_text("made")
-sys.argv = ["train_head", "--out", sys.argv[1]]
-train_head.main()
-"""
+def test_a_command_says_who_is_at_work_in_its_folder(tmp_path, capsys) -> None:
+    with OutputFolder("encoder.train_head", ()).held(tmp_path / "head"):
+        assert train_head.main(["--out", str(tmp_path / "head")]) == 2
+    at_work = f"head: process {os.getpid()} is at work there; wait until it ends, or choose another folder\n"
+    assert capsys.readouterr().err.endswith(at_work)
 
 
-def test_a_command_says_who_is_at_work_in_its_folder(tmp_path) -> None:
-    command = [sys.executable, "-c", TRAIN, str(tmp_path / "head")]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "training\n"
-        at_work = f"head: process {first.pid} is at work there; wait until it ends"
-        with pytest.raises(InputError, match=at_work), OutputFolder("encoder.train_head", ()).held(tmp_path / "head"):
+# -- locks -----------------------------------------------------------------------------------------------------------
+
+WAIT = "import sys; from pathlib import Path; from encoder.common.folders import locked\n"
+WAIT += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+
+
+def test_a_folder_is_held_by_one_process_until_that_ends(tmp_path) -> None:
+    folder = tmp_path / "new" / "run"
+    command = [sys.executable, "-c", WAIT, str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        at_work = f"run: process {holder.pid} is at work there; wait until it ends"
+        with pytest.raises(InputError, match=at_work), locked(folder):
             pytest.fail("worked")
-        first.kill()
-    with OutputFolder("encoder.train_head", ()).held(tmp_path / "head"):  # its death frees the folder
+        holder.kill()
+    with locked(folder):
+        assert (folder / LOCK_FILE).read_text() == f"{os.getpid()}\n"
+    with pytest.raises(KeyError), locked(folder):  # and again
+        raise KeyError
+    with locked(folder):
         pass
-    assert names(tmp_path / "head") == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"), locked(tmp_path / "file" / "run"):
+        pass
 
 
 HOLD = """
@@ -155,7 +165,7 @@ from pathlib import Path
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
 folder = Path(sys.argv[1])
-for _ in range(40):
+for _ in range(20):
     with locked(folder, wait=True):
         count = int((folder / "count").read_text()) if (folder / "count").exists() else 0
         time.sleep(0.0005)
@@ -163,9 +173,9 @@ for _ in range(40):
 """
 
 
-def test_eight_processes_wait_for_each_other(tmp_path) -> None:
+def test_four_processes_wait_for_each_other(tmp_path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path / "new")]
-    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(8)]
-    assert [process.wait() for process in processes] == [0] * 8
-    assert (tmp_path / "new" / "count").read_text() == "320"  # none was lost
+    processes = [subprocess.Popen(command, cwd=ROOT) for _ in range(4)]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert (tmp_path / "new" / "count").read_text() == "80"  # none was lost
     assert names(tmp_path / "new") == ["count"]

@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 
 from encoder.attributes.colour import codes, distance, to_hex
+from encoder.attributes.languages import load
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, noun
 from encoder.attributes.wording import denied, plain
 from encoder.base import Reading
@@ -44,9 +45,10 @@ _BESIDE = 8
 def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     """One line for each thing about ``text`` that its writer should know; none for a text that is plainly understood.
 
-    The lines tell of a text in which nothing is recognised, of a colour word outside the vocabulary and the colour that
-    is drawn for it, of a colour that was read with little certainty, of a colour that hair and eyes seem to share but
-    only one was given, and of colour words that were taken for neither. A colour that a text denies is understood.
+    The lines name a text in which nothing is recognised; a colour word outside the vocabulary, and the colour that is
+    drawn for it; a colour that was read with little certainty; one colour that hair and eyes seem to share; colour
+    words that were taken for neither; and things that these faces cannot show. A colour that a text denies is
+    understood.
     """
     avoided = [reading.slot for reading in readings if reading.denied]
     if all(reading.value is None and reading.exact_colour is None for reading in readings) and not any(
@@ -62,7 +64,15 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     if untaken := [word for word in _untaken(text, colours) if not any(repr(word) in line for line in lines)]:
         them = ", ".join(map(repr, untaken))
         lines.append(f"{them} in {_short(text)!r}: taken for the colour of neither hair nor eyes, and not drawn")
+    if things := list(dict.fromkeys(match[0] for match in _things().finditer(text.lower()))):
+        lines.append(load("en").messages["things"].format(text=_short(text), words=", ".join(things)))
     return lines
+
+
+@cache
+def _things() -> re.Pattern[str]:
+    """What people ask of faces in English, and these faces cannot show."""
+    return _any_of(word for word, kinds in load("en").words.items() if kinds[0][0] == "thing")
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,12 @@ def test_colour_words_that_no_slot_took_are_told(text, stated, words):
     assert line == f"{words} in {text!r}: taken for the colour of neither hair nor eyes, and not drawn"
 
 
+def test_what_these_faces_cannot_show_is_named_once():
+    (line,) = warnings("A boy with glasses, glasses and red hair, smiling", hair="red")
+    assert line.startswith("'boy, glasses, smiling' in ") and "cannot be drawn" in line
+    assert not warnings("a manga girl with red hair and a capable look", hair="red")
+
+
 @pytest.mark.parametrize(
     ("text", "stated", "denied", "expected"),
     [
@@ -109,7 +115,7 @@ def test_colour_words_that_no_slot_took_are_told(text, stated, words):
         ("green eyes, her hair isn't pink", {"eyes": "green"}, {"hair": ["pink"]}, []),
         ("neither red nor Green eyes, orange hair", {"hair": "orange"}, {"eyes": ["green", "red"]}, []),
         ("pink hair and eyes, not pink eyes", {"hair": "pink"}, {"eyes": ["pink"]}, []),
-        ("green eyes, not pink, a red hat", {"eyes": "green"}, {"hair": ["pink"]}, ["'red'"]),
+        ("green eyes, not pink, a red hat", {"eyes": "green"}, {"hair": ["pink"]}, ["'red'", "'hat'"]),
         ("hair not red but orange", {"hair": "orange"}, {}, []),
         ("grey-blue eyes", {"eyes": "blue"}, {}, []),
         ("not a red panda", {}, {"hair": ["red"], "eyes": ["red"]}, ["nothing recognised"]),

@@ -62,6 +62,8 @@ export class AttributeReader {
     this.denied = deniedBy(rules);
     this.denials = denialsBy(rules);
     this.languages = new Languages(rules, this.colours);
+    const english = Object.entries(rules.languages.lists.en.words);
+    this.things = anyOf(english.filter(([, kinds]) => kinds[0][0] === "thing").map(([word]) => word));
     this.leftOpen = leftOpenBy(rules);
     this.palette = Object.entries(config.palette ?? {}).map(([slot, tones]) => [slot, tones.split(" ").map(fromHex)]);
     this.palette = Object.fromEntries(this.palette);
@@ -170,6 +172,8 @@ export class AttributeReader {
       lines.push(`${untaken.map(quoted).join(", ")} in ${quoted(short(text))}: taken for the colour of neither hair ` +
         "nor eyes, and not drawn.");
     }
+    const things = [...new Set([...text.toLowerCase().matchAll(this.things)].map(([word]) => word))];
+    if (things.length) lines.push(this.languages.message("en", "things", short(text), things.join(", ")));
     return lines;
   }
 

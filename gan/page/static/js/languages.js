@@ -112,6 +112,11 @@ export class Languages {
     return new Reading(this, text, this.#load(code), tokens).translation();
   }
 
+  /** A warning in a language, with what the person wrote in its places. */
+  message(code, name, text, words = "") {
+    return this.rules.languages.lists[code].messages[name].replace("{text}", () => text).replace("{words}", () => words);
+  }
+
   languageOf(text) {
     const folded = fold(text);
     const scripts = new Set([...folded].map(scriptOf).filter(Boolean));
@@ -390,17 +395,16 @@ class Reading {
   }
 
   #warnings(english, alone) {
-    const { messages } = this.language;
     const text = [...this.text].length <= 60 ? this.text : `${[...this.text].slice(0, 59).join("")}…`;
-    const filled = (message, words = "") => message.replace("{text}", () => text).replace("{words}", () => words);
-    if (english === "a face") return [filled(messages.nothing)];
+    const filled = (name, words) => this.languages.message(this.language.code, name, text, words);
+    if (english === "a face") return [filled("nothing")];
     const folded = this.text.normalize("NFKC");
     const words = (tokens) => [...new Set(tokens.map(({ start, end }) => folded.slice(start, end)))].join(", ");
     const unread = this.tokens.filter(({ kind }, i) => kind === "unread" || alone.includes(i));
     const things = this.tokens.filter(({ kind }) => kind === "thing");
     return [
-      ...(unread.length ? [filled(messages.unread, words(unread))] : []),
-      ...(things.length ? [filled(messages.things, words(things))] : []),
+      ...(unread.length ? [filled("unread", words(unread))] : []),
+      ...(things.length ? [filled("things", words(things))] : []),
     ];
   }
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from encoder import ENCODER_DIR
 from encoder.attributes import languages
 from encoder.attributes.languages import LATIN, SUBSTRINGS, load, translate
+from encoder.evaluate_head import SUITES
 from encoder.language import colours
 
 READ = [
@@ -97,6 +99,15 @@ def test_a_text_is_read_as_the_english_one(text: str, english: str) -> None:
 )
 def test_english_stays_as_it_is(text: str) -> None:
     assert translate(text) is None
+
+
+def test_no_english_caption_is_taken_for_another_language() -> None:
+    english = set((ENCODER_DIR / "vocab.txt").read_text("utf-8").split())
+    signs = set().union(*languages._signs().values())
+    assert not signs & english
+    for suite in SUITES.values():
+        for caption in suite.captions(60):
+            assert translate(caption.text) is None, caption.text
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from encoder.common.folders import OutputFolder
 from encoder.common.records import read_json, write_json
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
+from gan.evaluation.judge import Judge
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Scores, where
 from gan.evaluation.sets import MIN_FACES
@@ -43,7 +44,7 @@ from gan.images import save_png, tile
 from gan.pipeline import TextToImage
 from gan.release import ENCODER_FOLDER
 from gan.tasks import task_of
-from gan.tasks.base import Judge, Task
+from gan.tasks.base import Task
 from gan.training.conditioning import fit_text_encoder
 from gan.training.config import RUNTIME_FIELDS, Device, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
@@ -240,7 +241,7 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
     heldout, noun = heldout[: args.faces], f"{task.noun}s"
     if len(heldout) < MIN_FACES:
         raise InputError(f"{len(heldout)} held-out {noun} are too few to compare with; there must be {MIN_FACES}")
-    judge = functools.cache(lambda: task.judge(training, heldout, args.classifier, args.seed))
+    judge = functools.cache(lambda: task.judge(training, heldout, args.seed, classifier_dir=args.classifier))
     prompts = task.prompts(heldout)
     common: dict[str, Any] = {"seed": args.seed, f"training {noun}": len(training), f"scored {noun}": len(heldout)}
 

@@ -1,7 +1,7 @@
 """How good generated images are: ``python -m gan.evaluate --model DIR --data PATH``.
 
 Every number stands beside what real images get in the same run, and beside controls that it must tell apart. Faces are
-judged by their hair and eyes (``gan.faces.evaluate``), other images by their captions (``gan.evaluation.captions``).
+judged by their hair and eyes (``gan.evaluation.faces``), other images by their captions (``gan.evaluation.captions``).
 """
 
 from __future__ import annotations
@@ -11,20 +11,25 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
 
     start()
 
-import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
 
 import torch
 
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.records import Amount, Positive, Within
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
-from gan.evaluation.export import export, real_images
-from gan.evaluation.pictures import read_folder, read_grid
+from gan.evaluation.judge import Judge, judge_images
+from gan.evaluation.pictures import export, read_folder, read_grid
 from gan.evaluation.report import REPORT_FILES, Results, write_report
 from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
@@ -36,6 +41,104 @@ from gan.tasks.base import Task
 
 MAX_FACES = 1_000_000
 OUTPUT = OutputFolder("gan.evaluate", REPORT_FILES)
+WHAT, BESIDE, WHERE = "what to judge (one of --model, --images and --grid)", "what to judge it by", "what to write"
+
+
+@dataclass(frozen=True)
+class EvaluationConfig(Settings):
+    """The options of an evaluation."""
+
+    model: Path | None = setting(
+        None,
+        f"a released model: its folder, shipped name or OWNER/NAME of the Hub (default {DEFAULT_MODEL.name})",
+        group=WHAT,
+        metavar="MODEL",
+        parse=release_folder,
+    )
+    images: Path | None = setting(
+        None,
+        "a folder of faces: ID.png for every line of --captions",
+        group=WHAT,
+        metavar="DIR",
+        parse=arguments.existing_folder,
+    )
+    grid: Path | None = setting(
+        None,
+        "a picture of 64x64 faces, row by row, in the order of --captions",
+        group=WHAT,
+        metavar="PNG",
+        parse=arguments.existing_file,
+    )
+    captions: Path | None = setting(
+        None,
+        'the lines "id,text" of --images or --grid',
+        group=WHAT,
+        metavar="FILE",
+        parse=arguments.existing_file,
+    )
+    faces: Annotated[int, Within(1, MAX_FACES)] = setting(10_000, "images to draw (default 10,000)", group=WHAT)
+    guidance: Positive | None = setting(
+        None, "how strongly the model follows the text (default: what its config says)", group=WHAT
+    )
+    data: str | None = setting(
+        None,
+        "real images, of which one in 16 is held out; without them only the colours of faces are judged",
+        group=BESIDE,
+        metavar="PATH",
+        parse=arguments.non_empty,
+    )
+    classifier: Path = setting(
+        CLASSIFIER_DIR,
+        "the classifier of faces (default: the shipped one)",
+        group=BESIDE,
+        metavar="DIR",
+        parse=arguments.existing_folder,
+    )
+    cascade: Path | None = setting(
+        None,
+        "an OpenCV face cascade, for the course's score",
+        group=BESIDE,
+        metavar="XML",
+        parse=arguments.existing_file,
+    )
+    seed: Amount = setting(0, "of everything random (default 0)", group=BESIDE, parse=arguments.seed)
+    out: Path = setting(
+        Path("runs/evaluation"),
+        "the folder of the report (default runs/evaluation)",
+        group=WHERE,
+        metavar="DIR",
+        parse=arguments.output_folder,
+    )
+    export_real: Path | None = setting(
+        None,
+        "write the held-out images of --data as PNGs for other programs, and judge nothing",
+        group=WHERE,
+        metavar="DIR",
+        parse=arguments.new_folder,
+    )
+    export_drawn: Path | None = setting(
+        None,
+        "write the --faces images that would be judged as PNGs, and judge nothing",
+        group=WHERE,
+        metavar="DIR",
+        parse=arguments.new_folder,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        pictures = self.images or self.grid
+        if sum(value is not None for value in (self.model, self.images, self.grid)) > 1:
+            raise InputError("--model, --images and --grid exclude each other; give one of them")
+        if pictures and not self.captions:
+            raise InputError("--images and --grid need --captions: what was asked for")
+        if self.captions and not pictures:
+            raise InputError("--captions goes with --images or --grid; a model draws the captions of held-out faces")
+        if self.guidance is not None and pictures:
+            raise InputError("--guidance goes with a model; leave it out")
+        if self.export_real and not self.data:
+            raise InputError("--export-real needs --data, whose held-out images it writes")
+        if self.export_drawn and pictures:
+            raise InputError("--export-drawn goes with a model; --images and --grid are pictures already")
 
 
 def load_real(path: str, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
@@ -48,166 +151,86 @@ def load_real(path: str, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
     return task, everything.of("train"), heldout[order]
 
 
-def load_model(args: argparse.Namespace) -> TextToImage:
-    """The model that the command line names."""
-    pipeline = TextToImage.from_pretrained(args.model, dtype=torch.float32, guidance=args.guidance)
+def load_model(config: EvaluationConfig) -> TextToImage | None:
+    """The model to judge; ``None`` where pictures are."""
+    if config.images or config.grid:
+        return None
+    model = config.model or DEFAULT_MODEL
+    pipeline = TextToImage.from_pretrained(model, dtype=torch.float32, guidance=config.guidance)
     channels_last(pipeline.G)
-    if args.guidance is not None:
-        pipeline.name = f"{pipeline.name}, guidance {args.guidance:g}"
+    if config.guidance is not None:
+        pipeline.name = f"{pipeline.name}, guidance {config.guidance:g}"
     return pipeline
 
 
-def write_images(args: argparse.Namespace) -> None:
+def judge_of(config: EvaluationConfig, pipeline: TextToImage | None) -> Judge[Any]:
+    """The judge of the data, or without any of what the model draws."""
+    task, training, heldout = task_of_release(pipeline.config) if pipeline else task_of("attributes"), None, None
+    if config.data:
+        task, training, heldout = load_real(config.data, config.seed)
+    return task.judge(training, heldout, config.seed, classifier_dir=config.classifier, cascade=config.cascade)
+
+
+def write_images(config: EvaluationConfig) -> None:
     """Write the images that the command line asks for, and judge nothing."""
-    task, heldout = None, None
-    if args.data:
-        task, _, heldout = load_real(args.data, args.seed)
-    if args.export_real:
-        assert heldout is not None
-        export(args.export_real, *real_images(heldout))
-        print(f"{args.export_real}: {len(heldout)} real images, held out from training")
-    if args.export_drawn:
-        pipeline = load_model(args)
-        task = task or task_of_release(pipeline.config)
-        export(args.export_drawn, *task.draw(pipeline, heldout, args.faces, args.seed))
-        print(f"{args.export_drawn}: {args.faces} images of {pipeline.name}")
+    if config.export_real and config.data:
+        _, _, heldout = load_real(config.data, config.seed)
+        export(config.export_real, heldout.images, [captions[0] for captions in heldout.captions])
+        print(f"{config.export_real}: {len(heldout)} real images, held out from training")
+    if config.export_drawn and (pipeline := load_model(config)):
+        judge = judge_of(config, pipeline)
+        asked = judge.asked(torch.arange(config.faces), pipeline.config.sources)
+        export(config.export_drawn, judge.draw(pipeline, asked), asked.texts)
+        print(f"{config.export_drawn}: {config.faces} images of {pipeline.name}")
 
 
-def evaluate(args: argparse.Namespace, watch: Stopwatch) -> Results:
-    """Do what the command line asks for, and time it."""
-    training, heldout = None, None
-    pipeline = load_model(args) if args.model else None
+def evaluate(config: EvaluationConfig, watch: Stopwatch) -> Results:
+    """Draw, or read pictures, and judge; and time it."""
+    pipeline = load_model(config)
     watch.lap("loading the models")
-    task = task_of_release(pipeline.config) if pipeline else task_of("attributes")
-    if args.data:
-        task, training, heldout = load_real(args.data, args.seed)
-        watch.lap(f"loading real {task.noun}s")
-    read = read_folder if args.images else read_grid
-    return task.evaluate(
-        pipeline,
-        None if pipeline else lambda: read(args.images or args.grid, args.captions),
-        training,
-        heldout,
-        count=args.faces,
-        seed=args.seed,
-        classifier_dir=args.classifier,
-        cascade=args.cascade,
-        watch=watch,
-    )
+    judge = judge_of(config, pipeline)
+    watch.lap(f"loading real {judge.noun}s")
+    if pipeline is not None:
+        asked = judge.asked(torch.arange(config.faces), pipeline.config.sources)
+        images = judge.draw(pipeline, asked)
+        watch.lap("drawing")
+        return judge_images(judge, pipeline.name, images, asked, watch, pipeline)
+    if not judge.reads_texts:
+        raise InputError(f"{config.data}: is not of faces; --images and --grid are judged by hair and eyes alone")
+    assert config.captions is not None
+    if config.images:
+        pictures = read_folder(config.images, config.captions)
+    else:
+        assert config.grid is not None
+        pictures = read_grid(config.grid, config.captions)
+    asked, order = judge.asked_of(pictures.texts), torch.randperm(len(pictures.texts), generator=judge.generator())
+    watch.lap("reading pictures")
+    return judge_images(judge, pictures.name, pictures.images[order], asked[order], watch)  # the first stand for all
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    result = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
-    what = result.add_mutually_exclusive_group()
-    what.add_argument(
-        "--model",
-        type=release_folder,
-        metavar="MODEL",
-        help=f"a released model's folder, shipped name or OWNER/NAME of the hub (default {DEFAULT_MODEL.name})",
-    )
-    what.add_argument(
-        "--images",
-        type=arguments.existing_folder,
-        metavar="DIR",
-        help="a folder of faces: ID.png for every line of --captions",
-    )
-    what.add_argument(
-        "--grid",
-        type=arguments.existing_file,
-        metavar="PNG",
-        help="a picture of 64x64 faces, row by row, as of --captions",
-    )
-    result.add_argument(
-        "--guidance",
-        type=arguments.positive(),
-        metavar="X",
-        help="of the model's faces (default: what its config says)",
-    )
-    result.add_argument(
-        "--captions", type=arguments.existing_file, metavar="FILE", help='the lines "id,text" of --images or --grid'
-    )
-    result.add_argument(
-        "--data", type=arguments.non_empty, metavar="PATH", help="real images: without them, colours of faces are all"
-    )
-    result.add_argument(
-        "--faces",
-        type=arguments.between(1, MAX_FACES),
-        default=10_000,
-        metavar="N",
-        help="images to draw (default 10,000)",
-    )
-    result.add_argument(
-        "--out",
-        type=arguments.output_folder,
-        default="runs/evaluation",
-        metavar="DIR",
-        help="default runs/evaluation",
-    )
-    result.add_argument(
-        "--export-real",
-        type=arguments.new_folder,
-        metavar="DIR",
-        help="write the held-out images of --data as PNGs for other programs, and judge nothing",
-    )
-    result.add_argument(
-        "--export-drawn",
-        type=arguments.new_folder,
-        metavar="DIR",
-        help="write the --faces images that would be judged as PNGs, and judge nothing",
-    )
-    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
-    result.add_argument(
-        "--cascade",
-        type=arguments.existing_file,
-        metavar="XML",
-        help="an OpenCV face cascade, for the course's score",
-    )
-    result.add_argument(
-        "--classifier",
-        type=arguments.existing_folder,
-        default=str(CLASSIFIER_DIR),
-        metavar="DIR",
-        help="of the attributes of faces (default: the shipped one)",
-    )
-    return result
-
-
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def parse(argv: Sequence[str] | None) -> EvaluationConfig:
     """The command line, checked."""
-    options = parser()
-    args = options.parse_args(argv)
-    if (args.images or args.grid) and not args.captions:
-        options.error("--images and --grid need --captions: what was asked for")
-    if not (args.images or args.grid):
-        args.model = args.model or DEFAULT_MODEL
-        if args.captions:
-            options.error("--captions goes with --images or --grid; a model draws the captions of held-out faces")
-    if args.guidance is not None and not args.model:
-        options.error("--guidance goes with a model")
-    if args.export_real and not args.data:
-        options.error("--export-real needs --data, whose held-out images it writes")
-    if args.export_drawn and not args.model:
-        options.error("--export-drawn goes with a model; --images and --grid are pictures already")
-    return args
+    options = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
+    add_settings(options, EvaluationConfig)
+    return from_args(EvaluationConfig, options.parse_args(argv))
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.evaluate``. Returns the exit status (``encoder.common.command``)."""
     watch = Stopwatch()
-    args = parse(argv)
+    config = parse(argv)
     tune_malloc()
-    if args.export_real or args.export_drawn:
-        write_images(args)
+    if config.export_real or config.export_drawn:
+        write_images(config)
         return 0
-    with OUTPUT.held(args.out):
-        results = evaluate(args, watch)
-        write_report(results, args.out)
+    with OUTPUT.held(config.out):
+        results = evaluate(config, watch)
+        write_report(results, config.out)
     watch.lap("report")
     print(results.summary())
     parts = ", ".join(f"{part} {seconds:.0f}" for part, seconds in watch.seconds.items())
-    print(f"{args.out / 'report.html'}: {watch.total:.0f} s ({parts})")
+    print(f"{config.out / 'report.html'}: {watch.total:.0f} s ({parts})")
     return 0
 
 

@@ -144,7 +144,7 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
         world.agree("the states", begun_as, "--run-dir is to be one folder that every machine sees")
         data = everything.of("train")
         heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
-        monitor = task.monitor(data, heldout) if world.leads and config.evaluate_images else None
+        monitor = task.judge(data, heldout).monitor if world.leads and config.evaluate_images else None
         prompts = [captions[0] for captions in heldout.captions]
         stopped = train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
     finally:

@@ -1,7 +1,10 @@
-"""Images from outside, whoever drew them, and what they were asked to be."""
+"""Images from outside, whoever drew them, and what they were asked to be; and images as files for other programs."""
 
 from __future__ import annotations
 
+import csv
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +12,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from encoder.common.arguments import check_new_folder
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
 from encoder.files import read_testing_file
 from gan.data.decoding import IMAGE_SIZE, decode_image
-from gan.images import blur, to_signed, to_uint8
+from gan.data.store import Images
+from gan.images import blur, save_png, to_signed, to_uint8
+
+CAPTIONS_FILE = "captions.csv"
+CHUNK = 256  # images in memory
 
 BLUR = 0.8  # pixels, of the blurred real images
 
@@ -68,7 +76,33 @@ def read_grid(path: Path, captions: Path) -> Pictures:
     return Pictures(path.name, cells[: len(lines)].contiguous(), [line.text for line in lines])
 
 
+def export(folder: Path, images: Tensor | Images, texts: Sequence[str]) -> None:
+    """Write images, uint8 (N, 3, 64, 64), as ``000000.png`` and so on, and ``captions.csv``: all or nothing.
+
+    Other programs measure them, as torch-fidelity and clean-fid do their FID.
+
+    Raises:
+        InputError: There is something at ``folder`` already, or it cannot be written.
+    """
+    check_new_folder(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}.", dir=folder.parent))
+        made.chmod(0o755)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); choose another folder") from error
+    try:
+        for start in range(0, len(images), CHUNK):
+            for i, image in enumerate(images[start : start + CHUNK], start=start):
+                save_png(made / f"{i:06d}.png", image, {})
+        with (made / CAPTIONS_FILE).open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("id", "text"), *((f"{i:06d}", text) for i, text in enumerate(texts))])
+        made.replace(folder)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)  # of what went wrong
+
+
 def blurred(images: Tensor) -> Tensor:
     """Uint8 images (N, 3, H, W) out of focus by ``BLUR`` pixels."""
     sigma = torch.tensor([BLUR])
-    return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(256)])
+    return torch.cat([to_uint8(blur(to_signed(batch), sigma)) for batch in images.split(CHUNK)])

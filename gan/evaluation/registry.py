@@ -10,6 +10,9 @@ from gan.evaluation.metrics import Estimate
 Scores: TypeAlias = dict[str, dict[str, Estimate]]
 """Estimates by group of metrics (``"colours"``, ``"captions"``, a feature space, ``"training set"``) and by metric."""
 
+Row: TypeAlias = dict[str, Estimate | None]
+"""Estimates by metric; ``None`` where nothing could be measured."""
+
 MORE, LESS = "more is better", "less is better"
 
 
@@ -58,11 +61,6 @@ def register(*metrics: Metric) -> None:
         if metric.name in METRICS:
             raise ValueError(f"two metrics are called {metric.name!r}")
         METRICS[metric.name] = metric
-
-
-def format_estimate(name: str, estimate: Estimate | None) -> str:
-    """An estimate of the metric ``name`` as it stands in tables."""
-    return METRICS[name].format(estimate)
 
 
 def where(group: str) -> str:

@@ -1,25 +1,28 @@
-"""The results of an evaluation as JSON, as a Markdown table and as one HTML page that needs no other file."""
+"""The results of an evaluation as JSON, as a Markdown table and as one HTML page that needs no other file.
+
+The prose and the page are templates, in the folder ``templates``.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
 import io
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
 from encoder.common.atomic import transaction, write_atomically
 from gan.evaluation.metrics import Estimate
-from gan.evaluation.registry import METRICS, Scores, where
+from gan.evaluation.registry import METRICS, Row, Scores, where
 
 REPORT_FILES = ("report.html", "results.md", "results.json")
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,100 +39,117 @@ class Sheet:
     images: Tensor
     labels: Sequence[str]
 
+    def figures(self) -> Iterator[tuple[str, str]]:
+        """Each image as a PNG in base64, and its label."""
+        for pixels, label in zip(self.images.permute(0, 2, 3, 1).numpy(), self.labels, strict=True):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, "PNG")
+            yield base64.b64encode(buffer.getvalue()).decode(), label
+
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What an evaluation found; what is particular to the images judged is added by the classes made of this one.
+    """All that an evaluation found.
 
     Attributes:
         subject: The name of the model, the folder or the picture.
         source: The data set that the images are compared with, if there is one.
+        noun: What one image shows: ``"face"`` or ``"image"``; it names the template of the notes too.
+        common: What the images of a group have in common, within which diversity is measured.
+        images: Number of images whose contents were judged.
         compared: Number of images a side of every comparison of sets; 0 where there was none.
         seed: Of everything random.
         sets: Scores by set of images; the first is that which is judged.
         sheets: Pictures.
+        details: Further fields of ``results.json``.
+        tables: Further tables: the title of the first column, and rows by name.
+        extra: What the notes and the page show besides.
     """
 
     subject: str
     source: str | None
+    noun: str
+    common: str
+    images: int
     compared: int
     seed: int
     sets: dict[str, Scores]
     sheets: Sequence[Sheet]
-
-    noun: ClassVar[str] = "image"
-    """What the images are of."""
-    common = "caption"
-    """What the images of a group have in common."""
-
-    def fields(self) -> dict[str, Any]:
-        """Everything but the pictures, in the order of ``results.json``."""
-        raise NotImplementedError
-
-    def tables(self) -> list[list[str]]:
-        """The lines of further Markdown tables."""
-        return []
-
-    def notes(self) -> list[str]:
-        """What a reader of the table must know."""
-        raise NotImplementedError
-
-    def sections(self) -> list[str]:
-        """Further parts of the page, HTML."""
-        return []
+    details: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def json(self) -> str:
-        """``fields``. Equal results are equal bytes: numbers have six digits, and no time is noted."""
-        return json.dumps(_plain(self.fields()), indent=2) + "\n"
+        """Equal results are equal bytes: numbers have six digits, and no time is noted."""
+        fields = {
+            "subject": self.subject,
+            "source": self.source,
+            f"{self.noun}s": self.images,
+            "common": self.common,
+            "compared": self.compared,
+            "seed": self.seed,
+            "sets": self.sets,
+            **self.details,
+        }
+        return json.dumps(_plain(fields), indent=2) + "\n"
 
     def markdown(self) -> str:
         """All tables and notes: a row for each metric, a column for each set of images."""
-        columns = list(self.sets)
-        lines = [
-            "| | | " + " | ".join(map(self._title, columns)) + " |",
-            "|---|---|" + "---|" * len(columns),
-        ]
-        for group, metric in self._rows():
-            better = METRICS[metric].better.format(noun=self.noun)
-            lines.append(f"| {self._name(group, metric)} | {better} | {self._cells(group, metric)} |")
-        return self._page(lines)
+        rows = {
+            self._name(group, metric): [METRICS[metric].better.format(noun=self.noun), *self._cells(group, metric)]
+            for group, metric in self._rows()
+        }
+        return self._page(table(["", "", *self._columns], rows))
 
     def summary(self) -> str:
         """The tables at a glance, as of the README: distances in one feature space, the last."""
         spaces = [group for group, _ in self._rows() if where(group)]
-        lines = ["| | " + " | ".join(map(self._title, self.sets)) + " |", "|---|" + "---|" * len(self.sets)]
-        for group, metric in self._rows():
-            if (not where(group) or group == spaces[-1]) and METRICS[metric].brief:
-                lines.append(f"| {self._name(group, metric)} | {self._cells(group, metric)} |")
-        return self._page(lines)
+        rows = {
+            self._name(group, metric): self._cells(group, metric)
+            for group, metric in self._rows()
+            if (not where(group) or group == spaces[-1]) and METRICS[metric].brief
+        }
+        return self._page(table(["", *self._columns], rows))
 
     def html(self) -> str:
         """The page, with its pictures inside."""
-        body = [f"<h1>Evaluation of {html.escape(self.subject)}</h1>"]
-        body += [f"<p>{html.escape(note)}</p>" for note in self.notes()]
-        body += [_table(part) for part in self.markdown().split("\n\n") if part.startswith("|")]
-        body += self.sections()
-        for sheet in self.sheets:
-            body.append(f"<h2>{html.escape(sheet.title)}</h2><div class=sheet>")
-            body += map(_figure, sheet.images.permute(0, 2, 3, 1).numpy(), sheet.labels)
-            body.append("</div>")
-        title = f"<title>Evaluation of {html.escape(self.subject)}</title>"
-        head = f"<!doctype html>\n<html lang=en><meta charset=utf-8>{title}<style>{_STYLE}</style>\n"
-        return head + "\n".join(body) + "\n</html>\n"
+        tables = [_cells(part) for part in self.markdown().split("\n\n") if part.startswith("|")]
+        return self._render("report.html", tables=tables, notes=self.notes)
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """What a reader of the tables must know, a paragraph each."""
+        text = self._render(f"{self.noun}s.txt")
+        return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
+
+    def _render(self, template: str, **others: Any) -> str:
+        import jinja2  # takes time, and only reports need it
+
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(TEMPLATES),
+            autoescape=template.endswith(".html"),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.globals["show"] = lambda name, estimate: METRICS[name].format(estimate)
+        return environment.get_template(template).render(results=self, **self.extra, **others)
 
     def _page(self, lines: list[str]) -> str:
-        further = [line for table in self.tables() for line in ("", *table)]
-        return "\n".join([*lines, *further, "", *self.notes(), ""])
+        further = [line for first, rows in self.tables.items() if rows for line in ("", *_table_of(first, rows))]
+        return "\n".join([*lines, *further, "", *self.notes, ""])
 
-    def _title(self, column: str) -> str:
-        return self.subject if column == next(iter(self.sets)) else column
+    @property
+    def _columns(self) -> list[str]:
+        return [self.subject, *list(self.sets)[1:]]
 
     def _name(self, group: str, metric: str) -> str:
         return METRICS[metric].title.format(noun=self.noun, common=self.common) + where(group)
 
-    def _cells(self, group: str, metric: str) -> str:
+    def _cells(self, group: str, metric: str) -> list[str]:
         """A metric of every set."""
-        return " | ".join(METRICS[metric].format(scores.get(group, {}).get(metric)) for scores in self.sets.values())
+        return [METRICS[metric].format(scores.get(group, {}).get(metric)) for scores in self.sets.values()]
 
     def _rows(self) -> Iterator[tuple[str, str]]:
         """The group and metric of every row: those of the first set, which has them all."""
@@ -139,11 +159,31 @@ class Results:
 
 
 def write_report(results: Results, folder: Path) -> None:
-    """Write the ``REPORT_FILES`` at once."""
+    """Write the ``REPORT_FILES``, all or none."""
     texts = (results.html(), results.markdown(), results.json())
     with transaction():
         for name, text in zip(REPORT_FILES, texts, strict=True):
             write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
+
+
+def table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> list[str]:
+    """The lines of a Markdown table."""
+    lines = [header, ["---"] * len(header), *([name, *cells] for name, cells in rows.items())]
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def _table_of(first: str, rows: Mapping[str, Row]) -> list[str]:
+    """A table of estimates: a column for each metric that a row has."""
+    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row))
+    titles = [METRICS[metric].column or METRICS[metric].title for metric in metrics]
+    cells = {name: [METRICS[metric].format(row.get(metric)) for metric in metrics] for name, row in rows.items()}
+    return table([first, *titles], cells)
+
+
+def _cells(markdown: str) -> tuple[list[str], list[list[str]]]:
+    """The cells of a Markdown table: its header, and its rows."""
+    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines())
+    return header, rows
 
 
 def _plain(value: Any) -> Any:
@@ -155,30 +195,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return float(f"{value:.6g}") if isinstance(value, float) else value
-
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; color: #222 }
-table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: 13px }
-th, td { border: 1px solid #ddd; padding: .2rem .5rem; text-align: left }
-.confusion td { text-align: right; width: 3rem }
-.bar { display: inline-block; height: .8rem; background: #47c; margin-right: .5rem }
-.sheet { display: flex; flex-wrap: wrap; gap: .5rem }
-figure { margin: 0; width: 128px; font-size: 11px; line-height: 1.2; text-align: center }
-img { width: 128px; image-rendering: pixelated; display: block }
-"""
-
-
-def _table(markdown: str) -> str:
-    """A Markdown table as HTML."""
-    lines = [line.strip("|").split("|") for line in markdown.splitlines()]
-    rows = ["".join(f"<th>{html.escape(cell.strip())}</th>" for cell in lines[0])]
-    rows += ["".join(f"<td>{html.escape(cell.strip())}</td>" for cell in line) for line in lines[2:]]
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
-
-
-def _figure(pixels: np.ndarray, label: str) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f"<figure><img src='data:image/png;base64,{data}' alt=''>{html.escape(label)}</figure>"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from gan.data.dataset import ImageDataset
 from gan.data.duplicates import Pixels
-from gan.evaluation.features import FeatureSpace
 from gan.evaluation.metrics import (
     Estimate,
     bootstrap_mean,
@@ -93,7 +92,6 @@ class Comparison:
 
     @cached_property
     def density_and_coverage(self) -> tuple[Tensor, Tensor]:
-        """See ``gan.evaluation.metrics.density_and_coverage``."""
         return density_and_coverage(self.distances, self.real.radii, NEIGHBOURS)
 
     @property
@@ -159,16 +157,15 @@ register(
 class Evaluator:
     """Compares sets of N images with N held-out real ones.
 
-    What real images get in place of generated ones, the floor of every distance, is what as many training images get
-    (``matching`` finds some that were asked for alike).
+    What real images get in place of generated ones, the floor of every distance, is what as many training images get.
 
     Args:
         real: Features of the real images in every space.
         groups: int64 (N,), what every set is asked for, in the order of its images.
         real_groups: int64 (N,), what the real images show.
         heldout: uint8 (N, 3, 64, 64), the real images.
+        twins: Likewise, training images that were asked for as every set is.
         training: The images that the generator was trained on.
-        spaces: Feature spaces by name; in others among ``real``, features are given (``see``).
         seed: Of all intervals.
     """
 
@@ -178,11 +175,11 @@ class Evaluator:
         groups: Tensor,
         real_groups: Tensor,
         heldout: Tensor,
+        twins: Tensor,
         training: ImageDataset,
-        spaces: Mapping[str, FeatureSpace],
         seed: int = 0,
     ) -> None:
-        self.groups, self.training, self.spaces, self.seed = groups, training, spaces, seed
+        self.groups, self.heldout, self.twins, self.training, self.seed = groups, heldout, twins, training, seed
         self.references = {name: Reference(features, real_groups) for name, features in real.items()}
         pixels = torch.cat([thumbnails(part, THUMBNAIL) for part in in_chunks(training.images)])
         turned = pixels.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
@@ -196,7 +193,7 @@ class Evaluator:
         """Compare N images with the real ones.
 
         Args:
-            features: As from ``see``.
+            features: Of the N images, by feature space.
 
         Returns:
             Every metric of sets by feature space, and the realism of each image in the last space, float64 (N,).
@@ -226,11 +223,6 @@ class Evaluator:
             "closeness": bootstrap_mean(closeness, generator),
             "copies": bootstrap_mean((closeness < self.heldout_closeness.quantile(COPY_QUANTILE)).double(), generator),
         }
-
-
-def see(images: Tensor, spaces: Mapping[str, FeatureSpace]) -> Features:
-    """The features of uint8 images (N, 3, 64, 64) in every space."""
-    return {name: extract(images) for name, extract in spaces.items()}
 
 
 def in_chunks(images: Pixels) -> Iterable[Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -209,7 +209,7 @@ def _labels(images: ImageDataset, accounts: Sequence[FaceSummary], read_captions
     """What is known of each face."""
     tagged = [images.formats[number] == "anime" for number in images.sources.tolist()]
     texts = (text for by_tags, own in zip(tagged, images.captions, strict=True) if not by_tags for text in own)
-    stated = _read(dict.fromkeys(texts), read_captions)
+    stated = read_attributes(texts, read_captions)
     labels = []
     for by_tags, number, captions in zip(tagged, images.sources.tolist(), images.captions, strict=True):
         if by_tags:
@@ -230,16 +230,11 @@ def _agreed(indices: Sequence[set[int]]) -> _Label:
     return _Label(tuple(next(iter(own)) if len(own) == 1 else 0 for own in indices), ambiguous)
 
 
-def _read(texts: dict[str, None], read_captions: CaptionReader) -> dict[str, Sequence[int]]:
-    """What each text states: ``Attributes.indices``."""
-    stated: dict[str, Sequence[int]] = {}
-    free = []
-    for text in texts:
-        attributes = Attributes.from_caption(text)
-        if attributes is None:
-            free.append(text)
-        else:
-            stated[text] = attributes.indices
-    if not free:
-        return stated
-    return stated | dict(zip(free, read_captions(free).tolist(), strict=True))
+def read_attributes(texts: Iterable[str], read_captions: CaptionReader = read_by_head) -> dict[str, Sequence[int]]:
+    """What each text states, ``Attributes.indices``; ``read_captions`` reads those that are not canonical."""
+    known = {text: Attributes.from_caption(text) for text in texts}
+    stated: dict[str, Sequence[int]] = {
+        text: attributes.indices for text, attributes in known.items() if attributes is not None
+    }
+    free = [text for text in known if text not in stated]
+    return stated | dict(zip(free, read_captions(free).tolist(), strict=True)) if free else stated

@@ -5,34 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gan.data import ImageDataset
-    from gan.evaluation.pictures import Pictures
-    from gan.evaluation.registry import Scores
-    from gan.evaluation.report import Results
-    from gan.evaluation.stopwatch import Stopwatch
-    from gan.pipeline import TextToImage
+    from gan.evaluation.judge import Judge
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
-    from gan.training.previews import Monitor
-
-
-class Judge(Protocol):
-    """Scores generators against held-out images, for a comparison of several."""
-
-    @property
-    def monitor(self) -> Monitor:
-        """The quick score of a run."""
-
-    def score_model(self, pipeline: TextToImage) -> Scores:
-        """The scores of the images that a generator draws for the captions of the held-out ones."""
-
-    def score_real(self) -> Scores:
-        """The scores of real images: the held-out ones for what they show, as many training images for all else."""
 
 
 class Task(ABC):
@@ -116,50 +95,24 @@ class Task(ABC):
     # -- judging -----------------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def monitor(self, training: ImageDataset, heldout: ImageDataset) -> Monitor:
-        """The quick score of a run; ``InputError`` where too few images are held out."""
-
-    @abstractmethod
-    def judge(self, training: ImageDataset, heldout: ImageDataset, classifier_dir: Path, seed: int) -> Judge:
-        """Scores generators alike; ``classifier_dir`` is the folder of the classifier of faces."""
-
-    @abstractmethod
-    def draw(
-        self, pipeline: TextToImage, heldout: ImageDataset | None, count: int, seed: int
-    ) -> tuple[Tensor, list[str]]:
-        """The images that ``evaluate`` judges, uint8 (``count``, 3, 64, 64), and their texts.
-
-        Raises:
-            InputError: It needs held-out images, whose captions to draw.
-        """
-
-    @abstractmethod
-    def evaluate(
+    def judge(
         self,
-        pipeline: TextToImage | None,
-        pictures: Callable[[], Pictures] | None,
         training: ImageDataset | None,
         heldout: ImageDataset | None,
+        seed: int = 0,
         *,
-        count: int,
-        seed: int,
-        classifier_dir: Path,
-        cascade: Path | None,
-        watch: Stopwatch,
-    ) -> Results:
-        """Judge what a model draws, or given pictures.
+        classifier_dir: Path | None = None,
+        cascade: Path | None = None,
+    ) -> Judge[Any]:
+        """What judges images: of an evaluation, of a comparison, of a run (``Judge.monitor``).
 
         Args:
-            pipeline: The model, or ``None``.
-            pictures: Reads given ones, where there is no model.
             training: The real images that the model was trained on, where some are given.
             heldout: Others, in a random order.
-            count: Images to draw.
             seed: Of everything random.
-            classifier_dir: The folder of the classifier of faces.
-            cascade: An OpenCV face cascade, for the course's score.
-            watch: Times the parts.
+            classifier_dir: The folder of the classifier of faces; the shipped one by default.
+            cascade: An OpenCV face cascade, for the course's score of faces.
 
         Raises:
-            InputError: It cannot judge what is given.
+            InputError: It needs real images.
         """

@@ -5,22 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from encoder.common.errors import InputError
-from gan.tasks.base import Judge, Task
+from gan.tasks.base import Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gan.data import ImageDataset
-    from gan.evaluation.pictures import Pictures
-    from gan.evaluation.report import Results
-    from gan.evaluation.stopwatch import Stopwatch
-    from gan.pipeline import TextToImage
+    from gan.evaluation.judge import Judge
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
-    from gan.training.previews import Monitor
 
 PROMPTS = 10
 
@@ -68,49 +62,21 @@ class Captions(Task):
     def prompts(self, heldout: ImageDataset) -> list[str]:
         return list(dict.fromkeys(captions[0] for captions in heldout.captions))[:PROMPTS]
 
-    def monitor(self, training: ImageDataset, heldout: ImageDataset) -> Monitor:
-        from gan.evaluation.matcher import matcher_for
-        from gan.evaluation.monitors import CaptionMonitor
-
-        return CaptionMonitor(heldout, matcher_for(training))
-
-    def judge(self, training: ImageDataset, heldout: ImageDataset, classifier_dir: Path, seed: int) -> Judge:
-        from gan.evaluation.monitors import CaptionedJudge
-
-        return CaptionedJudge(training, heldout, seed)
-
-    def draw(
-        self, pipeline: TextToImage, heldout: ImageDataset | None, count: int, seed: int
-    ) -> tuple[Tensor, list[str]]:
-        from gan.evaluation.captions import Asked
-        from gan.evaluation.drawing import draw
-
-        if heldout is None:
-            raise InputError(f"{pipeline.name}: draws captions of any kind; give --data, whose captions to draw")
-        asked = Asked.of(heldout, count, pipeline.config.sources)
-        return draw(pipeline, asked.texts, seed, asked.styles, "images"), asked.texts
-
-    def evaluate(
+    def judge(
         self,
-        pipeline: TextToImage | None,
-        pictures: Callable[[], Pictures] | None,
         training: ImageDataset | None,
         heldout: ImageDataset | None,
+        seed: int = 0,
         *,
-        count: int,
-        seed: int,
-        classifier_dir: Path,
-        cascade: Path | None,
-        watch: Stopwatch,
-    ) -> Results:
-        from gan.evaluation.captions import evaluate_captions
+        classifier_dir: Path | None = None,
+        cascade: Path | None = None,
+    ) -> Judge[Any]:
+        from gan.evaluation.captions import CaptionJudge
+        from gan.evaluation.matcher import matcher_for
 
-        if pipeline is None:
-            names = ", ".join(heldout.source_names) if heldout else "--data"
-            raise InputError(f"{names}: is not of faces; --images and --grid are judged by hair and eyes alone")
         if training is None or heldout is None:
-            raise InputError(f"{pipeline.name}: draws captions of any kind; give --data, images to compare with")
-        return evaluate_captions(pipeline, training, heldout, count=count, seed=seed, watch=watch)
+            raise InputError("the model draws captions of any kind; give --data, images to compare with")
+        return CaptionJudge(matcher_for(training), training, heldout, seed)
 
 
 TASK = Captions()

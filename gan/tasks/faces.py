@@ -8,18 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder.common.errors import InputError
-from gan.tasks.base import Judge, Task
+from gan.tasks.base import Task
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from gan.data import ImageDataset
-    from gan.evaluation.report import Results
+    from gan.evaluation.judge import Judge
     from gan.faces.dataset import FaceDataset
-    from gan.pipeline import TextToImage
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
-    from gan.training.previews import Monitor
 
 SAMPLE = 512  # images whose captions are looked at
 
@@ -73,40 +69,22 @@ class Faces(Task):
 
         return list(PROMPTS)
 
-    def monitor(self, training: ImageDataset, heldout: ImageDataset) -> Monitor:
-        from gan.faces.classifier import load_classifier
-        from gan.faces.judging import FaceMonitor
+    def judge(
+        self,
+        training: ImageDataset | None,
+        heldout: ImageDataset | None,
+        seed: int = 0,
+        *,
+        classifier_dir: Path | None = None,
+        cascade: Path | None = None,
+    ) -> Judge[Any]:
+        from gan.evaluation.faces.judge import FaceJudge
+        from gan.faces.classifier import CLASSIFIER_DIR
+        from gan.faces.dataset import FaceDataset
 
-        return FaceMonitor(_faces(heldout), load_classifier())
-
-    def judge(self, training: ImageDataset, heldout: ImageDataset, classifier_dir: Path, seed: int) -> Judge:
-        from gan.faces.judging import FaceJudge
-
-        return FaceJudge(_faces(training), _faces(heldout), classifier_dir, seed)
-
-    def draw(
-        self, pipeline: TextToImage, heldout: ImageDataset | None, count: int, seed: int
-    ) -> tuple[Tensor, list[str]]:
-        from gan.evaluation.drawing import draw
-        from gan.faces.evaluate import faces_asked
-        from gan.faces.judging import captions_of
-
-        attributes, style = faces_asked(pipeline, None if heldout is None else _faces(heldout), count)
-        texts = captions_of(attributes)
-        return draw(pipeline, texts, seed, style, "faces"), texts
-
-    def evaluate(self, pipeline, pictures, training, heldout, **settings: Any) -> Results:  # type: ignore[no-untyped-def]
-        from gan.faces.evaluate import evaluate_faces
-
-        return evaluate_faces(pipeline, pictures and pictures(), training, heldout, **settings)
-
-
-def _faces(data: ImageDataset) -> FaceDataset:
-    """Images that ``Faces.prepare`` has prepared."""
-    from gan.faces.dataset import FaceDataset
-
-    assert isinstance(data, FaceDataset)
-    return data
+        assert training is None or isinstance(training, FaceDataset)
+        assert heldout is None or isinstance(heldout, FaceDataset)
+        return FaceJudge(training, heldout, classifier_dir or CLASSIFIER_DIR, seed, cascade)
 
 
 TASK = Faces()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from gan.evaluation.monitors import CaptionMonitor
 
 from encoder.common.errors import InputError
 from gan import pipeline
@@ -16,7 +17,6 @@ from gan.evaluation import drawing, matcher
 from gan.evaluation import sets as evaluation
 from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, Grouping, ranks_of_own
 from gan.evaluation.metrics import Estimate
-from gan.evaluation.monitors import CaptionMonitor
 from gan.evaluation.registry import METRICS, register
 from gan.evaluation.sets import matching
 from gan.images import thumbnails

@@ -9,6 +9,16 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import draw_face, encode_image, write_pictures
+from gan.faces.evaluate import judge_sets
+from gan.faces.judging import (
+    FaceEvaluator,
+    FaceMonitor,
+    judge_hue,
+    judge_length,
+    judge_wording,
+    matching_faces,
+)
+from gan.faces.report import SUBJECT
 
 from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
 from encoder.common.errors import InputError
@@ -20,16 +30,6 @@ from gan.evaluation import drawing
 from gan.evaluation import sets as evaluation
 from gan.evaluation.pictures import read_folder
 from gan.faces import evaluate as of_faces
-from gan.faces.evaluate import judge_sets
-from gan.faces.judging import (
-    FaceEvaluator,
-    FaceMonitor,
-    judge_hue,
-    judge_length,
-    judge_wording,
-    matching_faces,
-)
-from gan.faces.report import SUBJECT
 
 N = 32
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from gan.faces.names import NAMES, chosen, judge, judge_names
 
 from encoder.attributes.colour import oklab, srgb, to_hex
 from encoder.language import lexicon
 from encoder.language.colours import is_plain, look
 from gan.faces import names
 from gan.faces.localiser import Colours, distance
-from gan.faces.names import NAMES, chosen, judge, judge_names
 
 ASKED = torch.tensor([look(name) for name in ("navy", "salmon", "teal", "lavender", "maroon", "cream")])
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 from drawing import write_pictures
+from gan.faces.judging import attributes_asked
 
 from encoder.common.errors import InputError
 from gan.evaluation.pictures import read_folder, read_grid
-from gan.faces.judging import attributes_asked
 from gan.images import save_png, tile
 
 

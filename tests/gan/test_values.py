@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from gan.faces.judging import FaceEvaluator, judge_each_colour
+from gan.faces.values import judge_values, worst
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from gan.evaluation.metrics import Estimate
-from gan.faces.judging import FaceEvaluator, judge_each_colour
 from gan.faces.localiser import Colours
-from gan.faces.values import judge_values, worst
 
 
 def edges(images: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
+from gan.evaluation.judge import Judged
 from gan.evaluation.metrics import Estimate, bootstrap_mean, half_sample_interval
-from gan.evaluation.registry import Metric, register
+from gan.evaluation.registry import Metric, Row, register
+from gan.faces.classifier import Reading
 from gan.faces.dataset import FaceDataset
-from gan.faces.judging import FaceEvaluator, View
 from gan.faces.localiser import Localiser
 
 EYES = COLOUR_SLOTS.index("eyes")
@@ -28,57 +29,53 @@ register(
     Metric("varied", "diversity, real faces 1", "1 is best"),
 )
 
-Values: TypeAlias = dict[str, dict[str, dict[str, Estimate | None]]]
-"""By slot and value: estimates by metric; ``None`` where nothing could be measured."""
+Values: TypeAlias = dict[str, dict[str, Row]]
+"""Estimates by slot, value and metric."""
 
 
 def judge_values(
-    images: Tensor,
-    asked: Tensor,
+    judged: Judged[Reading],
     each: dict[str, dict[str, Estimate]],
-    view: View,
-    evaluator: FaceEvaluator,
+    heldout: Tensor,
     training: FaceDataset,
     localiser: Localiser,
+    seed: int = 0,
 ) -> Values:
-    """What becomes of every value that is asked for.
+    """The scores of every value that is asked for.
 
     Args:
-        images: uint8 (M, 3, 64, 64), the faces drawn.
-        asked: int64 (M, 2), the values asked for.
+        judged: M faces, of which the first N are compared with N real ones.
         each: The shares of them that are read, by slot and value.
-        view: Of the first N faces.
-        evaluator: Has N real faces, held out.
+        heldout: int64 (N, 3), what is known of those.
         training: Real faces, whose irises are measured.
         localiser: Measures irises.
+        seed: Of all intervals.
 
     Returns:
         ``as_asked``, from ``each``; ``ceiling``: the share of held-out real faces of the value that are read as it;
         ``opening``: the mean area of the irises, 0 of an eye that is shut, over that in real faces of the value, of
         eyes alone; ``varied``: the mean distance of two faces of the value over that of two real ones, in the
-        evaluator's last feature space.
+        last feature space.
     """
-    seed, n = evaluator.seed, len(evaluator.asked)
-    generator = torch.Generator().manual_seed(seed)
-    real = evaluator.heldout.attributes[:, : len(COLOUR_SLOTS)]
-    space = list(view.features)[-1]
+    evaluator, asked = judged.evaluator, judged.asked.attributes
+    assert evaluator is not None and judged.features is not None and judged.real is not None
+    n, generator = len(heldout), torch.Generator().manual_seed(seed)
+    space = list(judged.features)[-1]
     found: Values = {}
     for i, slot in enumerate(COLOUR_SLOTS):
         found[slot] = {}
         for value, as_asked in each[slot].items():
             number = SLOTS[slot].index(value) + 1
-            kept = real[:, i] == number
-            read = getattr(evaluator.real.reading, slot)[kept] == number
-            row: dict[str, Estimate | None] = {
-                "as_asked": as_asked,
-                "ceiling": bootstrap_mean(read, generator) if len(read) else None,
-            }
+            kept = heldout[:, i] == number
+            read = getattr(judged.real, slot)[kept] == number
+            row: Row = {"as_asked": as_asked, "ceiling": bootstrap_mean(read, generator) if len(read) else None}
             if i == EYES:
-                drawn_open = _openings(localiser, images, asked[:, i] == number)
+                drawn_open = _openings(localiser, judged.images, asked[:, i] == number)
                 real_open = _openings(localiser, training.images, training.attributes[:, i] == number)
                 row["opening"] = _over(torch.mean, drawn_open, real_open, generator)
-            drawn = view.features[space][asked[:n, i] == number]
-            row["varied"] = _over(_spread, drawn.double(), evaluator.real.features[space][kept].double(), generator)
+            drawn = judged.features[space][asked[:n, i] == number]
+            own = evaluator.references[space].features[kept]
+            row["varied"] = _over(_spread, drawn.double(), own.double(), generator)
             found[slot][value] = row
     return found
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,8 +17,8 @@ from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.language import lexicon
 from encoder.language.colours import is_plain, look
 from gan.evaluation.drawing import draw
-from gan.evaluation.metrics import Estimate, bootstrap
-from gan.evaluation.registry import LESS, MORE, Metric, register
+from gan.evaluation.metrics import bootstrap
+from gan.evaluation.registry import LESS, MORE, Metric, Row, register
 from gan.faces.localiser import Localiser, distance
 from gan.pipeline import TextToImage
 
@@ -41,9 +40,6 @@ register(
     Metric("reach_within", "training images: 90 % within", LESS),
     Metric("measured", "measured", MORE, percent=True),
 )
-
-Row: TypeAlias = dict[str, Estimate | None]
-"""Estimates by metric; ``None`` where nothing could be measured."""
 
 
 def chosen(slot: str, half: lexicon.Lexicon, count: int) -> dict[str, tuple[float, float, float]]:

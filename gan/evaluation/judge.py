@@ -23,7 +23,7 @@ from gan.evaluation.drawing import draw, untrained
 from gan.evaluation.features import FeatureSpace, other_spaces
 from gan.evaluation.metrics import Estimate, frechet_distance, principal_directions
 from gan.evaluation.pictures import BLUR, blurred
-from gan.evaluation.registry import Row, Scores
+from gan.evaluation.registry import METRICS, Row, Scores
 from gan.evaluation.report import Results, Sheet
 from gan.evaluation.sets import Evaluator, Features, matching
 from gan.evaluation.stopwatch import Stopwatch
@@ -195,17 +195,21 @@ class Judge(ABC, Generic[Reading]):
     def evaluator(self, asked: Asked, reading: Reading | None = None) -> Evaluator:
         """What compares N images with the first N held-out ones, whose reading may be known."""
         grouping = self.grouping(asked)
-        twins = matching(grouping.wanted, grouping.training, self.generator())
         real = self.heldout.images[: len(asked)]
         return Evaluator(
             self.features(real, reading),
             grouping.numbers,
             grouping.real_numbers,
             real,
-            self.training.images[twins],
+            self.training.images[self.twins(asked)],
             self.training,
             self.seed,
         )
+
+    def twins(self, asked: Asked) -> Tensor:
+        """Random training images of the groups asked for, int64 (N,): what real images are, seen anew."""
+        grouping = self.grouping(asked)
+        return matching(grouping.wanted, grouping.training, self.generator())
 
     def generator(self) -> torch.Generator:
         """A source of randomness, new each time."""
@@ -231,13 +235,18 @@ class Judge(ABC, Generic[Reading]):
         images = self.draw(pipeline, asked)
         reading = self.read(images)
         scores = self.scores(images, reading, asked)
-        return {self.group: scores, **evaluator.compare(self.features(images, reading))[0]}
+        return {self.group: _in_columns(scores), **evaluator.compare(self.features(images, reading))[0]}
 
     def score_real(self) -> Scores:
         """The scores of real images: the held-out ones for what they show, as many training images for all else."""
         asked, reading, evaluator = self._all
         scores = self.scores(self.heldout.images[:], reading, asked, real=True)
-        return {self.group: scores, **evaluator.compare(self.features(evaluator.twins))[0]}
+        return {self.group: _in_columns(scores), **evaluator.compare(self.features(evaluator.twins))[0]}
+
+
+def _in_columns(scores: dict[str, Estimate]) -> dict[str, Estimate]:
+    """The scores that a comparison of runs shows."""
+    return {name: estimate for name, estimate in scores.items() if METRICS[name].column}
 
 
 class Monitor:

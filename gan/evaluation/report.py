@@ -168,8 +168,11 @@ def write_report(results: Results, folder: Path) -> None:
 
 def table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> list[str]:
     """The lines of a Markdown table."""
-    lines = [header, ["---"] * len(header), *([name, *cells] for name, cells in rows.items())]
-    return ["| " + " | ".join(line) + " |" for line in lines]
+    first, *lines = (
+        "|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|"
+        for line in (header, *([name, *cells] for name, cells in rows.items()))
+    )
+    return [first, "|" + "---|" * len(header), *lines]
 
 
 def _table_of(first: str, rows: Mapping[str, Row]) -> list[str]:
@@ -190,7 +193,7 @@ def _plain(value: Any) -> Any:
     """What JSON can hold, numbers to six digits."""
     if isinstance(value, Estimate):
         return _plain(asdict(value))
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]

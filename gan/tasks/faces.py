@@ -79,12 +79,15 @@ class Faces(Task):
         cascade: Path | None = None,
     ) -> Judge[Any]:
         from gan.evaluation.faces.judge import FaceJudge
-        from gan.faces.classifier import CLASSIFIER_DIR
+        from gan.faces.classifier import CLASSIFIER_DIR, load_classifier, read_config
         from gan.faces.dataset import FaceDataset
 
         assert training is None or isinstance(training, FaceDataset)
         assert heldout is None or isinstance(heldout, FaceDataset)
-        return FaceJudge(training, heldout, classifier_dir or CLASSIFIER_DIR, seed, cascade)
+        folder = classifier_dir or CLASSIFIER_DIR
+        accuracy = read_config(folder).accuracy
+        ceiling = {name: views["as they are"] for name, views in accuracy.items() if "as they are" in views}
+        return FaceJudge(load_classifier(folder), training, heldout, seed, ceiling=ceiling, cascade=cascade)
 
 
 TASK = Faces()

@@ -25,7 +25,7 @@ MOMENTS = 50
 _TWO = dict(itertools.islice(canonical_captions().items(), 2))
 FEW_CAPTIONS = {"encoder.attributes.vocabulary.canonical_captions": lambda: _TWO}
 """Patches: a cache of two captions."""
-UNWORDED = {"gan.faces.evaluate.judge_wordings": lambda *_: {}}
+UNWORDED = {"gan.evaluation.faces.judge.judge_wordings": lambda *_: {}}
 """Patches: an evaluation without its longest part, which writes nothing."""
 
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from gan.evaluation.monitors import CaptionMonitor
 
 from encoder.common.errors import InputError
 from gan import pipeline
 from gan.evaluate import main
-from gan.evaluation import captions as module
 from gan.evaluation import drawing, matcher
+from gan.evaluation import judge as judging
 from gan.evaluation import sets as evaluation
-from gan.evaluation.captions import REAL, SUBJECT, Asked, CaptionJudge, Grouping, ranks_of_own
+from gan.evaluation.captions import CaptionJudge, ranks_of_own
+from gan.evaluation.judge import Monitor
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, register
 from gan.evaluation.sets import matching
@@ -23,14 +23,15 @@ from gan.images import thumbnails
 from gan.tasks import task_of_data
 
 N = 16
+SUBJECT, REAL = "these images", "real images"
 
 
 @pytest.fixture
 def small_scale(monkeypatch, small_matcher, tiny_network) -> None:
-    monkeypatch.setattr(module, "MIN_FACES", N)
+    monkeypatch.setattr(evaluation, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
-    monkeypatch.setattr(module, "other_spaces", lambda: {})
-    monkeypatch.setattr(module, "matcher_for", small_matcher)
+    monkeypatch.setattr(judging, "other_spaces", lambda: {})
+    monkeypatch.setattr(matcher, "matcher_for", small_matcher)
     monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
 
 
@@ -52,35 +53,37 @@ def test_the_own_real_image_is_looked_for_in_its_source() -> None:
     assert ranks.tolist() == [0, 1, 2, 0]
 
 
-def test_captions_come_in_turn_with_their_styles(shapes) -> None:
+def test_captions_come_in_turn_with_their_styles(shapes, small_matcher) -> None:
     heldout = shapes.of("heldout")[:3]
-    asked = Asked.of(heldout, 7, known=("paper",))
+    asked = CaptionJudge(small_matcher(shapes.of("train")), heldout, heldout).asked(torch.arange(7), ("paper",))
     assert asked.rows.tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert [asked.texts[i] for i in (0, 3, 6)] == [heldout.captions[0][i] for i in (0, 1, 0)]
     names = [heldout.source_names[source] for source in heldout.sources.tolist()]
     assert asked.styles[:3] == [name if name == "paper" else None for name in names]
 
 
-def test_images_of_one_caption_are_a_group_else_those_of_one_class_or_source(shapes) -> None:
+def test_images_of_one_caption_are_a_group_else_those_of_one_class_or_source(shapes, small_matcher) -> None:
     heldout, training = shapes.of("heldout"), shapes.of("train")
-    asked = Asked.of(heldout, len(heldout))
-    grouping = Grouping.of(asked, heldout, training)
+    model = small_matcher(training)
+    judge = CaptionJudge(model, training, heldout)
+    asked = judge.asked(torch.arange(len(heldout)))
+    grouping = judge.grouping(asked)
     assert grouping.name == "caption"
-    assert grouping.heldout[0] == (asked.texts[0], int(heldout.sources[0]))
-    assert grouping.numbers()[0] == 0
-    row = grouping.training.index(grouping.heldout[0])
+    assert grouping.wanted[0] == (asked.texts[0], int(heldout.sources[0]))
+    assert grouping.numbers[0] == 0
+    row = grouping.training.index(grouping.wanted[0])
     assert asked.texts[0] in training.captions[row]
     assert training.sources[row] == heldout.sources[0]
 
     other = dataclasses.replace(asked, texts=[f"number {i}" for i in range(len(heldout))])
-    assert Grouping.of(other, heldout, training).name == "source"
-    classed, trained = (
+    assert judge.grouping(other).name == "source"
+    trained, classed = (
         dataclasses.replace(part, groups=tuple(captions[0].split()[-1] for captions in part.captions))
-        for part in (heldout, training)
+        for part in (training, heldout)
     )
-    grouping = Grouping.of(other, classed, trained)
+    grouping = CaptionJudge(model, trained, classed).grouping(other)
     assert grouping.name == "class"
-    assert set(grouping.heldout) <= set(grouping.training)
+    assert set(grouping.wanted) <= set(grouping.training)
 
 
 def test_images_stand_in_for_a_group_without_any() -> None:
@@ -100,14 +103,15 @@ def test_a_metric_is_named_once() -> None:
 
 def test_real_images_are_found_and_permuted_ones_are_not(shapes, small_matcher) -> None:
     heldout = shapes.of("heldout")
-    judge = CaptionJudge(heldout, small_matcher(shapes.of("train")))
-    asked = Asked.of(heldout, len(heldout))
+    judge = CaptionJudge(small_matcher(shapes.of("train")), shapes.of("train"), heldout)
+    asked = judge.asked(torch.arange(len(heldout)))
     images = heldout.images[:]
-    scores = judge.scores(images, asked)
+    scores = judge.scores(images, judge.read(images), asked)
     assert scores["first"].value == scores["five"].value == 1
     chance = judge.chance(asked)
     assert chance["five"].value == pytest.approx(5 * chance["first"].value)
-    permuted = judge.scores(images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))], asked)
+    images = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))]
+    permuted = judge.scores(images, judge.read(images), asked)
     assert permuted["r_precision"].value < scores["r_precision"].value / 2
     assert permuted["first"].value < 0.2
     assert permuted["r_precision"].low <= chance["r_precision"].value + 0.1
@@ -150,7 +154,7 @@ def test_a_model_of_captions_is_judged(judged, shapes) -> None:
 def test_few_held_out_images_are_still_looked_for(
     small_scale, tiny_network, tiny_encoder, make_release, shapes_source, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "MIN_FACES", 1000)
+    monkeypatch.setattr(evaluation, "MIN_FACES", 1000)
     arguments = ["--model", str(make_release()), "--data", str(shapes_source), "--faces", "12"]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 0
     results = json.loads((tmp_path / "out" / "results.json").read_text())
@@ -168,10 +172,9 @@ def test_pictures_are_judged_by_hair_and_eyes_alone(shapes_source, tmp_path, cap
 def test_the_monitor_prefers_images_that_show_their_captions(shapes, small_matcher, monkeypatch) -> None:
     monkeypatch.setattr(matcher, "matcher_for", small_matcher)
     heldout = shapes.of("heldout")
-    monitor = task_of_data(shapes).monitor(shapes.of("train"), heldout)
-    assert isinstance(monitor, CaptionMonitor)
+    monitor = task_of_data(shapes).judge(shapes.of("train"), heldout).monitor
     assert len(monitor.captions) == len(monitor.sources) == len(heldout)
-    good = heldout.images[monitor.rows]
+    good = heldout.images[monitor.asked.rows]
     scores = monitor.score(good)
     assert scores["score"] == pytest.approx(scores["frechet"] / scores["r_precision"])
     assert scores["r_precision"] > monitor.score(good.roll(1, 0))["r_precision"]
@@ -179,4 +182,4 @@ def test_the_monitor_prefers_images_that_show_their_captions(shapes, small_match
     assert scores["frechet"] < monitor.score(one)["frechet"]
     assert monitor.score(good[:, :, ::2, ::2])["score"] < monitor.score(one)["score"]
     with pytest.raises(InputError, match="too few"):
-        CaptionMonitor(heldout[:3], monitor.matcher)
+        Monitor(CaptionJudge(monitor.judge.matcher, shapes, heldout[:3]))

@@ -11,10 +11,8 @@ from PIL import Image
 
 from gan import compare
 from gan.compare import ROWS, Stages, course_of, main
-from gan.evaluation import monitors
 from gan.evaluation import sets as evaluation
 from gan.evaluation.metrics import Estimate
-from gan.faces import judging
 from gan.networks import build_discriminator
 from gan.pipeline import TextToFace
 from gan.tasks.faces import Faces
@@ -59,9 +57,8 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(compare, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "MIN_FACES", N)
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
-    monkeypatch.setattr(judging, "load_classifier", lambda path: reader)
-    for module in (judging, monitors):
-        monkeypatch.setattr(module, "other_spaces", lambda: {})
+    monkeypatch.setattr("gan.faces.classifier.load_classifier", lambda path: reader)
+    monkeypatch.setattr("gan.evaluation.judge.other_spaces", lambda: {})
     monkeypatch.setattr(previews, "GRID_ROWS", 1)
     monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
 
@@ -235,7 +232,7 @@ def test_distances_are_those_of_the_last_feature_space() -> None:
 def test_captioned_images_are_compared_by_their_captions(
     shapes_source, small_matcher, tmp_path, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr(monitors, "matcher_for", small_matcher)
+    monkeypatch.setattr("gan.evaluation.matcher.matcher_for", small_matcher)
     stage = {**TINY["plain"][0], "encoder": "live", "conditioning": "pooled"}
     rows: dict[str, Stages] = {"plain": [stage], "classes": [{**stage, "objective": "acgan"}]}
     options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path / "out")]

@@ -9,29 +9,25 @@ from pathlib import Path
 import pytest
 import torch
 from drawing import draw_face, encode_image, write_pictures
-from gan.faces.evaluate import judge_sets
-from gan.faces.judging import (
-    FaceEvaluator,
-    FaceMonitor,
-    judge_hue,
-    judge_length,
-    judge_wording,
-    matching_faces,
-)
-from gan.faces.report import SUBJECT
 
 from encoder.attributes.vocabulary import HAIR_COLOURS, Attributes
 from encoder.common.errors import InputError
 from gan import evaluate, pipeline
 from gan.benchmark import benchmark_evaluation
 from gan.data.decoding import decode_image
-from gan.evaluate import load_real, main, parse
+from gan.evaluate import load_real, main
 from gan.evaluation import drawing
+from gan.evaluation import judge as judging
 from gan.evaluation import sets as evaluation
+from gan.evaluation.faces import judge as of_faces
+from gan.evaluation.faces import named_colours
+from gan.evaluation.faces.colours import judge_hue, judge_length, judge_wording
+from gan.evaluation.faces.judge import FaceJudge, faces_asked
+from gan.evaluation.judge import Judged, Monitor, judge_sets
 from gan.evaluation.pictures import read_folder
-from gan.faces import evaluate as of_faces
 
 N = 32
+SUBJECT = "these faces"
 
 
 def edges(images: torch.Tensor) -> torch.Tensor:
@@ -44,11 +40,10 @@ def edges(images: torch.Tensor) -> torch.Tensor:
 def small_scale() -> Iterator[None]:
     """Sets of few faces are compared, on few directions, in the classifier's features and by their edges."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(of_faces, "MIN_FACES", N)
         patch.setattr(evaluation, "MIN_FACES", N)
         patch.setattr(evaluation, "DIRECTIONS", 4)
         patch.setattr(of_faces, "FACES_PER_SUITE", 4)
-        patch.setattr(of_faces, "other_spaces", lambda: {"edges": edges})
+        patch.setattr(judging, "other_spaces", lambda: {"edges": edges})
         yield
 
 
@@ -58,7 +53,7 @@ def classifier_folder(reader, monkeypatch, tmp_path) -> Path:
     (tmp_path / "classifier").mkdir()
     accuracy = {"extra": {"as they are": {"hair": 0.9, "eyes": 0.8, "both": 0.75}}}
     (tmp_path / "classifier" / "config.json").write_text(json.dumps({"widths": [4, 8], "accuracy": accuracy}))
-    monkeypatch.setattr(of_faces, "load_classifier", lambda path: reader)
+    monkeypatch.setattr("gan.faces.classifier.load_classifier", lambda path: reader)
     return tmp_path / "classifier"
 
 
@@ -76,12 +71,10 @@ def perfect_faces(asked: torch.Tensor) -> torch.Tensor:
 def judged(small_scale, reader, all_drawn_faces):
     """What perfect faces, noise in place of an untrained generator's and the controls get; and the sheets."""
     heldout, training = all_drawn_faces[: 2 * 132], all_drawn_faces[2 * 132 :]  # of each pair of colours, 2 and 3
-    asked = heldout.attributes
-    evaluator = FaceEvaluator(asked, heldout, training, reader, of_faces.other_spaces())
-    noise = torch.randint(0, 256, (len(asked), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
-    faces = perfect_faces(asked)
-    reading = reader.read(faces)
-    return judge_sets(faces, asked, reading, evaluator.view(faces, reading), evaluator, noise)
+    noise = torch.randint(0, 256, (len(heldout), 3, 64, 64), generator=torch.Generator().manual_seed(0)).byte()
+    faces = perfect_faces(heldout.attributes)
+    judged = Judged(None, faces, faces_asked(heldout.attributes), reader.read(faces))
+    return judge_sets(FaceJudge(reader, training, heldout), judged, noise)[1:]
 
 
 @pytest.fixture(scope="module")
@@ -144,19 +137,21 @@ def test_diversity_is_that_of_real_faces_and_falls_to_none(value) -> None:
 
 
 def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
-    asked = torch.tensor([[1, 2]] * N + [[5, 6]] * N)
-    rows = matching_faces(asked, all_drawn_faces.attributes[:, :2], torch.Generator().manual_seed(0))
-    faces = all_drawn_faces[rows]
-    evaluator = FaceEvaluator(asked, faces, faces, reader, {"edges": edges})
+    asked = torch.tensor([[1, 2, 0]] * N + [[5, 6, 0]] * N)
+    judge = FaceJudge(reader, all_drawn_faces, all_drawn_faces)
+    faces = all_drawn_faces[judge.twins(faces_asked(asked))]
+    judge = FaceJudge(reader, faces, faces)
+    evaluator = judge.evaluator(faces_asked(asked))
     same = faces.images[torch.arange(2 * N) // N * N]  # one face a caption
     for images, expected in ((faces.images, 1), (same, 0)):
-        scores = evaluator.compare(evaluator.view(images).features)[0]["edges"]
+        scores = evaluator.compare(judge.features(images))[0]["edges"]
         assert scores["diversity"].value == pytest.approx(expected)
 
 
 def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:
     _, training, heldout = load_real(str(drawn_source), seed=0)
-    evaluator = FaceEvaluator(heldout.attributes[:, :2], heldout, training, reader, {"edges": edges})
+    judge = FaceJudge(reader, training, heldout)
+    evaluator = judge.evaluator(judge.asked(torch.arange(len(heldout))))
     closeness, nearest = evaluator.closeness(training.images[:20].flip(3))
     assert torch.equal(nearest, training.images[:20].flip(3))
     assert evaluator.memorisation(closeness)["copies"].value == 1
@@ -165,18 +160,17 @@ def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_so
     assert value("untrained", "training set", "closeness") > value("real faces", "training set", "closeness")
 
 
-def test_the_same_features_are_never_computed_twice(reader, all_drawn_faces) -> None:
+def test_the_same_features_are_never_computed_twice(reader, all_drawn_faces, monkeypatch) -> None:
     seen = []
 
     def counting(images: torch.Tensor) -> torch.Tensor:
         seen.append(len(images))
         return edges(images)
 
+    monkeypatch.setattr(judging, "other_spaces", lambda: {"edges": counting})
     faces = all_drawn_faces[:N]
-    evaluator = FaceEvaluator(faces.attributes, faces, all_drawn_faces, reader, {"edges": counting})
-    reading = reader.read(faces.images)
-    view = evaluator.view(faces.images, reading)
-    judge_sets(faces.images, faces.attributes, reading, view, evaluator, faces.images)
+    judged = Judged(None, faces.images, faces_asked(faces.attributes), reader.read(faces.images))
+    judge_sets(FaceJudge(reader, all_drawn_faces, faces), judged, faces.images)
     # Held-out faces, the faces, the twins, the untrained generator's, one face, the blurred twins.
     assert sorted(seen) == [1, *[N] * 5]
 
@@ -202,18 +196,19 @@ def test_sheets_show_the_best_and_the_worst(judged) -> None:
         assert sheet.images.dtype == torch.uint8
 
 
-def test_matching_faces_have_the_colours_and_repeat_only_when_they_must() -> None:
-    attributes = torch.tensor([[1, 1], [2, 2], [1, 1], [3, 3], [1, 1]])
-    asked = torch.tensor([[1, 1], [1, 1], [2, 2], [1, 1], [2, 2], [9, 9]])
-    rows = matching_faces(asked, attributes, torch.Generator().manual_seed(0))
+def test_matching_faces_have_the_colours_and_repeat_only_when_they_must(reader, all_drawn_faces) -> None:
+    attributes = torch.tensor([[1, 1, 0], [2, 2, 0], [1, 1, 0], [3, 3, 0], [1, 1, 0]])
+    asked = torch.tensor([[1, 1, 0], [1, 1, 0], [2, 2, 0], [1, 1, 0], [2, 2, 0], [9, 9, 0]])
+    faces = dataclasses.replace(all_drawn_faces[:5], attributes=attributes)
+    rows = FaceJudge(reader, faces, faces).twins(faces_asked(asked))
     assert torch.equal(attributes[rows[:5]], asked[:5])
     assert sorted(rows[[0, 1, 3]].tolist()) == [0, 2, 4]
     assert 0 <= rows[5] < 5
 
 
 def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
-    monitor = FaceMonitor(all_drawn_faces, reader, count=64)
-    good = perfect_faces(monitor.attributes[:, :2])
+    monitor = Monitor(FaceJudge(reader, None, all_drawn_faces), count=64)
+    good = perfect_faces(monitor.asked.attributes)
     scores = monitor.score(good)
     assert scores["score"] == pytest.approx(scores["frechet"] / scores["both"])
     assert scores["score"] < monitor.score(good.roll(1, 0))["score"]  # right faces for the wrong captions
@@ -221,7 +216,7 @@ def test_monitor_prefers_good_faces(reader, all_drawn_faces) -> None:
     halves = good[:, :, ::2, ::2]  # the first stage of two draws 32x32
     assert monitor.score(halves)["score"] < monitor.score(halves.roll(1, 0))["score"]
     with pytest.raises(InputError, match="too few"):
-        FaceMonitor(all_drawn_faces[:10], reader)
+        Monitor(FaceJudge(reader, None, all_drawn_faces[:10]))
 
 
 def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_drawn_faces, tmp_path, capsys) -> None:
@@ -316,11 +311,12 @@ def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
     styles = []
 
     def draw(pipeline, texts, seed, style, what):
-        styles.append(style)
+        styles.extend([style] if style is None or isinstance(style, str) else style)
         return unspied(pipeline, texts, seed, style, what)
 
-    unspied = of_faces.draw
-    monkeypatch.setattr(of_faces, "draw", draw)
+    unspied = drawing.draw
+    for module in (of_faces, judging, named_colours):
+        monkeypatch.setattr(module, "draw", draw)
     monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     model = make_release(c_dim=27, sources=["anime", "extra"])
     arguments = ["--model", str(model), "--classifier", str(classifier_folder), "--faces", "40"]
@@ -334,7 +330,7 @@ def test_the_benchmark_times_every_part(
     monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
     monkeypatch.setattr(evaluate, "DEFAULT_MODEL", make_release())
     rows = dict(benchmark_evaluation(str(drawn_source), faces=40))
-    parts = ["loading the models", "loading real faces", "drawing", "reading colours", "comparing sets"]
+    parts = ["loading the models", "loading real faces", "drawing", "reading", "comparing sets"]
     parts += ["value by value", "wordings", "colours by name"]
     assert list(rows) == [*parts, "report", "all"]
     assert abs(sum(int(rows[part]) for part in [*parts, "report"]) - int(rows["all"])) <= len(rows)  # each is rounded
@@ -370,9 +366,8 @@ def test_other_folders_are_left_alone(tmp_path, capsys) -> None:
     ],
 )
 def test_contradictions_are_refused(arguments, capsys) -> None:
-    with pytest.raises(SystemExit) as caught:
-        parse(arguments)
-    assert caught.value.code == 2
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")
 
 
 def test_the_cascade_counts_faces(all_drawn_faces, tmp_path) -> None:

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from gan.faces.names import NAMES, chosen, judge, judge_names
 
 from encoder.attributes.colour import oklab, srgb, to_hex
 from encoder.language import lexicon
 from encoder.language.colours import is_plain, look
-from gan.faces import names
+from gan.evaluation.faces import named_colours as names
+from gan.evaluation.faces.named_colours import NAMES, chosen, judge, judge_names
 from gan.faces.localiser import Colours, distance
 
 ASKED = torch.tensor([look(name) for name in ("navy", "salmon", "teal", "lavender", "maroon", "cream")])

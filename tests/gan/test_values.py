@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from gan.faces.judging import FaceEvaluator, judge_each_colour
-from gan.faces.values import judge_values, worst
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
+from gan.evaluation import judge as judging
+from gan.evaluation.faces.colours import judge_each_colour
+from gan.evaluation.faces.judge import FaceJudge, faces_asked
+from gan.evaluation.faces.per_value_scores import judge_values, worst
+from gan.evaluation.judge import Judged
 from gan.evaluation.metrics import Estimate
 from gan.faces.localiser import Colours
 
@@ -30,7 +33,7 @@ def judged(all_drawn_faces, reader):
     heldout, training = all_drawn_faces[: 2 * 132], all_drawn_faces[2 * 132 :]
     heldout.images[:, :, 0, 0] = 100
     training.images[:, :, 0, 0] = 100
-    images, asked = heldout.images.clone(), heldout.attributes[:, :2].clone()
+    images, asked = heldout.images.clone(), heldout.attributes.clone()
     hair, eyes = (dict(zip(names, range(1, 20), strict=False)) for names in (HAIR_COLOURS, EYE_COLOURS))
     green = (asked[:, 0] == hair["green"]).nonzero()[:, 0]
     images[green] = images[green[:1]]
@@ -38,11 +41,14 @@ def judged(all_drawn_faces, reader):
     images[brown[::4]] = images[red[: len(brown[::4])]]
     images[asked[:, 1] == eyes["blue"], :, 0, 0] = 50
     images[(asked[:, 1] == eyes["gray"]).nonzero()[::2, 0], :, 0, 0] = 0
-    evaluator = FaceEvaluator(asked, heldout, training, reader, {"edges": edges})
-    reading = reader.read(images)
+    reading, real = reader.read(images), reader.read(heldout.images)
     each = judge_each_colour(reading, asked)
-    view = evaluator.view(images, reading)
-    return judge_values(images, asked, each, view, evaluator, training, Openings())  # type: ignore[arg-type]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judging, "other_spaces", lambda: {"edges": edges})
+        judge = FaceJudge(reader, training, heldout)
+        evaluator = judge.evaluator(faces_asked(asked), real)
+        judged = Judged(None, images, faces_asked(asked), reading, evaluator, judge.features(images, reading), real)
+    return judge_values(judged, each, heldout.attributes, training, Openings())  # type: ignore[arg-type]
 
 
 def test_every_value_has_its_row(judged) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ from gan.evaluation.judge import Asked, Details, Grouping, Judge, Judged
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import Row
 from gan.evaluation.stopwatch import Stopwatch
-from gan.faces.classifier import CLASSIFIER_DIR, AttributeClassifier, Reading, accuracies, load_classifier, read_config
+from gan.faces.classifier import AttributeClassifier, Reading, accuracies
 from gan.faces.dataset import FaceDataset, read_attributes
 from gan.faces.localiser import load_localiser
 from gan.images import tile
@@ -50,10 +51,11 @@ class FaceJudge(Judge[Reading]):
     """Judges faces by their hair and eyes.
 
     Args:
+        classifier: Reads them.
         training: The training faces, if real faces are given.
         heldout: Others, likewise.
-        classifier_dir: The folder of the classifier.
         seed: Of everything random.
+        ceiling: Of real faces, the shares of hair, eyes and both that the classifier reads right, by source.
         cascade: An OpenCV face cascade, for the course's score.
     """
 
@@ -62,16 +64,18 @@ class FaceJudge(Judge[Reading]):
 
     def __init__(
         self,
+        classifier: AttributeClassifier,
         training: FaceDataset | None,
         heldout: FaceDataset | None,
-        classifier_dir: Path = CLASSIFIER_DIR,
         seed: int = 0,
+        *,
+        ceiling: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
         cascade: Path | None = None,
     ) -> None:
         super().__init__(training, heldout, seed)
         self.attributes = heldout.attributes if heldout is not None else all_pairs()
         self.faces = training
-        self.classifier, self.classifier_dir, self.cascade = load_classifier(classifier_dir), classifier_dir, cascade
+        self.classifier, self.ceiling, self.cascade = classifier, ceiling, cascade
 
     def read(self, images: Tensor) -> Reading:
         return self.classifier.read(images)
@@ -112,8 +116,7 @@ class FaceJudge(Judge[Reading]):
     def details(self, judged: Judged[Reading], watch: Stopwatch) -> Details:
         """Colour by colour, value by value, in other wordings and by name."""
         pipeline, images, asked, reading = judged.pipeline, judged.images, judged.asked.attributes, judged.reading
-        accuracy, localiser = read_config(self.classifier_dir).accuracy, load_localiser()
-        each = judge_each_colour(reading, asked, self.seed)
+        localiser, each = load_localiser(), judge_each_colour(reading, asked, self.seed)
         values: Values = {}
         wordings: dict[str, Row] = {}
         names: dict[str, Row] = {}
@@ -131,7 +134,7 @@ class FaceJudge(Judge[Reading]):
             names = judge_names(pipeline, localiser, count, self.seed, style)
             watch.lap("colours by name")
         fields = {
-            "ceiling": {name: views["as they are"] for name, views in accuracy.items() if "as they are" in views},
+            "ceiling": self.ceiling,
             "each_colour": each,
             "values": values,
             "confusion": {slot: table.tolist() for slot, table in confusions(reading, asked).items()},

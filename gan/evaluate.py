@@ -208,11 +208,15 @@ def evaluate(config: EvaluationConfig, watch: Stopwatch) -> Results:
     return judge_images(judge, pictures.name, pictures.images[order], asked[order], watch)  # the first stand for all
 
 
+def parser() -> arguments.Parser:
+    result = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
+    add_settings(result, EvaluationConfig)
+    return result
+
+
 def parse(argv: Sequence[str] | None) -> EvaluationConfig:
     """The command line, checked."""
-    options = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
-    add_settings(options, EvaluationConfig)
-    return from_args(EvaluationConfig, options.parse_args(argv))
+    return from_args(EvaluationConfig, parser().parse_args(argv))
 
 
 @command

@@ -96,7 +96,7 @@ def answer(name: str, argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -
     def read() -> int:
         if name == "train_cgan":
             return train_cgan.main(argv)
-        parser(name).parse_args(argv)
+        getattr(importlib.import_module(name), "parse", parser(name).parse_args)(argv)
         return 0
 
     try:

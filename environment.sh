@@ -2,10 +2,12 @@
 # one in .venv.
 # The caller has set $root, the project's folder. Nothing outside it is changed.
 
+# What every command needs, as in encoder/common/installation.py.
+core="torch numpy PIL safetensors tokenizers tqdm"
+
 # use_python: set $python to a Python that can draw faces.
 use_python() {
-    local modules="torch numpy PIL safetensors tokenizers tqdm"
-    _find_python $modules || _install "$modules" -r "$root/requirements.txt"
+    _find_python $core || _install "$core" -r "$root/requirements.txt"
 }
 
 # draw_sample NAME OPTION...: become infer.py, whose picture is samples/NAME; where that cannot be written, NAME in the
@@ -27,8 +29,8 @@ draw_sample() {
 
 # use_dev_python: set $python to a Python that can also train, run the tests and check the code.
 use_dev_python() {
-    local modules="torch numpy PIL safetensors tokenizers tqdm sentence_transformers transformers pandas pyarrow \
-        huggingface_hub pytest xdist hypothesis ruff mypy"
+    local modules="$core sentence_transformers transformers pandas pyarrow huggingface_hub pytest xdist hypothesis \
+        ruff mypy"
     local tools
     tools=$(sed -n 's/^dev = \[\(.*\)\]$/\1/p' "$root/pyproject.toml" | tr -d '",')
     _find_python $modules || _install "$modules" -r "$root/requirements.txt" $tools

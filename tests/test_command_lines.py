@@ -44,7 +44,6 @@ NUMBERS = {
 """What is refused by the name of the type; so is what the limits of a number leave out."""
 PLACES = {
     "output_folder": ["", LONG, BELOW, "file"],
-    "output_file": ["", LONG, BELOW, "folder"],
     "new_folder": ["", LONG, BELOW, "file", "folder"],
     "existing_folder": ["", LONG, BELOW, "file", "nothing"],
     "existing_file": ["", LONG, BELOW, "folder", "nothing"],

@@ -119,11 +119,8 @@ def test_the_checkout_s_venv_takes_over(clone, python) -> None:
         for arguments in (["infer.py"], ["-m", "encoder.fetch"], ["-m", "gan"]):
             assert run_in(clone, clone / python, *arguments, "--help")[1].startswith("usage: ")
         status, out, err = run_in(clone, clone / python, clone / "infer.py", "--text", "a", cwd=clone.parent)
-        assert (status, out, err) == (
-            2,
-            "",
-            f"error: {clone}/pretrained/residual-r3gan: no such model folder; give another one\n",
-        )
+        assert (status, out) == (2, "")
+        assert err.startswith(f"error: {clone}/pretrained/residual-r3gan: no such model folder; ")
         (clone / ".cache").mkdir()
         (clone / ".cache/installing").touch()
         assert run_in(clone, clone / python, "infer.py", "--help")[0] == 2  # the installation was interrupted
@@ -139,6 +136,10 @@ def test_an_older_python_is_one_line(clone, arguments) -> None:
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"error: Python 3.11 or newer is needed, and {OLD[0]} is 3.")
     assert "; type: bash " in err
+
+
+def test_the_scripts_and_the_commands_need_the_same_packages() -> None:
+    assert f'\ncore="{" ".join(installation.CORE)}"\n' in (ROOT / "environment.sh").read_text("utf-8")
 
 
 def test_hints_name_what_works_in_a_clone_and_installed(monkeypatch) -> None:

@@ -278,6 +278,5 @@ def _check_name(folder: Path, name: str, path: Path) -> None:
 existing_folder = path_type(check_existing_folder)
 existing_file = path_type(check_existing_file)
 output_folder = path_type(check_folder)
-output_file = path_type(check_file)
 new_folder = path_type(check_new_folder)
 model_folder = path_type(lambda path: check_existing_folder(path, "model folder"))

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from encoder.common.errors import InputError, reason_of
 
@@ -21,24 +20,16 @@ TEMPORARY = r"\..+\.[a-z0-9_]{8}\.tmp(-journal)?"
 _NAME = 40  # characters of a file's name in that of its temporary one, so that no name is too long
 
 
-class _Written(NamedTuple):
-    """A file that waits for the others: its temporary path, its final path, and the handle that locks it."""
-
-    temporary: Path
-    path: Path
-    handle: int
-
-
 @dataclass
 class _Waiting:
-    """Files that are written and wait for the others.
+    """Files of a ``transaction``, which are written and wait for the others.
 
     Attributes:
-        files: In the order of writing.
+        files: The temporary path of each, its final path, and the handle that locks it.
         keys: The last path of each ``transaction``.
     """
 
-    files: list[_Written] = field(default_factory=list)
+    files: list[tuple[Path, Path, int]] = field(default_factory=list)
     keys: list[Path] = field(default_factory=list)
 
 
@@ -75,7 +66,7 @@ def write_atomically(
         if durable:
             _sync(temporary)
         if waiting is not None:
-            waiting.files.append(_Written(temporary, path, handle))
+            waiting.files.append((temporary, path, handle))
             temporary = handle = None
             return
         os.replace(temporary, path)
@@ -107,15 +98,15 @@ def transaction() -> Iterator[None]:
     try:
         yield
         if waiting.files:
-            waiting.keys.append(waiting.files[-1].path)
+            waiting.keys.append(waiting.files[-1][1])
         if outer is None:
             _put(waiting)
     finally:
         _waiting.reset(token)
         if outer is None:
-            for written in waiting.files:
-                written.temporary.unlink(missing_ok=True)
-                os.close(written.handle)
+            for temporary, _, handle in waiting.files:
+                temporary.unlink(missing_ok=True)
+                os.close(handle)
 
 
 def remove_orphans(path: Path) -> None:
@@ -171,9 +162,9 @@ def _put(waiting: _Waiting) -> None:
     try:
         for path in waiting.keys:
             path.unlink(missing_ok=True)
-        for temporary, path, _ in sorted(waiting.files, key=lambda each: each.path in waiting.keys):
+        for temporary, path, _ in sorted(waiting.files, key=lambda each: each[1] in waiting.keys):
             os.replace(temporary, path)
-        for path in {written.path.parent for written in waiting.files}:
+        for path in {final.parent for _, final, _ in waiting.files}:
             _sync(path)
     except OSError as error:
         raise _not_written(path, error) from error

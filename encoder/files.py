@@ -68,6 +68,14 @@ class RejectedLine(NamedTuple):
     reason: str
 
 
+class Row(NamedTuple):
+    """One row of a table: the number of its first line, its fields, and whether quotes separate several of them."""
+
+    line: int
+    fields: list[str]
+    quoted: bool = False
+
+
 class Record(NamedTuple):
     """One row of a table of texts.
 
@@ -175,11 +183,11 @@ def _format_of(sample: Sequence[str], by_name: Format | None) -> Format:
     if by_name == "jsonl" or (lines and lines[0].lstrip().startswith("{")):
         return "jsonl"
     rows = list(table_rows(sample)[1])
-    if _is_header(rows):
+    if is_header(rows):
         return "table"
     ids = sum(
-        len(fields) > 1 and _is_id(fields[0].strip(), by_name == "table" and not fields[1].startswith(" "))
-        for _, fields in rows
+        len(row.fields) > 1 and _is_id(row.fields[0].strip(), by_name == "table" and not row.fields[1].startswith(" "))
+        for row in rows
     )
     return "table" if 2 * ids >= len(rows) else "texts"
 
@@ -260,12 +268,12 @@ def stream_records(lines: Iterable[str]) -> Iterator[Record]:
     delimiter, rows = table_rows(lines)
     sample = list(itertools.islice(rows, _SAMPLE))
     layout = _Layout.of(sample, delimiter)
-    for line, fields in itertools.chain(sample[layout.header :], rows):
-        yield layout.record(line, fields)
+    for row in itertools.chain(sample[layout.header :], rows):
+        yield layout.record(row.line, row.fields)
 
 
-def table_rows(lines: Iterable[str]) -> tuple[str, Iterator[tuple[int, list[str]]]]:
-    """What separates the fields of a table, and the number and fields of every row that is not blank."""
+def table_rows(lines: Iterable[str]) -> tuple[str, Iterator[Row]]:
+    """What separates the fields of a table, and every row that is not blank."""
     rest = iter(lines)
     sample = list(itertools.islice(rest, _SAMPLE))
     delimiter = _delimiter(sample)
@@ -288,11 +296,11 @@ class _Layout:
     text_column: int = 1
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, list[str]]], delimiter: str) -> _Layout:
+    def of(cls, rows: Sequence[Row], delimiter: str) -> _Layout:
         """What the rows tell, the first above all."""
-        if not rows or not _is_header(rows):
+        if not rows or not is_header(rows):
             return cls(delimiter, 0, 0, 1, 2) if rows and is_numbered(rows) else cls(delimiter)
-        names = [plain_name(field) for field in rows[0][1]]
+        names = [plain_name(field) for field in rows[0].fields]
         id_column, text_column = 0, 1
         if len(names) > 2:
             text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
@@ -326,8 +334,9 @@ def _delimiter(lines: Iterable[str]) -> str:
     return ","
 
 
-def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The number and the fields of every row that is not blank, a row at a time."""
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[Row]:
+    """Every row that is not blank, a row at a time."""
+    quotes = re.compile(rf'"\s*{re.escape(delimiter)}\s*"')
     numbered = enumerate(lines, start=1)
     ahead: deque[tuple[int, str]] = deque()
     while line := (ahead.popleft() if ahead else next(numbered, None)):
@@ -344,7 +353,8 @@ def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]
         fields = _csv(block, delimiter) if len(block) > 1 else None
         for _ in block[1:] if fields else ():
             ahead.popleft()
-        yield number, fields or ('"' in first and _csv([first], delimiter)) or first.split(delimiter)
+        fields = fields or ('"' in first and _csv([first], delimiter)) or first.split(delimiter)
+        yield Row(number, fields, len(fields) > 2 and '"' in first and bool(quotes.search("\n".join(block))))
 
 
 def _is_open(block: Sequence[str], delimiter: str) -> bool:
@@ -364,24 +374,24 @@ def _csv(block: Sequence[str], delimiter: str) -> list[str] | None:
         return None
 
 
-def _is_header(rows: Sequence[tuple[int, list[str]]]) -> bool:
+def is_header(rows: Sequence[Row]) -> bool:
     """Whether the first row names the columns: by words that do, or as the only id that is no number."""
-    if not rows or len(rows[0][1]) < 2:
+    if not rows or len(rows[0].fields) < 2:
         return False
-    fields = rows[0][1]
+    fields = rows[0].fields
     names = [plain_name(field) for field in fields]
     if names[0] in _HEADER_IDS or (set(names) & {*ID_COLUMNS, ""} and set(names) & set(TEXT_COLUMNS)):
         return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
-    others = [other[0].strip() for _, other in rows[1:]]
+    others = [row.fields[0].strip() for row in rows[1:]]
     return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))
 
 
-def is_numbered(rows: Sequence[tuple[int, list[str]]]) -> bool:
+def is_numbered(rows: Sequence[Row]) -> bool:
     """Whether rows without a header begin with a number of their own, as pandas writes them: ``0,7.png,a caption``."""
-    if not all(len(fields) > 2 for _, fields in rows):
+    if not all(len(row.fields) > 2 for row in rows):
         return False
-    second = [fields[1].strip() for _, fields in rows]
-    counted = len(rows) > 1 and [fields[0].strip() for _, fields in rows] == [str(i) for i in range(len(rows))]
+    second = [row.fields[1].strip() for row in rows]
+    counted = len(rows) > 1 and [row.fields[0].strip() for row in rows] == [str(i) for i in range(len(rows))]
     return all(map(_FILE.fullmatch, second)) or (counted and all(map(str.isdecimal, second)))
 
 

@@ -131,6 +131,8 @@ class SourceSummary:
         images: Images by split, as in ``ImageDataset.splits``.
         reasons: How many rows or images were left out, by reason.
         examples: The first few of them.
+        notes: Lines that say how the data were understood.
+        sizes: How many images have which size in pixels, ``"96x96"``.
     """
 
     name: str
@@ -138,6 +140,8 @@ class SourceSummary:
     images: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    sizes: Counter[str] = field(default_factory=Counter)
 
     noun = "images"
 
@@ -155,7 +159,8 @@ class SourceSummary:
         return [f"{self.name}: {self.rows:,} rows, {of['train']:,} training + {of['heldout']:,} held-out {self.noun}"]
 
     def __str__(self) -> str:
-        return "\n".join([*self.lines(), *([f"  left out: {self.left_out}"] if self.left_out else [])])
+        notes = [f"  {note}" for note in self.notes]
+        return "\n".join([*self.lines(), *notes, *([f"  left out: {self.left_out}"] if self.left_out else [])])
 
 
 @dataclass

@@ -26,7 +26,7 @@ from gan.data.store import Rows
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Of what is kept and of how images are decoded: another one makes every entry anew."""
 
 _IMAGES, _INDEX, _LOCK = "images.bin", "index.json", "lock"

@@ -1,9 +1,9 @@
-"""What a format gives: examples one by one, and an account of what it could not use."""
+"""What a form of captions gives: examples one by one, and the counts of what could not be used."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 NAMED = 5  # examples that a summary names
@@ -11,10 +11,12 @@ NAMED = 5  # examples that a summary names
 NO_IMAGE = "without image"
 NO_CAPTION = "without caption"
 EMPTY = "with an empty caption"
-LONG = "with too long a caption"
+SHORTENED = "with a caption that is used up to its 2,000th character"
 NOT_TEXT = "with a caption that is not valid Unicode"
 REPEATED = "repeated"
 DAMAGED = "damaged"
+CUT_OFF = "cut off, used as far as they go"
+POINTER = "Git LFS pointers, not images (git lfs pull fetches them)"
 UNREAD_KIND = "of a kind that is not read"
 MALFORMED = "malformed"
 
@@ -46,16 +48,20 @@ class Ledger:
 
     Attributes:
         rows: Captions read.
-        counts: What was left out, by (source, reason).
+        counts: What was left out or changed, by (source, reason).
         examples: The first few of them.
+        notes: Lines that say how the data were understood.
+        sizes: How many images have which size in pixels, ``"96x96"``.
     """
 
     rows: Counter[str | None] = field(default_factory=Counter)
     counts: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     examples: dict[tuple[str | None, str], list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    sizes: Counter[str] = field(default_factory=Counter)
 
     def leave_out(self, reason: str, example: str, source: str | None = None) -> None:
-        """Count something that cannot be used."""
+        """Count something that cannot be used, or not as it is."""
         self.counts[source, reason] += 1
         named = self.examples.setdefault((source, reason), [])
         if len(named) < NAMED:
@@ -63,18 +69,11 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a format has found in a tree.
+class Columns:
+    """The columns of lists that hold captions and name images, by name; empty: their values tell."""
 
-    Attributes:
-        format: Its name, as in ``ImageDataset.formats``.
-        read: Gives the examples, and counts what it cannot use.
-        source: What the source is called, where the format says so.
-    """
-
-    format: str
-    read: Callable[[Ledger], Iterator[Example]]
-    source: str | None = None
+    caption: str = ""
+    image: str = ""
 
 
 def printable(text: str, most: int = 80) -> str:

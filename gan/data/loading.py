@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 
 from encoder.common.errors import InputError, reason_of
-from gan.data import formats, hub
+from gan.data import hub
 from gan.data.dataset import ImageDataset, Origin, SourceSummary, Summary
 from gan.data.entries import load_entry
-from gan.data.examples import NAMED, Ledger
+from gan.data.examples import NAMED, Columns, Ledger
 from gan.data.reading import Index, find_copies, read_examples
 from gan.data.splits import Split, split_all, with_both
 from gan.data.store import Images, Rows
@@ -49,7 +49,12 @@ class _Path:
 
 
 def load_images(
-    paths: Sequence[str | Path], *, split: Split = "train", progress: bool = True
+    paths: Sequence[str | Path],
+    *,
+    split: Split = "train",
+    progress: bool = True,
+    caption_column: str = "",
+    image_column: str = "",
 ) -> tuple[ImageDataset, Summary]:
     """Load the captioned images of one path or several.
 
@@ -60,6 +65,9 @@ def load_images(
         split: The images to return; all are read. No training image is a copy of a held-out one of its source, mirrored
             or not, nor is any held-out image of another (``gan.data.duplicates``).
         progress: Show how far reading is.
+        caption_column: The columns of lists that hold captions, by name, separated by commas; by default, those whose
+            values are texts.
+        image_column: The column of lists that names images; by default, the one whose values name some that are there.
 
     Returns:
         The images, in the order of ``paths`` and of their rows, and the account of all that was found. Images are
@@ -71,7 +79,8 @@ def load_images(
     """
     if not all(map(str, paths)) or not paths:
         raise InputError("no data: give a folder, an archive or hub:OWNER/NAME")
-    read = [_read_path(path, progress) for path in paths]
+    columns = Columns(caption_column, image_column)
+    read = [_read_path(path, columns, progress) for path in paths]
     summary = Summary(split)
     sources: list[SourceSummary] = []
     for path, of_path in zip(paths, read, strict=True):
@@ -119,7 +128,7 @@ def _joined(read: Sequence[_Path], splits: list[str]) -> ImageDataset:
     )
 
 
-def _read_path(path: str | Path, progress: bool) -> _Path:
+def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
     given, where = split_name(path)
     if where.startswith(hub.PREFIX):
         own, location = hub.fetch(where)
@@ -129,7 +138,7 @@ def _read_path(path: str | Path, progress: bool) -> _Path:
         own = _stem(location)
 
     def build(rows: Rows) -> Index:
-        index = read_examples(formats.find(open_tree(where, location)), rows, progress)
+        index = read_examples(open_tree(where, location), columns, rows, progress)
         if not index.keys:
             raise InputError(f"{where}: no usable image ({_why(index.ledger)})")
         # The names of all files are gone from the memory by now.
@@ -138,7 +147,8 @@ def _read_path(path: str | Path, progress: bool) -> _Path:
 
     try:
         resolved = location.resolve()
-        rows, index = load_entry(resolved, fingerprint(resolved), build)
+        stamp = fingerprint(resolved) + "".join(f" {name}" for name in (columns.caption, columns.image) if name)
+        rows, index = load_entry(resolved, stamp, build)
     except OSError as error:
         raise InputError(f"{where}: cannot be read ({reason_of(error)})") from error
     names, numbers = _sources(index, given, own)
@@ -189,6 +199,8 @@ def _accounts(path: _Path) -> list[SourceSummary]:
         return accounts[unnamed if source is None else column.get(source, 0)]
 
     ledger = path.index.ledger
+    accounts[0].notes += ledger.notes
+    accounts[0].sizes.update(ledger.sizes)
     for source, count in ledger.rows.items():
         of(source).rows += count
     for (source, reason), count in ledger.counts.items():

@@ -1,77 +1,89 @@
-"""Which file a row means: by its name, with or without its ending or its folder."""
+"""Which file a row means, whatever folder, case or ending stands there; and the words that a name holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from gan.data.decoding import READ, is_image, suffix
-from gan.data.examples import NO_IMAGE, UNREAD_KIND, Ledger
+from gan.data.examples import NO_IMAGE, Ledger
 from gan.data.tree import same_name
 
 
 class ImageNames:
-    """The images below a folder of a tree, to be found by what rows call them.
+    """The images of a tree, to be found by what rows call them.
 
     Args:
-        names: Files of a tree.
-        folder: Names count from here: ``""`` or one that ends in ``/``.
+        names: Files of a tree, all of them images.
     """
 
-    def __init__(self, names: Iterable[str], folder: str) -> None:
-        self.folder = folder
-        self.names = [name for name in names if name.startswith(folder) and is_image(name)]
-        self._by_name: dict[str, str] = {}
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = list(names)
+        self._by_name = {same_name(name): name for name in self.names}
         self._by_stem: dict[str, str] = {}
-        for name in self.names:
-            own = same_name(name.removeprefix(folder))
-            self._by_name[own] = name
-            stem = without_suffix(own)
+        for own, name in self._by_name.items():
             # Where 1.jpg and 1.heic lie side by side, the one that is read is meant.
-            if stem not in self._by_stem or suffix(name) in READ:
+            if (stem := without_suffix(own)) not in self._by_stem or suffix(name) in READ:
                 self._by_stem[stem] = name
-        self._alike: dict[str, str] | None = None
+        self._by_end: dict[str, str | None] = {}
+        self._without_zeros: dict[str, str] = {}
 
-    def find(self, reference: str) -> str | None:
-        """The name in the tree of the image that a row calls ``reference``."""
-        own = same_name(reference.strip().replace("\\", "/").removeprefix("./"))
-        for names in (self._by_name, self._by_stem):
-            if own in names:
-                return names[own]
-        own = own.removeprefix(self.folder)  # or counted from the top
-        return self._by_name.get(own)
+    def find(self, reference: str, folders: Sequence[str] = ("",)) -> str | None:
+        """The image at this path below the first of ``folders`` that has it, with its ending or without."""
+        own = same_name(cleaned(reference))
+        for folder in folders:
+            for names in (self._by_name, self._by_stem):
+                if found := names.get(folder + own):
+                    return found
+        return None
 
-    def like(self, reference: str) -> str | None:
-        """An image whose name differs from ``reference`` by case or leading zeros alone."""
-        if self._alike is None:
-            self._alike = {}
+    def find_end(self, reference: str) -> str | None:
+        """The only image whose path ends as ``reference`` does, whatever the case and the ending; else ``None``."""
+        if not self._by_end:
             for name in self.names:
-                self._alike.setdefault(_loosely(name.removeprefix(self.folder)), name)
-        return self._alike.get(_loosely(reference))
+                for end in {each for whole in _loosely(name) for each in path_ends(whole)}:
+                    self._by_end[end] = None if end in self._by_end else name
+        for end in path_ends(cleaned(reference)):
+            for loose in _loosely(end):
+                if loose in self._by_end:
+                    return self._by_end[loose]
+        return None
+
+    def count_missing(self, reference: str, ledger: Ledger, table: str, source: str | None = None) -> None:
+        """Count a row whose image is not there, or may be one of several; say so if leading zeros only differ."""
+        if not self._without_zeros:
+            self._without_zeros = {_without_zeros(name): name for name in self.names}
+        alike = self._without_zeros.get(_without_zeros(reference))
+        if alike is None:
+            ledger.leave_out(NO_IMAGE, reference, source)
+        elif _loosely(base_name(alike))[1] == _loosely(base_name(cleaned(reference)))[1]:
+            ledger.leave_out("whose name is that of several images, or of another row", reference, source)
+        else:
+            example = f"{table} says {reference}, the folder has {base_name(alike)}"
+            ledger.leave_out(f"{NO_IMAGE} of that very name", example, source)
 
 
-def find_image(
-    places: Iterable[ImageNames], reference: str, ledger: Ledger, table: str, source: str | None = None
-) -> str | None:
-    """The image of a row in the first place that has it; ``None``, and counted, where there is none that is read."""
-    places = list(places)
-    for place in places:
-        name = place.find(reference)
-        if name is not None:
-            if suffix(name) in READ:
-                return name
-            ledger.leave_out(UNREAD_KIND, base_name(name), source)
-            return None
-    for place in places:
-        alike = place.like(reference)
-        if alike is not None:
-            ledger.leave_out(
-                f"{NO_IMAGE} of that very name",
-                f"{table} says {reference}, the folder has {base_name(alike)}",
-                source,
-            )
-            return None
-    ledger.leave_out(NO_IMAGE, reference, source)
-    return None
+def cleaned(reference: str) -> str:
+    """A reference as a path: ``/`` between its parts, without ``./`` and the ``#0`` of a caption's number."""
+    own = re.sub(r"#\d+$", "", reference.strip().replace("\\", "/"))
+    return re.sub(r"/{2,}", "/", own).removeprefix("./")
+
+
+def _loosely(name: str) -> tuple[str, str]:
+    """A name in lower case, with and without its ending."""
+    own = same_name(name).lower()
+    return own, own[: len(own) - len(suffix(name))] if suffix(name) in READ else own
+
+
+def _without_zeros(name: str) -> str:
+    return base_name(_loosely(cleaned(name))[1]).lstrip("0") or "0"
+
+
+def path_ends(path: str) -> Iterator[str]:
+    """``"a/b/c"``, ``"b/c"`` and ``"c"`` of ``"a/b/c"``."""
+    while path:
+        yield path
+        path = path.partition("/")[2]
 
 
 def base_name(name: str) -> str:
@@ -103,6 +115,25 @@ def common_folder(names: Iterable[str]) -> str:
     return "".join(f"{part}/" for part in common)
 
 
-def _loosely(name: str) -> str:
-    stem = without_suffix(base_name(same_name(name))).lower() if suffix(name) in READ else base_name(name).lower()
-    return stem.lstrip("0") or "0"
+_EMPTY = re.compile(
+    r"(img|image|pic|picture|photo|frame|file|sample|screenshot|face|thumb|crop|part|val|dataset)s?|dscn?|dcim|pxl|mvi|vid"
+    r"|untitled|unnamed|download|copy|train(ing)?|test(ing)?|valid(ation)?|data|jpe?g|png|webp|thumbnail|cropped|te?mp|out"
+    r"|output"
+)
+"""Words of the names of files and folders that say nothing of a picture."""
+
+
+def words_of(name: str) -> str:
+    """The words in the name of a file or folder: ``"a red fox"`` of ``"a_red_fox (3).png"``; ``""`` where it has none.
+
+    Numbers at either end and words of a hexadecimal number are left out.
+    """
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", without_suffix(name) if is_image(name) else name)
+    text = re.sub(r"[\s_+.~\-]+", " ", re.sub(r"\(\d+\)|#\d+", " ", text)).strip().lower()
+    words = [word for word in text.split() if not re.fullmatch(r"(?=.*\d)[0-9a-f]{6,}|[0-9a-z]*\d[0-9a-z]{7,}", word)]
+    while words and words[0].isdigit():
+        del words[0]
+    while words and words[-1].isdigit():
+        del words[-1]
+    says = [word for word in words if sum(map(str.isalpha, word)) > word.isascii() and not _EMPTY.fullmatch(word)]
+    return " ".join(words) if says else ""

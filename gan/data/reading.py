@@ -16,10 +16,24 @@ import numpy as np
 from encoder.common.arguments import is_unicode
 from encoder.common.progress import Progress
 from encoder.text import MAX_TEXT
-from gan.data.decoding import IMAGE_SIZE, decode_image
+from gan.data.decoding import IMAGE_SIZE, Decoded, decode
 from gan.data.duplicates import copy_groups
-from gan.data.examples import DAMAGED, EMPTY, LONG, NOT_TEXT, REPEATED, Example, Found, Ledger, printable
+from gan.data.examples import (
+    CUT_OFF,
+    DAMAGED,
+    EMPTY,
+    NOT_TEXT,
+    POINTER,
+    REPEATED,
+    SHORTENED,
+    Columns,
+    Example,
+    Ledger,
+    printable,
+)
+from gan.data.formats import read_tree
 from gan.data.store import Rows
+from gan.data.tree import Tree, is_pointer
 
 SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
 
@@ -44,8 +58,8 @@ class Index:
         digest: Of pixels, captions, sources and keys.
     """
 
-    format: str
-    source: str | None
+    format: str = ""
+    source: str | None = None
     column: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     captions: list[list[str]] = field(default_factory=list)
@@ -62,6 +76,8 @@ class Index:
             "rows": list(self.ledger.rows.items()),
             "counts": [[*key, count] for key, count in self.ledger.counts.items()],
             "examples": [[*key, named] for key, named in self.ledger.examples.items()],
+            "notes": self.ledger.notes,
+            "sizes": self.ledger.sizes,
         }
         return json.dumps({**values, "ledger": ledger})
 
@@ -74,29 +90,36 @@ class Index:
         index.ledger.rows.update(dict(account["rows"]))
         index.ledger.counts.update({(source, reason): count for source, reason, count in account["counts"]})
         index.ledger.examples.update({(source, reason): named for source, reason, named in account["examples"]})
+        index.ledger.notes += account["notes"]
+        index.ledger.sizes.update(account["sizes"])
         return index
 
 
-def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
-    """Decode the images that a format finds into ``rows``, and gather what belongs to them, in their order.
+def read_examples(tree: Tree, columns: Columns, rows: Rows, progress: bool) -> Index:
+    """Decode the captioned images of a tree into ``rows``, and gather what belongs to them, in their order.
 
     Copies are not looked for yet.
     """
-    index = Index(found.format, found.source)
+    index = Index()
+    ledger = index.ledger
+    reading, found = read_tree(tree, ledger, columns)
     pixels, texts = hashlib.sha256(), hashlib.sha256()
     taken: set[tuple[str | None, str]] = set()
     column: dict[str, int] = {}
     with Progress("reading", None, "image", shown=progress) as bar:
-        for examples, images in _decoded(_usable(found.read(index.ledger), index.ledger)):
-            whole = [image for image in images if image is not None]
+        for examples, images in _decoded(_usable(found, ledger)):
+            whole = [image.pixels for image in images if isinstance(image, Decoded)]
             if whole:
                 block = np.stack(whole)  # contiguous, as each of them
                 rows.append(block)
                 pixels.update(block.data)
             for example, image in zip(examples, images, strict=True):
-                if image is None:
-                    index.ledger.leave_out(DAMAGED, example.name, example.source)
+                if isinstance(image, str):
+                    ledger.leave_out(image, example.name, example.source)
                     continue
+                if image.cut_off:
+                    ledger.leave_out(CUT_OFF, example.name, example.source)
+                ledger.sizes[f"{image.size[0]}x{image.size[1]}"] += 1
                 key = _own_key(example, taken)
                 index.keys.append(key)
                 index.captions.append(list(example.captions))
@@ -105,6 +128,7 @@ def read_examples(found: Found, rows: Rows, progress: bool) -> Index:
                 index.sources.append(source)
                 texts.update(json.dumps([key, example.source, example.captions]).encode())
             bar.update(len(examples))
+    index.format, index.source = (reading.forms or [""])[0], reading.source
     index.column = list(column)
     index.digest = hashlib.sha256(pixels.digest() + texts.digest()).hexdigest()
     return index
@@ -126,6 +150,9 @@ def _usable(examples: Iterator[Example], ledger: Ledger) -> Iterator[Example]:
         captions: dict[str, None] = {}
         for text in example.captions:
             caption = text.strip()
+            if len(caption) > MAX_TEXT:
+                ledger.leave_out(SHORTENED, example.name, example.source)
+                caption = caption[:MAX_TEXT].rstrip()
             reason = _fault(caption) or (REPEATED if caption in captions else None)
             if reason is None:
                 captions[caption] = None
@@ -139,14 +166,12 @@ def _usable(examples: Iterator[Example], ledger: Ledger) -> Iterator[Example]:
 def _fault(caption: str) -> str | None:
     if not caption:
         return EMPTY
-    if len(caption) > MAX_TEXT:
-        return LONG
     return None if is_unicode(caption) and "\0" not in caption else NOT_TEXT
 
 
-def _decoded(examples: Iterator[Example]) -> Iterator[tuple[list[Example], list[np.ndarray | None]]]:
-    """Chunks of examples with their pixels, ``None`` of what cannot be decoded, in order; a few are ahead."""
-    waiting: deque[tuple[list[Example], Future[list[np.ndarray | None]]]] = deque()
+def _decoded(examples: Iterator[Example]) -> Iterator[tuple[list[Example], list[Decoded | str]]]:
+    """Chunks of examples with their pixels, or why they have none, in order; a few are ahead."""
+    waiting: deque[tuple[list[Example], Future[list[Decoded | str]]]] = deque()
     with ThreadPoolExecutor(_WAITING // 2) as pool:
         try:
             while chunk := list(islice(examples, _CHUNK)):
@@ -160,13 +185,15 @@ def _decoded(examples: Iterator[Example]) -> Iterator[tuple[list[Example], list[
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _decode(examples: Sequence[Example]) -> list[np.ndarray | None]:
-    images: list[np.ndarray | None] = []
+def _decode(examples: Sequence[Example]) -> list[Decoded | str]:
+    images: list[Decoded | str] = []
     for example in examples:
+        data = b""
         try:
-            images.append(np.ascontiguousarray(decode_image(example.load())))
+            image = decode(data := example.load())
+            images.append(image._replace(pixels=np.ascontiguousarray(image.pixels)))
         except Exception:  # a damaged file makes a decoder raise almost anything
-            images.append(None)
+            images.append(POINTER if is_pointer(data) else DAMAGED)
     return images
 
 

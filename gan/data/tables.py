@@ -1,129 +1,378 @@
-"""Tables that name image files and their captions: CSV, JSON lines and parquet, as pandas' frames."""
+"""Lists of captions: tables and JSON of any shape, whose values tell which column names images and which hold texts."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import io
 import json
-import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from encoder.common.arguments import is_unicode
 from encoder.common.errors import InputError, reason_of
-from gan.data.decoding import suffix
-from gan.data.examples import MALFORMED, Ledger
+from encoder.files import (
+    ID_COLUMNS,
+    TEXT_COLUMNS,
+    Row,
+    decode_lines,
+    is_header,
+    is_numbered,
+    plain_name,
+    table_rows,
+    unquoted,
+)
+from gan.data.decoding import is_image, suffix
+from gan.data.examples import Columns, printable
 from gan.data.tree import Tree
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-TEXT_COLUMNS = ("text", "caption", "captions", "prompt", "prompts", "texts", "description", "sentence", "sentences")
-FILE_COLUMNS = ("file_name", "filename", "image_file", "image_path", "img_path", "file", "path", "image", "img")
 GROUP_COLUMNS = ("label", "class", "species", "category", "class_name")
 SOURCE_COLUMN = "source"
 
+_KINDS_OF_TEXT = re.compile(r"(^|[_.\W])(texts?|captions?|prompts?|sentences?|descriptions?|tags?|raw)([_.\W\d]|$)")
+_OTHERS = frozenset({SOURCE_COLUMN, "split", "width", "height", "license", "url", "md5", "sha256", "hash"})
+_PLACE = re.compile(r"\w+://\S+|\S*[/\\]\S*|(?=\S*\d)\S{12,}")  # an address, a path, a hash
+_LIST = re.compile(r"""\s*\[\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[\s,]*)+\]\s*""", re.DOTALL)
+_WORD = re.compile(r"[^\W\d][\w ]{0,40}")
+_ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+_SAMPLE = 1000  # rows that tell what columns hold
+_DEEP = 3  # brackets within each other in which lists of captions are looked for
 
-def read_frame(tree: Tree, name: str, ledger: Ledger) -> pd.DataFrame:
-    """A table of the tree; lines that cannot be read are counted, and one that is none at all is an ``InputError``."""
+
+@dataclass
+class Table:
+    """Rows of cells.
+
+    Attributes:
+        name: What messages call it.
+        columns: The names of the columns; without a header, none.
+        rows: The rows; cells may be of any kind.
+        delimiter: What separates fields in its file.
+        malformed: The lines that could not be read.
+    """
+
+    name: str
+    columns: list[str]
+    rows: list[Row]
+    delimiter: str = ","
+    malformed: list[int] = field(default_factory=list)
+
+    def cells(self, column: int) -> list[Any]:
+        """Some cells of a column that are not blank."""
+        rows = self.rows[:: 1 + len(self.rows) // _SAMPLE]
+        return [row.fields[column] for row in rows if column < len(row.fields) and row.fields[column] not in (None, "")]
+
+
+# -- files to tables -------------------------------------------------------------------------------------------------
+
+
+def read_tables(tree: Tree, name: str) -> list[Table]:
+    """The tables that a file may be read as; ``InputError`` where it cannot be read at all."""
     data = tree.read_table(name)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise InputError(f"{tree.where}/{name}: UTF-16 text; save the file as UTF-8")
-    try:
-        if suffix(name) == ".parquet":
-            import pandas as pd
+    where = f"{tree.where}/{name}"
+    if suffix(name) == ".parquet":
+        import pyarrow.parquet as pq
 
-            return pd.read_parquet(io.BytesIO(data), engine="pyarrow")
-        return _read_lines(data, name, ledger) if suffix(name) == ".jsonl" else _read_csv(data)
-    except (ValueError, OSError, UnicodeError, csv.Error) as error:
-        reason = reason_of(error)
-        raise InputError(f"{tree.where}/{name}: cannot be read as a table ({reason}); save it anew") from error
-
-
-def _read_csv(data: bytes) -> pd.DataFrame:
-    import pandas as pd
-
-    first = data.removeprefix(b"\xef\xbb\xbf").partition(b"\n")[0]
-    separator = next((mark for mark in ("\t", ";") if mark.encode() in first and b"," not in first), ",")
-    settings: dict[str, Any] = {
-        "dtype": str, "keep_default_na": False, "na_filter": False, "encoding": "utf-8-sig",
-        "encoding_errors": "surrogateescape", "sep": separator, "index_col": False,
-    }  # fmt: skip
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(io.BytesIO(data), **settings)
-    except (pd.errors.ParserError, pd.errors.ParserWarning):
-        # Commas in texts that are not quoted, or a quote that is none.
-        return _read_ragged(data, separator)
-
-
-def _read_ragged(data: bytes, separator: str) -> pd.DataFrame:
-    """A CSV whose last column holds what is left of a line."""
-    import pandas as pd
-
-    lines = io.StringIO(data.decode("utf-8-sig", "surrogateescape"), newline="")
-    rows = [fields for fields in csv.reader(lines, delimiter=separator) if fields]
-    width = len(rows[0])
-    fitted = [[*fields[: width - 1], separator.join(fields[width - 1 :])] for fields in rows[1:]]
-    return pd.DataFrame([fields + [""] * (width - len(fields)) for fields in fitted], columns=rows[0], dtype=object)
-
-
-def _read_lines(data: bytes, name: str, ledger: Ledger) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    text = data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
         try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if isinstance(row, dict):
-            rows.append(row)
+            columns = pq.read_table(io.BytesIO(data)).to_pydict()
+        except (OSError, ValueError) as error:
+            raise InputError(f"{where}: not a whole parquet file ({reason_of(error)}); fetch it again") from error
+        rows = [Row(i, list(cells)) for i, cells in enumerate(zip(*columns.values(), strict=True), start=1)]
+        return [Table(name, list(columns), rows)]
+    lines = decode_lines(data)
+    bad = [number for number, line in enumerate(lines, start=1) if not is_unicode(line)]
+    if 2 * len(bad) > sum(bool(line.strip()) for line in lines):
+        raise InputError(f"{where}, line {bad[0]}: not UTF-8 text; save the file as UTF-8")
+    if next((line for line in lines if line.strip()), "").lstrip()[:1] in ("[", "{"):
+        try:
+            return list(_tables_of(json.loads("\n".join(lines)), name))
+        except RecursionError:
+            return []
+        except ValueError:
+            return _json_lines(lines, name)
+    delimiter, rows_of_text = table_rows(lines)
+    rows = list(rows_of_text)
+    header = is_header(rows)
+    return [Table(name, rows[0].fields if header else [], rows[header:], delimiter)]
+
+
+def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
+    values, malformed = [], []
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError):
+                malformed.append(number)
+                continue
+            if not isinstance(values[-1], dict):
+                malformed.append(number)
+    tables = list(_tables_of([value for value in values if isinstance(value, dict)], name))
+    for table in tables:
+        table.malformed = malformed
+    return tables
+
+
+def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
+    """The lists of captions that JSON may be: records, pairs, a mapping, columns, and those within it."""
+    if isinstance(value, list):
+        records = [_flat(record) for record in value if isinstance(record, dict)]
+        if records:
+            columns = list(dict.fromkeys(key for record in records for key in record))
+            yield Table(name, columns, [Row(i, [r.get(c) for c in columns]) for i, r in enumerate(records, start=1)])  # type: ignore[misc]
+        pairs = [pair for pair in value if isinstance(pair, list)]
+        if pairs:
+            yield Table(name, [], [Row(i, pair, True) for i, pair in enumerate(pairs, start=1)])
+        return
+    if not isinstance(value, dict) or not value:
+        return
+    yield from _tables_of([value], name, depth)
+    inner = list(value.values())
+    if all(isinstance(each, dict) for each in inner):
+        yield from _tables_of([{"key": key, **each} for key, each in value.items()], name, depth)
+        if all(each.keys() == inner[0].keys() for each in inner):  # columns, as pandas writes them
+            yield Table(name, list(value), [Row(i, [each[k] for each in inner]) for i, k in enumerate(inner[0])])
+    elif all(isinstance(each, list) and len(each) == len(inner[0]) for each in inner) and len(inner) > 1:
+        yield Table(name, list(value), [Row(i, list(row)) for i, row in enumerate(zip(*inner, strict=True))])
+    yield Table(name, ["key", "captions"], [Row(i, list(item)) for i, item in enumerate(value.items(), start=1)])
+    yield from _joined(value, name)
+    if depth < _DEEP:
+        for each in inner:
+            if isinstance(each, (list, dict)):
+                yield from _tables_of(each, name, depth + 1)
+
+
+def _flat(record: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """A record with the fields of the records within it: ``{"image.file_name": ...}``."""
+    result: dict[str, Any] = {}
+    for key, value in record.items():
+        if isinstance(value, dict) and depth < _DEEP and not _KINDS_OF_TEXT.search(plain_name(str(key))):
+            result |= {f"{key}.{inner}": each for inner, each in _flat(value, depth + 1).items()}
         else:
-            ledger.rows[None] += 1
-            ledger.leave_out(MALFORMED, f"{name}, line {number}")
-    return pd.DataFrame(rows, dtype=object)
+            result[str(key)] = value
+    return result
 
 
-def column(names: Sequence[str], wanted: Sequence[str]) -> str | None:
-    """The first column of a kind, whatever its case."""
-    plain = {str(name).strip().lower(): name for name in reversed(names)}
-    return next((plain[name] for name in wanted if name in plain), None)
+def _joined(value: dict[str, Any], name: str) -> Iterator[Table]:
+    """Two lists of records of which one names the other's ``id`` by its own, as ``image_id`` in COCO."""
+    lists = {
+        key: records
+        for key, records in value.items()
+        if isinstance(records, list) and records and all(isinstance(record, dict) for record in records)
+    }
+    for key, records in lists.items():
+        by_id = {str(record.get("id")): record for record in records}
+        for others in (other for own, other in lists.items() if own != key):
+            for link in (link for link in others[0] if link.endswith("_id") and str(others[0][link]) in by_id):
+                if link.removesuffix("_id") in (key, key.removesuffix("s")):
+                    linked = [{**by_id.get(str(other.get(link)), {}), **other} for other in others]
+                    yield from _tables_of(linked, name, _DEEP)
 
 
-def text_column(frame: pd.DataFrame, file_column: str) -> str | None:
-    """The column of captions: one that is called so, or the only one of texts that is called like nothing else."""
-    names = [str(name) for name in frame.columns]
-    found = column(names, TEXT_COLUMNS)
-    if found is not None:
-        return found
-    known = {file_column.lower(), SOURCE_COLUMN, "split", "id", "index", "width", "height", *GROUP_COLUMNS}
-    others = [name for name in names if name.strip().lower() not in known and not name.startswith("Unnamed:")]
-    others = [name for name in others if frame[name].map(lambda value: texts_of(value) != []).any()]
-    return others[0] if len(others) == 1 else None
+# -- columns ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Which columns of a table hold what, by their positions.
+
+    Attributes:
+        note: One line where other columns hold texts too.
+        hits: How many of the images that some rows name are there.
+    """
+
+    table: Table
+    file: int
+    texts: list[int]
+    source: int | None
+    group: int | None
+    hits: int
+    note: str = ""
+
+    def references(self) -> Iterator[tuple[Row, str]]:
+        """Each row with what it calls its image."""
+        for row in self.table.rows:
+            yield row, reference_of(row.fields[self.file]) if self.file < len(row.fields) else ""
+
+    def captions(self, row: Row) -> list[str] | None:
+        """The captions of a row, ``""`` if it has none; ``None`` where its fields are not those of the table."""
+        fields, width = row.fields, len(self.table.columns) or self.texts[-1] + 1
+        if len(fields) <= max(self.file, self.texts[0]):
+            return None
+        if len(fields) > width:
+            if self.texts[-1] != width - 1:
+                return None
+            rest = [str(each) for each in fields[width - 1 :]]
+            # Commas in a text that is not quoted are its own.
+            tail = rest if row.quoted else [unquoted(self.table.delimiter.join(rest).strip())]
+            fields = [*fields[: width - 1], tail]  # type: ignore[list-item]
+        values = [fields[i] for i in self.texts if i < len(fields)]
+        if not self.table.columns and isinstance(values[-1], str):
+            values[-1] = unquoted(values[-1].strip())
+        return [text for value in values for text in texts_of(value)] or [""]
+
+    def word(self, row: Row, column: int | None) -> str | None:
+        """What a row says in the column of sources or of groups."""
+        return word_of(row.fields[column]) if column is not None and column < len(row.fields) else None
+
+
+def choose(
+    table: Table, is_there: Callable[[str], bool], columns: Columns, *, by_name: bool, header: bool
+) -> Chosen | str:
+    """Which columns of a table hold what; a text says why it is no list of captions.
+
+    Args:
+        table: The rows.
+        is_there: Whether there is an image that a cell names.
+        columns: The columns that a person asks for; several names are separated by commas.
+        by_name: Take the column that is called like one of images, although none of them is there.
+        header: Take the first row for the header, if nothing else is one and the row names no image.
+
+    Raises:
+        InputError: There is no column of a name that was asked for.
+    """
+    if not table.rows:
+        return f"{table.name}: holds no rows; write 'file,text' on each line"
+    width = len(table.columns) or Counter(len(row.fields) for row in table.rows[:_SAMPLE]).most_common(1)[0][0]
+    names = [plain_name(name) for name in table.columns] or [""] * width
+    if width < 2:
+        return f"{table.name}: has one column; write 'file,text' on each line"
+    if columns.image:
+        file, hits = _named(table, names, columns.image)[0], 0
+    else:
+        found = _file_column(table, names, is_there, by_name)
+        if found is None:
+            seen = f"has the columns {', '.join(map(printable, table.columns[:10]))}; name them file_name and text"
+            return f"{table.name}: {seen if table.columns else 'names no image that is here'}"
+        file, hits = found
+    if header and not table.columns and len(table.rows) > 1:
+        fields = [str(each) for each in table.rows[0].fields]
+        first = fields[file].strip() if file < len(fields) else "1"
+        if _WORD.fullmatch(first) and not is_image(first) and not is_there(first):
+            table = Table(table.name, fields, table.rows[1:], table.delimiter, table.malformed)
+            names = [plain_name(name) for name in fields]
+    texts, note = caption_columns(table, columns.caption, file)
+    if not texts:
+        return f"{table.name}: no column holds texts"
+    source = names.index(SOURCE_COLUMN) if SOURCE_COLUMN in names else None
+    group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
+    return Chosen(table, file, texts, source, None if group in texts else group, hits, note)
+
+
+def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int], str]:
+    """The positions of the columns of captions, and one line where other columns hold texts too.
+
+    Args:
+        table: The rows.
+        wanted: The columns that a person asks for; empty: what their values tell.
+        file: The column of images.
+    """
+    names = [plain_name(name) for name in table.columns] or [""] * max(len(row.fields) for row in table.rows[:_SAMPLE])
+    if wanted:
+        return _named(table, names, wanted), ""
+    texts, others = _text_columns(table, names, file)
+    if not others:
+        return texts, ""
+    used, left = (", ".join(printable(table.columns[i]) for i in each) for each in (texts, others))
+    return texts, f"{table.name}: captions are {used}, not {left}; --caption-column NAME,NAME chooses"
+
+
+def _named(table: Table, names: Sequence[str], wanted: str) -> list[int]:
+    """The positions of columns that were asked for."""
+    for name in wanted.split(","):
+        if plain_name(name) not in names:
+            seen = ", ".join(map(printable, table.columns)) or "without names"
+            raise InputError(f"{table.name}: no column {name.strip()!r}; its columns are {seen}")
+    return [names.index(plain_name(name)) for name in wanted.split(",")]
+
+
+def _file_column(
+    table: Table, names: Sequence[str], is_there: Callable[[str], bool], by_name: bool
+) -> tuple[int, int] | None:
+    """The column whose values name images that are there, and how many of them are."""
+    best: tuple[Any, ...] = ()
+    for i, name in enumerate(names):
+        values = [reference for cell in table.cells(i) if (reference := reference_of(cell))]
+        files, rank = sum(map(is_image, values)), ID_COLUMNS.index(name) if name in ID_COLUMNS else len(ID_COLUMNS)
+        hits = sum(map(is_there, values))
+        if not hits and 2 * files >= len(values) > 0:  # of a large list, perhaps a few rows only
+            hits = sum(i < len(row.fields) and is_there(reference_of(row.fields[i])) for row in table.rows)
+        if hits and 2 * max(hits, files) >= len(values):
+            best = max(best, (2 * hits >= len(values), 2 * files >= len(values), -rank, hits, -i))
+    if best:
+        return -best[-1], best[-2]
+    known = [i for name in ID_COLUMNS for i in range(len(names)) if names[i] == name]
+    if by_name and not table.columns:
+        known = [int(is_numbered(table.rows))]
+    return (known[0], 0) if by_name and known else None
+
+
+def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[int], list[int]]:
+    """The columns of captions, and others that hold texts too."""
+    holding = [i for i in range(len(names)) if i != file and holds_texts(table.cells(i))]
+    if not table.columns:  # without a header, a text ends where its line does
+        return [i for i in holding if i > file][:1] or holding[:1], []
+    exact = [i for name in TEXT_COLUMNS for i in range(len(names)) if names[i] == name and i != file]
+    exact = [i for i in exact if i in holding] or [i for i in exact if not table.cells(i)]
+    alike = [i for i in holding if _KINDS_OF_TEXT.search(names[i])]
+    if exact and names[exact[0]] not in GROUP_COLUMNS:
+        return exact[:1], [i for i in alike if i != exact[0] and names[i] not in ID_COLUMNS]
+    if alike:
+        return alike, []
+    others = [i for i in holding if names[i] not in {*_OTHERS, *GROUP_COLUMNS, *ID_COLUMNS, ""}]
+    spoken = [i for i in others if len(set(map(str, table.cells(i)))) > 1 and _are_phrases(table.cells(i))]
+    chosen = spoken or (others if len(others) == 1 else []) or exact[:1]
+    return chosen, [i for i in others if i not in chosen] if len(chosen) + len(others) > 1 else []
+
+
+def holds_texts(cells: Sequence[Any]) -> bool:
+    """Whether most cells that are not blank hold words: letters, but no addresses and no names of files."""
+    texts = [text.strip() for cell in cells for text in texts_of(cell) if text.strip()]
+    words = sum(
+        any(map(str.isalpha, text)) and not _PLACE.fullmatch(text) and not is_image(text.partition("#")[0])
+        for text in texts
+    )
+    return 0 < len(texts) <= 2 * words
+
+
+def _are_phrases(cells: Sequence[Any]) -> bool:
+    texts = [text for cell in cells for text in texts_of(cell)]
+    return 2 * sum(" " in text.strip() or not text.isascii() for text in texts) >= len(texts)
+
+
+# -- cells -----------------------------------------------------------------------------------------------------------
 
 
 def texts_of(value: Any) -> list[str]:
-    """The captions in a cell: a text, or a list of texts; anything else holds none."""
+    """The captions in a cell: a text, a list of texts, one that was written as a text, or a record of them."""
     if isinstance(value, str):
+        if value.lstrip().startswith("[") and _LIST.fullmatch(value):
+            return [re.sub(r"\\(.)", r"\1", one or other) for one, other in _ITEM.findall(value)]
         return [value]
     if isinstance(value, dict):
-        return [text for name in TEXT_COLUMNS if name in value for text in texts_of(value[name])]
-    if hasattr(value, "tolist") and not isinstance(value, (bytes, int, float)):
-        value = value.tolist()
+        names = {plain_name(str(name)): name for name in value}
+        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw") if name in names][:1]
+        return [text for each in chosen or value.values() for text in texts_of(each)]
     if isinstance(value, (list, tuple)):
         return [text for part in value for text in texts_of(part)]
     return []
 
 
 def word_of(value: Any) -> str | None:
-    """A cell that names a source or a class; ``None`` where it is blank."""
+    """A cell that names a source or a class; ``None`` where it is blank or an address."""
     if value is None or isinstance(value, (dict, list)) or value != value:  # NaN
         return None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return str(value).strip() or None
+    text = str(value).strip()
+    return text if text and "://" not in text else None
+
+
+def reference_of(value: Any) -> str:
+    """A cell that names an image; ``""`` where it does not."""
+    if isinstance(value, (list, tuple)) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""

@@ -6,9 +6,11 @@ and what macOS adds (``__MACOSX``) are passed over.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
+import posixpath
 import stat
 import tarfile
 import unicodedata
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from encoder.common.errors import InputError, reason_of
+from encoder.files import encoding_of
 
 MAX_TEXT_FILE = 512 << 20
 MAX_IMAGE_FILE = 64 << 20
@@ -39,9 +42,7 @@ class Tree:
     def __init__(self, where: str, sizes: dict[str, int]) -> None:
         self.where = where
         self.sizes = {name: sizes[name] for name in sorted(sizes)}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.sizes
+        self._parts: dict[str, Tree] = {}
 
     def open(self, name: str) -> BinaryIO:
         """The file as a stream that can be sought in."""
@@ -66,12 +67,29 @@ class Tree:
                 f"{self.where}/{name}: {size} of text; at most {MAX_TEXT_FILE >> 20} MB are read; split it"
             )
         try:
-            return self.read(name)
+            data = self.read(name)
         except READ_ERRORS as error:
             raise InputError(f"{self.where}/{name}: cannot be read ({error})") from error
+        check_no_pointer(data, f"{self.where}/{name}")
+        return data
 
     def part(self, name: str) -> Tree | None:
-        """A tar in this tree as a tree of its own; ``None`` where it cannot be read in place."""
+        """An archive in this tree as a tree of its own; ``None`` where it cannot be read in place."""
+        return None
+
+    def mount(self, name: str) -> None:
+        """Let the files of an archive in this tree be files of its own, below its name."""
+        part = self.part(name)
+        if part is not None:
+            self._parts[f"{name}/"] = part
+            more = {f"{name}/{inner}": size for inner, size in part.sizes.items()}
+            self.sizes = dict(sorted({**self.sizes, **more}.items()))
+
+    def _inside(self, name: str) -> tuple[Tree, str] | None:
+        """The mounted archive that a file lies in, and its name there."""
+        for prefix, part in self._parts.items():
+            if name.startswith(prefix):
+                return part, name.removeprefix(prefix)
         return None
 
 
@@ -88,15 +106,23 @@ class FolderTree(Tree):
 
     def open(self, name: str) -> BinaryIO:
         """See ``Tree``; what has become a FIFO in the meantime is not waited for."""
+        if inside := self._inside(name):
+            return inside[0].open(inside[1])
         handle = os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK)
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise OSError(f"{name}: not a regular file")
         return os.fdopen(handle, "rb")
 
+    def read(self, name: str) -> bytes:
+        """See ``Tree``."""
+        inside = self._inside(name)
+        return inside[0].read(inside[1]) if inside else super().read(name)
+
     def part(self, name: str) -> Tree | None:
         """See ``Tree``."""
-        return TarTree(f"{self.where}/{name}", self.root / name)
+        kind = TarTree if name.lower().endswith(".tar") else ZipTree
+        return kind(f"{self.where}/{name}", self.root / name)
 
 
 class ZipTree(Tree):
@@ -109,10 +135,10 @@ class ZipTree(Tree):
             message = f"{where}: not a folder and not a whole zip ({error}); fetch or pack it again"
             raise InputError(message) from error
         self._stored: dict[str, zipfile.ZipInfo] = {}
-        for info in self.archive.infolist():
+        entries = self.archive.infolist()
+        for info, name in zip(entries, _zip_names(entries), strict=True):
             kind = stat.S_IFMT(info.external_attr >> 16)
-            name = _zip_name(info).lstrip("/")
-            if not info.is_dir() and kind in (0, stat.S_IFREG) and not _hidden(name):
+            if name and kind in (0, stat.S_IFREG) and not _hidden(name):
                 self._stored[name] = info
         super().__init__(where, {name: info.file_size for name, info in self._stored.items()})
 
@@ -199,6 +225,17 @@ class _Window(io.RawIOBase):
         return len(data)
 
 
+def is_pointer(data: bytes) -> bool:
+    """Whether a file is what Git leaves in the place of one that Git LFS keeps."""
+    return data.startswith(b"version https://git-lfs.github.com/spec/")
+
+
+def check_no_pointer(data: bytes, where: str) -> None:
+    """Raise ``InputError`` where data are a Git LFS pointer."""
+    if is_pointer(data):
+        raise InputError(f"{where}: a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
+
+
 def exists(path: Path) -> bool:
     """Whether there is something at ``path``; a folder that may not be entered or too long a name is an InputError."""
     try:
@@ -222,12 +259,18 @@ def open_tree(where: str, path: Path) -> Tree:
     name = path.name.lower()
     try:
         if path.is_dir():
-            return FolderTree(where, path)
+            tree = FolderTree(where, path)
+            for archive in [name for name in tree.sizes if name.lower().endswith(".zip")]:
+                with contextlib.suppress(InputError):  # one that is not whole holds nothing for us
+                    tree.mount(archive)
+            return tree
         if not path.is_file():
             raise InputError(f"{where}: not a regular file and not a folder")
         if name.endswith(_PACKED):
             raise InputError(f"{where}: packed; unpack it, and give the folder or the .tar")
-        if name.endswith(".parquet"):
+        with path.open("rb") as file:
+            check_no_pointer(file.read(100), where)
+        if name.endswith((".parquet", ".arrow")):
             return FolderTree(where, path.parent, only=path.name)
         if name.endswith(".tar"):
             return TarTree(where, path)
@@ -281,14 +324,23 @@ def _hidden(name: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
 
 
-def _zip_name(info: zipfile.ZipInfo) -> str:
-    """The name of an entry; macOS writes UTF-8 without saying so, which zipfile takes for cp437."""
-    if not info.flag_bits & 0x800:
-        try:
-            return info.filename.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            pass
-    return info.filename
+def _zip_names(entries: list[zipfile.ZipInfo]) -> list[str]:
+    """The names of entries, with ``/`` between their parts.
+
+    Those that are not marked as UTF-8 are in the packer's encoding, which zipfile takes for cp437: macOS writes UTF-8,
+    Windows that of its country.
+    """
+    raw = [b"" if info.flag_bits & 0x800 else info.filename.encode("cp437", "replace") for info in entries]
+    encoding = encoding_of(b"\n".join(own for own in raw if not own.isascii()))
+    names = []
+    for info, own in zip(entries, raw, strict=True):
+        name = info.filename
+        if own and not own.isascii():
+            with contextlib.suppress(UnicodeDecodeError):
+                name = own.decode(encoding)
+        name = name.replace("\\", "/")
+        names.append("" if name.endswith("/") else posixpath.normpath(name).lstrip("/"))
+    return names
 
 
 def same_name(name: str) -> str:

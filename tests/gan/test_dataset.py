@@ -140,7 +140,7 @@ def test_where_the_images_may_be(tmp_path: Path, place: str) -> None:
 def test_damaged_images_are_counted_and_named(path: Path) -> None:
     whole = encode_image(draw_face("pink", "green"), "JPEG")
     images: dict[str, bytes] = {f"images/{i}.jpg": whole for i in range(1, 5)}
-    images |= {"images/2.jpg": whole[: len(whole) // 2], "images/4.jpg": b"not an image", "images/5.jpg": b""}
+    images |= {"images/2.jpg": whole[:300], "images/4.jpg": b"not an image", "images/5.jpg": b""}
     tags = "1,pink hair green eyes\n3,blue hair red eyes\n" + "".join(f"{i},red hair red eyes\n" for i in (2, 4, 5))
     write_source(path, tags, images)
     data, summary = load_faces([path], split="all")
@@ -204,9 +204,9 @@ def test_a_zip_that_is_cut_off(faces_zip: Path, tmp_path: Path) -> None:
         ),
         ("1,long hair:9\n", None, r": no usable face \(1 without hair or eye colour\)"),
         ("1,pink hair green eyes\n", b"?", r": no usable image \(1 damaged \(1\.png\)\)"),
-        ("1 pink hair\n", None, r": no usable image \(1 malformed \(line 1\), 1 without caption"),
+        ("1 pink hair\n", None, r": holds no captioned images: tags\.csv: has one column; write"),
         (b"1,pi\xffnk hair green eyes\n", None, r"tags\.csv, line 1: not UTF-8"),
-        ("", None, r"tags\.csv: the file holds no lines"),
+        ("", None, r"tags\.csv: holds no rows"),
     ],
 )
 def test_sources_without_a_usable_face(path: Path, tags: str | bytes, image: bytes | None, message: str) -> None:
@@ -223,7 +223,7 @@ def test_paths_that_are_no_source(tmp_path: Path) -> None:
         write_source(tmp_path / name, "1,pink hair green eyes\n", {"1.png": draw_face("pink", "green")})
     with pytest.raises(InputError, match="missing: no such folder or zip"):
         load_faces([tmp_path / "missing"])
-    with pytest.raises(InputError, match=r"empty: holds no captioned images: no files; what is read: .*tags\.csv"):
+    with pytest.raises(InputError, match=r"empty: holds no captioned images: no files; what is read: a table or JSON"):
         load_faces([tmp_path / "empty"])
     with pytest.raises(InputError, match=r"several folders with a tags\.csv \(a, b\); give each"):
         load_faces([tmp_path])

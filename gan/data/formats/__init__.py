@@ -1,38 +1,81 @@
-"""One file a form in which people keep captioned images; a new file in this folder is enough to be read.
+"""The forms in which people keep captioned images. A folder may hold several: each file is asked for what it gives.
 
-Each has ``RANK`` (the lower, the sooner it is asked), ``ACCEPTS`` (what it reads, for messages) and ``find(tree)``,
-which gives what it found in a ``Tree``, or ``None``.
+Forms are asked in the order of ``FORMS``. Each is a function of a ``Reading`` that gives examples; an image takes its
+captions from the first form that has any for it.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections import Counter
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from encoder.common.errors import InputError
-from gan.data.decoding import suffix
-from gan.data.examples import NAMED, Found, printable
+from gan.data.decoding import READ, suffix
+from gan.data.examples import NAMED, NO_CAPTION, UNREAD_KIND, Columns, Example, Ledger, printable
+from gan.data.formats import assignment, beside, embedded, lists
+from gan.data.formats.reading import Reading
+from gan.data.names import base_name, common_folder, folder_of, words_of
 from gan.data.tree import Tree
 
+ACCEPTED = (
+    "a table or JSON that names images and holds their captions; a .txt, .caption or .json beside each image; "
+    ".tar shards of such pairs; .parquet or .arrow with image bytes and captions; images that are named in words"
+)
 
-def formats() -> list[Any]:
-    """Every format there is, in the order in which they are asked."""
-    modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
-    return sorted(modules, key=lambda module: (module.RANK, module.__name__))
+FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
+    assignment.read,
+    lists.read_named,
+    embedded.read,
+    beside.read_shards,
+    beside.read_pairs,
+    lists.read_others,
+)
 
 
-def find(tree: Tree) -> Found:
-    """What is in a tree, by the first format that knows it; an ``InputError`` that says what would be read."""
-    for module in formats():
-        found: Found | None = module.find(tree)
-        if found is not None:
-            return found
-    accepted = "; ".join(module.ACCEPTS for module in formats())
-    kinds = Counter(suffix(name) or "without ending" for name in tree.sizes)
+def read_tree(tree: Tree, ledger: Ledger, columns: Columns) -> tuple[Reading, Iterator[Example]]:
+    """The captioned images of a tree, with what is known of it once they have been read.
+
+    Raises:
+        InputError: While they are read: the tree holds none, or a file of them cannot be read.
+    """
+    reading = Reading(tree, ledger, columns)
+    return reading, _examples(reading)
+
+
+def _examples(reading: Reading) -> Iterator[Example]:
+    for form in FORMS:
+        yield from form(reading)
+        if reading.complete:  # as of the assignment's forms, which name no other files
+            break
+    if not reading.forms:
+        yield from _by_names(reading)
+    beside.count_unused(reading)
+    for name in reading.uncaptioned():
+        reading.ledger.leave_out(NO_CAPTION if suffix(name) in READ else UNREAD_KIND, base_name(name))
+
+
+def _by_names(reading: Reading) -> Iterator[Example]:
+    """Images whose files or folders are named in words, which are their captions; an ``InputError`` where none is."""
+    names = [name for name in reading.images.names if suffix(name) in READ]
+    top = common_folder(names)
+    captions = {}
+    for name in names:
+        captions[name] = next(filter(None, map(words_of, reversed(name.split("/")))), "")
+    captions = {name: caption for name, caption in captions.items() if caption}
+    if reading.refused or 2 * len(captions) < len(names) or not captions:
+        raise InputError(f"{reading.tree.where}: {_why_nothing(reading)}")
+    example, caption = next(iter(captions.items()))
+    reading.found("names", f"captions are the names of files and folders: {caption!r} of {printable(example)}")
+    for name, caption in captions.items():
+        group = folder_of(name.removeprefix(top)).rstrip("/") or None
+        yield reading.example(name, name.removeprefix(top), [caption], group=group)
+
+
+def _why_nothing(reading: Reading) -> str:
+    """What a tree without captions holds, and what would be read."""
+    if reading.problems:
+        return f"holds no captioned images: {'; '.join(reading.problems[:NAMED])}"
+    kinds = Counter(suffix(name) or "without ending" for name in reading.tree.sizes)
     seen = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(NAMED)) or "no files"
-    names = ", ".join(printable(name) for name in list(tree.sizes)[:NAMED])
-    raise InputError(
-        f"{tree.where}: holds no captioned images: {seen}{names and f' ({names})'}; what is read: {accepted}"
-    )
+    names = ", ".join(printable(name) for name in list(reading.tree.sizes)[:NAMED])
+    return f"holds no captioned images: {seen}{names and f' ({names})'}; what is read: {ACCEPTED}"

@@ -9,30 +9,51 @@ import re
 from collections.abc import Iterator
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
-from encoder.files import Record
+from encoder.files import Record, decode_lines, read_records
 from encoder.text import MAX_TEXT, normalise
-from gan.data.examples import MALFORMED, Found, Ledger
-from gan.data.formats.tags import Table, read_table
-from gan.data.tree import Tree
-
-RANK = 0
-ACCEPTS = "the assignment's tags.csv with faces/ or images/"
+from gan.data.examples import MALFORMED, Example
+from gan.data.formats import lists
+from gan.data.formats.reading import Reading
 
 _COUNTED = re.compile(r"(?P<tag>.+):\d+")
 _EXTRA = re.compile(rf"(?:{'|'.join(HAIR_COLOURS)}) hair (?:{'|'.join(EYE_COLOURS)}) eyes")
 
 
-def find(tree: Tree) -> Found | None:
-    """See ``gan.data.formats``."""
-    table = read_table(tree)
-    if table is None or not table.records:
-        return None
-    texts = [record.text for record in table.records]
+def read(reading: Reading) -> Iterator[Example]:
+    """The faces of a ``tags.csv`` in one of the two forms."""
+    table = lists.tags_file(reading.tree)
+    if table is None:
+        return
+    records = read_records(decode_lines(reading.tree.read_table(table)))
+    texts = [record.text for record in records]
     if 2 * sum(bool(text is not None and counted_tags(text)) for text in texts) > len(texts):
-        return Found("anime", lambda ledger: table.examples(_anime(table, ledger), ledger), "anime")
-    if all(text is not None and _EXTRA.fullmatch(normalise(text)) for text in texts):
-        return Found("extra", lambda ledger: table.examples(table.records, ledger), "extra")
-    return None
+        form = "anime"
+        rows = [(record, _caption(record)) for record in records]
+    elif texts and all(text is not None and _EXTRA.fullmatch(normalise(text)) for text in texts):
+        form = "extra"
+        rows = [(record, record.text) for record in records]
+    else:
+        return
+    reading.found(form)
+    reading.source, reading.complete = form, True
+    matched = lists.Matched(reading, table)
+    matched.expect(record.id for record, _ in rows)
+    for record, caption in rows:
+        if caption is None:
+            reading.ledger.rows[None] += 1
+            reading.ledger.leave_out(MALFORMED, f"line {record.line}")
+        else:
+            matched.add(record.id, [caption])
+    yield from matched.examples(by_reference=True)
+
+
+def _caption(record: Record) -> str | None:
+    """The tags of a row as a list; a list that is too long for a caption ends after its last whole tag."""
+    tags = counted_tags(record.text or "")
+    if tags is None:
+        return None
+    text = ", ".join(dict.fromkeys(tags))
+    return text if len(text) <= MAX_TEXT else text[: MAX_TEXT + 1].rpartition(", ")[0]
 
 
 def counted_tags(text: str) -> list[str] | None:
@@ -40,17 +61,3 @@ def counted_tags(text: str) -> list[str] | None:
     matches = [_COUNTED.fullmatch(part.strip()) for part in text.split("\t") if part.strip()]
     tags = [normalise(match["tag"]) for match in matches if match]
     return tags if len(tags) == len(matches) else None
-
-
-def _anime(table: Table, ledger: Ledger) -> Iterator[Record]:
-    """The rows, their tags as a list; a list too long for a caption ends after its last whole tag."""
-    for record in table.records:
-        tags = counted_tags(record.text or "")
-        if tags is None:
-            ledger.rows[None] += 1
-            ledger.leave_out(MALFORMED, f"line {record.line}")
-            continue
-        text = ", ".join(dict.fromkeys(tags))
-        if len(text) > MAX_TEXT:
-            text = text[: MAX_TEXT + 1].rpartition(", ")[0]
-        yield Record(record.line, record.id, text)

@@ -27,20 +27,30 @@ def png(seed: int) -> bytes:
     return encode_image(picture(seed))
 
 
+def zip_file(files: Mapping[str, bytes]) -> bytes:
+    """A zip of files by name."""
+    with zipfile.ZipFile(buffer := io.BytesIO(), "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def tar(files: Mapping[str, bytes]) -> bytes:
+    """A tar of files by name."""
+    with tarfile.open(fileobj=(buffer := io.BytesIO()), mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
 def write(path: Path, files: Mapping[str, bytes | str]) -> Path:
     """A folder, or after its ending a zip or a tar, of files by name."""
     data = {name: content.encode() if isinstance(content, str) else content for name, content in files.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path, "w") as archive:
-            for name, content in data.items():
-                archive.writestr(name, content)
-    elif path.suffix == ".tar":
-        with tarfile.open(path, "w") as tar:
-            for name, content in data.items():
-                info = tarfile.TarInfo(name)
-                info.size = len(content)
-                tar.addfile(info, io.BytesIO(content))
+    if path.suffix in (".zip", ".tar"):
+        path.write_bytes(zip_file(data) if path.suffix == ".zip" else tar(data))
     else:
         for name, content in data.items():
             (path / name).parent.mkdir(parents=True, exist_ok=True)

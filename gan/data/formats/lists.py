@@ -1,0 +1,213 @@
+"""Lists of captions: any table or JSON in which one column names images that are there, and others hold texts.
+
+A ``tags.csv``, a ``metadata.csv`` (``.jsonl``, ``.parquet``) and their like are asked first, other lists last: only for
+images that no other form has captions for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from encoder.common.errors import InputError
+from gan.data.decoding import READ, is_image, suffix
+from gan.data.examples import MALFORMED, UNREAD_KIND, Example, printable
+from gan.data.formats.reading import Reading
+from gan.data.names import base_name, cleaned, common_folder, folder_of
+from gan.data.tables import Chosen, choose, read_tables
+from gan.data.tree import READ_ERRORS, Tree
+
+TAGS = "tags.csv"
+
+_NAMED = re.compile(r"metadata\.(csv|jsonl|parquet)")
+_NO_LISTS = re.compile(  # the project's own testing file; captions that were reduced to the stems of their words; kinds
+    r"testing_.*|.*lemma.*|.*\.(md|rst|html?|xml|ya?ml|toml|ini|py|ipynb|sh|log|npy|npz|pt|pth|ckpt|bin|safetensors|pkl"
+    r"|h5|hdf5|mat|tar|zip|gz|7z|rar|mp4|webm|mp3|wav|pdf|db|sqlite|lock|arrow)"
+)
+_COLUMNS_OF_JSON = re.compile(rb'"[\w ]*(caption|text|raw|sentence|prompt|tags|description)', re.IGNORECASE)
+_LARGE = 32 << 20  # bytes of JSON that is not read unless it seems to hold captions
+
+
+def tags_file(tree: Tree) -> str | None:
+    """The one ``tags.csv`` of a tree that is nearest to its top; ``InputError`` where there are several as near."""
+    folders = [folder_of(name) for name in tree.sizes if base_name(name) == TAGS]
+    if not folders:
+        return None
+    depth = min(folder.count("/") for folder in folders)
+    nearest = sorted(folder for folder in folders if folder.count("/") == depth)
+    if len(nearest) > 1:
+        names = ", ".join(folder.rstrip("/") for folder in nearest[:5])
+        raise InputError(f"{tree.where}: holds several folders with a tags.csv ({names}); give each of them")
+    return nearest[0] + TAGS
+
+
+def read_named(reading: Reading) -> Iterator[Example]:
+    """The images of ``tags.csv``, or of each ``metadata.csv`` and its like."""
+    tags = tags_file(reading.tree)
+    if tags is not None:
+        yield from _read(reading, [tags], "tags")
+    tables = [name for name in reading.tree.sizes if _NAMED.fullmatch(base_name(name).lower())]
+    yield from _read(reading, tables, "imagefolder")
+
+
+def read_others(reading: Reading) -> Iterator[Example]:
+    """The images of every other list, of which one is known by what it holds."""
+    if any(suffix(name) in READ for name in reading.uncaptioned()):
+        tables = [
+            name
+            for name in reading.tree.sizes
+            if name not in reading.used and not is_image(name) and not _NO_LISTS.fullmatch(base_name(name).lower())
+        ]
+        yield from _read(reading, [name for name in tables if _may_be_list(reading.tree, name)], "list")
+
+
+def _may_be_list(tree: Tree, name: str) -> bool:
+    """Whether a file holds text of some columns, by its beginning."""
+    try:
+        with tree.open(name) as file:
+            start = file.read(1 << 16)
+            large = tree.sizes[name] > _LARGE and start.lstrip()[:1] in (b"{", b"[")
+            if large and not any(map(_COLUMNS_OF_JSON.search, iter(lambda: file.read(1 << 24), b""))):
+                return False
+    except READ_ERRORS:
+        return False
+    if start.startswith(b"PAR1") or start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return b"\0" not in start and any(mark in start for mark in (b",", b"\t", b";", b"|", b":"))
+
+
+@dataclass
+class _Image:
+    source: str | None
+    group: str | None
+    reference: str
+    captions: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Matched:
+    """The images that rows name, in the order of the rows, with the captions of all their rows.
+
+    Attributes:
+        reading: Gets the counts.
+        table: The list that is read.
+    """
+
+    reading: Reading
+    table: str
+    images: dict[str, _Image] = field(default_factory=dict)
+    loose: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> list[str]:
+        """Where the images of the list may lie."""
+        own = folder_of(self.table)
+        return [f"{own}faces/", f"{own}images/", own, ""]
+
+    def find(self, reference: str) -> str | None:
+        """The image that a row means."""
+        return self.reading.images.find(reference, self.folders) or self.loose.get(reference)
+
+    def expect(self, references: Iterable[str]) -> None:
+        """Look for the images of rows whose names are not quite those of files: each for one row's name only."""
+        exact, inexact = set(), {}
+        for reference in dict.fromkeys(references):
+            name = self.reading.images.find(reference, self.folders)
+            if name is not None:
+                exact.add(name)
+            elif reference and (name := self.reading.images.find_end(reference)):
+                inexact[reference] = name
+        times = Counter(dict(zip(map(cleaned, inexact), inexact.values(), strict=True)).values())
+        self.loose = {own: name for own, name in inexact.items() if times[name] == 1 and name not in exact}
+
+    def add(self, reference: str, captions: Sequence[str], source: str | None = None, group: str | None = None) -> None:
+        """Add a row."""
+        reading = self.reading
+        name = self.find(reference)
+        if name is None:
+            reading.ledger.rows[source] += len(captions)
+            reading.images.count_missing(reference, reading.ledger, base_name(self.table), source)
+        elif name in self.images or name not in reading.captioned:
+            reading.ledger.rows[source] += len(captions)
+            if suffix(name) not in READ:
+                reading.ledger.leave_out(UNREAD_KIND, base_name(name), source)
+                reading.captioned.add(name)
+                return
+            self.images.setdefault(name, _Image(source, group, reference)).captions += captions
+
+    def examples(self, *, by_reference: bool = False, top: str = "") -> Iterator[Example]:
+        """One for each image; its key is what the rows call it, or its name below ``top``."""
+        for name, image in self.images.items():
+            key = image.reference if by_reference else name.removeprefix(top)
+            yield self.reading.example(name, key, image.captions, image.source, image.group)
+
+
+def _read(reading: Reading, names: Sequence[str], form: str) -> Iterator[Example]:
+    """The images of some lists; those of one image in several lists are all its own."""
+    images: dict[str, _Image] = {}
+    matched = None
+    by_name = form != "list"
+    for name in names:
+        chosen = _best(reading, name, by_name=by_name)
+        if isinstance(chosen, str):
+            reading.problems.append(chosen)
+            reading.refused |= by_name
+            continue
+        reading.used.add(name)
+        reading.found(form, chosen.note)
+        if form == "list":
+            used = [printable(chosen.table.columns[i]) for i in chosen.texts if chosen.table.columns]
+            reading.found(form, f"captions are those of {printable(name)}{(used and ': ' + ', '.join(used)) or ''}")
+        matched = Matched(reading, name, images)
+        _read_table(matched, chosen)
+    if matched is not None:
+        top = common_folder(images) if form == "list" else common_folder(names)
+        yield from matched.examples(by_reference=form == "tags", top=top)
+
+
+def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
+    """How a file is a list of captions, or why it is none."""
+    try:
+        tables = read_tables(reading.tree, name)
+    except InputError as error:
+        if by_name:
+            raise
+        return str(error)
+    folders = Matched(reading, name).folders
+
+    def exactly(reference: str) -> bool:
+        return reading.images.find(reference, folders) is not None
+
+    def loosely(reference: str) -> bool:
+        return exactly(reference) or reading.images.find_end(reference) is not None
+
+    found: list[Chosen | str] = []
+    for is_there in (exactly, loosely):
+        found = [
+            choose(table, is_there, reading.columns, by_name=by_name, header=base_name(name) != TAGS)
+            for table in tables
+        ]
+        lists = [chosen for chosen in found if isinstance(chosen, Chosen)]
+        best = max(lists, key=lambda chosen: chosen.hits, default=None)
+        if best and 2 * best.hits >= len(best.table.cells(best.file)):
+            return best
+    why = next((each for each in found if isinstance(each, str)), f"{name}: holds no rows")
+    return best or why
+
+
+def _read_table(matched: Matched, chosen: Chosen) -> None:
+    """Add the rows of a list."""
+    ledger, name = matched.reading.ledger, base_name(matched.table)
+    matched.expect(reference for _, reference in chosen.references())
+    for row, reference in chosen.references():
+        captions = chosen.captions(row)
+        if captions is None or not reference:
+            ledger.rows[None] += 1
+            ledger.leave_out(MALFORMED, f"{name}, line {row.line}")
+        else:
+            matched.add(reference, captions, chosen.word(row, chosen.source), chosen.word(row, chosen.group))
+    for line in chosen.table.malformed:
+        ledger.rows[None] += 1
+        ledger.leave_out(MALFORMED, f"{name}, line {line}")

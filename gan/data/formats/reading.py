@@ -1,0 +1,61 @@
+"""What the forms of captions share while one tree is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, partial
+
+from gan.data.decoding import is_image
+from gan.data.examples import Columns, Example, Ledger
+from gan.data.names import ImageNames, base_name
+from gan.data.tree import Tree
+
+
+class Reading:
+    """One tree while its captions are read.
+
+    Attributes:
+        tree: The files.
+        ledger: Gets the counts.
+        columns: Of lists, as a person has asked for them.
+        forms: Those that were found, the first of which names the whole.
+        source: What the source is called, where its form says so.
+        complete: No other form is to be asked.
+        captioned: The images of the tree that have captions, or were counted otherwise.
+        used: The files that captions were read from.
+        problems: Why files that looked like captions gave none.
+        refused: One of them is surely meant to hold captions: the names of files do not stand in for it.
+    """
+
+    def __init__(self, tree: Tree, ledger: Ledger, columns: Columns) -> None:
+        self.tree, self.ledger, self.columns = tree, ledger, columns
+        self.forms: list[str] = []
+        self.source: str | None = None
+        self.complete = False
+        self.captioned: set[str] = set()
+        self.used: set[str] = set()
+        self.problems: list[str] = []
+        self.refused = False
+
+    @cached_property
+    def images(self) -> ImageNames:
+        """All images of the tree."""
+        return ImageNames(name for name in self.tree.sizes if is_image(name))
+
+    def uncaptioned(self) -> list[str]:
+        """The images that have no captions yet."""
+        return [name for name in self.images.names if name not in self.captioned]
+
+    def found(self, form: str, note: str = "") -> None:
+        """Say that a form of captions is here."""
+        if form not in self.forms:
+            self.forms.append(form)
+        if note and note not in self.ledger.notes:
+            self.ledger.notes.append(note)
+
+    def example(
+        self, name: str, key: str, captions: Sequence[str], source: str | None = None, group: str | None = None
+    ) -> Example:
+        """An image of the tree with its captions."""
+        self.captioned.add(name)
+        return Example(key, partial(self.tree.read_image, name), captions, base_name(name), source, group)

@@ -1,0 +1,315 @@
+"""Captions as people have them: each layout is read as it is, whatever its files are called."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from making import load, parquet, png, tar, write, zip_file
+
+from encoder.common.errors import InputError
+from gan.data import load_images
+from gan.data.names import words_of
+
+A, B = "a red cat", "one dog, sleeping on a mat"
+BOTH = [[A], [B]]
+Files = Mapping[str, bytes | str]
+
+
+def pictures(*names: str) -> dict[str, bytes]:
+    return {name: png(i) for i, name in enumerate(names, start=1)}
+
+
+ONE_TWO = pictures("1.jpg", "2.jpg")
+IMAGES = pictures("images/1.jpg", "images/2.jpg")
+COCO = {
+    "info": {"description": "COCO", "year": 2017},
+    "images": [
+        {"id": 9, "file_name": "000000000009.jpg", "coco_url": "http://x.org/000000000009.jpg", "height": 480},
+        {"id": 25, "file_name": "000000000025.jpg", "coco_url": "http://x.org/000000000025.jpg", "height": 426},
+    ],
+    "annotations": [
+        {"image_id": 25, "id": 1, "caption": B},
+        {"image_id": 9, "id": 2, "caption": A},
+        {"image_id": 7, "id": 3, "caption": "of an image that is not here"},
+    ],
+}
+KARPATHY = {
+    "images": [
+        {"filepath": "val", "sentids": [0], "filename": "1.jpg", "sentences": [{"tokens": ["a", "cat"], "raw": A}]},
+        {"filepath": "val", "sentids": [1], "filename": "2.jpg", "sentences": [{"tokens": ["a", "dog"], "raw": B}]},
+    ],
+    "dataset": "flickr30k",
+}
+LINES = "".join(json.dumps({"image": f"{i}.jpg", "caption": text}) + "\n" for i, text in ((1, A), (2, B)))
+ROWS = [{"image": "1.jpg", "caption": A}, {"image": "2.jpg", "caption": B}]
+
+
+def arrow(rows: list[dict[str, Any]]) -> bytes:
+    import pyarrow as pa
+
+    table, buffer = pa.Table.from_pylist(rows), io.BytesIO()
+    with pa.ipc.new_stream(buffer, table.schema) as writer:
+        writer.write_table(table)
+    return buffer.getvalue()
+
+
+EMBEDDED = [{"image": {"bytes": png(i), "path": None}, "text": text} for i, text in ((1, A), (2, B))]
+
+PUBLIC: dict[str, Files] = {
+    "Flickr8k": {
+        "Flickr8k.token.txt": f"1.jpg#0\t{A}\n1.jpg#1\ta cat\n2.jpg#0\t{B}\n",
+        "Flickr8k.lemma.token.txt": "1.jpg#0\ta red cat be\n2.jpg#0\tdog sleep\n",
+        "Flickr_8k.trainImages.txt": "1.jpg\n2.jpg\n",
+        "ExpertAnnotations.txt": "1.jpg\t2.jpg#0\t1\t1\t1\n",
+        **pictures("Flicker8k_Dataset/1.jpg", "Flicker8k_Dataset/2.jpg"),
+    },
+    "Flickr30k": {
+        "results.csv": f"image_name| comment_number| comment\n1.jpg| 0| {A}\n1.jpg| 1| a cat\n2.jpg| 0| {B}\n",
+        **pictures("flickr30k_images/1.jpg", "flickr30k_images/2.jpg"),
+    },
+    "COCO 2017": {
+        "annotations/captions_train2017.json": json.dumps(COCO),
+        "annotations/instances_train2017.json": json.dumps({**COCO, "annotations": [{"image_id": 9, "id": 1}]}),
+        **pictures("train2017/000000000009.jpg", "train2017/000000000025.jpg"),
+    },
+    "Karpathy": {"dataset_flickr30k.json": json.dumps(KARPATHY), **IMAGES},
+    "kohya": {"meta_cap.json": json.dumps({"1": {"caption": A}, "/content/train/2": {"caption": B}}), **ONE_TWO},
+    "imagefolder": {
+        "train/metadata.jsonl": LINES.replace('"image"', '"file_name"').replace('"caption"', '"text"'),
+        **pictures("train/1.jpg", "train/2.jpg"),
+    },
+    "img2dataset shards": {
+        "00000.tar": tar(
+            {
+                name: data
+                for i, text in ((1, A), (2, B))
+                for name, data in {
+                    f"00000000{i}.jpg": png(i), f"00000000{i}.txt": text.encode(),
+                    f"00000000{i}.json": json.dumps({"url": "http://x", "caption": text, "width": 64}).encode(),
+                }.items()
+            }
+        ),
+        "00000.parquet": parquet([{"url": "http://x/1.jpg", "caption": A, "key": "000000001", "status": "success"}]),
+        "00000_stats.json": json.dumps({"count": 2, "successes": 2, "status_dict": {"success": 2}}),
+    },
+    "img2dataset files": {
+        **pictures("00000/000000001.jpg", "00000/000000002.jpg"),
+        "00000/000000001.txt": A, "00000/000000002.txt": B,
+        "00000/000000001.json": json.dumps({"caption": A, "key": "000000001"}),
+        "00000.parquet": parquet([{"url": "http://x/1.jpg", "caption": A, "key": "000000001"}]),
+        "00000_stats.json": json.dumps({"count": 2}),
+    },
+    "CUB": {
+        **pictures("CUB_200_2011/images/001.A/x_1.jpg", "CUB_200_2011/images/002.B/x_1.jpg"),
+        "text_c10/001.A/x_1.txt": A, "text_c10/002.B/x_1.txt": B,
+        "CUB_200_2011/images.txt": "1 001.A/x_1.jpg\n2 002.B/x_1.jpg\n",
+        "CUB_200_2011/classes.txt": "1 001.A\n2 002.B\n",
+    },
+    "Pokemon BLIP": {"data/train-00000-of-00001.parquet": parquet(EMBEDDED), "README.md": "| a | b |\n|---|---|\n"},
+    "danbooru": {**ONE_TWO, "1.txt": "1girl, solo", "1.caption": A, "2.txt": "", "2.caption": B},
+    "save_to_disk": {
+        "train/data-00000-of-00001.arrow": arrow(EMBEDDED), "train/state.json": "{}", "dataset_dict.json": "{}",
+        "train/dataset_info.json": json.dumps({"features": {"image": {"_type": "Image"}}}),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_layouts_as_they_are(tmp_path: Path, name: str) -> None:
+    data, _ = load(write(tmp_path / "set", PUBLIC[name]))
+    expected = {
+        "Flickr8k": [[A, "a cat"], [B]],
+        "Flickr30k": [[A, "a cat"], [B]],
+        "danbooru": [["1girl, solo", A], [B]],
+    }
+    assert sorted(map(list, data.captions)) == sorted(expected.get(name, BOTH))
+    assert data.images[:].float().std() > 10
+
+
+def table(name: str, text: str) -> dict[str, bytes | str]:
+    return {name: text, **ONE_TWO}
+
+
+LAYOUTS: dict[str, Files] = {
+    # Lists under any name.
+    "captions.json": table("captions.json", json.dumps({"1.jpg": A, "2.jpg": [B]})),
+    "pairs": table("a.json", json.dumps([["1.jpg", A], ["2.jpg", B]])),
+    "array": table("metadata.json", json.dumps(ROWS)),
+    "within": table("a.json", json.dumps({"version": 1, "data": ROWS})),
+    "columns": table("a.json", json.dumps({"image": ["1.jpg", "2.jpg"], "caption": [A, B]})),
+    "pandas columns": table("a.json", json.dumps({"i": {"0": "1.jpg", "1": "2.jpg"}, "c": {"0": A, "1": B}})),
+    "nested": table("a.json", json.dumps([{"image": {"file": r["image"]}, "x": {"text": r["caption"]}} for r in ROWS])),
+    "captions.jsonl": table("captions.jsonl", LINES),
+    "train.jsonl": {"train.jsonl": LINES, **IMAGES},
+    "array in metadata.jsonl": table("metadata.jsonl", json.dumps(ROWS)),
+    "captions.txt": table("captions.txt", f"image,caption\n1.jpg,{A}\n2.jpg,{B}\n"),
+    "captions.tsv": table("captions.tsv", f"image\tcaption\n1.jpg\t{A}\n2.jpg\t{B}\n"),
+    "semicolons": table("a.csv", f"image;caption\n1.jpg;{A}\n2.jpg;{B}\n"),
+    "without a header": table("a.csv", f"1.jpg,{A}\n2.jpg,{B}\n"),
+    "header by values": table("a.csv", f"zdjecie,opis\n1.jpg,{A}\n2.jpg,{B}\n"),
+    "own export": {"captions.csv": f'id,text\n000000,{A}\n000001,"{B}"\n', **pictures("000000.png", "000001.png")},
+    "no ending": table("captions", f"1.jpg\t{A}\n2.jpg\t{B}\n"),
+    # Beside each image.
+    "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
+    "json in txt": {**ONE_TWO, "1.txt": json.dumps([A], indent=1), "2.txt": json.dumps({"caption": B})},
+    "some beside, others in a list": {**ONE_TWO, "1.txt": A, "captions.csv": f"file,text\n2.jpg,{B}\n"},
+    "some in metadata.csv, others beside": {**ONE_TWO, "2.txt": B, "metadata.csv": f"file_name,text\n1.jpg,{A}\n"},
+    # Columns by their values.
+    "tags.csv of Kaggle": table("tags.csv", f'image,caption,captions_number,id\n1.jpg,{A},5,11\n2.jpg,"{B}",5,12\n'),
+    "image_name": table("metadata.csv", f"id,image_name,note\n7,1.jpg,{A}\n8,2.jpg,\"{B}\"\n"),
+    "list as text": table("a.csv", f"image,captions\n1.jpg,\"['{A}']\"\n2.jpg,\"[\"\"{B}\"\"]\"\n"),
+    # Names.
+    "prefix": {**IMAGES, "metadata.csv": f"file_name,text\ntrain/1.jpg,{A}\ntrain/2.jpg,{B}\n"},
+    "absolute": {**ONE_TWO, "metadata.csv": f"file_name,text\n/content/drive/x/1.jpg,{A}\nC:\\data\\2.jpg,{B}\n"},
+    "slashes": {**IMAGES, "tags.csv": f"images//1.jpg,{A}\nimages\\2.jpg,{B}\n"},
+    "bare names": {**IMAGES, "metadata.csv": f"file_name,text\n1.jpg,{A}\n2.jpg,{B}\n"},
+    "case and ending": {**pictures("A.JPG", "b.png"), "metadata.csv": f"file_name,text\na.jpg,{A}\nB.jpeg,{B}\n"},
+    "images.zip beside": {"metadata.jsonl": LINES, "images.zip": zip_file(ONE_TWO)},
+    "images.tar beside": {"captions.jsonl": LINES, "images.tar": tar(ONE_TWO)},
+    "keys with dots": {"0.tar": tar({f"v1.0_{i}.{end}": data for i, text in ((1, A), (2, B))
+                                     for end, data in (("jpg", png(i)), ("TXT", text.encode()))})},
+    "TEXT in a tar": {"0.tar": tar({f"{i}.{end}": data for i, text in ((1, A), (2, B)) for end, data in
+                                    (("jpg", png(i)), ("json", json.dumps({"TEXT": text}).encode()))})},
+    # Encodings.
+    "UTF-16 beside": {**ONE_TWO, "1.txt": A.encode("utf-16"), "2.txt": B.encode("utf-16")},
+    "UTF-16 table": {**ONE_TWO, "metadata.csv": f"file_name,text\n1.jpg,{A}\n2.jpg,{B}\n".encode("utf-16")},
+    # Parquet.
+    "paths in parquet": {**ONE_TWO, "a.parquet": parquet(ROWS)},
+    "structs": {"a.parquet": parquet([{"image": png(1), "sentences": [{"raw": A, "n": 1}, {"raw": B, "n": 2}]}])},
+    "languages": {"a.parquet": parquet([{"image": png(1), "caption": {"en": A, "de": B}}])},
+    "image lists": {"a.parquet": parquet([{"images": [{"bytes": png(1)}], "prompt": [A, B]}])},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts(tmp_path: Path, name: str) -> None:
+    data, summary = load(write(tmp_path / "set", LAYOUTS[name]))
+    assert sorted(map(list, data.captions)) in (BOTH, [[A, B]])
+    assert not summary.sources[0].reasons
+
+
+def test_texts_of_a_dictionary_column(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {"image": [png(1), png(2)], "text": pa.array([A, B]).dictionary_encode()}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert load(tmp_path / "a.parquet")[0].captions == ((A,), (B,))
+
+
+@pytest.mark.parametrize(
+    ("list_of_captions", "expected", "note"),
+    [
+        ("image,caption_0,caption_1\n1.jpg,a cat,red\n2.jpg,a dog,brown\n", [["a cat", "red"], ["a dog", "brown"]], ""),
+        ("image,short_caption,long_caption\n1.jpg,a,x y\n2.jpg,b,z w\n", [["a", "x y"], ["b", "z w"]], ""),
+        ("image,caption,blip_caption\n1.jpg,a cat,x y\n2.jpg,a dog,z w\n", [["a cat"], ["a dog"]],
+         "captions are caption, not blip_caption; --caption-column NAME,NAME chooses"),
+        ('1.jpg,"cap 1","cap 2"\n2.jpg,"cap, 3"\n', [["cap 1", "cap 2"], ["cap, 3"]], ""),
+        ("image,caption\n1.jpg,\"['one' 'two']\"\n2.jpg,\"['x', \"\"y's\"\"]\"\n", [["one", "two"], ["x", "y's"]], ""),
+    ],
+)  # fmt: skip
+def test_several_captions_a_row(tmp_path: Path, list_of_captions: str, expected: list, note: str) -> None:
+    data, summary = load(write(tmp_path / "set", table("metadata.csv", list_of_captions)))
+    assert sorted(map(list, data.captions)) == expected
+    assert note in str(summary)
+
+
+def test_columns_that_a_person_chooses(tmp_path: Path) -> None:
+    rows = "image,text,other\n1.jpg,one,a cat\n2.jpg,two,a dog\n"
+    path = write(tmp_path / "set", table("metadata.csv", rows))
+    read = {
+        wanted: load_images([path], split="all", progress=False, caption_column=wanted, image_column="image")[
+            0
+        ].captions
+        for wanted in ("", "other", "text,Other")
+    }
+    assert read == {
+        "": (("one",), ("two",)), "other": (("a cat",), ("a dog",)),
+        "text,Other": (("one", "a cat"), ("two", "a dog")),
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"no column 'none'; its columns are image, text, other"):
+        load_images([path], caption_column="none")
+
+
+def test_rows_that_do_not_fit_are_counted(tmp_path: Path) -> None:
+    rows = "file_name,text,source\n1.jpg,one,x\n2.jpg,two, three,x\n3.jpg\n"
+    data, summary = load(write(tmp_path / "set", table("metadata.csv", rows)))
+    assert data.captions == (("one",),)
+    assert summary.sources[0].reasons["malformed"] == 2
+
+
+def test_figures_are_no_captions(tmp_path: Path) -> None:
+    for text in ("1.jpg,0,0,1,0\n2.jpg,0,1,0,0\n", "image,a,b\n1.jpg,1,-1\n2.jpg,-1,1\n"):
+        with pytest.raises(InputError, match="no column holds texts"):
+            load(write(tmp_path / "set", table("list.csv", text)))
+
+
+def test_a_name_that_several_images_have_is_not_guessed(tmp_path: Path) -> None:
+    files = {**pictures("a/1.jpg", "b/1.jpg", "c/2.jpg"), "metadata.csv": "file_name,text\nx/1.jpg,one\nx/2.jpg,two\n"}
+    data, summary = load(write(tmp_path / "set", files))
+    assert data.captions == (("two",),)
+    assert summary.sources[0].reasons["whose name is that of several images, or of another row"] == 1
+
+
+def test_a_long_caption_is_used_as_far_as_it_is_read(tmp_path: Path) -> None:
+    data, summary = load(write(tmp_path / "set", {"1.png": png(1), "1.txt": "word " * 420}))
+    assert len(data.captions[0][0]) == 1999
+    assert summary.sources[0].reasons == {"with a caption that is used up to its 2,000th character": 1}
+
+
+def test_one_byte_of_another_encoding_costs_one_row(tmp_path: Path) -> None:
+    lines = [f"{i}.png,number {i}\n".encode() for i in range(1, 5)] + [b"5.png,caf\xe9\n"]
+    files = {"metadata.csv": b"file_name,text\n" + b"".join(lines), **pictures(*(f"{i}.png" for i in range(1, 6)))}
+    data, summary = load(write(tmp_path / "set", files))
+    assert len(data) == 4
+    assert summary.sources[0].reasons == {"with a caption that is not valid Unicode": 1}
+
+
+@pytest.mark.parametrize("name", ["images\\1.jpg", "./images/1.jpg", "images/./1.jpg"])
+def test_names_in_zips(tmp_path: Path, name: str) -> None:
+    data, _ = load(write(tmp_path / "a.zip", {name: png(1), "metadata.csv": "file_name,text\nimages/1.jpg,one\n"}))
+    assert data.captions == (("one",),)
+
+
+def test_names_in_zips_of_windows(tmp_path: Path) -> None:
+    names = [name.encode("cp932") for name in ("写真/ピンクの猫.png", "写真/青い犬のえ.png")]
+    path = write(tmp_path / "a.zip", {f"{i}" * len(name): png(i) for i, name in enumerate(names)})
+    data = path.read_bytes()
+    for i, name in enumerate(names):
+        data = data.replace(b"%d" % i * len(name), name)
+    path.write_bytes(data)
+    assert sorted(load(path)[0].captions) == [("ピンクの猫",), ("青い犬のえ",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("a red fox (3).png", "a red fox"), ("camelCase_andUnderscores.png", "camel case and underscores"),
+        ("0012_pink-hair.jpg", "pink hair"), ("a_cat_0003.png", "a cat"), ("fox a1b2c3d4e5.png", "fox"),
+        ("猫.png", "猫"),
+        ("IMG_2231.jpg", ""), ("0001.png", ""), ("8f14e45fceea167a.png", ""), ("x.png", ""), ("image 7.png", ""),
+        ("r2d2.png", "r2d2"),
+    ],
+)  # fmt: skip
+def test_words_of_names(name: str, words: str) -> None:
+    assert words_of(name) == words
+
+
+def test_names_are_captions_where_nothing_else_is(tmp_path: Path) -> None:
+    names = ("a red fox (3).png", "roses/1.jpg", "roses/IMG_2.jpg", "10_blue flower/1.png")
+    data, summary = load(write(tmp_path / "set", {**pictures(*names), "notes.doc": "x"}))
+    assert dict(zip(data.ids, data.captions, strict=True)) == {
+        "set/a red fox (3).png": ("a red fox",), "set/roses/1.jpg": ("roses",), "set/roses/IMG_2.jpg": ("roses",),
+        "set/10_blue flower/1.png": ("blue flower",),
+    }  # fmt: skip
+    assert "captions are the names of files and folders: 'blue flower' of 10_blue flower/1.png" in str(summary)
+    assert set(data.groups) == {None, "roses", "10_blue flower"}
+    with pytest.raises(InputError, match=r"holds no captioned images: 2 \.png"):
+        load(write(tmp_path / "numbers", pictures("0001.png", "0002.png")))
+    with pytest.raises(InputError, match=r"metadata\.csv: names no image|has the columns"):
+        load(write(tmp_path / "bad", {**pictures("a red fox.png"), "metadata.csv": "x,y\n1,2\n"}))

@@ -1,6 +1,6 @@
 """How well the conditioning head understands captions it was not trained on: ``python -m encoder.evaluate_head``.
 
-Every suite is drawn from held-out sentence forms (``grammar.HELD_OUT``). A caption is understood when the hair
+Every suite is drawn from the held-out sentence forms of ``encoder.language``. A caption is understood when the hair
 colour and the eye colour are both read correctly, an unstated one as unstated.
 """
 
@@ -12,11 +12,12 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
     start()
 
 import argparse
+import functools
 import itertools
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +25,20 @@ import numpy as np
 import torch
 
 from encoder import HEAD_DIR, load_source
+from encoder.attributes import words
 from encoder.attributes.colour import NUMBERS, distance, unscale
+from encoder.attributes.colour_names import look, without
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.space import COLOUR_DIM, DIM, VALUE_SPACE, stated_values
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
+from encoder.attributes.words import Mixture
 from encoder.base import Encoder
 from encoder.common import arguments
 from encoder.common.command import command
-from encoder.language import forms, grammar, lexicon
-from encoder.language.colours import look, without
+from encoder.language import grammar
+from encoder.language.forms import forms
 from encoder.language.grammar import Caption, Grammar
-from encoder.language.lexicon import Mixture
+from encoder.language.lexicon import lexicon
 
 
 def _swapped(source: Grammar) -> Caption:
@@ -44,7 +48,7 @@ def _swapped(source: Grammar) -> Caption:
 
 
 def _distractors(source: Grammar) -> Caption:
-    return source.fill(source.rng.choice(forms.HELD_OUT_DISTRACTED), COLOUR_SLOTS)
+    return source.fill(source.rng.choice(forms("held out").distracted), COLOUR_SLOTS)
 
 
 def _single(source: Grammar) -> Caption:
@@ -92,12 +96,12 @@ class Suite:
     target: float | None = None
     slots: tuple[str, ...] = COLOUR_SLOTS
     dim: int = DIM
-    words: dict[str, Any] = field(default_factory=dict)
+    words: Callable[[], dict[str, Any]] = dict
 
     def captions(self, size: int, seed: int = 1) -> list[Caption]:
         """``size`` captions; the same for the same seed."""
-        held_out: dict[str, Any] = {"forms": grammar.HELD_OUT, "plain": 1.0, "likenesses": 0.0}
-        source = Grammar(random.Random(seed), **held_out | self.words)
+        held_out: dict[str, Any] = {"forms": forms("held out"), "plain": 1.0, "likenesses": 0.0}
+        source = Grammar(random.Random(seed), **held_out | self.words())
         return [self.draw(source) for _ in range(size)]
 
     def understood(self, caption: Caption, c: torch.Tensor) -> bool:
@@ -111,24 +115,28 @@ class Suite:
 
 
 MAX_SIZE = 1_000_000
-UNSEEN: dict[str, Any] = {"plain": 0.0, "colours": lexicon.HELD_OUT.colours}
+
+
+def _unseen() -> dict[str, Any]:
+    return {"plain": 0.0, "colours": lexicon("held out").colours}
+
 
 SUITES = {
     "held-out sentence forms, plain colours": Suite(target=0.99),
     "colours swapped between hair and eyes": Suite(_swapped, 0.99),
-    "distractor colours": Suite(_distractors, 0.95, words={"words": lexicon.HELD_OUT}),
-    "held-out nouns": Suite(target=0.90, words={"nouns": lexicon.HELD_OUT, "common_nouns": 0.0}),
-    "colour synonyms in held-out forms": Suite(target=0.90, words={"plain": 0.0}),
+    "distractor colours": Suite(_distractors, 0.95, words=lambda: {"words": lexicon("held out")}),
+    "held-out nouns": Suite(target=0.90, words=lambda: {"nouns": lexicon("held out"), "common_nouns": 0.0}),
+    "colour synonyms in held-out forms": Suite(target=0.90, words=lambda: {"plain": 0.0}),
     "single attributes": Suite(_single, 0.97),
     "typing errors, odd case and punctuation": Suite(_typos, 0.85),
     "hair length too": Suite(_length, slots=tuple(SLOTS)),
-    "one colour for hair and eyes": Suite(Grammar.shared, 0.95, dim=COLOUR_DIM, words={"plain": 0.7}),
-    "lists of tags": Suite(_tags, 0.95, dim=COLOUR_DIM, words={"words": lexicon.HELD_OUT, "plain": 0.7}),
+    "one colour for hair and eyes": Suite(Grammar.shared, 0.95, dim=COLOUR_DIM, words=lambda: {"plain": 0.7}),
+    "lists of tags": Suite(_tags, 0.95, dim=COLOUR_DIM, words=lambda: {"words": lexicon("held out"), "plain": 0.7}),
     "negations": Suite(Grammar.negated, 0.95, dim=COLOUR_DIM),
     "misspelt by ear": Suite(_misspelt),
-    "no attribute": Suite(_nothing, words={"words": lexicon.HELD_OUT}),
-    "colour words never seen, one attribute": Suite(_single, words=UNSEEN),
-    "colour words never seen, both attributes": Suite(words=UNSEEN),
+    "no attribute": Suite(_nothing, words=lambda: {"words": lexicon("held out")}),
+    "colour words never seen, one attribute": Suite(_single, words=_unseen),
+    "colour words never seen, both attributes": Suite(words=_unseen),
 }
 """The kinds of captions that a head is measured on."""
 
@@ -176,15 +184,16 @@ class Particular:
 
 
 def measure_colours(
-    encoder: Encoder, words: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
+    encoder: Encoder, named: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
 ) -> Particular:
-    """How an encoder of 33 numbers reads the listed names among ``words`` in ``size`` captions of held-out forms.
+    """How an encoder of 33 numbers reads the listed names among ``named`` in ``size`` captions of held-out forms.
 
     Where ``listed`` is false, the rules around a head read them as if no list had them.
     """
-    looks = {slot: {word: mixture for word, mixture in table.items() if look(word)} for slot, table in words.items()}
+    looks = {slot: {word: mixture for word, mixture in table.items() if look(word)} for slot, table in named.items()}
     halves = ({"plain": 0.0, "colours": looks}, {"plain": 1.0})
-    captions = [caption for half in halves for caption in Suite(words=half).captions(size // 2, seed=3)]
+    suites = [Suite(words=functools.partial(dict, **half)) for half in halves]
+    captions = [caption for suite in suites for caption in suite.captions(size // 2, seed=3)]
     with without([] if listed else [word for table in looks.values() for word in table]):
         c = encoder.encode([caption.text for caption in captions])
     target, read_as = (
@@ -207,17 +216,17 @@ def print_colours(folder: Path, size: int = 500) -> None:
     print("|---|---|---|---|---|---|")
     alone, ruled = load_source("head", folder, exact=False), quick(folder)
     names = {
-        "names seen": lexicon.TRAIN.colours,
-        "rare names seen": lexicon.rare(),
-        "names never seen": lexicon.HELD_OUT.colours,
-        "rare names never seen": lexicon.rare(kept_back=True),
+        "names seen": lexicon("train").colours,
+        "rare names seen": words.rare(),
+        "names never seen": lexicon("held out").colours,
+        "rare names never seen": words.rare(kept_back=True),
     }
-    for (kind, words), (how, encoder, listed) in itertools.product(
+    for (kind, named), (how, encoder, listed) in itertools.product(
         names.items(),
         (("head alone", alone, True), ("by the rules too", ruled, True), ("as if no list had them", ruled, False)),
     ):
         if listed or "never" in kind:
-            result = measure_colours(encoder, words, size, listed=listed)
+            result = measure_colours(encoder, named, size, listed=listed)
             shares = [f"{100 * share:.1f} %" for share in (result.told, result.missed)]
             far = [result.distances.mean(), *np.quantile(result.distances, (0.5, 0.9))]
             print(f"| {kind}, {how} | {shares[0]} | {' | '.join(f'{each:.3f}' for each in far)} | {shares[1]} |")

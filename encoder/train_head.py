@@ -28,6 +28,7 @@ import torch
 import torch.nn.functional as F
 
 from encoder import ENCODER_DIR, HEAD_DIR
+from encoder.attributes import words
 from encoder.attributes.head import HeadEncoder, coordinates
 from encoder.attributes.space import COLOUR_DIM, DIM
 from encoder.attributes.vocabulary import COLOUR_SLOTS
@@ -39,7 +40,7 @@ from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
-from encoder.language import forms, grammar, lexicon
+from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
 from encoder.text import normalise
 from encoder.tuned import NAMES, SIGMOID, Tuned
@@ -91,9 +92,9 @@ def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
     canonical = grammar.canonical()
     common: dict[str, Any] = {"common_nouns": 0.15, "foreign": 0.08, "made_up": 0.15}
     grammars = [grammar.Grammar(rng, plain=plain, **common) for plain in (0.1, 0.4, 0.7)]
-    grammars.append(grammar.Grammar(rng, plain=0.1, colours=lexicon.rare(), **common))
+    grammars.append(grammar.Grammar(rng, plain=0.1, colours=words.rare(), **common))
     kinds = {"canonical": 5, "shared": 7, "negated": 16, "tags": 18, "distracted": 8, "sentence": 50}
-    distracted = [form for form in forms.TRAIN_BOTH if "{X}" in form or "{x}" in form or "{thing}" in form]
+    distracted = [form for form in grammar.forms("train").both if "{X}" in form or "{x}" in form or "{thing}" in form]
     stated = (("hair", "eyes"), ("hair",), ("eyes",), ())
     while True:
         source = rng.choice(grammars)

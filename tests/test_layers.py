@@ -15,11 +15,6 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 EXCEPTIONS = {
     ("encoder/align.py", "gan/data/__init__.py"),
-    ("encoder/attributes/languages/__init__.py", "encoder/language/colours.py"),
-    ("encoder/attributes/reader.py", "encoder/language/colours.py"),
-    ("encoder/attributes/space.py", "encoder/language/colours.py"),
-    ("encoder/attributes/warnings.py", "encoder/language/colours.py"),
-    ("encoder/attributes/warnings.py", "encoder/language/lexicon.py"),
     ("encoder/minilm.py", "encoder/__init__.py"),
     ("encoder/pooled.py", "encoder/attributes/vocabulary.py"),
     ("encoder/tuned.py", "encoder/__init__.py"),

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale
+from encoder.attributes.colour_names import look
 from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
-from encoder.language.colours import look
 
 Z_DIM, TEXT_DIM = 8, 25
 

@@ -28,7 +28,7 @@ AVOIDED = -0.2
 
 ``resolve_negations`` states one of the others too. Further below zero, colours are drawn purer than anywhere in the
 data; at zero, a value that a style lacks (the Extra Data have no gray eyes) is drawn as the denied one at times."""
-_STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
+STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
 _VERSION = "5"  # of the rules, for the vectors that are kept by the fingerprint
@@ -186,14 +186,14 @@ def _figures(text: str) -> list[_Term]:
 
 
 def _names(text: str) -> list[_Term]:
-    from encoder.language import colours  # at need: most texts state no particular colour
+    from encoder.attributes.colour_names import find  # at need: most texts state no particular colour
 
-    return _terms(text, colours.find(text))
+    return _terms(text, find(text))
 
 
 def _terms(text: str, places: Sequence[tuple[int, int, np.ndarray]]) -> list[_Term]:
     """Terms, each with a stand-in that the text does not hold; those beyond the last stand-in are left out."""
-    free = [word for word in _STAND_INS if places and word not in text]
+    free = [word for word in STAND_INS if places and word not in text]
     return [_Term(*place, stand_in) for place, stand_in in zip(places, free, strict=False)]
 
 
@@ -217,7 +217,7 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
         if lab is None:
             continue
         if in_figures:
-            from encoder.language.colours import mixtures
+            from encoder.attributes.colour_names import mixtures
 
             (mixture,) = mixtures(slot, [to_hex(lab)], doubtful=True)
             values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]])

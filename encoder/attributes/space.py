@@ -139,7 +139,7 @@ def value_shares(lab: torch.Tensor) -> list[torch.Tensor]:
     """What colours (N, 2, 3) are drawn as where values alone are known: shares (N, 12) of hair, (N, 11) of eyes."""
     import torch
 
-    from encoder.language.colours import mixtures
+    from encoder.attributes.colour_names import mixtures
 
     result = []
     for i, slot in enumerate(COLOUR_SLOTS):

@@ -5,13 +5,11 @@ from __future__ import annotations
 import difflib
 import functools
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain_colours
-
-if TYPE_CHECKING:
-    from encoder.attributes.warnings import Words
+from encoder.attributes.words import slot_words
 
 _FEWEST = 3
 """Tags of a list: of fewer parts is many a sentence, too."""
@@ -83,25 +81,19 @@ def _resembling(word: str) -> frozenset[str]:
 def _single_nouns() -> dict[str, list[str]]:
     """The nouns of a single word, and what "-haired" and "-eyed" end in."""
     ends = dict(zip(COLOUR_SLOTS, ("haired", "eyed"), strict=True))
-    return {slot: sorted({*filter(str.isalpha, _words(slot).nouns), ends[slot]}) for slot in COLOUR_SLOTS}
+    return {slot: sorted({*filter(str.isalpha, slot_words(slot).nouns), ends[slot]}) for slot in COLOUR_SLOTS}
 
 
 @functools.cache
 def _nouns() -> dict[str, re.Pattern[str]]:
     """The nouns of hair and of eyes."""
-    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(set(_words(slot).nouns)))})\b") for slot in COLOUR_SLOTS}
+    return {slot: re.compile(rf"\b(?:{'|'.join(sorted(set(slot_words(slot).nouns)))})\b") for slot in COLOUR_SLOTS}
 
 
 @functools.cache
 def _colours() -> frozenset[str]:
     """The words that stand for a colour by themselves, "brunette" among them."""
-    return frozenset().union(*(_words(slot).colours for slot in COLOUR_SLOTS))
-
-
-def _words(slot: str) -> Words:
-    from encoder.attributes.warnings import words  # at need, as most texts are no lists of tags
-
-    return words(slot)
+    return frozenset().union(*(slot_words(slot).colours for slot in COLOUR_SLOTS))
 
 
 def _is_colour(text: str) -> bool:
@@ -109,3 +101,21 @@ def _is_colour(text: str) -> bool:
     words = text.split()
     alone = len(words) == 1 and any(colour in text for colour in plain_colours())  # "pinkette", "reddish"
     return alone or any(" ".join(words[i:]) in _colours() for i in range(min(3, len(words))))
+
+
+def rules() -> dict[str, Any]:
+    """What ``gan.page`` must know to do the same, by name."""
+    return {
+        "fewest": _FEWEST,
+        "between": _BETWEEN.pattern,
+        "bare": _BARE.pattern,
+        "sentence": _SENTENCE.pattern,
+        "things": _THINGS.pattern,
+        "style": _STYLE.pattern,
+        "letters": _LETTERS.pattern,
+        "nouns": {slot: noun.pattern for slot, noun in _nouns().items()},
+        "single_nouns": _single_nouns(),
+        "like_plain": _LIKE_PLAIN,
+        "like_others": _LIKE_OTHERS,
+        "colours": sorted(_colours()),
+    }

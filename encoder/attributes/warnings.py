@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
 from encoder.attributes.colour import codes, distance, to_hex
+from encoder.attributes.colour_names import find, mixtures
 from encoder.attributes.languages import load
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, noun
 from encoder.attributes.wording import denied, plain
+from encoder.attributes.words import any_of, slot_words
 from encoder.base import Reading
 
 UNSURE_BELOW = 0.6
@@ -95,7 +96,7 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
     written = list(_WRITTEN[str(value)].finditer(text.lower()))
     if written and sum(other.value == value for other in colours) == 1:
         return None
-    nouns = list(words(reading.slot).noun.finditer(text.lower()))
+    nouns = list(slot_words(reading.slot).noun.finditer(text.lower()))
 
     def gap(start: int, end: int) -> int:
         """Letters between what stands at ``text[start:end]`` and the nearest noun of the slot."""
@@ -118,9 +119,7 @@ def _colour_warning(text: str, reading: Reading, colours: Sequence[Reading]) -> 
 
 def _places(text: str, slot: str) -> list[_Place]:
     """The colours of a slot that a text names or gives in figures."""
-    from encoder.language.colours import mixtures
-
-    known = words(slot)
+    known = slot_words(slot)
     places = [_Place(word[0], *word.span(), known.colours[word[0]]) for word in known.colour.finditer(text.lower())]
     for code in codes(text):
         (mixture,) = mixtures(slot, [to_hex(code.lab)], doubtful=True)
@@ -130,8 +129,6 @@ def _places(text: str, slot: str) -> list[_Place]:
 
 def term(text: str, look: tuple[float, float, float]) -> str | None:
     """How a text names a colour of that look, or gives it in figures; None where it does not."""
-    from encoder.language.colours import find
-
     bare = plain(text.lower())
     known = [(text[code.start : code.end], code.lab) for code in codes(text)]
     known += [(bare[start:end], lab) for start, end, lab in find(bare)]
@@ -175,38 +172,8 @@ def _short(text: str, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _any_of(words: Iterable[str], end: str = r"(?![a-z])") -> re.Pattern[str]:
-    longest_first = sorted(words, key=len, reverse=True)
-    return re.compile(r"(?<![a-z])(?:" + "|".join(map(re.escape, longest_first)) + ")" + end)
-
-
-@dataclass(frozen=True)
-class Words:
-    """The words of one slot: those for its colours, and its nouns."""
-
-    colours: dict[str, dict[str, float]]
-    colour: re.Pattern[str]
-    nouns: list[str]
-    noun: re.Pattern[str]
-
-
-@cache
-def words(slot: str) -> Words:
-    """The words of one slot."""
-    from encoder.language import (
-        lexicon,  # at need: most texts use the colours of the vocabulary, and need no other word
-    )
-
-    halves = (lexicon.TRAIN, lexicon.HELD_OUT)
-    colours = halves[0].colours[slot] | halves[1].colours[slot] | {value: {value: 1.0} for value in SLOTS[slot]}
-    if slot == "hair":
-        colours |= lexicon.NOMINALS
-    nouns = [noun for half in halves for noun, _ in half.nouns[slot]]
-    return Words(colours, _any_of(colours), nouns, _any_of(nouns, end=""))
-
-
 _WRITTEN = {
-    value: _any_of([value, *(word for word, meant in SPELLINGS.items() if meant == value)], end="")
+    value: any_of([value, *(word for word, meant in SPELLINGS.items() if meant == value)], end="")
     for slot in COLOUR_SLOTS
     for value in SLOTS[slot]
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import re
+from typing import Any
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, Attributes, noun
 
@@ -165,12 +166,6 @@ def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
 _MAY_DENY = re.compile(r"\b(?:no|not|never|none|hardly|barely|scarcely|rarely|seldom|but|without|cannot)|n't\b")
 
 
-def denial_rules() -> dict[str, str]:
-    """The patterns of ``without_idle_denials`` and ``without_denials`` as JSON: what the page reads texts by."""
-    idle, governed = _idle()
-    return {"may_deny": _MAY_DENY.pattern, "idle": idle.pattern, "governed": governed.pattern}
-
-
 @functools.cache
 def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Words that deny what follows them, and plain colour words."""
@@ -183,3 +178,18 @@ def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
         ),
         re.compile(f"(?:{'|'.join(sorted(words))})(?:ish)?"),
     )
+
+
+def rules() -> dict[str, Any]:
+    """What ``gan.page`` must know to do the same, by name."""
+    denial, colour = _denials()
+    idle, governed = _idle()
+    return {
+        "plain_colours": plain_colours(),
+        "denial": denial.pattern,
+        "denied_colour": colour.pattern,
+        "denied_within": _WITHIN,
+        "may_deny": _MAY_DENY.pattern,
+        "idle": idle.pattern,
+        "governed": governed.pattern,
+    }

@@ -1,11 +1,12 @@
 """Captions by grammar: many wordings of an attribute combination, with the attributes they state.
 
-Sentence forms (``forms.py``) are filled with words (``lexicon.py``). Both come in two halves: one trains the
+Sentence forms (``forms.txt``) are filled with words (``lexicon.txt``). Both come in two halves: one trains the
 conditioning head, the other, held out, measures it.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 import random
 import re
@@ -15,10 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from encoder.attributes import colour_names
 from encoder.attributes.colour import NUMBERS, scale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
-from encoder.language import colours, forms, lexicon
-from encoder.language.lexicon import Lexicon, Mixture
+from encoder.attributes.words import Mixture, nominals
+from encoder.language.forms import Forms, forms
+from encoder.language.lexicon import Lexicon, lexicon, word_list
 
 PLAIN: dict[str, dict[str, Mixture]] = {
     slot: {value: {value: 1.0} for value in SLOTS[slot]} | {"grey": {"gray": 1.0}} for slot in COLOUR_SLOTS
@@ -79,56 +82,6 @@ class Caption:
         return torch.tensor(rows, dtype=torch.float32).flatten()
 
 
-_SOUNDS = """ee ea, ea ee, ee ie, air are, air ere, air aire, ai ay, ai ei, ay ai, ey ay, eye ey, eyes eys, eyes eyez,
-    ck k, ck c, k ck, c k, nk nc, ph f, ow o, ow ou, ue oo, ue u, ue ew, lu loo, le el, el le, er ur, ur er, er ar,
-    ur ir, or er, y i, y ie, ie y, ge j, ge dge, wh w, w wh, ll l, l ll, rr r, r rr, tt t, n nn, s z, es s, ed d, on en,
-    an en, en in, o oe, i e, e i, a e, e a, io o, ou u, ght t, hi i, sh ch, ch sh, qu kw, x ks, th t, oa o, oo u, ir er,
-    ve v, igh y, wn n, ld d, nd n"""
-_BY_EAR = [(old, new) for old, new in (pair.split() for pair in _SOUNDS.split(","))]
-
-
-@dataclass(frozen=True)
-class Forms:
-    """Sentence forms by the colours that they state, and what may stand before and behind them."""
-
-    both: Sequence[str]
-    hair: Sequence[str]
-    eyes: Sequence[str]
-    empty: Sequence[str]
-    nominal: Sequence[str]
-    prefixes: Sequence[str]
-    suffixes: Sequence[str]
-    shared: Sequence[str]
-    negated: Sequence[str]
-    separators: Sequence[str]
-
-
-TRAIN = Forms(
-    forms.TRAIN_BOTH,
-    forms.TRAIN_HAIR,
-    forms.TRAIN_EYES,
-    forms.TRAIN_EMPTY,
-    forms.NOMINAL,
-    forms.TRAIN_PREFIXES,
-    forms.TRAIN_SUFFIXES,
-    forms.TRAIN_SHARED,
-    forms.TRAIN_NEGATED,
-    forms.TRAIN_SEPARATORS,
-)
-HELD_OUT = Forms(
-    forms.HELD_OUT_BOTH,
-    forms.HELD_OUT_HAIR,
-    forms.HELD_OUT_EYES,
-    forms.HELD_OUT_EMPTY,
-    (),
-    forms.HELD_OUT_PREFIXES,
-    forms.HELD_OUT_SUFFIXES,
-    forms.HELD_OUT_SHARED,
-    forms.HELD_OUT_NEGATED,
-    forms.HELD_OUT_SEPARATORS,
-)
-
-
 @dataclass
 class Grammar:
     """Draws captions from forms and words; the same state of ``rng`` draws the same captions.
@@ -148,10 +101,10 @@ class Grammar:
     """
 
     rng: random.Random
-    forms: Forms = TRAIN
-    colours: dict[str, dict[str, Mixture]] = field(default_factory=lambda: lexicon.TRAIN.colours)
-    nouns: Lexicon = lexicon.TRAIN
-    words: Lexicon = lexicon.TRAIN
+    forms: Forms = field(default_factory=lambda: forms("train"))
+    colours: dict[str, dict[str, Mixture]] = field(default_factory=lambda: lexicon("train").colours)
+    nouns: Lexicon = field(default_factory=lambda: lexicon("train"))
+    words: Lexicon = field(default_factory=lambda: lexicon("train"))
     plain: float = 0.5
     common_nouns: float = 0.6
     likenesses: float = 0.06
@@ -280,26 +233,27 @@ class Grammar:
             pair = mixture.keys() | other.keys()
             if len(pair) == 2:
                 between = {"aqua": 1.0} if pair == {"blue", "green"} else {**_part(other, 0.3), **_part(mixture, 0.7)}
-                return f"{colours.ish(tinge)}{rng.choice((' ', ' ', '-'))}{word}", between
+                return f"{colour_names.ish(tinge)}{rng.choice((' ', ' ', '-'))}{word}", between
         if 0.3 <= kind < 0.45:
             first = rng.choice(list(self.colours[slot]))
-            if " " not in first and colours.look(f"{first} {word}"):
+            if " " not in first and colour_names.look(f"{first} {word}"):
                 return f"{first} {word}", mixture
         if kind > 0.75:
             word, mixture = rng.choice(list(self.colours[slot].items()))
-        phrase = f"{rng.choice(list(colours.MODIFIERS))} {word}"
+        phrase = f"{rng.choice(list(colour_names.modifiers()))} {word}"
         return phrase, self.colours[slot].get(phrase, mixture)
 
     def shaded(self, word: str) -> str:
         """A colour word, sometimes varied in a way that leaves it the colour it is: "dark red"."""
         if not any(word in table for table in PLAIN.values()):
-            return f"{self.rng.choice(lexicon.SHADES)} {word}" if self.rng.random() < 0.06 else word
+            return f"{self.rng.choice(word_list('shades'))} {word}" if self.rng.random() < 0.06 else word
         if self.rng.random() > 0.18:
             return word
         if self.rng.random() < 0.2:
             return word + self.rng.choice(("-colored", " colored", "-coloured", "ish"))
         pale = word not in ("blue", "red", "black", "white")  # which "light" would make another colour
-        return f"{self.rng.choice(lexicon.SHADES + lexicon.PALE_SHADES if pale else lexicon.SHADES)} {word}"
+        shades = word_list("shades") + (word_list("pale shades") if pale else ())
+        return f"{self.rng.choice(shades)} {word}"
 
 
 def _by_value(table: dict[str, Mixture]) -> list[list[tuple[str, Mixture]]]:
@@ -331,7 +285,7 @@ class _Filling:
                 word, mixture = grammar.colour_word(slot)
                 self._state(slot, grammar.shaded(word), mixture)
         self._noun = {slot: self._draw_noun(slot) for slot in COLOUR_SLOTS}
-        self._foreign = {slot for slot in COLOUR_SLOTS if slot not in slots and self._chance(foreign)}
+        self._foreign = [slot for slot in COLOUR_SLOTS if slot not in slots and self._chance(foreign)]
         for slot in self._foreign:
             thing = self._rng.choice(grammar.words.things)
             self._noun[slot] = (thing, "are" if _is_plural(thing) else "is")
@@ -351,7 +305,7 @@ class _Filling:
     def _state_look(self, slot: str, word: str) -> None:
         """Note the particular colour that a word states in a slot, if it states one."""
         self.looks.pop(slot, None)
-        if (look := colours.look(word)) or not colours.is_plain(word):
+        if (look := colour_names.look(word)) or not colour_names.is_plain(word):
             self.looks[slot] = look
 
     def _phrase(self, name: str) -> str:
@@ -374,7 +328,7 @@ class _Filling:
             case "eye_fluff":
                 return self._rng.choice(words.textures["eyes"])
             case "N":
-                noun, self.mixtures["hair"] = self._rng.choice(list(lexicon.NOMINALS.items()))
+                noun, self.mixtures["hair"] = self._rng.choice(list(nominals().items()))
                 self.looks.pop("hair", None)
                 return noun
         slot = "hair" if name[0] in "hH" else "eyes"
@@ -543,7 +497,7 @@ def misspelt(text: str, rng: random.Random, rate: float = 0.3) -> str:
         word = match[0]
         if rng.random() >= rate:
             return word
-        places = [(i, old, new) for old, new in _BY_EAR for i in _finds(old, word.lower())]
+        places = [(i, old, new) for old, new in _sounds() for i in _finds(old, word.lower())]
         if not places or rng.random() < 0.2:
             vowels = [i for i, letter in enumerate(word) if i and letter.lower() in "aeiou"]
             return (
@@ -553,6 +507,12 @@ def misspelt(text: str, rng: random.Random, rate: float = 0.3) -> str:
         return word[:i] + new + word[i + len(old) :]
 
     return re.sub(r"[A-Za-z]{3,}", slip, text)
+
+
+@functools.cache
+def _sounds() -> list[tuple[str, str]]:
+    """Letters, and others that sound like them."""
+    return [(old, new) for old, new in map(str.split, word_list("sounds"))]
 
 
 def _finds(part: str, word: str) -> list[int]:

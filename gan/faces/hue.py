@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from encoder.attributes.colour import oklab
-from encoder.language.colours import hues
+from encoder.attributes.colour_names import hues
 from gan.faces.dataset import FaceDataset
 
 ROWS, COLUMNS = slice(3, 14), slice(18, 46)

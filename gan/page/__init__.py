@@ -140,7 +140,7 @@ def _free_captions() -> list[str]:
     from encoder.language import grammar
 
     rng = random.Random(0)
-    source = grammar.Grammar(rng, grammar.HELD_OUT, foreign=0.3)
+    source = grammar.Grammar(rng, grammar.forms("held out"), foreign=0.3)
     captions = [source.caption().text for _ in range(48)]
     return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
 

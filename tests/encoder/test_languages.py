@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from encoder import ENCODER_DIR
-from encoder.attributes import languages
+from encoder.attributes import colour_names, languages
 from encoder.attributes.languages import LATIN, SUBSTRINGS, load, translate
 from encoder.evaluate_head import SUITES
-from encoder.language import colours
 
 READ = [
     ("粉紅色頭髮綠色眼睛", "pink hair green eyes"),
@@ -143,7 +142,9 @@ def test_the_lists_are_whole(code: str) -> None:
     language = load(code)
     meanings = {value for kinds in language.words.values() for kind, value in kinds if kind == "colour"}
     unknown = {
-        name for name in meanings if not name.startswith("#") and name not in colours.PLAIN and not colours.look(name)
+        name
+        for name in meanings
+        if not name.startswith("#") and name not in colour_names.PLAIN and not colour_names.look(name)
     }
     assert not unknown
     values = {*languages.SLOTS["hair"], *languages.SLOTS["eyes"]}

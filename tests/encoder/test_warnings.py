@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from encoder.attributes.colour import from_hex, scale, to_hex
+from encoder.attributes.colour_names import look
 from encoder.attributes.space import VALUE_SPACE, stated_values
 from encoder.attributes.vocabulary import SLOTS, Attributes
 from encoder.attributes.warnings import term, warnings_for
 from encoder.base import Reading
-from encoder.language.colours import look
 
 CRIMSON_HAIR = "'crimson' is not one of the 12 hair colours; drawing red"
 SEA_GREEN = "'sea green' is not one of the 12 hair colours; drawing aqua"

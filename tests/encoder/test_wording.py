@@ -4,7 +4,7 @@ import pytest
 
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.attributes.wording import denied, explicit, plain
-from encoder.language import forms
+from encoder.language.forms import forms
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_the_marks_of_tag_lists_are_taken_away(text: str, expected: str):
 
 
 def test_a_text_without_marks_stays_as_it_is():
-    for text in [*canonical_captions(), *forms.HELD_OUT_BOTH, *forms.HELD_OUT_EMPTY]:
+    for text in [*canonical_captions(), *forms("held out").both, *forms("held out").empty]:
         assert plain(text) == text or "_" in text
         assert explicit(text) == text
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from encoder.attributes import words
 from encoder.attributes.colour import oklab, srgb, to_hex
-from encoder.language import lexicon
-from encoder.language.colours import is_plain, look
+from encoder.attributes.colour_names import is_plain, look
 from gan.evaluation.faces import named_colours as names
 from gan.evaluation.faces.named_colours import NAMES, chosen, judge, judge_names
 from gan.faces.localiser import Colours, distance
@@ -71,13 +71,13 @@ def test_how_near_the_training_images_come_is_told_by_the_palette() -> None:
 
 def test_names_seen_and_never_seen_are_those_of_the_heads_training() -> None:
     for slot in ("hair", "eyes"):
-        seen, unseen = (chosen(slot, half, NAMES) for half in (lexicon.TRAIN, lexicon.HELD_OUT))
+        seen, unseen = (chosen(slot, half, NAMES) for half in words.HALVES)
         assert len(seen) == NAMES
         assert 40 < len(unseen) <= NAMES
-        assert seen.keys() <= lexicon.TRAIN.colours[slot].keys()
-        assert unseen.keys().isdisjoint(lexicon.TRAIN.colours[slot])
+        assert seen.keys() <= words.colours(slot, "train").keys()
+        assert unseen.keys().isdisjoint(words.colours(slot, "train"))
         assert not any(is_plain(name) for name in seen.keys() | unseen.keys())
-        assert list(chosen(slot, lexicon.TRAIN, 10)) == list(seen)[:10]
+        assert list(chosen(slot, "train", 10)) == list(seen)[:10]
         light = torch.tensor(list(seen.values()))[:, 0]
         assert light.min() < 0.4 and light.max() > 0.9  # of all kinds
 
@@ -107,7 +107,7 @@ def test_faces_are_drawn_for_every_name_and_compared_with_it(monkeypatch, count,
     monkeypatch.setattr(names, "draw", draw)
     pipeline = SimpleNamespace(config=SimpleNamespace(palette={}))
     rows = judge_names(pipeline, Sheets(), count)  # type: ignore[arg-type]
-    unseen = {slot: min(each, len(chosen(slot, lexicon.HELD_OUT, NAMES))) for slot in ("hair", "eyes")}
+    unseen = {slot: min(each, len(chosen(slot, "held out", NAMES))) for slot in ("hair", "eyes")}
     assert len(asked) == faces * (2 * each + sum(unseen.values()))
     for row in rows.values():
         assert value(row, "within") < 0.02 < value(row, "shuffled")

@@ -24,14 +24,14 @@ from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
 from tiny_bert import make_tiny_bert
 
 from encoder import ENCODER_DIR
-from encoder.attributes import palette
+from encoder.attributes import colour_names, palette
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.space import COLOUR_DIM, DIM, AttributeSpace
 from encoder.attributes.tags import left_open
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
 from encoder.attributes.wording import plain
 from encoder.files import read_testing_file
-from encoder.language import colours, grammar
+from encoder.language import grammar
 from encoder.minilm import MiniLM
 from encoder.text import normalise
 from gan.draw import Item, metadata
@@ -129,7 +129,7 @@ def texts() -> list[str]:
     captions = [source.caption().text for _ in range(240)]
     captions[1::4] = [grammar.with_typos(caption, rng) for caption in captions[1::4]]
     captions[2::4] = [grammar.with_odd_punctuation(caption, rng) for caption in captions[2::4]]
-    names = list(colours.listed())
+    names = list(colour_names.listed())
     made = ["dark ", "pale ", "greenish ", "bluish-", "very ", ""]
     captions += [f"{rng.choice(made)}{rng.choice(names)} hair, {rng.choice(names)}-coloured eyes" for _ in range(80)]
     other = (Path(__file__).with_name("page_texts.txt")).read_text("utf-8").splitlines()
@@ -362,8 +362,8 @@ def plain_remark(line: str) -> str:
 
 def test_the_names_of_colours_look_as_in_python(node: Node) -> None:
     names = [
-        *colours.listed(),
-        *list(colours.more())[::7],
+        *colour_names.listed(),
+        *list(colour_names.rare())[::7],
         "dark coral",
         "coral pink",
         "stormy-blue",
@@ -385,7 +385,7 @@ def test_the_names_of_colours_look_as_in_python(node: Node) -> None:
         names,
     )
     for name, lab in zip(names, found, strict=True):
-        wanted = colours.look(name)
+        wanted = colour_names.look(name)
         assert (lab is None) == (wanted is None), name
         if wanted:
             np.testing.assert_allclose(lab, wanted, atol=1e-9, err_msg=name)

@@ -591,14 +591,14 @@ def _english(wanted: dict[str, list[str]], denied: dict[str, list[str]], length:
 def _value(slot: str, name: str) -> str:
     """A colour as the English reader takes it: a plain word, or "#rrggbb" of a particular one."""
     from encoder.attributes.colour import to_hex
-    from encoder.language import colours  # at need: most texts state plain colours
+    from encoder.attributes.colour_names import look  # at need: most texts state plain colours
 
     name = {"yellow": "blonde"}.get(name, name) if slot == "hair" else {"blonde": "yellow"}.get(name, name)
     if name.startswith("#") or name in SLOTS[slot]:
         return name
-    look = colours.look(name)
-    if look is None:
+    known = look(name)
+    if known is None:
         return name
     import numpy as np
 
-    return to_hex(np.array(look))
+    return to_hex(np.array(known))

@@ -1,7 +1,7 @@
 """From a name to a picture: how near the colours of drawn faces come to those that their texts ask for.
 
-Names of colours are those of which ``encoder.language`` knows how they look; what the conditioning head was trained on
-and what was kept from it is told apart there, in ``lexicon.TRAIN`` and ``lexicon.HELD_OUT``.
+Names of colours are those of which ``encoder.attributes`` knows how they look; what the conditioning head was trained
+on and what was kept from it are the two halves of ``encoder.attributes.words``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from encoder.attributes import words
+from encoder.attributes.colour_names import is_plain, look
 from encoder.attributes.palette import nearest
 from encoder.attributes.vocabulary import COLOUR_SLOTS
-from encoder.language import lexicon
-from encoder.language.colours import is_plain, look
 from gan.evaluation.drawing import draw
 from gan.evaluation.metrics import bootstrap
 from gan.evaluation.registry import LESS, MORE, Metric, Row, register
@@ -28,7 +28,7 @@ FACES = 4
 """Faces of each name, at most."""
 FACES_PER_NAME = 25
 """So many faces of an evaluation go with one name; of so many times ``NAMES``, there is one more face of each."""
-HALVES = {"names seen": lexicon.TRAIN, "names never seen": lexicon.HELD_OUT}
+HALVES: dict[str, words.Half] = {"names seen": "train", "names never seen": "held out"}
 
 register(
     Metric("distance", "distance: median", LESS),
@@ -42,12 +42,12 @@ register(
 )
 
 
-def chosen(slot: str, half: lexicon.Lexicon, count: int) -> dict[str, tuple[float, float, float]]:
+def chosen(slot: str, half: words.Half, count: int) -> dict[str, tuple[float, float, float]]:
     """At most ``count`` names of particular colours with their looks, in OKLab.
 
     They are drawn by their checksums, so that one name more in the lexicon changes one at most.
     """
-    looks = {name: lab for name in half.colours[slot] if not is_plain(name) and (lab := look(name))}
+    looks = {name: lab for name in words.colours(slot, half) if not is_plain(name) and (lab := look(name))}
     names = sorted(looks, key=lambda name: zlib.crc32(name.encode()))[:count]
     return {name: looks[name] for name in names}
 
@@ -68,9 +68,9 @@ def judge_names(
         What ``judge`` says of hair and of eyes, of names that the conditioning head was trained on and of others.
     """
     names = {
-        (slot, half): chosen(slot, words, max(2, min(NAMES, count // FACES_PER_NAME)))
+        (slot, half): chosen(slot, which, max(2, min(NAMES, count // FACES_PER_NAME)))
         for slot in COLOUR_SLOTS
-        for half, words in HALVES.items()
+        for half, which in HALVES.items()
     }
     faces = max(1, min(FACES, count // (FACES_PER_NAME * NAMES)))
     texts = [f"{name} {slot}" for (slot, _), looks in names.items() for name in looks for _ in range(faces)]

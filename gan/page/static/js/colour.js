@@ -1,4 +1,4 @@
-// Particular colours: encoder/attributes/colour.py and encoder/language/colours.py. Colours are OKLab, [L, a, b].
+// Particular colours: encoder/attributes: colour.py and colour_names.py. Colours are OKLab, [L, a, b].
 
 export const NUMBERS = 4; // of a slot: stated, L, a, b
 const WEIGHTS = [0.6, 1, 1];

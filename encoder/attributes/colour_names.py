@@ -1,9 +1,8 @@
-"""What any colour is drawn as: named colours, in sRGB, to the nearest of the hair and the eye colours.
+"""Names of colours: how each looks, and as which values of hair and eyes it is drawn.
 
-``colours.txt`` lists the names, "teal #029386"; ``lexicon.py`` says what it says by hand, and takes the rest from
-here. ``names.txt`` has rarer ones, for their looks. Distances are Euclidean in OKLab
-(https://bottosson.github.io/posts/oklab), in which lightness counts for less, since people name a colour by its hue
-first.
+``colour_names.txt`` lists the names, "teal #029386", and ``rare_names.txt`` rarer ones. ``colours.txt`` has the tones
+of the values. Distances are Euclidean in OKLab (https://bottosson.github.io/posts/oklab), in which lightness counts for
+less, since people name a colour by its hue first.
 """
 
 from __future__ import annotations
@@ -13,44 +12,59 @@ import functools
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from encoder.attributes import sections
 from encoder.attributes.colour import WEIGHTS, from_hex
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
+from encoder.common.errors import InputError
 
-NAMES = Path(__file__).with_name("colours.txt")
-MORE_NAMES = NAMES.with_name("names.txt")
+NAMES = Path(__file__).with_name("colour_names.txt")
+RARE_NAMES = NAMES.with_name("rare_names.txt")
+TONES = NAMES.with_name("colours.txt")
 
-_PROTOTYPES = {
-    "red": "#ff0000 #d01020 #b22222 #8b0000 #dc143c #6d0a1a #e8403c #9e1b32 #c0392b #802030 #b02848",
-    "orange": "#ff7f00 #ff5f1f #ffa040 #f28500 #c85a17 #ff8c55 #fdaa48 #e06a20 #a8481c #c07030 #e87848",
-    "aqua": "#00ffff #40e0d0 #20b2aa #008b8b #7fffd4 #5fc9c9 #00a8b0 #a0e8e4 #13eac9 #2a7f82 #014d4e",
-    "gray": "#808080 #a9a9a9 #c0c0c0 #606468 #d0d0d4 #8f8a86 #9aa3ab #787c84 #b2aca6 #50545a #6b6660 #70808f #404346",
-    "green": """#00a000 #32cd32 #7cfc00 #228b22 #6b8e23 #556b2f #98fb98 #013220 #2e8b57 #8fbc8f #00ff7f #a8c060
-        #90b040 #3c5a34 #a0c8a0 #bfff00 #708238 #5a8f6a #b8d890 #006040 #cfe8b0 #50c878 #3cb371 #1c4c3c""",
-    "purple": """#800080 #8a2be2 #9370db #b890d8 #4b0082 #b57edc #5b3060 #8050a0 #c060d0 #d0b0e8 #9a7090 #6a4a7c
-        #bf77f6 #702050 #a08cb0 #dda0f0 #341040""",
-    "pink": """#ffc0cb #ff69b4 #ff1493 #f7a1b5 #fa8072 #e75480 #de5d83 #ffb0d8 #f4c2c2 #e0709a #d8a0a8 #ff7090 #c84a7a
-        #cb0162 #fcd8e0""",
-    "blue": """#0000ff #1e50c8 #000080 #4169e1 #6495ed #7ab8e8 #1c3f6e #5b84b1 #1f75fe #90c0f8 #4682b4 #87aacc #2a52be
-        #b0d0f0 #3a5a80 #191970 #01153e #1a5f8f #d0e8ff #4aa8f8""",
-    "black": "#000000 #101010 #1c1a1c #10141c #2a2624 #202024 #1a1410 #28282c",
-    "brown": """#8b4513 #5c3317 #a0622d #7b3f00 #4b2e20 #b5835a #6f4e37 #987654 #c19a6b #3d1f10 #80604a #b06840 #6b4423
-        #964b2a #a57c50 #7a3a20 #341c02""",
-    "white": "#ffffff #f5f5f5 #fffaf0 #f4f4f8 #f8f4e8",
-    "blonde": """#f5e08a #e6c35c #ffd700 #d9b978 #f0e2b6 #faf0be #e8d49a #dcc088 #f0d060 #d4a830 #f8e080 #f8e8a8""",
-    "yellow": "#ffff00 #ffd700 #e8c820 #fff44f #ffff66 #d4a017 #ffef80 #c8b020 #ffc820 #fff8a0 #cfe000",
-}
-"""What each colour looks like, in the tones that people call by its name."""
+HUES = (
+    *("red", "orange", "aqua", "gray", "green", "purple", "pink", "blue", "black", "brown", "white", "blonde"),
+    "yellow",
+)
+"""The plain colours: all values of hair and of eyes."""
 
 _NEAREST = {"hair": {"yellow": "blonde"}, "eyes": {"white": "gray", "blonde": "yellow"}}
 """For the colours that a slot lacks, the one that is drawn."""
 
 _COLOURLESS = {"white", "gray", "black"}
-_PLAIN = SPELLINGS | {hue: hue for hue in _PROTOTYPES}
+_HUE_OF = SPELLINGS | {hue: hue for hue in HUES}
 _PURE = 0.8  # a share that is taken for the whole
 _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the colour without a name
+
+
+@functools.cache
+def _sections() -> dict[str, list[sections.Line]]:
+    return sections.read_sections(TONES, [*(f"tones {hue}" for hue in HUES), "modifiers"])
+
+
+@functools.cache
+def tones() -> dict[str, list[str]]:
+    """What each hue looks like, "#rrggbb", in the tones that people call by its name."""
+    return {
+        hue: [_checked(tone, line.where) for line in _sections()[f"tones {hue}"] for tone in line.text.split()]
+        for hue in HUES
+    }
+
+
+@functools.cache
+def modifiers() -> dict[str, tuple[float, float, float]]:
+    """What a word before a colour makes of it, (s, t, k): lightness L becomes s L + t, chroma k times as much."""
+    lines = ((*line.text.partition(" "), line.where) for line in _sections()["modifiers"])
+    return {word: tuple(sections.numbers(change, 3, where)) for word, _, change, where in lines}  # type: ignore[misc]
+
+
+def _checked(colour: str, where: str) -> str:
+    if not re.fullmatch("#[0-9a-f]{6}", colour):
+        raise InputError(f"{where}: {colour!r} is no colour like #12806a; correct it")
+    return colour
 
 
 def _oklab(colours: list[str]) -> np.ndarray:
@@ -61,9 +75,9 @@ def _oklab(colours: list[str]) -> np.ndarray:
 def hues(slot: str) -> np.ndarray:
     """The direction of each value of a slot in OKLab's plane of chroma: unit vectors (V, 2); 0 for white to black."""
     directions = np.zeros((len(SLOTS[slot]), 2))
-    for hue, tones in _PROTOTYPES.items():
+    for hue, listed_tones in tones().items():
         if hue not in _COLOURLESS and _value(slot, hue) == hue:
-            chroma = _oklab(tones.split())[:, 1:]
+            chroma = _oklab(listed_tones)[:, 1:]
             mean = (chroma / np.linalg.norm(chroma, axis=1, keepdims=True)).mean(0)
             directions[SLOTS[slot].index(hue)] = mean / np.linalg.norm(mean)
     return directions
@@ -73,17 +87,22 @@ def _value(slot: str, hue: str) -> str:
     return _NEAREST[slot].get(hue, hue)
 
 
+def tones_of(slot: str) -> list[tuple[str, str]]:
+    """Each tone, "#rrggbb", behind the value of a slot that it is drawn as."""
+    return [(_value(slot, hue), tone) for hue, listed_tones in tones().items() for tone in listed_tones]
+
+
 def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[dict[str, float]]:
     """What each of N colours, "#rrggbb", is drawn as: values of a slot and their shares.
 
     The shares of the two nearest values fall with the square of the distance to the nearest of their tones. Of a colour
     that a third value is as near to there are none, unless ``doubtful`` ones are asked for too.
     """
-    tones = [(_value(slot, hue), tone) for hue, tones in _PROTOTYPES.items() for tone in tones.split()]
+    pairs = tones_of(slot)
     values = SLOTS[slot]
-    lab, tone_lab = (_oklab(each) * WEIGHTS for each in (colours, [tone for _, tone in tones]))
+    lab, tone_lab = (_oklab(each) * WEIGHTS for each in (colours, [tone for _, tone in pairs]))
     distances = np.linalg.norm(lab[:, None] - tone_lab, axis=2)  # (N, tones)
-    owner = np.array([values.index(value) for value, _ in tones])
+    owner = np.array([values.index(value) for value, _ in pairs])
     by_value = np.stack([distances[:, owner == i].min(1) for i in range(len(values))], 1) + 1e-3  # (N, values)
     found: list[dict[str, float]] = []
     for row in by_value:
@@ -100,19 +119,31 @@ def mixtures(slot: str, colours: list[str], *, doubtful: bool = False) -> list[d
 
 @functools.cache
 def listed() -> dict[str, str]:
-    """The names of ``colours.txt`` with their sRGB colours, "#rrggbb"."""
+    """The names of ``colour_names.txt`` with their sRGB colours, "#rrggbb"."""
     return _entries(NAMES)
 
 
 @functools.cache
-def more() -> dict[str, str]:
-    """The names of ``names.txt``, likewise."""
-    return _entries(MORE_NAMES)
+def rare() -> dict[str, str]:
+    """The names of ``rare_names.txt``, likewise."""
+    return _entries(RARE_NAMES)
 
 
 def _entries(file: Path) -> dict[str, str]:
-    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("# ")]
-    return {name: colour for name, colour in (line.rsplit(" ", 1) for line in lines)}
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); restore the file") from error
+    entries = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.startswith("# "):
+            name, _, colour = line.rpartition(" ")
+            if len(colour) != 7 or colour[0] != "#" or not name:
+                raise InputError(
+                    f"{file}, line {number}: {line!r} is no name and colour like 'teal #029386'; correct it"
+                )
+            entries[name] = colour
+    return entries
 
 
 def named(slot: str, colours: dict[str, str]) -> dict[str, dict[str, float]]:
@@ -124,8 +155,8 @@ def named(slot: str, colours: dict[str, str]) -> dict[str, dict[str, float]]:
     table = dict(zip(colours, mixtures(slot, list(colours.values())), strict=True))
     for name in colours:
         *before, last = name.split()
-        if last in _PLAIN:
-            value = _value(slot, _PLAIN[last])
+        if last in _HUE_OF:
+            value = _value(slot, _HUE_OF[last])
             others = [_value(slot, hue) for word in before if (hue := _hue(word)) and _value(slot, hue) != value]
             if {value, *others} != {"blue", "green"}:  # which make a colour of their own
                 table[name] = {value: 0.7, others[-1]: 0.3} if others else {value: 1.0}
@@ -135,40 +166,13 @@ def named(slot: str, colours: dict[str, str]) -> dict[str, dict[str, float]]:
 def _hue(word: str) -> str | None:
     """The plain colour in "green", "greenish" or "greeny"."""
     stem = word.removesuffix("ish").removesuffix("y") if len(word) > 4 else word
-    return _PLAIN.get(stem) or _PLAIN.get(stem + "e") or _PLAIN.get(stem[:-1])
+    return _HUE_OF.get(stem) or _HUE_OF.get(stem + "e") or _HUE_OF.get(stem[:-1])
 
 
 PLAIN = {value for slot in COLOUR_SLOTS for value in SLOTS[slot]} | set(SPELLINGS) | {"yellow", "dark", "light", "fair"}
 """Words that state a value of a slot, as varied as that value is, and no particular colour."""
 
 _LOOKS = {"gray": "grey", "blonde": "#e3c478", "blond": "#e3c478"}  # of plain words that are not listed
-
-MODIFIERS = {
-    "dark": (0.85, -0.07, 0.78),
-    "deep": (0.84, -0.07, 0.81),
-    "light": (0.66, 0.38, 0.85),
-    "pale": (0.42, 0.58, 0.63),
-    "pastel": (0.42, 0.58, 0.63),
-    "bright": (0.63, 0.32, 1.25),
-    "vivid": (0.63, 0.32, 1.25),
-    "dull": (0.6, 0.27, 0.55),
-    "muted": (0.6, 0.27, 0.55),
-    "faded": (0.72, 0.25, 0.56),
-    "dusty": (0.86, 0.11, 0.52),
-    "dusky": (0.89, 0.07, 0.47),
-    "soft": (0.86, 0.18, 0.64),
-    "stormy": (0.78, 0.14, 0.38),
-    "burnt": (0.83, 0.0, 0.8),
-    "electric": (0.83, 0.19, 1.27),
-    "vibrant": (0.84, 0.14, 1.14),
-    "baby": (0.96, 0.23, 0.53),
-    "darkish": (0.89, -0.04, 0.74),
-    "lightish": (1.03, 0.11, 0.96),
-}
-"""What a word before a colour makes of it, (s, t, k): its lightness L becomes s L + t, its chroma is multiplied by k.
-
-Least squares over the listed names that begin so ("dark coral") and have the rest beside them ("coral").
-"""
 
 _ISH = (0.7, 0.18, 0.75)  # "greenish" alone, in the same form
 _TINGE = 0.35  # of "reddish" in "reddish brown", likewise by those that are listed
@@ -218,8 +222,8 @@ def _look(word: str) -> np.ndarray | None:
     base = _plain(behind) if behind in PLAIN else _look(behind)
     if base is None:
         return None
-    if first in MODIFIERS:
-        return _changed(base, MODIFIERS[first])
+    if first in modifiers():
+        return _changed(base, modifiers()[first])
     tinged = first.endswith(("ish", "y")) or f"{first}-" in word
     if tinged and (hue := _hue(first)) and (tinge := _plain(hue)) is not None:
         return _TINGE * tinge + (1 - _TINGE) * base
@@ -231,7 +235,7 @@ def _listed(word: str) -> np.ndarray | None:
     """The OKLab coordinates of a listed name in either spelling, with spaces or hyphens."""
     name = word.replace("-", " ")
     for spelling in (name, name.replace("gray", "grey"), name.replace("grey", "gray")):
-        for names in (listed(), more()):
+        for names in (listed(), rare()):
             if spelling in names and spelling not in _unknown:
                 return from_hex(names[spelling])
     return None
@@ -289,3 +293,21 @@ def find(text: str) -> list[tuple[int, int, np.ndarray]]:
                 break
         i += 1
     return found
+
+
+def rules() -> dict[str, Any]:
+    """What ``gan.page`` must know to do the same, by name."""
+    return {
+        "tones": {slot: tones_of(slot) for slot in COLOUR_SLOTS},
+        "pure": _PURE,
+        "plain": sorted(PLAIN),
+        "empty": sorted(_EMPTY),
+        "names": listed(),
+        "more_names": rare(),
+        "looks": _LOOKS,
+        "hues": _HUE_OF,
+        "modifiers": modifiers(),
+        "ish": _ISH,
+        "tinge": _TINGE,
+        "of_first": _OF_FIRST,
+    }

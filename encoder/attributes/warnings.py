@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -70,10 +71,10 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
     return lines
 
 
-@cache
+@functools.cache
 def _things() -> re.Pattern[str]:
     """What people ask of faces in English, and these faces cannot show."""
-    return _any_of(word for word, kinds in load("en").words.items() if kinds[0][0] == "thing")
+    return any_of(word for word, kinds in load("en").words.items() if kinds[0][0] == "thing")
 
 
 @dataclass(frozen=True)

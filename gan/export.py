@@ -36,6 +36,7 @@ from encoder.common.atomic import transaction, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.folders import OutputFolder
+from encoder.common.options import Settings, add_settings, from_args, setting
 from encoder.common.records import write_json
 from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
 
@@ -357,18 +358,19 @@ def write(exported: Exported, out: Path) -> None:
         write_json(out / CONFIG, exported.config)
 
 
-def add_release_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a program that turns a release into something else is told: which one, and where that goes."""
-    parser.add_argument(
-        "--model",
-        type=arguments.model_folder,
-        default=str(DEFAULT_MODEL),
+@dataclass(frozen=True)
+class ExportSettings(Settings):
+    """What a program that turns a release into something else is asked: which one, and where that goes."""
+
+    out: Path = setting(help="a folder of its own", metavar="DIR", parse=arguments.output_folder)
+    model: Path = setting(
+        DEFAULT_MODEL,
+        "a released model's folder, as a run's snapshot (default: the released faces)",
         metavar="DIR",
-        help="a released model's folder, as a run's snapshot (default: the released faces)",
+        parse=arguments.model_folder,
     )
-    parser.add_argument("--out", type=arguments.output_folder, required=True, metavar="DIR", help="a folder of its own")
-    parser.add_argument(
-        "--encoder-path", type=arguments.existing_folder, metavar="DIR", help="another folder of the text encoder"
+    encoder_path: Path | None = setting(
+        None, "another folder of the text encoder", metavar="DIR", parse=arguments.existing_folder
     )
 
 
@@ -377,24 +379,24 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(
         prog="python -m gan.export", description="Write a release's generator and text encoder as ONNX."
     )
-    add_release_options(result)
+    add_settings(result, ExportSettings)
     return result
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.export``. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
-    ReleaseConfig.read(args.model)
+    settings = from_args(ExportSettings, parser().parse_args(argv))
+    ReleaseConfig.read(settings.model)
     check_packages()
-    with OUTPUT.held(args.out):
-        exported = export(args.model, encoder_path=args.encoder_path)
-        write(exported, args.out)
-    print(f"{args.out}: {told(exported)}")
+    with OUTPUT.held(settings.out):
+        exported = export(settings.model, encoder_path=settings.encoder_path)
+        write(exported, settings.out)
+    print(f"{settings.out}: {summary(exported)}")
     return 0
 
 
-def told(exported: Exported) -> str:
+def summary(exported: Exported) -> str:
     """The sizes of the graphs, and how their pictures differ from PyTorch's."""
     sizes = [f"generator {len(exported.generator) / 1e6:.1f} MB"]
     if exported.encoder is not None:

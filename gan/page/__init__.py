@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.folders import OutputFolder
+from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
     from gan.export import Exported, Parity
@@ -167,7 +168,7 @@ def _nothing(exported: Exported) -> list[list[float]] | None:
 
 
 def _noun(exported: Exported) -> str:
-    return "face" if exported.pipeline.encoder.space.class_sizes else "image"
+    return task_of_release(exported.pipeline.config).noun
 
 
 def _space(exported: Exported) -> dict[str, bytes]:

@@ -10,13 +10,29 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated
 
 from encoder.common import arguments
 from encoder.common.command import command
-from gan.export import add_release_options
+from encoder.common.options import add_settings, from_args, setting
+from encoder.common.records import Within
+from gan.export import ExportSettings
 from gan.page import MODEL, OUTPUT, RUNTIME, Built
 from gan.release import ReleaseConfig
+
+
+@dataclass(frozen=True)
+class PageSettings(ExportSettings):
+    """What a page is asked for."""
+
+    example: tuple[str, ...] = ()
+    levels: Annotated[int, Within(1, 255)] = setting(
+        1, "how far a pixel may be from infer.py's, of 255; more makes a smaller page (default 1)"
+    )
+    space: bool = setting(False, "also write a static Space's README.md and .gitattributes")
+    serve: bool = setting(False, "then serve the folder on this machine alone, and open it")
+    port: Annotated[int, Within(0, 65535)] = setting(8000, "of --serve (default 8000; 0: any)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -24,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     result = arguments.Parser(
         prog="python -m gan.page", description="Write a page that draws in the visitor's browser, for any static host."
     )
-    add_release_options(result)
+    add_settings(result, PageSettings)
     result.add_argument(
         "--example",
         type=arguments.non_empty,
@@ -33,42 +49,30 @@ def parser() -> argparse.ArgumentParser:
         metavar="TEXT",
         help="a text that the page proposes; may be given several times, the first one is drawn at once",
     )
-    result.add_argument(
-        "--levels",
-        type=arguments.between(1, 255),
-        default=1,
-        metavar="N",
-        help="how far a pixel may be from infer.py's, of 255; more makes a smaller page (default 1)",
-    )
-    result.add_argument("--space", action="store_true", help="also write a static Space's README.md and .gitattributes")
-    result.add_argument("--serve", action="store_true", help="then serve the folder on this machine alone, and open it")
-    result.add_argument(
-        "--port", type=arguments.between(0, 65535), default=8000, metavar="N", help="of --serve (default 8000; 0: any)"
-    )
     return result
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.page``. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
-    ReleaseConfig.read(args.model)
+    settings = from_args(PageSettings, parser().parse_args(argv))
+    ReleaseConfig.read(settings.model)
     from gan.export import check_packages, export
     from gan.page import build
 
     check_packages()
-    with OUTPUT.held(args.out):
-        exported = export(args.model, encoder_path=args.encoder_path)
-        built = build(exported, args.out, examples=args.example, levels=args.levels, space=args.space)
-    print(f"{args.out}: {told(built)}")
-    if args.serve:
+    with OUTPUT.held(settings.out):
+        exported = export(settings.model, encoder_path=settings.encoder_path)
+        built = build(exported, settings.out, examples=settings.example, levels=settings.levels, space=settings.space)
+    print(f"{settings.out}: {summary(built)}")
+    if settings.serve:
         from gan.page.serve import serve
 
-        serve(Path(args.out), args.port)
+        serve(settings.out, settings.port)
     return 0
 
 
-def told(built: Built) -> str:
+def summary(built: Built) -> str:
     """The sizes of the parts, and how the pictures differ from PyTorch's."""
     megabytes = {name: size / 1e6 for name, size in built.sizes.items()}
     parts = {"runtime": f"vendor/{RUNTIME}", "generator": f"{MODEL}/generator.onnx.gz"}

@@ -34,7 +34,7 @@ from encoder.files import read_testing_file
 from encoder.language import grammar
 from encoder.minilm import MiniLM
 from encoder.text import normalise
-from gan.draw import Item, metadata
+from gan.drawing.provenance import metadata
 from gan.page import STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules
@@ -400,11 +400,11 @@ def test_a_link_opens_the_same_pictures_and_each_says_how_it_was_drawn(faces: Br
     assert np.array_equal(pixels(first), pixels(again))
     text = "long silver hair, “violet” eyes"
     asked = pipeline.read([text])[0].colours
-    items = [Item("", text, seed, asked) for seed in range(7, 11)]
-    wanted = pipeline.draw([item.text for item in items], [item.seed for item in items], style="anime")
+    wanted = pipeline.draw([text] * 4, range(7, 11), style="anime")
     assert levels(pixels(first), wanted) <= 1
-    for image, item in zip(first, items, strict=True):
-        assert image.info == metadata(pipeline, [item], "anime")
+    for seed, image in enumerate(first, 7):
+        face = {"text": text, "seed": seed, **asked}
+        assert image.info == metadata(pipeline.with_settings(style="anime"), [face])
 
 
 def test_all_comes_from_the_page_itself(faces: Browser) -> None:
@@ -465,7 +465,7 @@ def test_the_way_between_two_texts_is_that_of_python(faces: Browser, pipeline: T
     wanted = pipeline.interpolate(pipeline.conditions(ends), seed=3, steps=8)
     found = np.asarray(image.convert("RGB")).reshape(SIZE, 8, SIZE, 3).transpose(1, 0, 2, 3)
     assert levels(found, wanted) <= 1
-    assert image.info == metadata(pipeline, [Item("", text, 3) for text in ends])
+    assert image.info == metadata(pipeline, [{"text": text, "seed": 3} for text in ends])
 
 
 def test_a_missing_file_is_answered_in_words(browser: Browser, site: Path, tmp_path: Path) -> None:

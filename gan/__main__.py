@@ -25,6 +25,7 @@ GROUPS = {
         "export": ("gan.export", "a model as ONNX"),
     },
     "train and judge": {
+        "data": ("gan.data.__main__", "what a data set holds, before training"),
         "train": ("gan.train", "a model on captioned images"),
         "evaluate": ("gan.evaluate", "how good a model's images are, beside real ones"),
     },

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gan.classifier": ("--data", "x"),
     "gan.localiser": ("--data", "x"),
     "gan.compare": ("--data", "x"),
+    "gan.data.__main__": ("x",),
     "gan.evaluate": (),
     "gan.export": ("--out", "new"),
     "gan.page.__main__": ("--out", "new"),

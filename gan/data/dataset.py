@@ -133,6 +133,7 @@ class SourceSummary:
         examples: The first few of them.
         notes: Lines that say how the data were understood.
         sizes: How many images have which size in pixels, ``"96x96"``.
+        copies: How many images are copies of an earlier one of the source.
     """
 
     name: str
@@ -142,6 +143,7 @@ class SourceSummary:
     examples: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     sizes: Counter[str] = field(default_factory=Counter)
+    copies: int = 0
 
     noun = "images"
 

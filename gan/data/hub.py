@@ -1,4 +1,4 @@
-"""Data sets of the Hugging Face Hub: ``hub:OWNER/NAME`` or ``hub:OWNER/NAME@REVISION``."""
+"""Data sets of the Hugging Face Hub: ``hub:OWNER/NAME``, ``OWNER/NAME@REVISION`` or their address on the web."""
 
 from __future__ import annotations
 
@@ -8,6 +8,23 @@ from pathlib import Path
 from encoder.common.errors import InputError, reason_of
 
 PREFIX = "hub:"
+
+
+_WEB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#]+/[^/?#]+)(?:/tree/([^?#]+))?.*")
+_OWNED = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
+
+
+def address_of(where: str) -> str | None:
+    """What ``fetch`` takes, of a text that means a data set of the hub; ``None`` of a path.
+
+    ``OWNER/NAME`` means one if neither that folder nor its parent is there: else it is a path with a spelling mistake.
+    """
+    if where.startswith(PREFIX):
+        return where
+    if web := _WEB.fullmatch(where):
+        return f"{PREFIX}{web[1]}{(web[2] and '@' + web[2].strip('/')) or ''}"
+    path = Path(where)
+    return PREFIX + where if _OWNED.fullmatch(where) and not path.exists() and not path.parent.exists() else None
 
 
 def fetch(address: str) -> tuple[str, Path]:

@@ -130,8 +130,8 @@ def _joined(read: Sequence[_Path], splits: list[str]) -> ImageDataset:
 
 def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
     given, where = split_name(path)
-    if where.startswith(hub.PREFIX):
-        own, location = hub.fetch(where)
+    if address := hub.address_of(where):
+        own, location = hub.fetch(address)
     else:
         location = Path(where)
         exists(location) or open_tree(where, location)  # says that there is nothing
@@ -201,6 +201,8 @@ def _accounts(path: _Path) -> list[SourceSummary]:
     ledger = path.index.ledger
     accounts[0].notes += ledger.notes
     accounts[0].sizes.update(ledger.sizes)
+    for position, first in enumerate(path.index.copies):
+        accounts[path.numbers[position]].copies += position != first
     for source, count in ledger.rows.items():
         of(source).rows += count
     for (source, reason), count in ledger.counts.items():

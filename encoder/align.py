@@ -29,7 +29,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from encoder import ENCODER_DIR
 from encoder.common import arguments
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.command import command
@@ -40,6 +39,7 @@ from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.records import write_json
 from encoder.minilm import MiniLM, pad
+from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 from encoder.tuned import NAMES, Tuned, save
 

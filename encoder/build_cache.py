@@ -12,7 +12,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from encoder import KINDS, SHIPPED_CACHE_DIR, cache_name, load_source
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.cache import EmbeddingCache
 from encoder.common import arguments
@@ -20,6 +19,8 @@ from encoder.common.atomic import write_atomically
 from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
+from encoder.loading import KINDS, cache_name, load_source
+from encoder.paths import SHIPPED_CACHE_DIR
 
 CACHED_KINDS = ("head", "pooled")
 OUTPUT = OutputFolder("encoder.build_cache", tuple(map(cache_name, KINDS)))

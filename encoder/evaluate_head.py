@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from encoder import HEAD_DIR, load_source
 from encoder.attributes import words
 from encoder.attributes.colour import NUMBERS, distance, unscale
 from encoder.attributes.colour_names import look, without
@@ -39,6 +38,8 @@ from encoder.language import grammar
 from encoder.language.forms import forms
 from encoder.language.grammar import Caption, Grammar
 from encoder.language.lexicon import lexicon
+from encoder.loading import load_source
+from encoder.paths import HEAD_DIR
 
 
 def _swapped(source: Grammar) -> Caption:

@@ -19,13 +19,13 @@ import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 
-from encoder import ENCODER_DIR, ENCODER_FINGERPRINT
 from encoder.base import files_digest
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
 from encoder.common.records import Count, Within, check, read_json, record
 from encoder.common.threads import parallel_cat
 from encoder.common.weights import check_finite
+from encoder.paths import ENCODER_DIR, ENCODER_FINGERPRINT
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

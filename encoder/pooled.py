@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from encoder import tuned
-from encoder.attributes.vocabulary import canonical_captions
 from encoder.base import ConditionSpace, Encoder, digest, files_digest
 from encoder.common import weights
 from encoder.common.errors import InputError, reason_of
@@ -114,13 +113,21 @@ class StandardisedEncoder:
     Args:
         kind: ``"pooled"`` or ``"aligned"``.
         texts: Gives the raw vectors.
-        statistics: Mean and standard deviation, float64 (2, dim); by default those over the 468 canonical captions of
-            faces.
+        statistics: Mean and standard deviation, float64 (2, dim); by default those over ``captions``.
         folder: Of an aligned encoder.
+        captions: Those to standardise by, where there are no ``statistics``.
     """
 
-    def __init__(self, kind: str, texts: Encoder, statistics: torch.Tensor | None = None, folder: Path | None = None):
+    def __init__(
+        self,
+        kind: str,
+        texts: Encoder,
+        statistics: torch.Tensor | None = None,
+        folder: Path | None = None,
+        captions: Sequence[str] = (),
+    ):
         self._kind, self._texts, self._given, self._folder = kind, texts, statistics, folder
+        self._captions = captions
 
     @property
     def dim(self) -> int:
@@ -131,7 +138,7 @@ class StandardisedEncoder:
     def fingerprint(self) -> str:
         """Digest of the raw vectors' and of what they are standardised by."""
         if self._given is None:
-            return digest(self._kind, self._texts.fingerprint, *canonical_captions())
+            return digest(self._kind, self._texts.fingerprint, *self._captions)
         return digest(self._kind, self._texts.fingerprint, self._given.numpy().tobytes())
 
     @property
@@ -159,7 +166,7 @@ class StandardisedEncoder:
     @cached_property
     def statistics(self) -> torch.Tensor:
         """Mean and standard deviation, float64 (2, dim)."""
-        return statistics_of(self._texts.encode(list(canonical_captions()))) if self._given is None else self._given
+        return statistics_of(self._texts.encode(self._captions)) if self._given is None else self._given
 
 
 def statistics_of(vectors: torch.Tensor) -> torch.Tensor:

@@ -27,7 +27,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.attributes import words
 from encoder.attributes.head import HeadEncoder, coordinates
 from encoder.attributes.space import COLOUR_DIM, DIM
@@ -42,6 +41,7 @@ from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
+from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import normalise
 from encoder.tuned import NAMES, SIGMOID, Tuned
 from encoder.tuned import save as save_tuned

@@ -20,13 +20,13 @@ from typing import Any, ClassVar, Self
 import torch
 from safetensors import safe_open
 
-from encoder import ENCODER_DIR
 from encoder.base import digest, files_digest
 from encoder.common import weights
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Count, read_json, read_record, write_json
 from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 
 INDEX, TUNED, DENSE = "model.safetensors.index.json", "tuned.safetensors", "2_Dense"

@@ -160,7 +160,7 @@ def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, 
     """
     from torch import nn
 
-    from encoder import load_source
+    from encoder.loading import load_source
     from encoder.pooled import StandardisedEncoder
 
     dim = pipeline.config.conditioning.dim

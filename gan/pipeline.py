@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
-from encoder import ENCODER_DIR, HEAD_DIR, load_encoder
 from encoder.base import Encoder, Reading
 from encoder.common.errors import InputError
+from encoder.loading import load_encoder
+from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
 from gan.drawing.settings import DrawSettings

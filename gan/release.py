@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from encoder import ENCODER_DIR, HEAD_DIR, PRETRAINED
 from encoder.common.arguments import check_existing_folder, kind_of, resolved_by
 from encoder.common.errors import InputError
 from encoder.common.records import Amount, Count, Positive, read_record
+from encoder.paths import ENCODER_DIR, HEAD_DIR, PRETRAINED
 from gan.sources import condition_dim
 
 DEFAULT_MODEL = PRETRAINED / "residual-r3gan"

@@ -94,7 +94,7 @@ def write_aligned(folder: Path, base: Path) -> Path:
 
 def write_pooled(folder: Path, base: Path) -> Path:
     """A release of the sentence embeddings in ``base``, standardised."""
-    from encoder import load_encoder
+    from encoder.loading import load_encoder
 
     statistics = torch.tensor([[0.1] * WIDTH, [0.5] * WIDTH], dtype=torch.float64)
     space = load_encoder("pooled", base, statistics=statistics).space.name

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import infer
 import train_cgan
-from encoder import ENCODER_DIR
+from encoder.paths import ENCODER_DIR
 from encoder.tuned import INDEX
 from gan.pipeline import TextToFace
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers

@@ -31,8 +31,8 @@ from tiny_bert import make_tiny_bert
 
 import infer
 import train_cgan
-from encoder import load_encoder, load_source
 from encoder.attributes.vocabulary import canonical_captions
+from encoder.loading import load_encoder, load_source
 from gan.data import load_images
 from gan.pipeline import TextToFace
 from gan.release import ReleaseConfig

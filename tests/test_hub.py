@@ -14,10 +14,12 @@ import torch
 from hub_server import TOKEN, Hub, serving
 from safetensors.torch import save_file
 
-from encoder import ENCODER_DIR, HEAD_DIR, load_encoder, tuned
+from encoder import tuned
 from encoder.attributes.head import HeadEncoder
 from encoder.common.errors import InputError
+from encoder.loading import load_encoder
 from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.pooled import STATISTICS_FILE, load_statistics, save_statistics
 from gan.drawing.publish import card
 from gan.networks import build_generator

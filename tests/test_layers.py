@@ -15,14 +15,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 EXCEPTIONS = {
     ("encoder/align.py", "gan/data/__init__.py"),
-    ("encoder/minilm.py", "encoder/__init__.py"),
-    ("encoder/pooled.py", "encoder/attributes/vocabulary.py"),
-    ("encoder/tuned.py", "encoder/__init__.py"),
 }
 """Imports that run up, and are to go: a list that only gets shorter."""
-CIRCLES = {
-    ("encoder/__init__.py", "encoder/minilm.py"),
-}
+CIRCLES: set[tuple[str, str]] = set()
 """Two files of each circle that is to go, likewise."""
 
 

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from encoder import cache_dir
 from encoder.common.atomic import lock
 from encoder.common.errors import InputError, reason_of
+from encoder.paths import cache_dir
 from gan.data.reading import SHAPE, Index
 from gan.data.store import Rows
 

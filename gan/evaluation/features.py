@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from encoder import cache_dir
 from encoder.base import digest
 from encoder.common import weights
 from encoder.common.errors import InputError
 from encoder.common.installation import install_command
 from encoder.common.progress import Progress
 from encoder.common.threads import parallel_cat
+from encoder.paths import cache_dir
 from gan.images import channels_last, to_signed
 
 FeatureSpace: TypeAlias = Callable[[Tensor], Tensor]

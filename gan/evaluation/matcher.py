@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder import ENCODER_DIR, cache_dir
 from encoder.align import contrastive_loss, shared_captions
 from encoder.base import digest
 from encoder.common import weights
@@ -31,6 +30,7 @@ from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.threads import parallel_map
 from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR, cache_dir
 from encoder.text import normalise
 from gan.data.dataset import ImageDataset
 from gan.images import blur, channels_last, to_signed

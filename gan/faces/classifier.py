@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder import PRETRAINED
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common import weights
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Within, read_json, record, write_json
 from encoder.common.threads import parallel_map
+from encoder.paths import PRETRAINED
 from gan.data.dataset import IMAGE_SIZE
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights

@@ -160,7 +160,7 @@ def share_of_faces(images: ImageDataset, most: int = 512, read_captions: Caption
 
 def read_by_head(texts: Sequence[str]) -> Tensor:
     """What free captions state, by the conditioning head: N texts -> int64 (N, 3), ``Attributes.indices``."""
-    from encoder import load_encoder
+    from encoder.loading import load_encoder
 
     encoder = load_encoder("head")
     labels = encoder.space.labels(encoder.encode(texts, progress=True))

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from encoder import PRETRAINED
 from encoder.attributes.colour import WEIGHTS, oklab
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from encoder.common import weights
 from encoder.common.atomic import transaction
 from encoder.common.records import Count, read_record, write_json
 from encoder.common.threads import parallel_map
+from encoder.paths import PRETRAINED
 from gan.images import channels_last, to_signed
 from gan.networks import load_weights
 

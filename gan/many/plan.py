@@ -9,9 +9,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from encoder import ENCODER_DIR, HEAD_DIR
 from encoder.base import files_digest
 from encoder.files import ID, RejectedLine, TextLine
+from encoder.paths import ENCODER_DIR, HEAD_DIR
 from gan.drawing.provenance import Item, items_of
 from gan.drawing.settings import DrawJob, DrawSettings
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig

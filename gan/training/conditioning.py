@@ -9,11 +9,13 @@ from pathlib import Path
 
 import torch
 
-from encoder import ENCODER_DIR, load_encoder, load_source, tuned
+from encoder import tuned
 from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE, colours_to_learn
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
 from encoder.common.records import read_json
+from encoder.loading import load_encoder, load_source
+from encoder.paths import ENCODER_DIR
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
 from gan.release import ENCODER_FOLDER, ReleaseConfig

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from encoder import cache_dir
 from encoder.base import Encoder, digest
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
 from encoder.common.progress import Progress
+from encoder.paths import cache_dir
 from encoder.pooled import StandardisedEncoder
 from gan.data.store import Rows
 

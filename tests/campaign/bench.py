@@ -129,7 +129,7 @@ class Bench:
         folder = self.folder / "head-release"
 
         def make() -> None:
-            from encoder import load_encoder
+            from encoder.loading import load_encoder
             from gan.networks import build_generator
             from gan.training.state import save_weights
 

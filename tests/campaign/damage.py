@@ -223,7 +223,7 @@ def text_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
         copy = scene.here / "shipped"
         mirror(bench.pretrained / "cache", copy)
         spoil(copy / name.partition("/")[2], damage)
-        _draw(scene, name, bench.head_release, CACHED, patches={"encoder.SHIPPED_CACHE_DIR": copy})
+        _draw(scene, name, bench.head_release, CACHED, patches={"encoder.loading.SHIPPED_CACHE_DIR": copy})
 
     bench.once("cached", lambda: bench.make("infer", "--model", bench.head_release, *CACHED))
     yield from each(bench.cache, rng, 20, own, ["head.sqlite3"])

@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_bert import LAYERS, WIDTH, edit_json, make_tiny_bert
 
-from encoder import HEAD_DIR
 from encoder.aligned import AlignedEncoder
 from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
+from encoder.paths import HEAD_DIR
 from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, INDEX, MODULES, TUNED, Tuned, copy, save
 
 TEXTS = ["pink hair green eyes", "black hair", "red hair and blue eyes and orange hair"]

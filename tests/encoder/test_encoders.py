@@ -11,11 +11,12 @@ import torch
 from safetensors.torch import save as safetensors_save
 from tiny_bert import WIDTH, edit_json, make_tiny_bert
 
-import encoder as package
-from encoder import ENCODER_DIR, KINDS, ROOT, cache_name, load_encoder, load_source
+from encoder import loading as package
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes, canonical_captions
 from encoder.common.errors import InputError
+from encoder.loading import KINDS, cache_name, load_encoder, load_source
 from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR, ROOT
 from encoder.pooled import STATISTICS_FILE, load_statistics, statistics_of
 from encoder.tuned import Tuned, save
 
@@ -229,12 +230,12 @@ def test_importing_is_light() -> None:
     """The path of a cached text imports torch and little else; the package itself not even torch."""
     code = """
 import sys
-import encoder, encoder.attributes.vocabulary, encoder.files, encoder.common.errors
+import encoder.loading, encoder.attributes.vocabulary, encoder.files, encoder.common.errors
 assert "torch" not in sys.modules
-encoder.load_encoder("pooled").encode(["pink hair green eyes"])
+encoder.loading.load_encoder("pooled").encode(["pink hair green eyes"])
 heavy = {"transformers", "sentence_transformers", "tokenizers", "huggingface_hub", "pandas", "scipy", "sklearn"}
 assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()
-encoder.load_encoder("pooled").encode(["a text that is in no cache"])
+encoder.loading.load_encoder("pooled").encode(["a text that is in no cache"])
 heavy.remove("tokenizers")
 heavy.discard("huggingface_hub")  # tokenizers imports it
 assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from tiny_bert import make_tiny_bert
 
-from encoder import SHIPPED_CACHE_DIR, build_cache, fetch
+from encoder import build_cache, fetch
 from encoder.common.errors import InputError
+from encoder.paths import SHIPPED_CACHE_DIR
 from encoder.pooled import load_sentence_encoder
 
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from encoder import ENCODER_DIR, HEAD_DIR
 from encoder import train_head as module
 from encoder.align import OUTPUT as ALIGNED
 from encoder.attributes.head import HeadEncoder, condition
@@ -22,6 +21,7 @@ from encoder.attributes.vocabulary import COLOUR_SLOTS, HAIR_COLOURS, SLOTS
 from encoder.common.errors import InputError
 from encoder.evaluate_head import SUITES, Suite, measure_colours
 from encoder.language import grammar
+from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.train_head import OUTPUT, HeadConfig, _loss, save, train, training_captions
 from encoder.tuned import DENSE, INDEX, TUNED
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from encoder import ENCODER_DIR
 from encoder.attributes import colour_names, languages
 from encoder.attributes.languages import LATIN, SUBSTRINGS, load, translate
 from encoder.evaluate_head import SUITES
+from encoder.paths import ENCODER_DIR
 
 READ = [
     ("粉紅色頭髮綠色眼睛", "pink hair green eyes"),

@@ -11,9 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_bert import HEADS, MAX_LENGTH, WIDTH, edit_json, make_tiny_bert, write_json
 
-from encoder import ENCODER_DIR, ENCODER_FINGERPRINT, minilm
+from encoder import minilm
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM, UnsupportedModelError
+from encoder.paths import ENCODER_DIR, ENCODER_FINGERPRINT
 
 TEXTS = [
     "long pink hair green eyes",

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from encoder import HEAD_DIR, load_encoder, load_source
 from encoder.attributes.colour import from_hex, scale, to_hex, unscale
 from encoder.attributes.reader import AVOIDED, AttributeEncoder
 from encoder.attributes.space import COLOUR_DIM, DIM, VALUE_SPACE, AttributeSpace, stated_values
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes, canonical_captions
 from encoder.base import Reading
+from encoder.loading import load_encoder, load_source
+from encoder.paths import HEAD_DIR
 from gan.pipeline import guide
 
 GUESS = np.array([0.5, 0.1, 0.1])

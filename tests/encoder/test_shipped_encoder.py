@@ -8,10 +8,11 @@ import re
 import pytest
 import torch
 
-from encoder import ENCODER_DIR, SHIPPED_CACHE_DIR, cache_name, load_source
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.build_cache import CACHED_KINDS, build_cache
 from encoder.cache import EmbeddingCache
+from encoder.loading import cache_name, load_source
+from encoder.paths import ENCODER_DIR, SHIPPED_CACHE_DIR
 
 
 def test_files_are_as_published() -> None:

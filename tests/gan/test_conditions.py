@@ -254,7 +254,7 @@ def test_drop_leaves_attributes_out_by_chance() -> None:
 
 
 def test_read_captions_gives_what_the_head_reads(monkeypatch) -> None:
-    monkeypatch.setattr("encoder.load_encoder", lambda kind: CanonicalHead() if kind == "head" else None)
+    monkeypatch.setattr("encoder.loading.load_encoder", lambda kind: CanonicalHead() if kind == "head" else None)
     stated = read_by_head(["long pink hair green eyes", "something else"])
     expected = (1 + HAIR_COLOURS.index("pink"), 1 + EYE_COLOURS.index("green"), 1)
     assert stated.tolist() == [list(expected), [0, 0, 0]]

@@ -10,9 +10,9 @@ import torch
 from releases import write_aligned, write_head, write_one_hot, write_pooled
 from tiny_bert import make_tiny_bert
 
-from encoder import load_source
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.installation import install_command
+from encoder.loading import load_source
 from gan import export as module
 from gan.export import compare, export, main, run, session, tokens
 from gan.images import to_uint8
@@ -93,6 +93,6 @@ def test_an_encoder_of_another_library_is_refused(base, tmp_path, monkeypatch) -
 
     source = load_source("pooled", base)
     foreign = SimpleNamespace(dim=source.dim, fingerprint=source.fingerprint)  # the same vectors, of no own network
-    monkeypatch.setattr("encoder.load_source", lambda *_args, **_kwargs: foreign)
+    monkeypatch.setattr("encoder.loading.load_source", lambda *_args, **_kwargs: foreign)
     with pytest.raises(InputError, match="sentence-transformers"):
         export(release, encoder_path=base)

@@ -23,7 +23,6 @@ from PIL import Image
 from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
 from tiny_bert import make_tiny_bert
 
-from encoder import ENCODER_DIR
 from encoder.attributes import colour_names, palette
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.space import COLOUR_DIM, DIM, AttributeSpace
@@ -33,6 +32,7 @@ from encoder.attributes.wording import plain
 from encoder.files import read_testing_file
 from encoder.language import grammar
 from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 from gan.drawing.provenance import metadata
 from gan.page import STATIC, VENDOR

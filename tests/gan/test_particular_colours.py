@@ -8,13 +8,14 @@ import pytest
 import torch
 from tiny import HashEncoder
 
-from encoder import HEAD_DIR, load_encoder
 from encoder.attributes.colour import NUMBERS, from_hex, oklab, to_hex
 from encoder.attributes.palette import nearest
 from encoder.attributes.reader import in_space
 from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE, colour_numbers, value_shares
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.common import weights
+from encoder.loading import load_encoder
+from encoder.paths import HEAD_DIR
 from encoder.train_head import HeadConfig, save, train
 from gan.faces.classifier import load_classifier
 from gan.faces.localiser import Colours, distance

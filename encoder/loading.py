@@ -1,0 +1,116 @@
+"""Any text encoder by the name of its kind. Nothing here imports torch before an encoder is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from encoder.common.errors import InputError
+from encoder.paths import ENCODER_DIR, HEAD_DIR, SHIPPED_CACHE_DIR, USER_CACHE_DIR
+
+if TYPE_CHECKING:
+    import torch
+
+    from encoder.base import Encoder
+
+KINDS = ("head", "pooled", "aligned", "onehot")
+
+
+def load_encoder(
+    kind: str = "head",
+    path: str | Path | None = None,
+    cached: bool = True,
+    cache_dir: str | Path | None = None,
+    statistics: torch.Tensor | None = None,
+    exact: bool = True,
+) -> Encoder:
+    """The encoder of a kind: texts in, conditions ``c`` out.
+
+    Args:
+        kind: ``"head"``: what a text says of each attribute of a face; ``"pooled"``: the standardised sentence
+            embedding; ``"aligned"``: that of an encoder fitted to images (``encoder.align``), standardised too;
+            ``"onehot"``: the pair of colours of a canonical caption.
+        path: For ``"head"`` and ``"aligned"``, such a folder; for ``"pooled"``, a sentence-transformers folder. The
+            shipped ones by default, of which there is none of ``"aligned"``.
+        cached: Whether vectors are looked up, and kept, on disk; they are the same either way.
+        cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``USER_CACHE_DIR``.
+        statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
+            of the captions of the data; by default those of the canonical captions of faces.
+        exact: As of ``load_source``.
+
+    Raises:
+        InputError: An unknown kind, or a model folder that is missing or broken.
+    """
+    if kind == "onehot":
+        from encoder.attributes.onehot import OneHotEncoder
+
+        if path is not None:
+            raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
+        return OneHotEncoder()
+
+    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir, exact=exact)
+    if kind == "head":
+        from encoder.attributes.reader import AttributeEncoder
+
+        return AttributeEncoder(encoder)
+    from encoder.attributes.vocabulary import canonical_captions
+    from encoder.pooled import StandardisedEncoder
+
+    folder = Path(path) if kind == "aligned" and path else None
+    return StandardisedEncoder(kind, encoder, statistics, folder, list(canonical_captions()))
+
+
+def load_source(
+    kind: str,
+    path: str | Path | None = None,
+    *,
+    cached: bool = False,
+    cache_dir: str | Path | None = None,
+    exact: bool = True,
+) -> Encoder:
+    """The encoder whose vectors are cached for a kind.
+
+    It is the head without the rules around it, or what ``"pooled"`` and ``"aligned"`` standardise.
+
+    Args:
+        kind: As of ``load_encoder``; so are ``path``, ``cached`` and ``cache_dir``.
+        exact: Compute in float64, so that a vector is the same in any batch; otherwise in float32, twice as fast, which
+            differs from it in the sixth digit and is kept in a file of its own.
+    """
+    encoder = _open(kind, path, exact)
+    if not cached:
+        return encoder
+    from encoder.cache import CachedEncoder, EmbeddingCache
+
+    user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
+    shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
+    known = None if kind == "pooled" and path else encoder.dim  # another library may have to load its model to know
+    own = EmbeddingCache(user_dir / cache_name(kind if exact else f"{kind}-float32"))
+    return CachedEncoder(encoder, [shipped, own], known)
+
+
+def _open(kind: str, path: str | Path | None, exact: bool) -> Encoder:
+    import torch
+
+    dtype = torch.float64 if exact else torch.float32
+    if kind == "head":
+        from encoder.attributes.head import HeadEncoder
+
+        return HeadEncoder.load(path or HEAD_DIR, dtype)
+    if kind == "pooled":
+        from encoder.pooled import load_sentence_encoder
+
+        return load_sentence_encoder(path or ENCODER_DIR, dtype)
+    if kind == "aligned":
+        from encoder.aligned import AlignedEncoder
+
+        if path is None:
+            raise InputError("an aligned text encoder is a folder that python -m encoder.align wrote; give it")
+        return AlignedEncoder.load(path, dtype)
+    raise InputError(f"{kind!r} is not a kind of encoder; choose one of: {', '.join(KINDS)}")
+
+
+def cache_name(kind: str) -> str:
+    """The file of a kind's vectors, within a folder of caches."""
+    return f"{kind}.sqlite3"

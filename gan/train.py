@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from encoder.common import arguments
 from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, status_of
+from encoder.common.errors import InputError
 from encoder.common.options import add_settings, from_args
 from gan.training.config import PRESETS, RUNTIME_FIELDS, WHAT, WHERE, TrainingConfig
 from gan.training.recipe import Recipe, refuse_settings
+
+if TYPE_CHECKING:
+    from gan.data import ImageDataset
 
 FIELDS = dataclasses.fields(TrainingConfig)
 OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
@@ -48,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         choices=("auto",),
         help="resume the run in --run-dir; auto: where there is one, else start it",
     )
-    where.add_argument("--dry-run", action="store_true", help="print the settings and stop")
+    where.add_argument("--dry-run", action="store_true", help="print the settings and what the data hold, and stop")
     add_settings(result, TrainingConfig, choices={"conditioning": conditionings()})
     return result
 
@@ -79,10 +85,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(configs: Sequence[TrainingConfig]) -> int:
-    """Print settings; returns the exit status."""
+    """Print settings, and what the data hold to stderr; returns the exit status."""
+    show_data(configs[0])
     for config in configs:
         print(config.to_json(), end="")
     return 0
+
+
+def show_data(config: TrainingConfig) -> None:
+    """Load the images and say on stderr what they are; ``InputError`` where a run would end for them."""
+    from gan.data import load_images
+    from gan.tasks import resolve_task
+
+    images, summary = load_images(config.data, split="all", progress=False, **config.columns)
+    print(summary, file=sys.stderr)
+    check_heldout(config, images)
+    if not config.init and not config.stage1:
+        resolve_task(config, images, lambda line: print(line, file=sys.stderr))
+
+
+def check_heldout(config: TrainingConfig, images: ImageDataset) -> None:
+    """Raise ``InputError`` where too few images are held out for ``--evaluate-images``, before anything is fitted."""
+    if not config.evaluate_images:
+        return
+    from gan.evaluation.captions import FEWEST
+
+    count = images.splits.count("heldout")
+    if count < FEWEST:
+        raise InputError(
+            f"--evaluate-images: {count} held-out images are too few to score a generator with; give {FEWEST}, "
+            f"about {16 * FEWEST:,} images in all, or leave it out"
+        )
 
 
 def run_stages(configs: Sequence[TrainingConfig], run_dir: Path) -> int:
@@ -132,9 +165,10 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
         begun = begun_with(run_dir) if resume else None
         if world.leads:
             print(f"reading {', '.join(config.data)}", flush=True)
-        everything, summary = load_images(config.data, split="all", progress=world.leads)
+        everything, summary = load_images(config.data, split="all", progress=world.leads, **config.columns)
         if world.leads:
             print(summary, flush=True)
+        check_heldout(config, everything)
         say = print if world.leads else lambda _: None
         task, config = resolve_task(config, everything, say, saved=begun)
         everything = task.prepare(everything, say)

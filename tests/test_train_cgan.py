@@ -29,6 +29,12 @@ SMALL = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run does not look at the data, which are not there (``tests/gan/data/test_command.py`` does)."""
+    monkeypatch.setattr("gan.train.show_data", lambda _: None)
+
+
 def option(name: str) -> argparse.Action:
     return next(action for action in train_cgan.parser()._actions if action.dest == name)
 
@@ -96,7 +102,7 @@ def test_dry_run_takes_every_option(capsys) -> None:
     values = {"data": ["x.zip", "y"], "encoder": "live", "conditioning": "pooled", "architecture": "baseline"}
     values |= {"objective": "gan-cls", "generator": {"a": [1]}, "discriminator": {"b": 2}, "device": "cuda"}
     values |= {"encoder_path": "z", "init": "w", "precision": "bfloat16", "stage1": "v"}
-    values["log"] = ["wandb", "tensorboard"]
+    values |= {"log": ["wandb", "tensorboard"], "caption_column": "x,y", "image_column": "n"}
     for field in dataclasses.fields(TrainingConfig):
         if isinstance(field.default, (int, float)):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3

@@ -34,8 +34,8 @@ Device = Literal["cpu", "cuda"]
 Tracking = Literal["tensorboard", "wandb", "trackio"]
 
 RUNTIME_FIELDS = (
-    "data", "device", "threads", "max_images", "max_minutes", "tick_images", "snapshot_images", "evaluate_images",
-    "log",
+    "data", "caption_column", "image_column", "device", "threads", "max_images", "max_minutes", "tick_images",
+    "snapshot_images", "evaluate_images", "log",
 )  # fmt: skip
 """What a resumed run may change: where and for how long it runs, never what it computes."""
 
@@ -89,6 +89,15 @@ class TrainingConfig(Settings):
         group=WHAT,
         metavar="PATH",
         parse=arguments.non_empty,
+    )
+    caption_column: str = setting(
+        "",
+        "the columns of lists that hold captions, by name, separated by commas; empty: those whose values are texts",
+        group=WHAT,
+        metavar="NAME,...",
+    )
+    image_column: str = setting(
+        "", "the column of lists that names images; empty: the one whose values do", group=WHAT, metavar="NAME"
     )
     conditioning: str = setting(
         "auto",
@@ -247,6 +256,11 @@ class TrainingConfig(Settings):
         start, end = getattr(self, name), getattr(self, f"{name}_end")
         progress = min(cur_nimg / self.schedule_images, 1.0)
         return float(end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of lists, as ``gan.data.load_images`` takes them."""
+        return {"caption_column": self.caption_column, "image_column": self.image_column}
 
     def to_json(self) -> str:
         """The configuration as indented JSON, keys in the order of the fields."""

@@ -53,5 +53,6 @@ def test_changes_name_what_was_changed() -> None:
 def test_runtime_settings_are_no_changes() -> None:
     runtime = {"data": ("c",), "device": "cuda", "threads": 2, "max_images": 7, "max_minutes": 8.0}
     runtime |= {"tick_images": 9, "snapshot_images": 10, "evaluate_images": 11, "log": ("wandb",)}
+    runtime |= {"caption_column": "x", "image_column": "y"}
     assert set(runtime) == set(RUNTIME_FIELDS)
     assert CONFIG.changes(dataclasses.replace(CONFIG, **runtime)) == []

@@ -9,6 +9,7 @@ import pytest
 from making import png, write
 from PIL import Image
 
+import train_cgan
 from gan.data.__main__ import language_of, main
 
 
@@ -52,6 +53,21 @@ def test_what_a_person_reads(path: Path, capsys: pytest.CaptureFixture[str], tmp
     assert out.count("a drawing of thing") == 2
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size[0] > 5 * 128
+
+
+def test_a_dry_run_looks_at_the_data(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_cgan.main(["--dry-run", "--data", str(path), "--caption-column", "text"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["caption_column"] == "text"
+    assert "1 without image (gone.png)" in err and "conditioning: " in err
+    for arguments, message in [
+        (["--data", "nowhere"], "nowhere: no such folder"),
+        (["--data", str(path), "--caption-column", "x"], "no column 'x'"),
+        (["--data", str(path), "--evaluate-images", "9"], "held-out images are too few to score a generator with"),
+    ]:
+        assert train_cgan.main(["--dry-run", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and message in err and err.count("error: ") == 1
 
 
 def test_bad_input(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
-from encoder.paths import ENCODER_DIR, HEAD_DIR
+from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 from encoder.tuned import NAMES, SIGMOID, Tuned
 from encoder.tuned import save as save_tuned
@@ -222,8 +222,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "--out",
         type=arguments.output_folder,
-        default=str(HEAD_DIR),
-        help="folder of the head (default: the shipped one, which is replaced)",
+        default="runs/head",
+        help="folder of the head, new or an earlier output, which is replaced (default: %(default)s)",
     )
     result.add_argument(
         "--steps", type=arguments.between(1), default=HeadConfig.steps, help="optimiser steps (default: %(default)s)"

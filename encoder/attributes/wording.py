@@ -147,8 +147,8 @@ def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
     words = "|".join(plain_colours())
     verb = rf"(?!(?:{_GOVERNING}|{words}|\w*-?(?:haired|eyed)|(?:{words})ish)\b)[a-z]+"
     idle = (
-        r"\b(?:nothing|nobody|no one|noone|none)\b(?! but\b)(?: (?:is|has|have|was|would|could|can))?(?: as)?"
-        r"(?: (?:forget|ignore|miss|overlook|deny)\b)?"
+        r"\b(?:nothing|nobody|no one|noone|none)\b(?! but\b| could forget\b)"
+        r"(?: (?:is|has|have|was|would|could|can))?(?: as)?(?: (?:forget|ignore|miss|overlook|deny)\b)?"
         rf"|\b(?:who |that |which )?(?:never|hardly|barely|scarcely|rarely|seldom)(?: ever)?(?= {verb}\b)"
         rf"|\b(?:ca|could|do|does|did|would|wo|should|must|might)n't (?:(?:forget|omit|skip|miss)\b|(?={verb}\b))"
         rf"|\b(?:can|could|do|does|did|would|will|should|must|might) ?not (?={verb}\b)"

@@ -35,7 +35,10 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _GERMAN = re.compile("haar|aug(?:e|en|ig(?:e[mnrs]?)?)$")
 _MOST = 120
 """Words of a text that are read; the rest is said to be unread."""
-_ENGLISH_TOO = {"blond", "blonde", "brunette", "coiffure", "iris", "irises", "melena", "pony", "regard", "tresses"}
+_ENGLISH_TOO = {
+    *("blond", "blonde", "brunette", "coiffure", "iris", "irises", "mecha", "mechas", "melena", "pony", "regard"),
+    "tresses",
+}
 """Words of the lists that are English too: they do not show that a text is in another language."""
 
 

@@ -29,12 +29,9 @@ def fetch(repo: str, revision: str | None = None) -> Path:
         ) from error
     except Exception as error:  # what the network, the hub and its client raise is of many kinds
         offline = isinstance(error, errors.LocalEntryNotFoundError)
-        reason = "there is no network, and no copy from an earlier call" if offline else first_line(error)
+        reason = reason_of(error).rstrip(".")[:200]
+        if offline:
+            reason = "there is no network, and no copy from an earlier call"
         raise InputError(
-            f"{name}: no such folder here, and not to be had from the hub ({reason}); give a folder"
+            f"{name}: no such folder here, and it could not be downloaded from the Hub ({reason}); give a folder"
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, at most 200 characters."""
-    return reason_of(error).rstrip(".")[:200]

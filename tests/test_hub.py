@@ -137,12 +137,12 @@ def test_what_is_pushed_is_whole_and_draws_the_same_anywhere(release: Path, hub:
         (
             "tester/one",
             {"HF_HUB_OFFLINE": "1"},
-            "tester/one: no such folder here, and not to be had from the hub (there",
+            "tester/one: no such folder here, and it could not be downloaded from the Hub (there",
         ),
         (
             "tester/one",
             {"HF_ENDPOINT": "http://127.0.0.1:9"},
-            "tester/one: no such folder here, and not to be had from",
+            "tester/one: no such folder here, and it could not be downloaded from",
         ),
         ("tester/one", {}, "config.json is missing, so this is not a released model"),
         (

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from encoder import tuned
 from encoder.common.atomic import transaction, write_atomically
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
 from encoder.common.folders import OutputFolder
 from encoder.common.installation import DISTRIBUTION, missing_extra_error
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE
-from gan.hub import first_line
 from gan.release import (
     CONFIG_FILE,
     DISCRIMINATOR_FILE,
@@ -96,8 +95,9 @@ def push(release: Path, repo: str, *, message: str, private: bool, token: str | 
                 repo_id=address.repo_id, folder_path=temporary, ignore_patterns=[".*"], commit_message=message
             )
         except Exception as error:  # what the network, the hub and its client raise is of many kinds
+            reason = reason_of(error).rstrip(".")[:200]
             raise InputError(
-                f"{repo}: cannot be pushed to the hub ({first_line(error)}); check the name, the network and the token"
+                f"{repo}: cannot be pushed to the hub ({reason}); check the name, the network and the token"
             ) from error
     return str(address)
 

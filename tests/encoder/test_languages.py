@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from encoder.attributes import colour_names, languages
@@ -164,3 +166,15 @@ def test_words_of_each_list_are_read() -> None:
                 text = f"{word}{space}{hair}" if language.adjectives_before else f"{hair} {word}"
                 translation = translate(text)
                 assert translation is not None and translation.english == "red hair", text
+
+
+def test_the_chinese_readme_has_the_commands_of_the_english_one() -> None:
+    root = ENCODER_DIR.parents[1]
+    english, chinese = ((root / name).read_text("utf-8") for name in ("README.md", "README.zh-Hant.md"))
+    own, others = (re.findall(r"^(bash run_cgan\.sh .*?|python infer\.py) ", text, re.M) for text in (chinese, english))
+    assert len(own) == 5 and set(own) <= set(others)
+    for text in re.findall(r'--text "([^"]+)"', chinese):
+        translation = translate(text)
+        assert translation is not None and not translation.warnings, text
+    options = set(re.findall(r"--[a-z-]+", chinese))
+    assert options <= set(re.findall(r"--[a-z-]+", english))

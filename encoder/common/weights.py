@@ -111,6 +111,8 @@ def _is_checked(path: Path) -> bool:
 def _read_head(file: BinaryIO) -> tuple[bytes, dict[str, Any]]:
     """The bytes before the tensors, and the header in them."""
     length = file.read(8)
+    if length == b"version ":
+        raise ValueError("it is a Git LFS pointer; fetch the file itself with 'git lfs pull'")
     size = int.from_bytes(length, "little")
     if size > os.fstat(file.fileno()).st_size:
         raise ValueError("it is cut off, or no safetensors file")

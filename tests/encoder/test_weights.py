@@ -96,3 +96,10 @@ def test_a_file_without_a_checksum_is_read(tmp_path: Path) -> None:
 def test_shipped_weights_have_a_checksum(path: Path) -> None:
     assert weights._is_checked(path)
     assert all(tensor.isfinite().all() for tensor in weights.load(path).values())
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(InputError, match="it is a Git LFS pointer; fetch the file itself with 'git lfs pull'"):
+        weights.load(path)

@@ -40,9 +40,12 @@ from gan.drawing.settings import Dtype
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
+from gan.release import ReleaseConfig
+from gan.tasks import task_of
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES, Objective
+from gan.training.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 1e6
@@ -122,7 +125,8 @@ def trainer(architecture: str, objective: str, folder: Path, **settings: Any) ->
         objective=objective,
         **settings,
     )
-    return Trainer(config, random_faces(1024), folder, quiet=True)
+    run = Run(folder, config, start=ReleaseConfig.read(Path(config.stage1)) if config.stage1 else None)
+    return Trainer(run, *task_of("attributes").conditioner(run, random_faces(1024), quiet=True), quiet=True)
 
 
 def combinations(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -156,13 +160,13 @@ def plain_step(run: Trainer) -> Callable[[], object]:
         (real_images, c, c_wrong, _), z = run.next_batch()
         real_images = real_images.contiguous()
         loss_D = loss(real_images, c, 1) + 0.5 * (loss(G(z, c).detach(), c, 0) + loss(real_images, c_wrong, 0))
-        run.players.opt_D.zero_grad()
+        run.networks.opt_D.zero_grad()
         loss_D.backward()
-        run.players.opt_D.step()
+        run.networks.opt_D.step()
         loss_G = loss(G(z, c), c, 1)
-        run.players.opt_G.zero_grad()
+        run.networks.opt_G.zero_grad()
         loss_G.backward()
-        run.players.opt_G.step()
+        run.networks.opt_G.step()
 
     return step
 

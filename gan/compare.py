@@ -50,8 +50,8 @@ from gan.training.config import RUNTIME_FIELDS, Device, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
-from gan.training.previews import Monitor
-from gan.training.state import STATE_FILE, load_state
+from gan.training.run import Run, progress
+from gan.training.sample_grids import Monitor
 
 Stages = Sequence[Mapping[str, Any]]
 """What a run sets differently from ``TrainingConfig`` and from its objective's own settings; of two runs with half of
@@ -200,16 +200,8 @@ def identity(config: TrainingConfig) -> dict[str, Any]:
     return {name: value for name, value in json.loads(config.to_json()).items() if name not in places}
 
 
-def progress_of(run_dir: Path) -> tuple[int, float]:
-    """Images and minutes of a run so far."""
-    if not (run_dir / STATE_FILE).exists():
-        return 0, 0.0
-    state = load_state(run_dir)
-    return state["cur_nimg"], state["minutes"]
-
-
 def train_row(
-    runs: Mapping[Path, TrainingConfig], data: ImageDataset, monitor: Monitor, prompts: Sequence[str]
+    runs: Mapping[Path, TrainingConfig], task: Task, data: ImageDataset, monitor: Monitor, prompts: Sequence[str]
 ) -> None:
     """Train the runs of a row, or go on with them.
 
@@ -218,11 +210,13 @@ def train_row(
         Stopped: By a signal.
     """
     for run_dir, config in runs.items():
-        if progress_of(run_dir)[0] < config.max_images:
-            resume = (run_dir / STATE_FILE).exists()
-            own = monitor if config.evaluate_images else None
-            if number := train(config, data, run_dir, prompts=prompts, monitor=own, resume=resume):
-                raise Stopped(number)
+        with Run.open(run_dir, config, resume="auto") as run:
+            if run.cur_nimg >= config.max_images:
+                continue
+            texts = task.conditioner(run, data, prompts=prompts)
+            outcome = train(run, *texts, monitor=monitor if config.evaluate_images else None)
+            if outcome.signal:
+                raise Stopped(outcome.signal)
 
 
 def course_of(run_dir: Path) -> list[dict[str, float]]:
@@ -262,7 +256,7 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
                 if config.conditioning == "aligned":
                     encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
                     runs[path] = dataclasses.replace(config, encoder_path=encoder)
-            result = train_and_score(runs, settings, training, judge(), prompts, args.device)
+            result = train_and_score(runs, settings, task, training, judge(), prompts, args.device)
             result.write(place)
         results[name] = result
         write_comparison(results, args.out, prompts)
@@ -272,6 +266,7 @@ def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, R
 def train_and_score(
     runs: Mapping[Path, TrainingConfig],
     settings: dict[str, Any],
+    task: Task,
     data: ImageDataset,
     judge: Judge,
     prompts: Sequence[str],
@@ -280,10 +275,10 @@ def train_and_score(
     """The result of a row, whose picture is written too."""
     failure = ""
     try:
-        train_row(runs, data, judge.monitor, prompts)
+        train_row(runs, task, data, judge.monitor, prompts)
     except NonFiniteError as error:
         failure = str(error)
-    seen, minutes = zip(*map(progress_of, runs), strict=True)
+    seen, minutes = zip(*map(progress, runs), strict=True)
     result = Result(settings, sum(seen), sum(minutes), failure=failure)
     if failure:
         return result

@@ -8,10 +8,9 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from encoder.common import arguments
-from encoder.common.arguments import check_existing_folder, kind_of
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
 from encoder.common.options import add_settings, from_args
@@ -20,6 +19,8 @@ from gan.training.recipe import Recipe, refuse_settings
 
 if TYPE_CHECKING:
     from gan.data import ImageDataset
+    from gan.training.distributed import World
+    from gan.training.run import Resume, Run
 
 FIELDS = dataclasses.fields(TrainingConfig)
 OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
@@ -76,12 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return show(configs) if args.dry_run else run_stages(configs, run_dir)
     if args.dry_run:
         return show([config])
-    if resume == "auto":
-        from gan.training.state import STATE_FILE
-
-        resume = kind_of(run_dir / STATE_FILE) is not None
-    check_places(config, run_dir, resume=resume)
-    return run(config, run_dir, resume=resume)
+    return run(config, run_dir, resume=resume).status
 
 
 def show(configs: Sequence[TrainingConfig]) -> int:
@@ -96,12 +92,13 @@ def show_data(config: TrainingConfig) -> None:
     """Load the images and say on stderr what they are; ``InputError`` where a run would end for them."""
     from gan.data import load_images
     from gan.tasks import resolve_task
+    from gan.training.run import Run
 
     images, summary = load_images(config.data, split="all", progress=False, **config.columns)
     print(summary, file=sys.stderr)
     check_heldout(config, images)
     if not config.init and not config.stage1:
-        resolve_task(config, images, lambda line: print(line, file=sys.stderr))
+        resolve_task(Run(Path(), config), images, lambda line: print(line, file=sys.stderr))
 
 
 def check_heldout(config: TrainingConfig, images: ImageDataset) -> None:
@@ -119,68 +116,77 @@ def check_heldout(config: TrainingConfig, images: ImageDataset) -> None:
 
 
 def run_stages(configs: Sequence[TrainingConfig], run_dir: Path) -> int:
-    """Train stage after stage, and go on where they were left; returns the exit status."""
-    from gan.training.state import STATE_FILE, load_state
-
+    """Train stage after stage, and resume where they were left; returns the exit status."""
     for number, config in enumerate(configs, start=1):
-        folder = run_dir / str(number)
-        begun = kind_of(folder / STATE_FILE) is not None
-        if begun and load_state(folder)["cur_nimg"] >= config.max_images:
-            continue
-        status = run(config, folder, resume=begun)
-        if status or load_state(folder)["cur_nimg"] < config.max_images:  # or max_minutes are over
-            return status
+        done = run(config, run_dir / str(number), resume="auto", again=False)
+        if done.status or not done.is_finished:  # or max_minutes are over
+            return done.status
     return 0
 
 
-def check_places(config: TrainingConfig, run_dir: Path, *, resume: bool) -> None:
-    """Raise ``InputError`` for a place that a run cannot use, before the images are loaded."""
-    from gan.training.loop import check_run_dir
-    from gan.training.trackers import check_packages
+class Done(NamedTuple):
+    """How training ended: with which exit status, and whether it has come to its last image."""
 
-    check_run_dir(run_dir, resume=resume)
-    check_packages(config.log)
-    for folder in filter(None, (config.init, config.stage1)):
-        kind_of(Path(folder)) if resume else check_existing_folder(Path(folder), "model folder")
-    if config.encoder_path:
-        check_existing_folder(Path(config.encoder_path))
+    status: int
+    is_finished: bool
 
 
-def common(config: TrainingConfig) -> str:
-    """What the settings of all processes of a run have in common: where data and encoders lie is each machine's own."""
-    values = json.loads(config.to_json())
-    return json.dumps({name: value for name, value in values.items() if name not in OF_A_MACHINE})
+def run(config: TrainingConfig, run_dir: Path, *, resume: Resume, again: bool = True) -> Done:
+    """Load the images and train.
 
-
-def run(config: TrainingConfig, run_dir: Path, *, resume: bool) -> int:
-    """Load the images and train; returns the exit status."""
-    from gan.data import load_images
-    from gan.tasks import resolve_task
+    Args:
+        config: The settings as asked for.
+        run_dir: The folder of the run.
+        resume: As of ``Run.open``.
+        again: Whether a run that is finished is opened all the same, to write its last snapshot.
+    """
     from gan.training.distributed import World
-    from gan.training.loop import train
-    from gan.training.state import begun_with
+    from gan.training.run import Run
 
     world = World.join(config.device)
     try:
-        begun = begun_with(run_dir) if resume else None
-        if world.leads:
-            print(f"reading {', '.join(config.data)}", flush=True)
-        everything, summary = load_images(config.data, split="all", progress=world.leads, **config.columns)
-        if world.leads:
-            print(summary, flush=True)
-        check_heldout(config, everything)
-        say = print if world.leads else lambda _: None
-        task, config = resolve_task(config, everything, say, saved=begun)
-        everything = task.prepare(everything, say)
-        world.agree("the images", everything.digest, "give every machine the same --data")
-        world.agree("the settings", common(config), "start every machine by the same command")
-        begun_as = str(begun and begun.to_json())
-        world.agree("the states", begun_as, "--run-dir is to be one folder that every machine sees")
-        data = everything.of("train")
-        heldout = everything.of("heldout") if "heldout" in everything.splits else data[:0]  # of a few images, none is
-        monitor = task.judge(data, heldout).monitor if world.leads and config.evaluate_images else None
-        prompts = [captions[0] for captions in heldout.captions]
-        stopped = train(config, data, run_dir, prompts=prompts, monitor=monitor, resume=resume, world=world)
+        with Run.open(run_dir, config, resume=resume, world=world) as opened:
+            if opened.cur_nimg >= config.max_images and not again:
+                return Done(0, True)
+            return _train(opened, world)
     finally:
         world.leave()
-    return status_of(stopped) if stopped else 0
+
+
+def _train(run: Run, world: World) -> Done:
+    """Train an open run."""
+    from gan.data import load_images
+    from gan.tasks import resolve_task
+    from gan.training.loop import train
+
+    def say(line: str) -> None:
+        if world.is_main_process:
+            print(line, flush=True)
+
+    # Read the images, and decide what they are.
+    say(f"reading {', '.join(run.config.data)}")
+    images, summary = load_images(run.config.data, split="all", progress=world.is_main_process, **run.config.columns)
+    say(str(summary))
+    check_heldout(run.config, images)
+    task, run = resolve_task(run, images, say)
+    images = task.prepare(images, say)
+    world.assert_same_everywhere("the images", images.digest, "give every machine the same --data")
+    world.assert_same_everywhere("the settings", common(run.config), "start every machine by the same command")
+    saved = str(run.saved and run.saved.to_json())
+    world.assert_same_everywhere("the states", saved, "--run-dir must be one folder that every machine sees")
+
+    # Give them texts, and the generator a score.
+    training = images.of("train")
+    heldout = images.of("heldout") if "heldout" in images.splits else training[:0]  # of a few images, none is
+    monitor = task.judge(training, heldout).monitor if world.is_main_process and run.config.evaluate_images else None
+    prompts = [captions[0] for captions in heldout.captions]
+    training, conditioner = task.conditioner(run, training, prompts=prompts, quiet=not world.is_main_process)
+
+    outcome = train(run, training, conditioner, monitor=monitor, world=world)
+    return Done(status_of(outcome.signal) if outcome.signal else 0, outcome.is_finished)
+
+
+def common(config: TrainingConfig) -> str:
+    """The settings that all processes of a run share. Where data and encoders lie is each machine's own."""
+    values = json.loads(config.to_json())
+    return json.dumps({name: value for name, value in values.items() if name not in OF_A_MACHINE})

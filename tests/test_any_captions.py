@@ -34,7 +34,7 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("gan.training.conditioning.FIT_STEPS", (1, 2))
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
 
 
 def train(flowers: Path, run_dir: Path, *options: str) -> int:

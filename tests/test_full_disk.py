@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_run_keeps_its_last_state(tmp_path, faces_zip, full_disk, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
     run = tmp_path / "run"
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(run)]
     assert train_cgan.main([*arguments, "--max-images", "8"]) == 0

@@ -231,7 +231,7 @@ def test_a_broken_run_is_status_1(capsys, tmp_path, faces_zip, monkeypatch) -> N
 
 
 def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run")]
     assert train_cgan.main([*arguments, "--max-images", "8"]) == 0
     out = capsys.readouterr().out
@@ -249,7 +249,7 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
 
 
 def test_a_run_in_a_thread(tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run"), "--max-images", "8"]
     statuses: list[int] = []
     thread = threading.Thread(target=lambda: statuses.append(train_cgan.main(arguments)))
@@ -259,7 +259,7 @@ def test_a_run_in_a_thread(tmp_path, faces_zip, monkeypatch) -> None:
 
 
 def test_ctrl_c_again_while_the_state_is_saved_loses_nothing(tmp_path, faces_zip, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
     arguments = [*SMALL, "--data", str(faces_zip), "--run-dir", str(tmp_path / "run"), "--max-images", "800"]
     save, step = torch.save, Trainer.step
 
@@ -289,7 +289,7 @@ def test_ctrl_c_again_while_the_state_is_saved_loses_nothing(tmp_path, faces_zip
 
 
 def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
-    monkeypatch.setattr("gan.training.previews.GRID_ROWS", 1)
+    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
     monkeypatch.setattr("gan.evaluation.sets.MIN_FACES", 11)
     run = tmp_path / "run"
     options = ["--max-images", "8", "--evaluate-images", "4"]

@@ -9,7 +9,6 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from encoder.common.errors import InputError
@@ -19,6 +18,7 @@ from gan.tasks.base import Task
 if TYPE_CHECKING:
     from gan.data import ImageDataset
     from gan.training.config import TrainingConfig
+    from gan.training.run import Run
 
 AUTO = "auto"
 
@@ -85,39 +85,33 @@ def allowed(config: TrainingConfig) -> tuple[str, ...]:
     return tuple(name for name in named if not of_encoder or name in of_encoder)
 
 
-def resolve_task(
-    config: TrainingConfig,
-    data: ImageDataset,
-    say: Callable[[str], None],
-    *,
-    saved: TrainingConfig | None = None,
-) -> tuple[Task, TrainingConfig]:
-    """Decide what the data of a run are. The first of these says it: the run, the release, the flags, the data.
+def resolve_task(run: Run, data: ImageDataset, say: Callable[[str], None]) -> tuple[Task, Run]:
+    """Decide what the data of a run are. The first of these says it: its state, its release, the options, the data.
 
     Args:
-        config: The settings as asked for.
+        run: As it was opened.
         data: All images.
         say: Gets one line where the data say it.
-        saved: The settings of the run that is resumed.
 
     Returns:
-        The task, and the settings with its conditioning and its defaults.
+        The task, and the run with its conditioning and its defaults.
 
     Raises:
         InputError: What is asked for contradicts the run or the release, or does not go with other settings.
     """
-    options, start = allowed(config), config.init or config.stage1
-    earlier = saved.conditioning if saved else conditioning_of(ReleaseConfig.read(Path(start))) if start else ""
-    if earlier and earlier not in options and saved:
-        raise InputError(
-            f"cannot resume with changed settings (conditioning: {earlier} -> {options[0]}); "
-            "keep them, or start another run: --run-dir NEW"
-        )
-    if earlier and earlier not in options:
-        raise InputError(
-            f"{start}: was trained with --conditioning {earlier}, and this run is to train {options[0]}; "
-            f"give --conditioning {earlier}, or start from another release"
-        )
+    config = run.config
+    options, earlier = allowed(config), ""
+    if run.saved:
+        earlier = run.saved.conditioning
+        if earlier not in options:
+            run.refuse([f"conditioning: {earlier} -> {options[0]}"])
+    elif run.start:
+        earlier = conditioning_of(run.start)
+        if earlier not in options:
+            raise InputError(
+                f"{config.init or config.stage1}: was trained with --conditioning {earlier}, and this run is to train "
+                f"{options[0]}; give --conditioning {earlier}, or start from another release"
+            )
     if earlier:
         conditioning = earlier
     elif len({task_of(name) for name in options}) == 1:
@@ -125,4 +119,4 @@ def resolve_task(
     else:
         conditioning = task_of_data(data, say).default
     task = task_of(conditioning)
-    return task, task.settle(dataclasses.replace(config, conditioning=conditioning))
+    return task, run.settled(task.settle(dataclasses.replace(config, conditioning=conditioning)))

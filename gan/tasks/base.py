@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gan.evaluation.judge import Judge
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
+    from gan.training.run import Run
 
 
 class Task(ABC):
@@ -63,20 +64,13 @@ class Task(ABC):
 
     @abstractmethod
     def conditioner(
-        self,
-        config: TrainingConfig,
-        data: ImageDataset,
-        run_dir: Path,
-        *,
-        prompts: Sequence[str] = (),
-        quiet: bool = False,
+        self, run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
     ) -> tuple[ImageDataset, Conditioner]:
         """The texts of a run.
 
         Args:
-            config: The settings, by ``settle``.
+            run: Its settings, by ``settle``, and its folder.
             data: The training images, by ``prepare``.
-            run_dir: Where files are kept that belong to the run.
             prompts: Captions of images that are not trained on, for sample grids.
             quiet: Show no progress.
 

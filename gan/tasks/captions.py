@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gan.evaluation.judge import Judge
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
+    from gan.training.run import Run
 
 PROMPTS = 10
 
@@ -44,17 +45,11 @@ class Captions(Task):
         return data
 
     def conditioner(
-        self,
-        config: TrainingConfig,
-        data: ImageDataset,
-        run_dir: Path,
-        *,
-        prompts: Sequence[str] = (),
-        quiet: bool = False,
+        self, run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
     ) -> tuple[ImageDataset, Conditioner]:
-        from gan.training.conditioning import build_conditioner
+        from gan.training.conditioning import caption_conditioner
 
-        return build_conditioner(config, data, run_dir, prompts=prompts, quiet=quiet)
+        return data, caption_conditioner(run, data, prompts=prompts, quiet=quiet)
 
     def has_classes(self, data: ImageDataset) -> bool:
         return len({group for group in data.groups if group}) > 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gan.faces.dataset import FaceDataset
     from gan.training.conditions import Conditioner
     from gan.training.config import TrainingConfig
+    from gan.training.run import Run
 
 SAMPLE = 512  # images whose captions are looked at
 
@@ -49,17 +50,13 @@ class Faces(Task):
         return faces
 
     def conditioner(
-        self,
-        config: TrainingConfig,
-        data: ImageDataset,
-        run_dir: Path,
-        *,
-        prompts: Sequence[str] = (),
-        quiet: bool = False,
+        self, run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
     ) -> tuple[ImageDataset, Conditioner]:
-        from gan.training.conditioning import build_conditioner
+        from gan.faces.dataset import FaceDataset
+        from gan.training.conditioning import attribute_conditioner
 
-        return build_conditioner(config, data, run_dir, prompts=prompts, quiet=quiet)
+        assert isinstance(data, FaceDataset)
+        return attribute_conditioner(run, data, quiet=quiet)
 
     def has_classes(self, data: ImageDataset) -> bool:
         return True

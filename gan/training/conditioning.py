@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import torch
 
 from encoder import tuned
-from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE, colours_to_learn
+from encoder.attributes.reader import in_space
+from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
 from encoder.common.records import read_json
@@ -18,77 +18,46 @@ from encoder.loading import load_encoder, load_source
 from encoder.paths import ENCODER_DIR
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
-from gan.release import ENCODER_FOLDER, ReleaseConfig
+from gan.faces.dataset import FaceDataset
+from gan.faces.hue import drop_inconsistent_captions
+from gan.release import ENCODER_FOLDER
 from gan.training.conditions import Conditioner
 from gan.training.conditions.captions import CaptionConditions, check_captions
-from gan.training.config import SNAPSHOT_FOLDER, TrainingConfig
-from gan.training.state import STATE_FILE
+from gan.training.conditions.faces import AttributeConditions
+from gan.training.conditions.measurements import measurements
+from gan.training.run import MEASUREMENTS_FILE, Run
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
-KNOWLEDGE_FILE = "faces.safetensors"
-"""What a run keeps of its faces, beside what their captions say."""
-SETTLED = ("attributes", "pooled", "aligned")
 CAPTIONS_OF_GRID = 10
 FIT_STEPS = 300, 1500
 """The fewest and the most steps that a text encoder is fitted by at the start of a run."""
 
 
-def build_conditioner(
-    config: TrainingConfig, data: ImageDataset, run_dir: Path, *, prompts: Sequence[str] = (), quiet: bool = False
-) -> tuple[ImageDataset, Conditioner]:
-    """The conditioner of a run, and the training images in its order.
+def attribute_conditioner(run: Run, faces: FaceDataset, *, quiet: bool = False) -> tuple[FaceDataset, Conditioner]:
+    """The conditioner of a run on faces, and the faces without the hair colours that they lack.
 
     Args:
-        config: The settings, ``conditioning`` settled.
-        data: The training images.
-        run_dir: Of the run, where a text encoder that is fitted to the images is kept.
-        prompts: Captions of images that are not trained on, for sample grids.
+        run: Its settings, ``conditioning`` settled, and its folder, where measured colours are kept.
+        faces: The training images.
         quiet: Say nothing.
 
     Raises:
-        InputError: ``conditioning`` is not settled, there is nothing to tell texts apart by, or the text encoder is
-            not that of the release which the run starts from.
+        InputError: All texts are the same, or the text encoder cannot be read.
     """
-    if config.conditioning not in SETTLED:
-        raise InputError(f"conditioning is {config.conditioning}; settle it to one of {', '.join(SETTLED)}")
-    if config.conditioning == "attributes":
-        data, conditioner = _by_attributes(config, data, run_dir, quiet)
-    else:
-        conditioner = _by_captions(config, data, run_dir, prompts, quiet)
-    if config.init and not (run_dir / STATE_FILE).exists():  # a run that is gone on with may have lost the release
-        theirs, ours = ReleaseConfig.read(Path(config.init)).conditioning, conditioner.encoder.space.name
-        if theirs.space != ours and not colours_to_learn(theirs.space, ours):
-            raise InputError(
-                f"{config.init}: was trained with the text encoder {theirs.space}, and this run's is "
-                f"{ours}; give the same --encoder and --encoder-path as for that one, "
-                "or leave --init out"
-            )
-    return data, conditioner
-
-
-def _by_attributes(
-    config: TrainingConfig, data: ImageDataset, run_dir: Path, quiet: bool
-) -> tuple[ImageDataset, Conditioner]:
-    from encoder.attributes.reader import in_space
-    from gan.faces.dataset import FaceDataset
-    from gan.faces.hue import drop_inconsistent_captions
-    from gan.training.conditions.faces import AttributeConditions
-    from gan.training.conditions.measurements import measurements
-
-    assert isinstance(data, FaceDataset)
-    faces, loose = drop_inconsistent_captions(data, config.hair_chroma)
+    config = run.config
+    faces, loose = drop_inconsistent_captions(faces, config.hair_chroma)
     if loose and not quiet:
         print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
     onehot = config.encoder == "onehot"
     encoder = load_encoder("onehot" if onehot else "head", config.encoder_path or None, config.encoder == "cached")
     wordings = 1 if onehot else config.wordings
-    encoder = in_space(encoder, _space(config, run_dir))
+    encoder = in_space(encoder, _space(run))
     known = None
     if config.colours:
         known = measurements(
             faces,
             encoder,
-            run_dir / KNOWLEDGE_FILE,
+            run.folder / MEASUREMENTS_FILE,
             wordings=wordings,
             seed=config.seed,
             progress=not quiet,
@@ -109,32 +78,40 @@ def _by_attributes(
     )
 
 
-def _space(config: TrainingConfig, run_dir: Path) -> str:
-    """The space of attributes that a run is in: with particular colours only where it shows some, or began with some.
+def _space(run: Run) -> str:
+    """The space of attributes that a run is in: with exact colours only where it shows some, or began with some.
 
-    What is never shown would be drawn in any way.
+    A generator would draw a colour that it was never shown in any way.
     """
-    if config.colours:
-        return COLOUR_SPACE.name
-    begun = [str(run_dir / SNAPSHOT_FOLDER)] if (run_dir / STATE_FILE).exists() else []
-    for folder in filter(None, [*begun, config.init, config.stage1]):
-        with contextlib.suppress(InputError):  # a release that cannot be read is told of where it is needed
-            begun_in = ReleaseConfig.read(Path(folder)).conditioning.space
-            return begun_in if begun_in == COLOUR_SPACE.name else VALUE_SPACE.name
-    return VALUE_SPACE.name
+    with_colours = run.config.colours or run.space == COLOUR_SPACE.name
+    return COLOUR_SPACE.name if with_colours else VALUE_SPACE.name
 
 
-def _by_captions(
-    config: TrainingConfig, data: ImageDataset, run_dir: Path, prompts: Sequence[str], quiet: bool
+def caption_conditioner(
+    run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
 ) -> Conditioner:
+    """The conditioner of a run on captioned images.
+
+    Args:
+        run: Its settings, ``conditioning`` settled, and its folder, where its text encoder is kept.
+        data: The training images.
+        prompts: Captions of images that are not trained on, for sample grids.
+        quiet: Say nothing.
+
+    Raises:
+        InputError: All texts are the same, or the text encoder cannot be read or written.
+    """
     check_captions(data.captions)
-    path, own = config.encoder_path or None, run_dir / ENCODER_FOLDER
+    config = run.config
+    path, own = config.encoder_path or None, run.folder / ENCODER_FOLDER
     start = config.init or config.stage1
-    if start and not (run_dir / STATE_FILE).exists():
-        adopt(Path(start), own)
+    if run.start:
+        copy_encoder_of_release(Path(start), own)
     if config.conditioning == "aligned" and path is None:
-        begun = (run_dir / STATE_FILE).exists()  # its encoder stays, whatever the data have become
-        path = str(own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=begun))
+        # A resumed run keeps its encoder, whatever the data have become.
+        path = str(
+            own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=run.state is not None)
+        )
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
     fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
@@ -161,7 +138,7 @@ def _by_captions(
     )
 
 
-def adopt(release: Path, folder: Path) -> None:
+def copy_encoder_of_release(release: Path, folder: Path) -> None:
     """Keep the text encoder of a release, and what its vectors are standardised by, as a run's own.
 
     A run from the weights of a release starts with its texts too, so that the weights go on to mean what they meant;

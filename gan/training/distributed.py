@@ -46,10 +46,10 @@ class World:
                 are none that it has set.
         """
         if "WORLD_SIZE" not in os.environ:
-            return ALONE
+            return SINGLE_PROCESS
         size = _variable("WORLD_SIZE")
         if size == 1:
-            return ALONE
+            return SINGLE_PROCESS
         _variable("RANK")
         if device == "cuda":
             local_rank, gpus = _variable("LOCAL_RANK"), torch.cuda.device_count()
@@ -64,11 +64,11 @@ class World:
         return cls(dist.get_rank(), size)
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process is the one that reports and writes."""
         return self.rank == 0
 
-    def agree(self, what: str, value: str, advice: str) -> None:
+    def assert_same_everywhere(self, what: str, value: str, advice: str) -> None:
         """Raise ``InputError``, in every process, unless all of them give the same value.
 
         Args:
@@ -87,7 +87,7 @@ class World:
         if others:
             raise InputError(f"{what} of process {', '.join(others[:8])} are not those of process 0; {advice}")
 
-    def share(self, batch_size: int) -> None:
+    def check_batch(self, batch_size: int) -> None:
         """Raise ``InputError`` unless all processes get as many rows of a batch."""
         if batch_size % self.size:
             fitting = [str(size) for size in range(1, self.size) if batch_size % size == 0]
@@ -158,5 +158,5 @@ def _variable(name: str) -> int:
     return int(text)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 """The one process of an ordinary run."""

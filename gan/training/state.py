@@ -27,10 +27,7 @@ from gan.training.config import TrainingConfig
 
 STATE_FILE = "state.pt"
 _FORMAT = b"text-to-image state 2 crc32 "
-"""What a state file begins with; then follow the checksum of the rest, a line's end, and what ``torch.save`` wrote.
-
-A file of the first format is that alone. It is still read, so that a run in progress goes on.
-"""
+"""What a state file begins with; then follow the checksum of the rest, a line's end, and what ``torch.save`` wrote."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +79,12 @@ def load_state(run_dir: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             head = file.read(len(_FORMAT) + 9)
-            if head.startswith(b"PK"):
-                file.seek(0)
             data = file.read()
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no training state to resume from; start without --resume") from error
     except OSError as error:
         raise InputError(f"{path}: the training state cannot be read ({error.strerror}); restore the file") from error
-    if not head.startswith(b"PK") and head != _FORMAT + b"%08x\n" % zlib.crc32(data):
+    if head != _FORMAT + b"%08x\n" % zlib.crc32(data):
         raise InputError(f"{path}: the training state is damaged (its checksum is another); {_REMEDY}")
     try:
         state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
@@ -101,11 +96,6 @@ def load_state(run_dir: Path) -> dict[str, Any]:
 
 
 _REMEDY = "start the run anew, or from its snapshot by --init"
-
-
-def begun_with(run_dir: Path) -> TrainingConfig:
-    """The settings of the run that is to be resumed; ``InputError`` where there is none."""
-    return TrainingConfig.from_json(load_state(run_dir)["config"], f"{run_dir / STATE_FILE}: config")
 
 
 def check_weights(found: dict[str, Tensor], own: dict[str, Tensor], where: str) -> None:

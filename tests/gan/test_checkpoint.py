@@ -14,7 +14,8 @@ from gan.networks import build_discriminator, build_generator, load_weights
 from gan.pipeline import TextToFace
 from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
 from gan.training.config import TrainingConfig
-from gan.training.state import STATE_FILE, begun_with, load_state, save_release, save_state
+from gan.training.run import Run
+from gan.training.state import STATE_FILE, load_state, save_release, save_state
 
 SMALL = {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8}
 SMALL_D = {"widths": [8, 8, 8, 8, 8], "feature_dim": 8, "fine_width": 4}
@@ -134,7 +135,6 @@ def test_a_state_that_is_a_folder(tmp_path) -> None:
 def test_a_config_within_a_state_is_checked(tmp_path) -> None:
     for text, message in {
         "": "config: not JSON",
-        "{}": "config: the key data is missing",
         '{"data": "ab"}': "config: data is 'ab'; it must be a list",
         '{"data": ["a"], "lr": "x"}': "config: lr is 'x'; it must be a number",
         '{"data": ["a"], "z_dim": 1e999}': "config: z_dim is inf; it must be an integer",
@@ -142,8 +142,9 @@ def test_a_config_within_a_state_is_checked(tmp_path) -> None:
         "[" * 100_000: "config: not JSON",
     }.items():
         save_state(tmp_path, {**STATE, "config": text})
-        with pytest.raises(InputError, match=rf"state\.pt: {message}"):
-            begun_with(tmp_path)
+        opened = Run.open(tmp_path, TrainingConfig(), resume=True)
+        with pytest.raises(InputError, match=rf"state\.pt: {message}"), opened:
+            pass
 
 
 def released(folder: Path, **further: Any) -> Path:

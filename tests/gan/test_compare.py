@@ -17,7 +17,7 @@ from gan.networks import build_discriminator
 from gan.pipeline import TextToFace
 from gan.tasks.faces import Faces
 from gan.training import loop as training
-from gan.training import previews
+from gan.training import sample_grids
 from gan.training.conditions.faces import PROMPTS
 from gan.training.objectives import OBJECTIVES
 
@@ -59,8 +59,8 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
     monkeypatch.setattr("gan.faces.classifier.load_classifier", lambda path: reader)
     monkeypatch.setattr("gan.evaluation.judge.other_spaces", lambda: {})
-    monkeypatch.setattr(previews, "GRID_ROWS", 1)
-    monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
+    monkeypatch.setattr(sample_grids, "GRID_ROWS", 1)
+    monkeypatch.setattr(sample_grids, "STATISTICS_BATCHES", 2)
 
 
 @pytest.fixture

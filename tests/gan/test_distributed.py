@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from runs import trainer
 
 import train_cgan
 from encoder.common.errors import InputError
 from gan.faces.dataset import load_faces
 from gan.training.config import TrainingConfig
-from gan.training.distributed import ALONE, World
-from gan.training.loop import Trainer
+from gan.training.distributed import SINGLE_PROCESS, World
 from gan.training.state import load_state
 
 ROOT = Path(__file__).parents[2]
@@ -50,11 +50,11 @@ def torchrun(arguments: list[str]) -> list[str]:
 
 def test_alone_nothing_changes() -> None:
     values, layer = torch.arange(5), torch.nn.Linear(2, 1)
-    assert ALONE.leads
-    assert torch.equal(ALONE.rows(values), values)
-    assert ALONE.mean(values) is values
-    assert [ALONE.any(flag, torch.device("cpu")) for flag in (False, True)] == [False, True]
-    ALONE.average_gradients(layer)
+    assert SINGLE_PROCESS.is_main_process
+    assert torch.equal(SINGLE_PROCESS.rows(values), values)
+    assert SINGLE_PROCESS.mean(values) is values
+    assert [SINGLE_PROCESS.any(flag, torch.device("cpu")) for flag in (False, True)] == [False, True]
+    SINGLE_PROCESS.average_gradients(layer)
     assert layer.weight.grad is None
 
 
@@ -123,7 +123,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(faces_zip, tmp_path) -> None:
     with pytest.raises(
         InputError, match=r"batch_size is 7, which 2 processes cannot share evenly; start 1 .*--batch-size 8"
     ):
-        Trainer(config, faces, tmp_path, world=World(0, 2))
+        trainer(config, faces, tmp_path, world=World(0, 2))
 
 
 # -- across machines: two agents of torchrun, each as on a machine of its own, over the loopback address --------------

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from runs import train
+from runs import trainer as make_trainer
 from torch import nn
 
 from encoder.attributes.onehot import OneHotSpace
@@ -26,12 +28,12 @@ from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
 from gan.release import ReleaseConfig
 from gan.selection import Selector, candidate_seeds
-from gan.training import batches, players, previews
+from gan.training import batches, networks, sample_grids
 from gan.training import loop as training
 from gan.training.batches import Order
 from gan.training.conditions.faces import PROMPTS
 from gan.training.config import TrainingConfig
-from gan.training.loop import NonFiniteError, Trainer, train
+from gan.training.loop import NonFiniteError, Trainer
 from gan.training.objectives import OBJECTIVES, Objective
 from gan.training.state import load_state, save_state
 
@@ -63,8 +65,8 @@ def faces(faces_zip) -> FaceDataset:
 
 @pytest.fixture(autouse=True)
 def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previews, "GRID_ROWS", 2)
-    monkeypatch.setattr(previews, "STATISTICS_BATCHES", 2)
+    monkeypatch.setattr(sample_grids, "GRID_ROWS", 2)
+    monkeypatch.setattr(sample_grids, "STATISTICS_BATCHES", 2)
 
 
 def assert_same(a: Any, b: Any, where: str = "state") -> None:
@@ -116,8 +118,8 @@ class NormedDiscriminator(ImageTextDiscriminator):
 @pytest.fixture
 def normed(monkeypatch: pytest.MonkeyPatch) -> TrainingConfig:
     """The settings of a run with batch normalisation, whose moving statistics are state too."""
-    monkeypatch.setattr(players, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
-    monkeypatch.setattr(players, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
+    monkeypatch.setattr(networks, "build_generator", lambda _, *, z_dim, c_dim: NormedGenerator(z_dim, c_dim))
+    monkeypatch.setattr(networks, "build_discriminator", lambda _, *, c_dim: NormedDiscriminator(c_dim))
     return small(objective="gan-cls", generator={}, discriminator={})
 
 
@@ -136,10 +138,10 @@ def stackgan1() -> TrainingConfig:
 @pytest.fixture(scope="module")
 def stackgan2(stackgan1, faces, tmp_path_factory) -> TrainingConfig:
     """The settings of a second stage, on the snapshot of a short run of the first."""
-    trainer = Trainer(stackgan1, faces, tmp_path_factory.mktemp("stage1"), quiet=True)
+    trainer = make_trainer(stackgan1, faces, tmp_path_factory.mktemp("stage1"))
     trainer.step()
     trainer.snapshot()
-    stage1 = str(trainer.run_dir / "snapshot")
+    stage1 = str(trainer.run.folder / "snapshot")
     return small(architecture="stackgan2", objective="gan-cls", stage1=stage1, **STAGES["stackgan2"])
 
 
@@ -169,7 +171,7 @@ def test_batches_larger_than_the_data() -> None:
 
 
 def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
-    trainer = Trainer(small(batch_size=32, drop_attributes=0.0), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(batch_size=32, drop_attributes=0.0), faces, tmp_path)
     (real, c, c_wrong, labels), z = trainer.next_batch()
     assert real.shape == (32, 3, 64, 64)
     assert (real.min(), real.max()) == (-1, 1)
@@ -183,7 +185,7 @@ def test_a_batch_is_in_range_and_its_texts_fit(faces, tmp_path) -> None:
 
 
 def test_the_chance_of_a_mirrored_face(faces, tmp_path) -> None:
-    trainer = Trainer(small(batch_size=132, drop_attributes=0.0, mirror=0.25), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(batch_size=132, drop_attributes=0.0, mirror=0.25), faces, tmp_path)
     (real, c, _, _), _ = trainer.next_batch()
     images = faces.images[c.argmax(1)].float() / 127.5 - 1
     as_it_was, mirrored = ((real == each).flatten(1).all(1) for each in (images, images.flip(3)))
@@ -196,16 +198,16 @@ def test_hair_that_lacks_its_colour_is_left_out_of_the_captions(drawn_faces, tmp
     gray, blue = (1 + HAIR_COLOURS.index(colour) for colour in ("gray", "blue"))
     loose = hair == gray
     hair[loose] = blue
-    trainer = Trainer(small(hair_chroma=0.03), drawn_faces, tmp_path)
+    trainer = make_trainer(small(hair_chroma=0.03), drawn_faces, tmp_path, quiet=False)
     assert torch.equal(trainer.data.attributes[:, 0] == 0, loose)
     assert f"hair colour left out of {loose.sum()} captions" in capsys.readouterr().out
-    trusting = Trainer(small(), drawn_faces, tmp_path)
+    trusting = make_trainer(small(), drawn_faces, tmp_path)
     assert (trusting.data.attributes[:, 0] > 0).all()
     assert "left out" not in capsys.readouterr().out
 
 
 def test_every_epoch_of_the_default_settings_is_seeded(faces, tmp_path) -> None:
-    a, b, other = (Trainer(small(seed=seed), faces, tmp_path, quiet=True) for seed in (5, 5, 6))
+    a, b, other = (make_trainer(small(seed=seed), faces, tmp_path) for seed in (5, 5, 6))
     assert_same(without_time(a.state()), without_time(b.state()))
     assert not torch.equal(next(a.G.parameters()), next(other.G.parameters()))
     for x, y in zip(*((*batch, z) for batch, z in (a.next_batch(), b.next_batch())), strict=True):
@@ -256,7 +258,7 @@ def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
     """The paired run: the same weights, faces and noise; the penalties are float32 in both."""
     means = {}
     for precision in ("float32", "bfloat16"):
-        run = Trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision, quiet=True)
+        run = make_trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision)
         stats = [run.step() for _ in range(24)]
         assert all(line["penalty"].dtype == torch.float32 for line in stats if "penalty" in line)
         means[precision] = {
@@ -269,7 +271,7 @@ def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, precision) -> None:
-    trainer = Trainer(small(objective="spy", precision=precision), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(objective="spy", precision=precision), faces, tmp_path)
     for _ in range(2):
         stats = trainer.step()
         assert all(p.grad is None for network in (trainer.G, trainer.D) for p in network.parameters())
@@ -280,23 +282,23 @@ def test_the_order_of_a_step_and_whose_gradients_flow(faces, tmp_path, spy, prec
 
 
 def test_a_step_moves_all_three_networks_and_follows_the_schedule(faces, tmp_path) -> None:
-    trainer = Trainer(small(lr=1e-3, lr_end=1e-5, beta2=0.8, beta2_end=0.9), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(lr=1e-3, lr_end=1e-5, beta2=0.8, beta2_end=0.9), faces, tmp_path)
     trainer.step()  # what lies behind a modulation of zero moves from the second step on
     for network in ("G", "D", "G_ema"):
-        before = [p.detach().clone() for p in getattr(trainer.players, network).parameters()]
+        before = [p.detach().clone() for p in getattr(trainer.networks, network).parameters()]
         trainer.step()
-        after = list(getattr(trainer.players, network).parameters())
+        after = list(getattr(trainer.networks, network).parameters())
         assert all(not torch.equal(a, b) for a, b in zip(before, after, strict=True) if a.dim() > 1), network
     trainer.cur_nimg = 20  # half of schedule_images
     trainer.step()
-    for optimizer in (trainer.players.opt_G, trainer.players.opt_D):
+    for optimizer in (trainer.networks.opt_G, trainer.networks.opt_D):
         assert optimizer.param_groups[0]["lr"] == pytest.approx((1e-3 + 1e-5) / 2)
         assert optimizer.param_groups[0]["betas"] == pytest.approx((0, 0.85))
-    assert not any(p.requires_grad for p in trainer.players.G_ema.parameters())
+    assert not any(p.requires_grad for p in trainer.networks.G_ema.parameters())
 
 
 def test_interpolated_captions_add_to_the_generator_alone(faces, tmp_path) -> None:
-    plain, mixed = (Trainer(small(interpolate=share), faces, tmp_path, quiet=True) for share in (0.0, 0.5))
+    plain, mixed = (make_trainer(small(interpolate=share), faces, tmp_path) for share in (0.0, 0.5))
     stats = [trainer.step() for trainer in (plain, mixed)]
     assert torch.equal(stats[0]["loss_D"], stats[1]["loss_D"])
     assert stats[0]["loss_G"] != stats[1]["loss_G"]
@@ -352,16 +354,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
         config = request.getfixturevalue(case)
     if case in OBJECTIVES:
         config = dataclasses.replace(config, objective=case)
-    whole = Trainer(config, faces, tmp_path / "whole", quiet=True)
-    whole.run_dir.mkdir()
+    whole = make_trainer(config, faces, tmp_path / "whole")
     whole.train()
 
-    first = Trainer(dataclasses.replace(config, max_images=12), faces, tmp_path / "parts", quiet=True)
-    first.run_dir.mkdir()
+    first = make_trainer(dataclasses.replace(config, max_images=12), faces, tmp_path / "parts")
     first.train()
-    second = Trainer(config, faces, tmp_path / "parts", quiet=True)
-    second.resume()
-    saved = load_state(first.run_dir)
+    second = make_trainer(config, faces, tmp_path / "parts", resume=True)
+    saved = load_state(first.run.folder)
     assert_same(without_time(second.state()), without_time(saved))
     second.train()
     assert (second.cur_nimg, second.d_step) == (
@@ -369,7 +368,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     )  # whole steps of the generator
     assert_same(without_time(second.state()), without_time(whole.state()))
     for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
-        assert (whole.run_dir / name).read_bytes() == (second.run_dir / name).read_bytes()
+        assert (whole.run.folder / name).read_bytes() == (second.run.folder / name).read_bytes()
     assert second.minutes > saved["minutes"]
 
 
@@ -405,8 +404,7 @@ def test_the_best_generator_is_kept_across_a_resume(faces, tmp_path) -> None:
 
 def test_scoring_changes_nothing_in_training(faces, tmp_path) -> None:
     for name, monitor in (("with", ScriptedMonitor(1.0, 2.0)), ("without", None)):
-        (tmp_path / name).mkdir()
-        Trainer(small(evaluate_images=12, max_images=16), faces, tmp_path / name, monitor=monitor, quiet=True).train()
+        make_trainer(small(evaluate_images=12, max_images=16), faces, tmp_path / name, monitor=monitor).train()
     states = [without_time(load_state(tmp_path / name)) for name in ("with", "without")]
     assert [state.pop("best_score") for state in states] == [1.0, math.inf]
     assert_same(*states)
@@ -414,7 +412,7 @@ def test_scoring_changes_nothing_in_training(faces, tmp_path) -> None:
 
 def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
     train(small(max_images=8), faces, tmp_path)
-    message = r"changed settings \(lr: 0\.0004 -> 0\.1; seed: 0 -> 1\); keep them, or .*: --init \S+ --run-dir NEW"
+    message = r"changed settings \(seed: 0 -> 1; lr: 0\.0004 -> 0\.1\); keep them, or .*: --init \S+ --run-dir NEW"
     with pytest.raises(InputError, match=message):
         train(small(lr=0.1, seed=1), faces, tmp_path, resume=True)
     with pytest.raises(InputError, match="training images: 132 -> 100"):
@@ -466,14 +464,14 @@ def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> No
     ],
 )  # fmt: skip
 def test_a_state_that_does_not_fit_is_named(faces, tmp_path, damage, message) -> None:
-    run = Trainer(small(), faces, tmp_path, quiet=True)
+    run = make_trainer(small(), faces, tmp_path)
     run.step()
     save_state(tmp_path, run.state())
     state = load_state(tmp_path)
     damage(state)
     save_state(tmp_path, state)
     with pytest.raises(InputError, match=rf"state\.pt: {message}"):
-        Trainer(small(), faces, tmp_path, quiet=True).resume()
+        make_trainer(small(), faces, tmp_path, resume=True)
 
 
 def test_a_start_removes_what_a_killed_save_has_left(faces, tmp_path) -> None:
@@ -486,7 +484,7 @@ def test_a_start_removes_what_a_killed_save_has_left(faces, tmp_path) -> None:
 def test_a_run_is_not_written_over(faces, tmp_path) -> None:
     train(small(max_images=4), faces, tmp_path)
     before = (tmp_path / "state.pt").read_bytes()
-    with pytest.raises(InputError, match="holds a run already; go on with it by --resume"):
+    with pytest.raises(InputError, match="holds a run already; resume it by --resume"):
         train(small(), faces, tmp_path)
     assert (tmp_path / "state.pt").read_bytes() == before
 
@@ -517,7 +515,7 @@ def test_unusable_places_are_told_before_training(faces, tmp_path) -> None:
 
 
 def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1) -> None:
-    trainer = Trainer(stackgan1, faces, tmp_path, quiet=True)
+    trainer = make_trainer(stackgan1, faces, tmp_path)
     batch, _ = trainer.next_batch()
     face = faces.images[batch.c.argmax(1)[0]].float() / 127.5 - 1  # the faces are in the order of the one-hot
     blocks = face.reshape(3, 32, 2, 32, 2).mean((2, 4))
@@ -532,7 +530,7 @@ def test_a_first_stage_trains_on_faces_averaged_down(faces, tmp_path, stackgan1)
 @pytest.mark.parametrize("case", ["acgan", "stackgan1", "stackgan2"])
 def test_the_released_discriminator_ranks_faces(faces, tmp_path, request, case) -> None:
     config = request.getfixturevalue(case) if case in STAGES else small(objective=case)
-    trainer = Trainer(config, faces, tmp_path, quiet=True)
+    trainer = make_trainer(config, faces, tmp_path)
     trainer.snapshot()
     pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
     texts = ["red hair blue eyes"]
@@ -546,7 +544,7 @@ def test_the_generators_own_term_is_in_its_loss(faces, tmp_path, stackgan1) -> N
     losses = []
     for weight in (0.0, 2.0):
         config = dataclasses.replace(stackgan1, generator={**stackgan1.generator, "kl_weight": weight})
-        trainer = Trainer(config, faces, tmp_path, quiet=True)
+        trainer = make_trainer(config, faces, tmp_path)
         text = copy.deepcopy(trainer.G.text)
         batch, _ = copy.deepcopy(trainer).next_batch()
         losses.append(trainer.step()["loss_G"])
@@ -583,7 +581,7 @@ def test_an_unfit_first_stage_is_one_line(faces, tmp_path, stackgan2, changes, m
 
 
 def test_another_architecture_is_no_first_stage(faces, tmp_path, stackgan2) -> None:
-    Trainer(small(), faces, tmp_path, quiet=True).snapshot()
+    make_trainer(small(), faces, tmp_path).snapshot()
     with pytest.raises(InputError, match="holds a residual, and stackgan2 refines a stackgan1"):
         train(dataclasses.replace(stackgan2, stage1=str(tmp_path / "snapshot")), faces, tmp_path / "run")
 
@@ -648,10 +646,10 @@ def test_what_helps_depends_on_what_was_saved(faces, tmp_path, monkeypatch, chan
 
 
 def test_broken_weights_are_not_released(faces, tmp_path) -> None:
-    trainer = Trainer(small(), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(), faces, tmp_path)
     trainer.snapshot()
     good = (tmp_path / "snapshot" / "generator.safetensors").read_bytes()
-    next(trainer.players.G_ema.parameters()).data.view(-1)[0] = float("nan")
+    next(trainer.networks.G_ema.parameters()).data.view(-1)[0] = float("nan")
     with pytest.raises(NonFiniteError, match="G_ema"):
         trainer.snapshot()
     assert (tmp_path / "snapshot" / "generator.safetensors").read_bytes() == good
@@ -670,8 +668,8 @@ UNBOUNDED = "--generator '{\"bounded\": false}'"
     ],
 )
 def test_a_generator_that_draws_one_picture_is_told_of(faces, tmp_path, capsys, images, bias, objective, cure) -> None:
-    trainer = Trainer(small(objective=objective), faces, tmp_path, quiet=True)
-    trainer.players.G_ema.to_rgb.bias.data -= bias
+    trainer = make_trainer(small(objective=objective), faces, tmp_path)
+    trainer.networks.G_ema.to_rgb.bias.data -= bias
     trainer.cur_nimg = images
     trainer.snapshot()
     lines = capsys.readouterr().err.splitlines()
@@ -703,14 +701,14 @@ def test_a_signal_ends_the_run_with_its_state_saved(faces, tmp_path, monkeypatch
 
     monkeypatch.setattr(Trainer, "step", step)
     before = signal.getsignal(number)
-    assert train(small(), faces, tmp_path) == number
+    assert train(small(), faces, tmp_path).signal == number
     assert load_state(tmp_path)["cur_nimg"] == 8  # the step that was under way is finished
     assert "stopped after 8 images; --resume goes on from here" in capsys.readouterr().err
     assert signal.getsignal(number) is before
 
 
 def test_a_run_stopped_before_its_first_step_can_be_resumed(faces, tmp_path) -> None:
-    trainer = Trainer(small(), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(), faces, tmp_path)
     trainer.train(should_stop=lambda: True)
     assert load_state(tmp_path)["cur_nimg"] == 0
 
@@ -730,7 +728,7 @@ def test_two_sources_have_a_place_each_in_the_condition(faces_zip, tmp_path) -> 
 
 def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> None:
     faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
-    trainer = Trainer(small(batch_size=64), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(batch_size=64), faces, tmp_path)
     trainer.batches.order.rest = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
     (_, c, c_wrong, _), _ = trainer.next_batch()
     for condition in (c, c_wrong):
@@ -762,21 +760,19 @@ def test_a_release_of_other_sources_is_begun_from(faces, tmp_path, capsys, monke
         arguments |= {"generator": {**width, "style_dim": 8}, "discriminator": {**width, "feature_dim": 8}}
     elif architecture == "baseline":
         arguments |= {"generator": {}, "discriminator": {"widths": [4, 4, 8, 8], "norm": False}}
-    first = Trainer(small(**arguments), named(faces, "a", "b"), tmp_path / "first", quiet=True)
+    first = make_trainer(small(**arguments), named(faces, "a", "b"), tmp_path / "first")
     first.step()
     first.snapshot()
     release = tmp_path / "first" / "snapshot"
     c, z = torch.rand(3, 132), torch.randn(3, 4)
 
     def drawn(trainer: Trainer, *source: float) -> torch.Tensor:
-        return trainer.players.G_ema(z, torch.cat([c, torch.tensor(source).expand(3, -1)], dim=1))
+        return trainer.networks.G_ema(z, torch.cat([c, torch.tensor(source).expand(3, -1)], dim=1))
 
     def begun(*names: str) -> Trainer:
-        trainer = Trainer(small(seed=1, **arguments), named(faces, *names), tmp_path / "second")
-        trainer.start_from(release)
-        trainer.step()  # and trains
-        trainer.start_from(release)
-        return trainer
+        config = small(seed=1, init=str(release), **arguments)
+        make_trainer(config, named(faces, *names), tmp_path / "second").step()  # it trains
+        return make_trainer(config, named(faces, *names), tmp_path / "second", quiet=False)
 
     a, b = drawn(first, 1, 0), drawn(first, 0, 1)
     assert not torch.allclose(a, b)
@@ -808,11 +804,10 @@ def test_a_release_of_one_source_is_begun_from_by_two(faces, tmp_path, capsys) -
 def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
     train(small(), faces, tmp_path / "first")
     snapshot = tmp_path / "first" / "snapshot"
-    trainer = Trainer(small(seed=1), faces, tmp_path / "second", quiet=True)
-    trainer.start_from(snapshot)
+    trainer = make_trainer(small(seed=1, init=str(snapshot)), faces, tmp_path / "second")
     first = load_state(tmp_path / "first")
     for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
-        for name, weight in getattr(trainer.players, network).state_dict().items():
+        for name, weight in getattr(trainer.networks, network).state_dict().items():
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
 
 
@@ -821,15 +816,13 @@ def test_a_release_that_knows_no_particular_colours_learns_them(faces, tmp_path)
     train(small(max_images=4, encoder="cached"), faces, tmp_path / "first")
     release = tmp_path / "first" / "snapshot"
     config = small(init=str(release), colours=0.5, seed=1, **settings)
-    config = training.shaped_like_its_start(config, tmp_path / "second", resume=False)
-    trainer = Trainer(config, faces, tmp_path / "second", quiet=True)
-    trainer.start_from(release)
+    trainer = make_trainer(config, faces, tmp_path / "second")
     before = TextToFace.from_pretrained(release, dtype=torch.float32).G
     z, c, asked = torch.randn(3, 4), torch.rand(3, 25), torch.rand(3, 8)
-    torch.testing.assert_close(before(z, c), trainer.players.G_ema(z, torch.cat([c, asked], 1)))
+    torch.testing.assert_close(before(z, c), trainer.networks.G_ema(z, torch.cat([c, asked], 1)))
     for _ in range(3):
         trainer.step()
-    assert trainer.players.G.embed[0].weight[:, 25:].any()  # and trains them
+    assert trainer.networks.G.embed[0].weight[:, 25:].any()  # and trains them
     trainer.snapshot()
     palette = ReleaseConfig.read(tmp_path / "second" / "snapshot").palette
     assert palette == trainer.batches.conditioner.palette
@@ -844,8 +837,8 @@ def test_a_run_keeps_the_space_that_it_begins_with(faces, tmp_path) -> None:
     for name, space in (("values", VALUE_SPACE), ("colours", COLOUR_SPACE)):
         release = tmp_path / name / "snapshot"
         assert ReleaseConfig.read(release).conditioning.space == space.name
-        config = training.shaped_like_its_start(small(init=str(release), **settings), tmp_path / "next", resume=False)
-        assert Trainer(config, faces, tmp_path / "next", quiet=True).encoder.space == space
+        config = small(init=str(release), **settings)
+        assert make_trainer(config, faces, tmp_path / "next").encoder.space == space
 
 
 def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:
@@ -908,14 +901,13 @@ def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_
         return img
 
     monkeypatch.setattr(batches, "augment", spy)
-    trainer = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
+    trainer = make_trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path)
     trainer.step()
     assert [chance for chance, _ in seen] == [0.5, 0.5]  # once for the real images, once for the fakes
     assert not torch.equal(seen[0][1], seen[1][1])
     save_state(tmp_path, trainer.state())
     trainer.step()
-    again = Trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, quiet=True)
-    again.resume()
+    again = make_trainer(small(augment=0.5, augment_end=0.5), faces, tmp_path, resume=True)
     again.step()
     assert torch.equal(seen[2][1], seen[4][1])
     assert torch.equal(seen[3][1], seen[5][1])
@@ -923,10 +915,10 @@ def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_
 
 def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:
     two = dataclasses.replace(faces, sources=torch.arange(len(faces)) % 2, source_names=("a", "b"))
-    trainer = Trainer(small(), two, tmp_path, quiet=True)
+    trainer = make_trainer(small(), two, tmp_path)
     shown = []
     monkeypatch.setattr(
-        trainer.players.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64)
+        trainer.networks.G_ema, "forward", lambda z, c: shown.append(c) or torch.zeros(len(z), 3, 64, 64)
     )
     trainer.snapshot()
     c = torch.cat(shown)

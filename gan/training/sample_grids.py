@@ -17,7 +17,7 @@ from gan.sources import join_source
 from gan.training.batches import Batches
 from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.ema import refresh_statistics
-from gan.training.players import Players
+from gan.training.networks import Networks
 from gan.training.state import save_release
 
 GRID_ROWS = 10
@@ -27,7 +27,7 @@ REAL_IMAGES = 256
 COLLAPSED = 0.1
 """Pictures whose spread is less than this share of real images' are one picture, whatever noise and text say."""
 
-SETTLED = 10_000
+COLLAPSE_CHECK_AFTER = 10_000
 """Images after which a generator that draws one picture still has collapsed; before, it may not have begun."""
 
 
@@ -59,7 +59,7 @@ class Monitor(Protocol):
         """Judge uint8 images (n, 3, H, W); ``score`` among the results is the one to go by, lower is better."""
 
 
-class Previews:
+class SampleGrids:
     """Draws and keeps the averaged generator of a run.
 
     Args:
@@ -76,16 +76,16 @@ class Previews:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
 
-    def snapshot(self, players: Players, cur_nimg: int, images_seen: int) -> Sample:
+    def snapshot(self, networks: Networks, cur_nimg: int, images_seen: int) -> Sample:
         """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
         names = self.batches.data.source_names
         c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
-        drawn = self.draw(players.G_ema, self.grid_z, c)
+        drawn = self.draw(networks.G_ema, self.grid_z, c)
         grid, path = tile(drawn, per_row=len(self.prompts)), self.run_dir / SAMPLES_FOLDER / f"{cur_nimg:08d}.png"
         save_png(path, grid, {})
-        self.save(SNAPSHOT_FOLDER, players, images_seen)
-        return Sample(grid, path, cur_nimg >= SETTLED and spread(drawn) < COLLAPSED * self.real_spread)
+        self.save(SNAPSHOT_FOLDER, networks, images_seen)
+        return Sample(grid, path, cur_nimg >= COLLAPSE_CHECK_AFTER and spread(drawn) < COLLAPSED * self.real_spread)
 
     @cached_property
     def real_spread(self) -> float:
@@ -93,16 +93,16 @@ class Previews:
         images = self.batches.data.images
         return spread(images[torch.arange(0, len(images), max(1, len(images) // REAL_IMAGES))])
 
-    def evaluate(self, players: Players, images_seen: int) -> dict[str, float]:
+    def evaluate(self, networks: Networks, images_seen: int) -> dict[str, float]:
         """The monitor's scores, every time of the same noise; the best generator so far is kept in ``best/``."""
         assert self.monitor is not None
         c = self.batches.conditioner.encoder.encode(self.monitor.captions)
         c = join_source(c, self.monitor.sources, self.batches.data.source_names)
         z = torch.randn(len(c), self.config.z_dim, generator=torch.Generator().manual_seed(self.config.seed))
-        scores = self.monitor.score(self.draw(players.G_ema, z, c))
+        scores = self.monitor.score(self.draw(networks.G_ema, z, c))
         if scores["score"] < self.best_score:
             self.best_score = scores["score"]
-            self.save("best", players, images_seen)
+            self.save("best", networks, images_seen)
         return scores
 
     @torch.no_grad()
@@ -114,13 +114,13 @@ class Previews:
         parts = zip(z.split(size), c.split(size), strict=True)
         return torch.cat([to_uint8(G_ema(z.to(device), c.to(device)).float()).cpu() for z, c in parts])
 
-    def save(self, folder: str, players: Players, images_seen: int) -> None:
+    def save(self, folder: str, networks: Networks, images_seen: int) -> None:
         """Save the averaged generator, the discriminator and the text encoder's part in the form of a release."""
         conditioner, names = self.batches.conditioner, self.batches.data.source_names
         save_release(
             self.run_dir / folder,
-            players.G_ema,
-            players.D,
+            networks.G_ema,
+            networks.D,
             self.config,
             conditioner.encoder,
             names,

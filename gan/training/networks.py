@@ -1,4 +1,4 @@
-"""The two players of a run, the average of one, and what moves them."""
+"""The networks of a run: the generator, its average and the discriminator, with their optimizers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NonFiniteError(BreakdownError):
     """A loss or a weight is no longer a number; the last saved state is from before it."""
 
 
-class Players:
+class Networks:
     """Generator and discriminator with their optimizers, and the averaged generator that is shown and released.
 
     Args:
@@ -81,11 +81,11 @@ class Players:
         half_life = self.config.at("ema_images", cur_nimg)
         update_ema(self.G_ema, self.G, ema_decay(self.config.batch_size, cur_nimg, half_life, self.config.ema_rampup))
 
-    def check(self, cur_nimg: int) -> None:
+    def raise_if_non_finite(self, cur_nimg: int) -> None:
         """Raises ``NonFiniteError`` where a network is broken, which a loss shows one step later."""
         networks = {"G": self.G, "D": self.D, "G_ema": self.G_ema}
         norms = {name: nn.utils.get_total_norm(network.parameters()).item() for name, network in networks.items()}
-        check_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()}, cur_nimg)
+        raise_if_non_finite({f"the norm of {name}'s weights": norm for name, norm in norms.items()}, cur_nimg)
 
     def state(self) -> dict[str, Any]:
         """Weights and the optimizers' moments."""
@@ -102,10 +102,16 @@ class Players:
         for name in STATEFUL:
             getattr(self, name).load_state_dict(state[name])
 
-    def start_from(self, release: Path) -> None:
+    def start_from(self, release: Path, start_config: ReleaseConfig) -> None:
         """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
-        theirs = ReleaseConfig.read(release)
-        heads = [arguments.get("class_heads", []) for arguments in (theirs.discriminator, self.D.arguments)]
+        space = start_config.conditioning.space
+        new_numbers = colours_to_learn(space, self.space)
+        if space != self.space and not new_numbers:
+            raise InputError(
+                f"{release}: was trained with the text encoder {space}, and this run's is {self.space}; "
+                "give the same --encoder and --encoder-path as for that one, or leave --init out"
+            )
+        heads = [arguments.get("class_heads", []) for arguments in (start_config.discriminator, self.D.arguments)]
         if heads[0] != heads[1]:
             raise InputError(
                 f"{release}: its discriminator tells classes of {heads[0] or 'no'} sizes, and this run's of "
@@ -114,13 +120,12 @@ class Players:
         try:
             for network, name in ((self.G, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
                 tensors = weights.load(release / name)
-                more = colours_to_learn(theirs.conditioning.space, self.space)
-                if more or not same_places(theirs.sources, self.sources):
-                    tensors = self._refitted(network, tensors, theirs.sources, more)
+                if new_numbers or not same_places(start_config.sources, self.sources):
+                    tensors = self._refitted(network, tensors, start_config.sources, new_numbers)
                 fit_weights(network, tensors, release / name)
         except InputError as error:
             own = (self.G.arguments.items(), self.D.arguments.items())
-            pairs = zip(own, (theirs.network, theirs.discriminator), strict=True)
+            pairs = zip(own, (start_config.network, start_config.discriminator), strict=True)
             other = sorted({name for mine, wanted in pairs for name, value in mine if wanted.get(name, value) != value})
             if not other:
                 raise
@@ -160,7 +165,7 @@ class Players:
         ]
 
 
-def check_finite(values: dict[str, float], cur_nimg: int) -> None:
+def raise_if_non_finite(values: dict[str, float], cur_nimg: int) -> None:
     """Raises ``NonFiniteError`` where one of the values, by their names, is no number."""
     for name, value in values.items():
         if not math.isfinite(value):

@@ -37,7 +37,6 @@ class AlignedEncoder(TunedEncoder):
 
     @property
     def space(self) -> ConditionSpace:
-        """That of this model alone."""
         return ConditionSpace(self.kind, f"aligned-{self.fingerprint[:12]}")
 
     @classmethod

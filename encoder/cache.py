@@ -170,17 +170,14 @@ class CachedEncoder:
 
     @property
     def dim(self) -> int:
-        """The encoder's."""
         return self._encoder.dim
 
     @property
     def fingerprint(self) -> str:
-        """The encoder's."""
         return self._encoder.fingerprint
 
     @property
     def space(self) -> ConditionSpace:
-        """The encoder's."""
         return self._encoder.space
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:

@@ -39,11 +39,9 @@ class MiniLMSentenceEncoder:
 
     @property
     def space(self) -> ConditionSpace:
-        """That of this model alone."""
         return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
         return self.model.read(texts, self.readout, batch_size=batch_size, progress=progress)
 
@@ -79,11 +77,9 @@ class LibrarySentenceEncoder:
 
     @property
     def space(self) -> ConditionSpace:
-        """That of this model alone."""
         return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``Encoder.encode``."""
         vectors = self._model.encode(
             [normalise(text) for text in texts],
             batch_size=batch_size,
@@ -143,11 +139,9 @@ class StandardisedEncoder:
 
     @property
     def space(self) -> ConditionSpace:
-        """That of this model and these statistics alone."""
         return ConditionSpace(self._kind, f"{self._kind}-{self.fingerprint[:12]}")
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``Encoder.encode``."""
         return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
 
     def standardise(self, raw: torch.Tensor) -> torch.Tensor:

@@ -61,7 +61,6 @@ class AttributeEncoder:
 
     @property
     def space(self) -> ConditionSpace:
-        """The head's."""
         return self._head.space
 
     @property

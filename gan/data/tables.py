@@ -197,7 +197,7 @@ class Chosen:
 
     def captions(self, row: Row) -> list[str] | None:
         """The captions of a row, ``""`` if it has none; ``None`` where its fields are not those of the table."""
-        fields, width = row.fields, len(self.table.columns) or self.texts[-1] + 1
+        fields, width = row.fields, len(self.table.columns) or max(self.file, self.texts[-1]) + 1
         if len(fields) <= max(self.file, self.texts[0]):
             return None
         if len(fields) > width:
@@ -228,9 +228,6 @@ def choose(
         columns: The columns that a person asks for; several names are separated by commas.
         by_name: Take the column that is called like one of images, although none of them is there.
         header: Take the first row for the header, if nothing else is one and the row names no image.
-
-    Raises:
-        InputError: There is no column of a name that was asked for.
     """
     if not table.rows:
         return f"{table.name}: holds no rows; write 'file,text' on each line"
@@ -238,8 +235,13 @@ def choose(
     names = [plain_name(name) for name in table.columns] or [""] * width
     if width < 2:
         return f"{table.name}: has one column; write 'file,text' on each line"
-    if columns.image:
-        file, hits = _named(table, names, columns.image)[0], 0
+    try:
+        asked = _named(table, names, columns.image)[:1] if columns.image else []
+        _named(table, names, columns.caption) if columns.caption else []
+    except InputError as error:
+        return str(error)
+    if asked:
+        file, hits = asked[0], sum(map(is_there, map(reference_of, table.cells(asked[0]))))
     else:
         found = _file_column(table, names, is_there, by_name)
         if found is None:
@@ -351,8 +353,10 @@ def texts_of(value: Any) -> list[str]:
             return [re.sub(r"\\(.)", r"\1", one or other) for one, other in _ITEM.findall(value)]
         return [value]
     if isinstance(value, dict):
+        if value.get("from", value.get("role")) in ("human", "user", "system"):  # what was asked of a model
+            return []
         names = {plain_name(str(name)): name for name in value}
-        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw") if name in names][:1]
+        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw", "value", "content") if name in names][:1]
         return [text for each in chosen or value.values() for text in texts_of(each)]
     if isinstance(value, (list, tuple)):
         return [text for part in value for text in texts_of(part)]

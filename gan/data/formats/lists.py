@@ -15,7 +15,7 @@ from encoder.common.errors import InputError
 from gan.data.decoding import READ, is_image, suffix
 from gan.data.examples import MALFORMED, UNREAD_KIND, Example, printable
 from gan.data.formats.reading import Reading
-from gan.data.names import base_name, cleaned, common_folder, folder_of
+from gan.data.names import base_name, cleaned, common_folder, folder_of, without_suffix
 from gan.data.tables import Chosen, choose, read_tables
 from gan.data.tree import READ_ERRORS, Tree
 
@@ -104,7 +104,7 @@ class Matched:
     def folders(self) -> list[str]:
         """Where the images of the list may lie."""
         own = folder_of(self.table)
-        return [f"{own}faces/", f"{own}images/", own, ""]
+        return [f"{own}faces/", f"{own}images/", own, "", f"{without_suffix(self.table)}/"]
 
     def find(self, reference: str) -> str | None:
         """The image that a row means."""

@@ -153,6 +153,11 @@ LAYOUTS: dict[str, Files] = {
     "without a header": table("a.csv", f"1.jpg,{A}\n2.jpg,{B}\n"),
     "header by values": table("a.csv", f"zdjecie,opis\n1.jpg,{A}\n2.jpg,{B}\n"),
     "own export": {"captions.csv": f'id,text\n000000,{A}\n000001,"{B}"\n', **pictures("000000.png", "000001.png")},
+    "file last": table("a.csv", f"{A},1.jpg\n\"{B}\",2.jpg\n"),
+    "train.csv of train/": {"train.csv": f"image,caption\n1.jpg,{A}\n", "val.csv": f"image,caption\n1.jpg,{B}\n",
+                            **pictures("train/1.jpg", "val/1.jpg")},
+    "conversations": table("a.json", json.dumps([{"image": f"{i}.jpg", "conversations": [
+        {"from": "human", "value": "What is it?"}, {"from": "gpt", "value": t}]} for i, t in ((1, A), (2, B))])),
     "no ending": table("captions", f"1.jpg\t{A}\n2.jpg\t{B}\n"),
     # Beside each image.
     "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
@@ -234,6 +239,20 @@ def test_columns_that_a_person_chooses(tmp_path: Path) -> None:
     }  # fmt: skip
     with pytest.raises(InputError, match=r"no column 'none'; its columns are image, text, other"):
         load_images([path], caption_column="none")
+
+
+def test_a_column_of_nested_json_is_chosen(tmp_path: Path) -> None:
+    rows = [{"image": "1.jpg", "text": "one", "other": A}, {"image": "2.jpg", "text": "two", "other": B}]
+    path = write(tmp_path / "set", table("a.json", json.dumps({"data": rows})))
+    assert load_images([path], split="all", progress=False, caption_column="other")[0].captions == ((A,), (B,))
+
+
+def test_classes_are_captions_where_parquet_has_no_texts(tmp_path: Path) -> None:
+    about = {"info": {"features": {"label": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    rows = [{"image": png(i), "label": i} for i in range(2)]
+    (tmp_path / "a.parquet").write_bytes(parquet(rows, {b"huggingface": json.dumps(about).encode()}))
+    data, _ = load(tmp_path / "a.parquet")
+    assert (data.captions, data.groups) == ((("cat",), ("dog",)), ("cat", "dog"))
 
 
 def test_rows_that_do_not_fit_are_counted(tmp_path: Path) -> None:

@@ -168,6 +168,8 @@ def judge_of(config: EvaluationConfig, pipeline: TextToImage | None) -> Judge[An
     task, training, heldout = task_of_release(pipeline.config) if pipeline else task_of("attributes"), None, None
     if config.data:
         task, training, heldout = load_real(config.data, config.seed)
+    if pipeline is None and not task.reads_texts:
+        raise InputError(f"{config.data}: is not of faces; --images and --grid are judged by hair and eyes alone")
     return task.judge(training, heldout, config.seed, classifier_dir=config.classifier, cascade=config.cascade)
 
 
@@ -195,8 +197,6 @@ def evaluate(config: EvaluationConfig, watch: Stopwatch) -> Results:
         images = judge.draw(pipeline, asked)
         watch.lap("drawing")
         return judge_images(judge, pipeline.name, images, asked, watch, pipeline)
-    if not judge.reads_texts:
-        raise InputError(f"{config.data}: is not of faces; --images and --grid are judged by hair and eyes alone")
     assert config.captions is not None
     if config.images:
         pictures = read_folder(config.images, config.captions)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from gan.data.dataset import ImageDataset
 from gan.evaluation.judge import SHEET, Asked, Details, Grouping, Judge, Judged
-from gan.evaluation.matcher import CANDIDATES, CaptionPool, Matcher
-from gan.evaluation.metrics import Estimate, bootstrap_mean
+from gan.evaluation.matcher import CaptionPool, Matcher
+from gan.evaluation.metrics import Estimate, share
 from gan.evaluation.registry import MORE, Metric, register
 from gan.evaluation.report import Sheet
 from gan.evaluation.stopwatch import Stopwatch
@@ -25,7 +25,7 @@ FEWEST = 8
 """Held-out images that a quick score needs at least."""
 
 register(
-    Metric("r_precision", f"nearest to its own caption among {CANDIDATES}", MORE, percent=True, column="R-precision"),
+    Metric("r_precision", "nearest to its own caption among {candidates}", MORE, percent=True, column="R-precision"),
     Metric("first", "real image of the caption nearest, by thumbnail", MORE, percent=True),
     Metric("five", f"real image of the caption among the nearest {AMONG}", MORE, percent=True),
 )
@@ -88,15 +88,14 @@ class CaptionJudge(Judge[Matched]):
     def scores(self, images: Tensor, reading: Matched, asked: Asked, *, real: bool = False) -> dict[str, Estimate]:
         """R-precision, and for images that are not real how often their thumbnail finds the real one of the caption."""
         found = self._found(reading, asked)
-        shares = {"r_precision": bootstrap_mean(found, self.generator())}
+        shares = {"r_precision": share(found)}
         if real:
             return shares
-        generator = self.generator()
         ranks = ranks_of_own(thumbnails(images, THUMBNAIL), self._thumbnails, asked.rows, self.heldout.sources)
         return {
             **shares,
-            "first": bootstrap_mean(ranks < 1, generator),
-            "five": bootstrap_mean(ranks < AMONG, generator),
+            "first": share(ranks < 1),
+            "five": share(ranks < AMONG),
         }
 
     def quick(self, reading: Matched, asked: Asked) -> dict[str, float]:
@@ -120,7 +119,7 @@ class CaptionJudge(Judge[Matched]):
             "first": (1 / rivals).mean().item(),
             "five": (AMONG / rivals).clamp_max(1).mean().item(),
         }
-        return {name: Estimate(share, share, share) for name, share in shares.items()}
+        return {name: Estimate(value, value, value) for name, value in shares.items()}
 
     def grouping(self, asked: Asked) -> Grouping:
         """The narrowest grouping by which half of the images are not alone; all groups are within a source."""
@@ -146,7 +145,9 @@ class CaptionJudge(Judge[Matched]):
         return Sheet(f"{title}, each beside the real one", pairs, labels)
 
     def details(self, judged: Judged[Matched], watch: Stopwatch) -> Details:
-        return Details({"captions": min(len(judged.images), len(self.heldout))}, extra={"thumbnail": THUMBNAIL})
+        candidates = round(1 / self.pool.chance(judged.asked.rows))  # fewer than 100 where few are held out
+        fields = {"captions": min(len(judged.images), len(self.heldout))}
+        return Details(fields, extra={"thumbnail": THUMBNAIL, "candidates": candidates})
 
 
 def _numbered(name: str, wanted: Sequence[Hashable], training: Sequence[Hashable]) -> Grouping:

@@ -106,14 +106,12 @@ class Judge(ABC, Generic[Reading]):
         group: The name of its scores among the groups of metrics.
         space: The name of its features among the feature spaces.
         main: The score by which quick scores go.
-        reads_texts: Whether it can judge pictures by texts that are not those of held-out images (``asked_of``).
     """
 
     noun: ClassVar[str]
     group: ClassVar[str]
     space: ClassVar[str]
     main: ClassVar[str]
-    reads_texts: ClassVar[bool] = False
 
     def __init__(self, training: ImageDataset | None, heldout: ImageDataset | None, seed: int = 0) -> None:
         self._training, self._heldout, self.seed = training, heldout, seed
@@ -360,6 +358,7 @@ def judge_images(
         subject=name,
         source=", ".join(judge.heldout.source_names) if judge._heldout is not None else None,
         noun=judge.noun,
+        main=judge.main,
         common=judge.grouping(asked[: len(judge.heldout)]).name if compared else "caption",
         images=len(images),
         compared=min(len(images), len(judge.heldout)) if compared else 0,

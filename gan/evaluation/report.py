@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -22,6 +23,8 @@ from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Row, Scores, where
 
 REPORT_FILES = ("report.html", "results.md", "results.json")
+VERDICTS = ((0.95, "as asked as real images"), (0.8, "good"), (0.5, "fair"), (-math.inf, "poor"))
+"""The least share of the way from chance to real images, and what it is called."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -55,6 +58,7 @@ class Results:
         subject: The name of the model, the folder or the picture.
         source: The data set that the images are compared with, if there is one.
         noun: What one image shows: ``"face"`` or ``"image"``; it names the template of the notes too.
+        main: The metric of the first group that the verdict goes by.
         common: What the images of a group have in common, within which diversity is measured.
         images: Number of images whose contents were judged.
         compared: Number of images a side of every comparison of sets; 0 where there was none.
@@ -69,6 +73,7 @@ class Results:
     subject: str
     source: str | None
     noun: str
+    main: str
     common: str
     images: int
     compared: int
@@ -88,6 +93,7 @@ class Results:
             "common": self.common,
             "compared": self.compared,
             "seed": self.seed,
+            "verdict": self.verdict,
             "sets": self.sets,
             **self.details,
         }
@@ -136,16 +142,41 @@ class Results:
         environment.globals["show"] = lambda name, estimate: METRICS[name].format(estimate)
         return environment.get_template(template).render(results=self, **self.extra, **others)
 
+    @cached_property
+    def verdict(self) -> str:
+        """In one line what the numbers say, and what they are worth."""
+        subject = next(iter(self.sets))
+        group = next(iter(self.sets[subject]))
+        found = {name: scores.get(group, {}).get(self.main) for name, scores in self.sets.items()}
+        own, real = found[subject], found.get(f"real {self.noun}s")
+        chance = found.get("chance") or found.get("captions permuted")
+        title = self._name(group, self.main)
+        if own is None:
+            return f"No verdict: nothing was asked for that can be read as '{title}'."
+        if real is None or chance is None:
+            return f"No verdict without real images (--data): {title}, {_percent(own)} of {self.images:,} {self.noun}s."
+        shares = f"{title}, {_percent(own)}; real {self.noun}s {_percent(real)}, chance {_percent(chance)}"
+        if real.low <= chance.high:
+            return f"No verdict: the judge does not tell real {self.noun}s from chance; give more images. {shares}."
+        reached = (own.value - chance.value) / (real.value - chance.value)
+        word = next(word for least, word in VERDICTS if reached >= least)
+        worth = f"{self.compared:,} held-out {self.noun}s a side"
+        if not self.compared:
+            worth = f"too few held-out {self.noun}s to compare sets, so a rough number"
+        return (
+            f"Verdict: {word}, {100 * reached:.0f} % of the way from chance to real {self.noun}s ({worth}). {shares}."
+        )
+
     def _page(self, lines: list[str]) -> str:
         further = [line for first, rows in self.tables.items() if rows for line in ("", *_table_of(first, rows))]
-        return "\n".join([*lines, *further, "", *self.notes, ""])
+        return "\n".join([self.verdict, "", *lines, *further, "", *self.notes, ""])
 
     @property
     def _columns(self) -> list[str]:
         return [self.subject, *list(self.sets)[1:]]
 
     def _name(self, group: str, metric: str) -> str:
-        return METRICS[metric].title.format(noun=self.noun, common=self.common) + where(group)
+        return METRICS[metric].title.format(noun=self.noun, common=self.common, **self.extra) + where(group)
 
     def _cells(self, group: str, metric: str) -> list[str]:
         """A metric of every set."""
@@ -187,6 +218,10 @@ def _cells(markdown: str) -> tuple[list[str], list[list[str]]]:
     """The cells of a Markdown table: its header, and its rows."""
     header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines())
     return header, rows
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} %"
 
 
 def _plain(value: Any) -> Any:

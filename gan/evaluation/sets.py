@@ -24,6 +24,7 @@ from gan.evaluation.metrics import (
     principal_directions,
     radii,
     realism,
+    share,
 )
 from gan.evaluation.registry import LESS, MORE, Metric, Scores, register
 from gan.images import thumbnails
@@ -135,7 +136,7 @@ def _density(sets: Comparison) -> Estimate:
 
 @set_metric(Metric("coverage", "coverage", MORE, percent=True))
 def _coverage(sets: Comparison) -> Estimate:
-    return bootstrap_mean(sets.density_and_coverage[1], sets.generator)
+    return share(sets.density_and_coverage[1])
 
 
 @set_metric(Metric("diversity", "diversity within a {common}, real {noun}s 1", "1 is best", column="diversity"))
@@ -218,10 +219,9 @@ class Evaluator:
 
     def memorisation(self, closeness: Tensor) -> dict[str, Estimate]:
         """What a set's closeness (M,) comes to: its mean, and the share closer than all but 1 % of held-out images."""
-        generator = self._generator()
         return {
-            "closeness": bootstrap_mean(closeness, generator),
-            "copies": bootstrap_mean((closeness < self.heldout_closeness.quantile(COPY_QUANTILE)).double(), generator),
+            "closeness": bootstrap_mean(closeness, self._generator()),
+            "copies": share(closeness < self.heldout_closeness.quantile(COPY_QUANTILE)),
         }
 
 

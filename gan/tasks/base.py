@@ -25,6 +25,7 @@ class Task(ABC):
             releases of it have.
         alias: Another value of ``--conditioning``, which leaves open which of ``conditionings`` it is.
         summary: What conditions its generators, for people.
+        reads_texts: Whether pictures can be judged by any texts, not only by captions of held-out images.
     """
 
     name: ClassVar[str]
@@ -32,6 +33,7 @@ class Task(ABC):
     conditionings: ClassVar[dict[str, tuple[str, ...]]]
     alias: ClassVar[str]
     summary: ClassVar[str]
+    reads_texts: ClassVar[bool] = False
 
     @property
     def default(self) -> str:

@@ -24,7 +24,9 @@ from gan.evaluation.faces import named_colours
 from gan.evaluation.faces.colours import judge_hue, judge_length, judge_wording
 from gan.evaluation.faces.judge import FaceJudge, faces_asked
 from gan.evaluation.judge import Judged, Monitor, judge_sets
+from gan.evaluation.metrics import Estimate
 from gan.evaluation.pictures import read_folder
+from gan.evaluation.report import Results
 
 N = 32
 SUBJECT = "these faces"
@@ -385,3 +387,26 @@ def test_the_cascade_needs_opencv(all_drawn_faces, tmp_path, monkeypatch) -> Non
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(InputError, match="pip install"):
         of_faces.face_score(all_drawn_faces.images[:25], tmp_path / "no.xml")
+
+
+@pytest.mark.parametrize(
+    ("shares", "compared", "verdict"),
+    [
+        (
+            (0.9, 0.94, 0.01),
+            300,
+            "Verdict: as asked as real images, 96 % of the way from chance to real faces (",
+        ),
+        ((0.5, 0.94, 0.01), 0, "Verdict: fair, 53 % of the way from chance to real faces (too few held-out faces"),
+        ((0.5, 0.3, 0.25), 300, "No verdict: the judge does not tell real faces from chance"),
+        ((0.5,), 0, "No verdict without real images (--data): both as asked, 50.0 % of 400 faces"),
+    ],
+)
+def test_the_first_line_says_what_the_numbers_are_worth(shares, compared, verdict) -> None:
+    names = (SUBJECT, "real faces", "captions permuted")
+    sets = {
+        name: {"colours": {"both": Estimate(value, value - 0.05, value + 0.05)}}
+        for name, value in zip(names, shares, strict=False)
+    }
+    results = Results("m", "data", "face", "both", "caption", 400, compared, 0, sets, [])
+    assert results.verdict.startswith(verdict)

@@ -17,6 +17,7 @@ from gan.evaluation.metrics import (
     principal_directions,
     radii,
     realism,
+    share,
 )
 
 
@@ -148,3 +149,11 @@ def test_half_sample_interval_has_the_width_of_the_standard_error() -> None:
 def test_confusion_counts_what_was_read_by_what_was_asked() -> None:
     table = confusion(torch.tensor([0, 0, 1, 2]), torch.tensor([0, 1, 1, 0]), 3)
     assert table.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+
+
+def test_a_share_has_an_interval_after_wilson() -> None:
+    found = share(torch.tensor([True] * 8))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(0.6756, abs=1e-4)
+    half = share(torch.tensor([True, False] * 50))
+    assert (half.low, half.high) == pytest.approx((0.4038, 0.5962), abs=1e-4)

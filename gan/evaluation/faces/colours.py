@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from encoder.attributes.vocabulary import SLOTS
-from gan.evaluation.metrics import Estimate, bootstrap_mean, confusion
+from gan.evaluation.metrics import Estimate, bootstrap_mean, confusion, share
 from gan.evaluation.registry import MORE, Metric, Row, register
 from gan.faces.classifier import UNKNOWN, Reading
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
@@ -22,15 +22,13 @@ register(
 )
 
 
-def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+def judge_colours(reading: Reading, asked: Tensor) -> dict[str, Estimate]:
     """The shares of the asked hair colours, eye colours and pairs that are read in N faces.
 
     Args:
         reading: Of the faces.
         asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``; what is not asked for does not count.
-        seed: Of the bootstrap.
     """
-    generator = torch.Generator().manual_seed(seed)
     asked = asked[:, :2]
     right = torch.stack([reading.hair, reading.eyes], 1) == asked
     known = asked != UNKNOWN
@@ -39,10 +37,10 @@ def judge_colours(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, E
         "eyes": right[known[:, 1], 1],
         "both": right.all(1)[known.all(1)],
     }
-    return {name: bootstrap_mean(values, generator) for name, values in cases.items() if len(values)}
+    return {name: share(values) for name, values in cases.items() if len(values)}
 
 
-def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+def judge_hue(images: Tensor, asked: Tensor) -> dict[str, Estimate]:
     """The share of N faces whose hair, measured, has the hue that was asked for (``gan.faces.hue``), as ``hue``.
 
     No classifier is asked, which would have learnt from the data to call olive hair green. White, gray and black have
@@ -51,25 +49,23 @@ def judge_hue(images: Tensor, asked: Tensor, seed: int = 0) -> dict[str, Estimat
     Args:
         images: uint8 (N, 3, 64, 64).
         asked: int64 (N, 2 or more), as in ``judge_colours``.
-        seed: Of the bootstrap.
     """
     chroma = chroma_as_stated(images, asked[:, 0])
     coloured = chroma[chroma.isfinite()]
     if not len(coloured):
         return {}
-    return {"hue": bootstrap_mean(coloured >= LEAST_CHROMA, torch.Generator().manual_seed(seed))}
+    return {"hue": share(coloured >= LEAST_CHROMA)}
 
 
-def judge_length(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, Estimate]:
+def judge_length(reading: Reading, asked: Tensor) -> dict[str, Estimate]:
     """The share of N faces whose hair is read as long or short as was asked for, as ``length``; nothing of no length.
 
     Args:
         reading: Of the faces.
         asked: int64 (N,), as in ``Attributes.indices``.
-        seed: Of the bootstrap.
     """
     right = (reading.length == asked)[asked != UNKNOWN]
-    return {"length": bootstrap_mean(right, torch.Generator().manual_seed(seed))} if len(right) else {}
+    return {"length": share(right)} if len(right) else {}
 
 
 def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int = 0) -> Row:
@@ -90,18 +86,17 @@ def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int
         ((faces.hair == asked[:, 0]) & (faces.eyes == asked[:, 1])).double() for faces in (reading, canonical)
     )
     return {
-        **judge_colours(reading, asked, seed),
-        "canonical": bootstrap_mean(canonical_right, generator),
+        **judge_colours(reading, asked),
+        "canonical": share(canonical_right),
         "difference": bootstrap_mean(right - canonical_right, generator),
     }
 
 
-def judge_each_colour(reading: Reading, asked: Tensor, seed: int = 0) -> dict[str, dict[str, Estimate]]:
+def judge_each_colour(reading: Reading, asked: Tensor) -> dict[str, dict[str, Estimate]]:
     """The share read right of every colour asked for, by slot and colour; arguments as in ``judge_colours``."""
-    generator = torch.Generator().manual_seed(seed)
     return {
         slot: {
-            colour: bootstrap_mean(read[wanted == i] == i, generator)
+            colour: share(read[wanted == i] == i)
             for i, colour in enumerate(SLOTS[slot], start=1)
             if (wanted == i).any()
         }

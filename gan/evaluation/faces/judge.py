@@ -60,7 +60,6 @@ class FaceJudge(Judge[Reading]):
     """
 
     noun, group, space, main = "face", "colours", "classifier", "both"
-    reads_texts = True
 
     def __init__(
         self,
@@ -96,9 +95,9 @@ class FaceJudge(Judge[Reading]):
     def scores(self, images: Tensor, reading: Reading, asked: Asked, *, real: bool = False) -> dict[str, Estimate]:
         """The shares of hair colours, eye colours, pairs, hues and lengths that are as asked."""
         return {
-            **judge_colours(reading, asked.attributes, self.seed),
-            **judge_hue(images, asked.attributes, self.seed),
-            **judge_length(reading, asked.attributes[:, 2], self.seed),
+            **judge_colours(reading, asked.attributes),
+            **judge_hue(images, asked.attributes),
+            **judge_length(reading, asked.attributes[:, 2]),
         }
 
     def quick(self, reading: Reading, asked: Asked) -> dict[str, float]:
@@ -116,7 +115,7 @@ class FaceJudge(Judge[Reading]):
     def details(self, judged: Judged[Reading], watch: Stopwatch) -> Details:
         """Colour by colour, value by value, in other wordings and by name."""
         pipeline, images, asked, reading = judged.pipeline, judged.images, judged.asked.attributes, judged.reading
-        localiser, each = load_localiser(), judge_each_colour(reading, asked, self.seed)
+        localiser, each = load_localiser(), judge_each_colour(reading, asked)
         values: Values = {}
         wordings: dict[str, Row] = {}
         names: dict[str, Row] = {}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
 from gan.evaluation.judge import Judged
-from gan.evaluation.metrics import Estimate, bootstrap_mean, half_sample_interval
+from gan.evaluation.metrics import Estimate, half_sample_interval, share
 from gan.evaluation.registry import Metric, Row, register
 from gan.faces.classifier import Reading
 from gan.faces.dataset import FaceDataset
@@ -68,7 +68,7 @@ def judge_values(
             number = SLOTS[slot].index(value) + 1
             kept = heldout[:, i] == number
             read = getattr(judged.real, slot)[kept] == number
-            row: Row = {"as_asked": as_asked, "ceiling": bootstrap_mean(read, generator) if len(read) else None}
+            row: Row = {"as_asked": as_asked, "ceiling": share(read) if len(read) else None}
             if i == EYES:
                 drawn_open = _openings(localiser, judged.images, asked[:, i] == number)
                 real_open = _openings(localiser, training.images, training.attributes[:, i] == number)

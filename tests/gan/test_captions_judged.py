@@ -15,6 +15,7 @@ from gan.evaluation import drawing, matcher
 from gan.evaluation import judge as judging
 from gan.evaluation import sets as evaluation
 from gan.evaluation.captions import CaptionJudge, ranks_of_own
+from gan.evaluation.faces import colours as colours  # names its metrics
 from gan.evaluation.judge import Monitor
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, register

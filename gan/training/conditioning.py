@@ -110,7 +110,7 @@ def caption_conditioner(
     if config.conditioning == "aligned" and path is None:
         # A resumed run keeps its encoder, whatever the data have become.
         path = str(
-            own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=run.state is not None)
+            own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=run.saved is not None)
         )
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")

@@ -79,6 +79,7 @@ class Trainer:
         self.minutes = 0.0
         if run.state:
             self._resume(run.state)
+            run.state.clear()
         elif run.start and config.init:
             self._start_from(Path(config.init), run.start)
 
@@ -301,7 +302,7 @@ def train(
     """
     config = run.config
     trainer = Trainer(run, data, conditioner, monitor=monitor, quiet=quiet, world=world)
-    if run.state and world.is_main_process and trainer.cur_nimg >= config.max_images:
+    if run.saved and world.is_main_process and trainer.cur_nimg >= config.max_images:
         print(f"{run.folder}: finished after {trainer.cur_nimg} images; a higher --max-images goes on", flush=True)
     with catch_signals() as caught:
         if world.is_main_process:

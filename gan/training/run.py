@@ -61,8 +61,11 @@ class Run:
     Attributes:
         folder: Where its files go.
         config: Its settings.
-        state: The saved state that it resumes from, as of ``gan.training.state.State``; ``None`` where it is new.
+        state: The saved state that it resumes from, as of ``gan.training.state.State``; ``None`` where it is new. A
+            ``Trainer`` empties it once it has taken everything from it, since it is a second copy of the networks.
         saved: The settings in ``state``.
+        cur_nimg: Images that ``state`` has shown.
+        space: The name of the condition space of ``state`` or ``start``, if any.
         start: The release that a new run starts from, by ``--init`` or else ``--stage1``.
     """
 
@@ -70,6 +73,8 @@ class Run:
     config: TrainingConfig
     state: dict[str, Any] | None = None
     saved: TrainingConfig | None = None
+    cur_nimg: int = 0
+    space: str = ""
     start: ReleaseConfig | None = None
 
     @classmethod
@@ -114,16 +119,6 @@ class Run:
         """The same run with the settings that its data have settled."""
         return dataclasses.replace(self, config=config)
 
-    @property
-    def cur_nimg(self) -> int:
-        """Images that it has shown so far."""
-        return int(self.state["cur_nimg"]) if self.state else 0
-
-    @property
-    def space(self) -> str:
-        """The name of the condition space of the state that it resumes or the release that it starts from, if any."""
-        return str(self.state["space"]) if self.state else self.start.conditioning.space if self.start else ""
-
     def refuse(self, changes: list[str]) -> None:
         """Raise ``InputError`` where something has changed since the state was saved."""
         if not changes:
@@ -166,7 +161,7 @@ def _resumed(folder: Path, config: TrainingConfig) -> Run:
     saved = TrainingConfig.from_json(state["config"], f"{folder / STATE_FILE}: config")
     if config.init:
         config = _with_networks(config, saved.generator, saved.discriminator)
-    run = Run(folder, config, state, saved)
+    run = Run(folder, config, state, saved, int(state["cur_nimg"]), str(state["space"]))
     run.refuse([change for change in saved.changes(config) if not change.startswith(SETTLED_BY_DATA)])
     return run
 
@@ -178,8 +173,9 @@ def _new(folder: Path, config: TrainingConfig) -> Run:
     if not (config.init or config.stage1):
         return Run(folder, config)
     start = ReleaseConfig.read(Path(config.init or config.stage1))
+    space = start.conditioning.space
     if not config.init:
-        return Run(folder, config, start=start)
+        return Run(folder, config, space=space, start=start)
     if start.architecture != config.architecture:
         raise InputError(
             f"{config.init}: holds the architecture {start.architecture}, and this run is to train "
@@ -187,7 +183,7 @@ def _new(folder: Path, config: TrainingConfig) -> Run:
         )
     if start.z_dim != config.z_dim:
         raise InputError(f"{config.init}: was trained with --z-dim {start.z_dim}; give this run the same")
-    return Run(folder, _with_networks(config, start.network, start.discriminator), start=start)
+    return Run(folder, _with_networks(config, start.network, start.discriminator), space=space, start=start)
 
 
 def _with_networks(config: TrainingConfig, generator: dict[str, Any], discriminator: dict[str, Any]) -> TrainingConfig:

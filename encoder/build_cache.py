@@ -1,4 +1,4 @@
-"""Rebuild the shipped caches: ``python -m encoder.build_cache``. Needed whenever a shipped encoder has changed."""
+"""Rebuilds the shipped caches, after a shipped encoder has changed: ``python -m encoder.build_cache``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.loading import KINDS, cache_name, load_source
-from encoder.paths import SHIPPED_CACHE_DIR
 
 CACHED_KINDS = ("head", "pooled")
 OUTPUT = OutputFolder("encoder.build_cache", tuple(map(cache_name, KINDS)))
@@ -53,15 +52,14 @@ def build_cache(kind: str, folder: Path) -> Path:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(prog="python -m encoder.build_cache", description=(__doc__ or "").replace("``", ""))
     result.add_argument("kinds", nargs="*", metavar="KIND", help="head or pooled; both by default")
     result.add_argument(
         "--out",
         type=arguments.output_folder,
-        default=str(SHIPPED_CACHE_DIR),
+        default="runs/cache",
         metavar="DIR",
-        help="default: pretrained/cache",
+        help="folder of the caches (default runs/cache); the shipped ones lie in pretrained/cache",
     )
     return result
 

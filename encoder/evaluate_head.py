@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ from encoder.attributes.words import Mixture
 from encoder.base import Encoder
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.records import Within
 from encoder.language import grammar
 from encoder.language.forms import forms
 from encoder.language.grammar import Caption, Grammar
@@ -113,9 +115,6 @@ class Suite:
     def results(self, encoder: Encoder, captions: list[Caption]) -> list[bool]:
         """Of each caption, whether it is understood."""
         return list(map(self.understood, captions, encoder.encode([caption.text for caption in captions])))
-
-
-MAX_SIZE = 1_000_000
 
 
 def _unseen() -> dict[str, Any]:
@@ -233,36 +232,36 @@ def print_colours(folder: Path, size: int = 500) -> None:
             print(f"| {kind}, {how} | {shares[0]} | {' | '.join(f'{each:.3f}' for each in far)} | {shares[1]} |")
 
 
+@dataclass(frozen=True)
+class HeadEvaluation(Settings):
+    """The options of an evaluation."""
+
+    head: Path = setting(
+        HEAD_DIR, "folder of a head (default: the shipped one)", metavar="DIR", parse=arguments.existing_folder
+    )
+    size: Annotated[int, Within(1, 1_000_000)] = setting(1000, "captions a suite (default 1,000)")
+    failures: Annotated[int, Within(0, arguments.MAX_COUNT)] = setting(0, "show up to N misread captions of each suite")
+
+
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(prog="python -m encoder.evaluate_head", description=(__doc__ or "").partition("\n")[0])
-    result.add_argument(
-        "--head",
-        type=arguments.existing_folder,
-        default=str(HEAD_DIR),
-        help="folder of a head (default: the shipped one)",
-    )
-    result.add_argument(
-        "--size", type=arguments.between(1, MAX_SIZE), default=1000, help="captions a suite (default: %(default)s)"
-    )
-    result.add_argument(
-        "--failures",
-        type=arguments.between(0),
-        default=0,
-        metavar="N",
-        help="show up to N misread captions of each suite",
-    )
+    add_settings(result, HeadEvaluation)
     return result
+
+
+def parse(argv: Sequence[str] | None) -> HeadEvaluation:
+    """The command line, checked."""
+    return from_args(HeadEvaluation, parser().parse_args(argv))
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table of a head. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
-    encoder = quick(args.head)
-    print_table(encoder, args.size, args.failures)
+    config = parse(argv)
+    encoder = quick(config.head)
+    print_table(encoder, config.size, config.failures)
     if encoder.dim == COLOUR_DIM:
-        print_colours(args.head)
+        print_colours(config.head)
     return 0
 
 

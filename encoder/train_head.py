@@ -2,7 +2,7 @@
 
 The upper layers of the bundled sentence-transformer are fine-tuned, with a linear map on the state of the first token,
 to tell what a caption of the grammar states: binary cross-entropy on the 25 values of ``c``. With ``--colours`` there
-are eight more numbers, the particular colours of hair and eyes: cross-entropy on whether one is asked for, and the
+are eight more numbers, the exact colours of hair and eyes: cross-entropy on whether one is asked for, and the
 distance to it in OKLab. The embeddings and the lower layers stay as published, which keeps words that training never
 saw near those that it did.
 """
@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
@@ -33,12 +33,15 @@ from encoder.attributes.space import COLOUR_DIM, DIM
 from encoder.attributes.vocabulary import COLOUR_SLOTS
 from encoder.attributes.wording import plain
 from encoder.common import arguments
+from encoder.common.arguments import MAX_BATCH, MAX_COUNT
 from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, add_settings, from_args, setting
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
+from encoder.common.records import Amount, Chance, Within
 from encoder.language import grammar
 from encoder.minilm import MiniLM, pad
 from encoder.paths import ENCODER_DIR
@@ -46,45 +49,39 @@ from encoder.text import normalise
 from encoder.tuned import NAMES, SIGMOID, Tuned
 from encoder.tuned import save as save_tuned
 
-LAYERS = 6
-"""Of the bundled sentence-transformer."""
 OUTPUT = OutputFolder("encoder.train_head", NAMES)
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """Settings of the head's training.
+class HeadConfig(Settings):
+    """Settings of the head's training; those without a help text have no option."""
 
-    Attributes:
-        steps: Optimiser steps.
-        batch_size: Captions a step.
-        frozen: The lowest layers, which stay as published, as do the embeddings.
-        lr_layers: Peak learning rate of the fine-tuned layers.
-        lr_linear: Peak learning rate of the new linear map.
-        dropout: Of the states that enter the fine-tuned layers.
-        weight_decay: Of AdamW.
-        colours: Whether particular colours are learnt too, in eight numbers more.
-        init: A head to begin with, in place of the published layers; it may lack the eight numbers.
-        seed: Of everything random.
-    """
-
-    steps: int = 2400
-    batch_size: int = 64
-    frozen: int = 3
-    lr_layers: float = 3e-4
-    lr_linear: float = 1e-3
-    dropout: float = 0.1
-    weight_decay: float = 0.01
-    colours: bool = False
-    init: Path | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("batch_size", 1), ("frozen", 0)):
-            if getattr(self, name) < least:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}; it must be at least 0 and below 2**63")
+    out: Path = setting(
+        Path("runs/head"),
+        "folder of the head, new or an earlier output, which is replaced (default runs/head)",
+        metavar="DIR",
+        parse=arguments.output_folder,
+    )
+    steps: Annotated[int, Within(1, MAX_COUNT)] = setting(2400, "optimiser steps (default 2,400)")
+    seed: Amount = setting(0, "of everything random (default 0)")
+    frozen: Annotated[int, Within(0)] = setting(
+        3, "lowest layers left as published, as the embeddings are (default 3 of 6)"
+    )
+    colours: bool = setting(False, "a head of 33 numbers, which reads exact colours (navy, #12806a) too")
+    init: Path | None = setting(
+        None, "a head to begin with, of 25 or 33 numbers", metavar="DIR", parse=arguments.existing_folder
+    )
+    lr: Annotated[float, Within(sys.float_info.min, 1)] = setting(
+        3e-4, "peak learning rate of the layers (default 0.0003)"
+    )
+    lr_linear: Annotated[float, Within(0, 1)] = 1e-3
+    """Peak learning rate of the new linear map."""
+    batch_size: Annotated[int, Within(1, MAX_BATCH)] = 64
+    """Captions a step."""
+    dropout: Chance = 0.1
+    """Of the states that enter the fine-tuned layers."""
+    weight_decay: Annotated[float, Within(0)] = 0.01
+    """Of AdamW."""
 
 
 def training_captions(rng: random.Random) -> Iterator[grammar.Caption]:
@@ -145,7 +142,7 @@ def train(config: HeadConfig, base: Path = ENCODER_DIR) -> Tuned:
             known = min(len(begun.bias), len(linear.bias))
             linear.weight[:known], linear.bias[:known] = begun.weight[:known], begun.bias[:known]
     groups = [
-        {"params": list(layers.values()), "lr": config.lr_layers},
+        {"params": list(layers.values()), "lr": config.lr},
         {"params": list(linear.parameters()), "lr": config.lr_linear},
     ]
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=config.weight_decay)
@@ -212,63 +209,35 @@ def _batches(
 
 
 def save(head: Tuned, folder: Path, base: Path = ENCODER_DIR) -> None:
-    """Write a head in the format of sentence-transformers; see ``encoder.tuned.save``."""
+    """Write a head in the format of sentence-transformers, as ``encoder.tuned.save`` does."""
     save_tuned(head, folder, activation=SIGMOID, base=base)
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(prog="python -m encoder.train_head", description=(__doc__ or "").partition("\n")[0])
-    result.add_argument(
-        "--out",
-        type=arguments.output_folder,
-        default="runs/head",
-        help="folder of the head, new or an earlier output, which is replaced (default: %(default)s)",
-    )
-    result.add_argument(
-        "--steps", type=arguments.between(1), default=HeadConfig.steps, help="optimiser steps (default: %(default)s)"
-    )
-    result.add_argument("--seed", type=arguments.seed, default=HeadConfig.seed, help="default: %(default)s")
-    result.add_argument(
-        "--frozen",
-        type=arguments.between(0, LAYERS - 1),
-        default=HeadConfig.frozen,
-        help="lowest layers left as published (default: %(default)s)",
-    )
-    result.add_argument(
-        "--colours",
-        action="store_true",
-        help="a head of 33 numbers, which reads particular colours (navy, #12806a) too",
-    )
-    result.add_argument(
-        "--init", type=arguments.existing_folder, metavar="DIR", help="a head to begin with, of 25 or 33 numbers"
-    )
-    result.add_argument(
-        "--lr",
-        type=arguments.positive(1.0),
-        default=HeadConfig.lr_layers,
-        help="peak learning rate of the layers (default: %(default)s)",
-    )
+    add_settings(result, HeadConfig)
     return result
+
+
+def parse(argv: Sequence[str] | None) -> HeadConfig:
+    """The command line, checked."""
+    return from_args(HeadConfig, parser().parse_args(argv))
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
+    config = parse(argv)
     tune_malloc()
     from encoder.evaluate_head import print_colours, print_table, quick
 
-    config = HeadConfig(
-        steps=args.steps, seed=args.seed, frozen=args.frozen, colours=args.colours, init=args.init, lr_layers=args.lr
-    )
     start = time.monotonic()
-    with OUTPUT.held(args.out):
-        save(train(config), args.out)
-    print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {args.out}")
-    print_table(quick(args.out))
+    with OUTPUT.held(config.out):
+        save(train(config), config.out)
+    print(f"trained in {(time.monotonic() - start) / 60:.1f} min; saved in {config.out}")
+    print_table(quick(config.out))
     if config.colours:
-        print_colours(args.out)
+        print_colours(config.out)
     return 0
 
 

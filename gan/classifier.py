@@ -47,7 +47,7 @@ class ClassifierOptions(Settings):
         parse=arguments.output_folder,
     )
     epochs: Annotated[float, Within(sys.float_info.min, 1e6)] = setting(6.0, "times each face is seen (default 6)")
-    seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)", parse=arguments.seed)
+    seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
 
 
 def parser() -> argparse.ArgumentParser:

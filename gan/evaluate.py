@@ -101,7 +101,7 @@ class EvaluationConfig(Settings):
         metavar="XML",
         parse=arguments.existing_file,
     )
-    seed: Amount = setting(0, "of everything random (default 0)", group=BESIDE, parse=arguments.seed)
+    seed: Amount = setting(0, "of everything random (default 0)", group=BESIDE)
     out: Path = setting(
         Path("runs/evaluation"),
         "the folder of the report (default runs/evaluation)",

@@ -47,7 +47,7 @@ class LocaliserOptions(Settings):
         parse=arguments.output_folder,
     )
     steps: Annotated[int, Within(1, 10**6)] = setting(900, "batches of 48 faces (default 900)")
-    seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)", parse=arguments.seed)
+    seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -96,8 +96,8 @@ def answer(name: str, argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -
     def read() -> int:
         if name == "train_cgan":
             return train_cgan.main(argv)
-        settings = name in ("gan.classifier", "gan.evaluate", "gan.localiser")
-        (importlib.import_module(name).parse if settings else parser(name).parse_args)(argv)
+        parse = getattr(importlib.import_module(name), "parse", None) or parser(name).parse_args
+        parse(argv)
         return 0
 
     try:

@@ -174,7 +174,7 @@ def test_the_command_refuses_before_it_touches_anything(tmp_path: Path, monkeypa
         assert module.main() == 2
     except SystemExit as caught:
         assert caught.code == 2
-    words = r"is not between|holds photos, which is no output of encoder\.train_head"
+    words = r"--(steps|frozen) is .*; it must be an integer|holds photos, which is no output of encoder\.train_head"
     assert re.search(words, capsys.readouterr().err)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["p", "photos", "thesis.txt"]
     OUTPUT.check(HEAD_DIR)  # the shipped one is an output
@@ -193,7 +193,7 @@ def test_a_head_and_an_aligned_encoder_do_not_replace_each_other(tmp_path: Path)
 
 
 def test_a_head_of_colours_begins_with_the_shipped_one_and_is_saved_as_trained(tmp_path: Path, head: HeadEncoder):
-    config = HeadConfig(steps=1, batch_size=4, colours=True, init=HEAD_DIR, lr_layers=0.0)
+    config = HeadConfig(steps=1, batch_size=4, colours=True, init=HEAD_DIR, lr=1e-30)
     trained = train(config)
     save(trained, tmp_path)
     loaded = HeadEncoder.load(tmp_path)
@@ -237,7 +237,8 @@ def test_colours_are_measured_by_their_distance():
     class Perfect:
         def encode(self, texts: list[str]) -> torch.Tensor:
             suites = [
-                Suite(words=words).captions(20, seed=3) for words in ({"plain": 0.0, "colours": named}, {"plain": 1.0})
+                Suite(words=dict(words).copy).captions(20, seed=3)
+                for words in ({"plain": 0.0, "colours": named}, {"plain": 1.0})
             ]
             captions = {caption.text: caption for suite in suites for caption in suite}
             rows = [torch.cat([captions[text].target, captions[text].particular.nan_to_num()]) for text in texts]

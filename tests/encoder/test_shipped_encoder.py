@@ -30,7 +30,7 @@ def test_shipped_cache_holds_every_canonical_caption_as_encoded(kind: str) -> No
     captions = list(canonical_captions())
     encoder = load_source(kind)
     vectors = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True).get(encoder.fingerprint, captions)
-    assert vectors.keys() == set(captions), "run: python -m encoder.build_cache"
+    assert vectors.keys() == set(captions), "run: python -m encoder.build_cache --out pretrained/cache"
     some = captions[::40]
     assert torch.equal(torch.stack([vectors[caption] for caption in some]), encoder.encode(some))
 

@@ -105,6 +105,10 @@ class Module:
         return self.type.rpartition(".")[2]
 
 
+UNKNOWN = "[UNK]"
+"""The token of a word that the vocabulary of a BERT lacks."""
+
+
 class MiniLM:
     """A frozen sentence-transformer of the BERT family with mean pooling and unit norm, for inference.
 
@@ -263,6 +267,24 @@ class MiniLM:
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts, the two special ones included, cut to ``max_length``."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+
+    def unknown_letters(self, texts: Sequence[str]) -> float:
+        """The share of the letters of texts that the tokenizer does not know, or that no training text had.
+
+        The bundled encoder was trained on English: of it, letters of another script than Latin count as unknown.
+        """
+        is_bundled = self._published.fingerprint == ENCODER_FINGERPRINT
+        letters = unknown = 0
+        for text, encoding in zip(texts, self._tokenizer.encode_batch(list(texts)), strict=True):
+            covered = "".join(
+                text[start:end]
+                for (start, end), token in zip(encoding.offsets, encoding.tokens, strict=True)
+                if token == UNKNOWN
+            )
+            foreign = (character > "\u024f" for character in text if character.isalpha())
+            unknown += sum(foreign) if is_bundled else sum(map(str.isalpha, covered))
+            letters += sum(map(str.isalpha, text))
+        return unknown / max(letters, 1)
 
     @cached_property
     def _layers(self) -> list[dict[str, tuple[torch.Tensor, torch.Tensor]]]:

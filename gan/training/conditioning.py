@@ -15,6 +15,7 @@ from encoder.common.errors import InputError
 from encoder.common.folders import locked
 from encoder.common.records import read_json
 from encoder.loading import load_encoder, load_source
+from encoder.minilm import MiniLM, UnsupportedModelError
 from encoder.paths import ENCODER_DIR
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
@@ -29,6 +30,8 @@ from gan.training.run import MEASUREMENTS_FILE, Run
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
 CAPTIONS_OF_GRID = 10
+UNKNOWN_LETTERS = 0.05
+"""The share of unknown letters in captions from which a run warns."""
 FIT_STEPS = 300, 1500
 """The fewest and the most steps that a text encoder is fitted by at the start of a run."""
 
@@ -87,6 +90,25 @@ def _space(run: Run) -> str:
     return COLOUR_SPACE.name if with_colours else VALUE_SPACE.name
 
 
+def unknown_letters(captions: Sequence[str], folder: Path) -> str:
+    """A line for captions in letters that a text encoder does not know; empty where it knows nearly all.
+
+    Args:
+        captions: Texts; the first 2,000 are looked at.
+        folder: Of the sentence-transformer that reads them.
+    """
+    try:
+        share = MiniLM.load(folder).unknown_letters(captions[:2000])
+    except UnsupportedModelError:  # sentence-transformers runs it, by a tokenizer of its own
+        return ""
+    if share < UNKNOWN_LETTERS:
+        return ""
+    return (
+        f"warning: the text encoder does not know {share:.0%} of the letters of the captions, so it hardly tells them "
+        "apart; translate them, or give a multilingual encoder: --conditioning pooled --encoder-path DIR"
+    )
+
+
 def caption_conditioner(
     run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
 ) -> Conditioner:
@@ -113,6 +135,9 @@ def caption_conditioner(
             own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=run.saved is not None)
         )
     captions = list(dict.fromkeys(text for own in data.captions for text in own))
+    reader = Path(path) if path and config.conditioning == "pooled" else ENCODER_DIR
+    if not quiet and (line := unknown_letters(captions, reader)):
+        print(line, flush=True)
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
     fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
     vectors = raw_vectors(captions, texts if len(captions) <= FEW else fast, progress=not quiet)

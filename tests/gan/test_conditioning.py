@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import pytest
 
 from encoder import align as module
+from encoder.paths import ENCODER_DIR
 from gan.data.dataset import ImageDataset
-from gan.training.conditioning import fit_text_encoder
+from gan.training.conditioning import fit_text_encoder, unknown_letters
 
 
 @pytest.fixture
@@ -43,3 +44,16 @@ def test_of_the_processes_of_a_run_one_fits_the_text_encoder(fits, shapes: Image
     assert len(fits) == 1
     fit_text_encoder(shapes, folder, seed=1)
     assert len(fits) == 2
+
+
+@pytest.mark.parametrize(
+    ("captions", "share"),
+    [
+        (["a red fox", "une fleur très jolie"], ""),
+        (["一朵紅色的花", "a yellow flower"], "32%"),
+        (["赤い花", "黄色い花"], "100%"),
+    ],
+)
+def test_captions_in_letters_that_the_encoder_does_not_know_are_said(captions: list[str], share: str) -> None:
+    line = unknown_letters(captions, ENCODER_DIR)
+    assert (f"does not know {share} of the letters" in line) if share else not line

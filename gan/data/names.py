@@ -65,8 +65,10 @@ class ImageNames:
 
 def cleaned(reference: str) -> str:
     """A reference as a path: ``/`` between its parts, without ``./`` and the ``#0`` of a caption's number."""
-    own = re.sub(r"#\d+$", "", reference.strip().replace("\\", "/"))
-    return re.sub(r"/{2,}", "/", own).removeprefix("./")
+    own = reference.strip().replace("\\", "/").removeprefix("./")
+    if "#" in own:
+        own = re.sub(r"#\d+$", "", own)
+    return re.sub(r"/{2,}", "/", own) if "//" in own else own
 
 
 def _loosely(name: str) -> tuple[str, str]:

@@ -37,7 +37,7 @@ def read(reading: Reading) -> Iterator[Example]:
     reading.found(form)
     reading.source, reading.complete = form, True
     matched = lists.Matched(reading, table)
-    matched.expect(record.id for record, _ in rows)
+    matched.look_up(record.id for record, _ in rows)
     for record, caption in rows:
         if caption is None:
             reading.ledger.rows[None] += 1

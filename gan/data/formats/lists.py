@@ -78,6 +78,12 @@ def _may_be_list(tree: Tree, name: str) -> bool:
     return b"\0" not in start and any(mark in start for mark in (b",", b"\t", b";", b"|", b":"))
 
 
+def folders_of(table: str) -> list[str]:
+    """Where the images of a list may lie."""
+    own = folder_of(table)
+    return [f"{own}faces/", f"{own}images/", own, *([""] if own else []), f"{without_suffix(table)}/"]
+
+
 @dataclass
 class _Image:
     source: str | None
@@ -93,39 +99,28 @@ class Matched:
     Attributes:
         reading: Gets the counts.
         table: The list that is read.
+        images: By name.
+        names: What rows call an image, with its name in the tree.
     """
 
     reading: Reading
     table: str
     images: dict[str, _Image] = field(default_factory=dict)
-    loose: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str | None] = field(default_factory=dict)
 
-    @property
-    def folders(self) -> list[str]:
-        """Where the images of the list may lie."""
-        own = folder_of(self.table)
-        return [f"{own}faces/", f"{own}images/", own, "", f"{without_suffix(self.table)}/"]
-
-    def find(self, reference: str) -> str | None:
-        """The image that a row means."""
-        return self.reading.images.find(reference, self.folders) or self.loose.get(reference)
-
-    def expect(self, references: Iterable[str]) -> None:
-        """Look for the images of rows whose names are not quite those of files: each for one row's name only."""
-        exact, inexact = set(), {}
-        for reference in dict.fromkeys(references):
-            name = self.reading.images.find(reference, self.folders)
-            if name is not None:
-                exact.add(name)
-            elif reference and (name := self.reading.images.find_end(reference)):
-                inexact[reference] = name
-        times = Counter(dict(zip(map(cleaned, inexact), inexact.values(), strict=True)).values())
-        self.loose = {own: name for own, name in inexact.items() if times[name] == 1 and name not in exact}
+    def look_up(self, references: Iterable[str]) -> None:
+        """Find the images of rows. Names that are not quite those of files have to mean an image of their own each."""
+        images, folders = self.reading.images, folders_of(self.table)
+        self.names = {reference: images.find(reference, folders) for reference in references if reference}
+        exact = set(self.names.values())
+        loose = {own: end for own, name in self.names.items() if not name and (end := images.find_end(own))}
+        times = Counter(dict(zip(map(cleaned, loose), loose.values(), strict=True)).values())
+        self.names |= {own: name for own, name in loose.items() if times[name] == 1 and name not in exact}
 
     def add(self, reference: str, captions: Sequence[str], source: str | None = None, group: str | None = None) -> None:
         """Add a row."""
         reading = self.reading
-        name = self.find(reference)
+        name = self.names.get(reference)
         if name is None:
             reading.ledger.rows[source] += len(captions)
             reading.images.count_missing(reference, reading.ledger, base_name(self.table), source)
@@ -175,7 +170,7 @@ def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
         if by_name:
             raise
         return str(error)
-    folders = Matched(reading, name).folders
+    folders = folders_of(name)
 
     def exactly(reference: str) -> bool:
         return reading.images.find(reference, folders) is not None
@@ -200,7 +195,7 @@ def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
 def _read_table(matched: Matched, chosen: Chosen) -> None:
     """Add the rows of a list."""
     ledger, name = matched.reading.ledger, base_name(matched.table)
-    matched.expect(reference for _, reference in chosen.references())
+    matched.look_up(reference for _, reference in chosen.references())
     for row, reference in chosen.references():
         captions = chosen.captions(row)
         if captions is None or not reference:

@@ -27,17 +27,19 @@ LATIN = ("es", "fr", "de", "pt", "it")
 SUBSTRINGS = ("zh-Hant", "zh-Hans", "ja", "ko")
 """The languages whose words stand without spaces between them; of equal fit the first is taken."""
 
-_KINDS = ("hair", "eyes", "long", "short", "light", "dark", "both", "and", "not", "not behind", "ignored")
-_SETTINGS = ("name", "script", "adjectives", "endings")
+_KINDS = ("hair", "eyes", "long", "short", "light", "dark", "both", "and", "like", "not", "not behind", "ignored")
+_SETTINGS = ("name", "script", "adjectives", "endings", "foreign")
 _JOINED = ("joined hair", "joined eyes", "joined light", "joined dark")
 _SEPARATORS = re.compile(r"[,;.!?|，、。；！？\n]")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_GERMAN = re.compile("haar|aug(?:e|en|ig(?:e[mnrs]?)?)$")
+_GERMAN = re.compile("haar|ae?ug(?:e|en|ig(?:e[mnrs]?)?)$")
+_FOREIGN_LETTERS = re.compile("[\u0100-\u024f\u00e5\u00e6\u00f0\u00f8\u00fe]")
+_ENGLISH = re.compile("hair|eye|colou?r|red|blue|green|aqua|purple|pink|orange|yellow|blond|brown|black|white|gr[ae]y")
 _MOST = 120
 """Words of a text that are read; the rest is said to be unread."""
 _ENGLISH_TOO = {
-    *("blond", "blonde", "brunette", "coiffure", "iris", "irises", "mecha", "mechas", "melena", "pony", "regard"),
-    "tresses",
+    *("blond", "blonde", "brunette", "coiffure", "iris", "irises", "mecha", "mechas", "melena", "mora"),
+    *("moreno", "pony", "regard", "tresses"),
 }
 """Words of the lists that are English too: they do not show that a text is in another language."""
 
@@ -100,9 +102,9 @@ class Language:
 
     def add(self, word: str, *tokens: tuple[str, str]) -> None:
         """Add a word; where two lines have it, the first counts."""
-        word = fold(word)
-        self.words.setdefault(word, list(tokens))
-        self.longest = max(self.longest, len(word))
+        for form in _forms(word):
+            self.words.setdefault(form, list(tokens))
+            self.longest = max(self.longest, len(form))
 
 
 def translate(text: str) -> Translation | None:
@@ -127,7 +129,7 @@ def language_of(text: str) -> str | None:
         found = _LETTERS.findall(folded)
         hits = {code: sum(_shows(word, code) for word in found) for code in LATIN}
         if not any(hits.values()):
-            return None
+            return "en" if _is_foreign(text, found) else None
         candidates = [code for code in LATIN if hits[code]]
     else:
         scripts = {_script(character) for character in folded} - {""}
@@ -139,6 +141,16 @@ def language_of(text: str) -> str | None:
             return "en"
         candidates = ["zh-Hant", "zh-Hans", "ja"]
     return min(candidates, key=lambda code: _unread_letters(folded, code))
+
+
+def _is_foreign(text: str, words: Sequence[str]) -> bool:
+    """Whether a text in Latin letters is in a language that no list knows: it has a noun of hair or eyes of such a
+    language, or a letter that English lacks; and neither an English noun of hair or eyes nor an English colour."""
+    if not (_FOREIGN_LETTERS.search(text) or not _signs()["other"].isdisjoint(words)):
+        return False
+    english = load("en").words
+    known = ("hair", "eyes", "colour")
+    return not any(_ENGLISH.search(word) or english.get(word, [("", "")])[0][0] in known for word in words)
 
 
 def fold(text: str) -> str:
@@ -153,6 +165,12 @@ def fold(text: str) -> str:
         unicodedata.normalize("NFD", character)[0] if "\u00c0" <= character <= "\u024f" else character
         for character in text
     )
+
+
+def _forms(word: str) -> list[str]:
+    """A word of a list, folded, and as it is typed without umlauts: "grün" is also "gruen"."""
+    typed = word.translate({ord("ä"): "ae", ord("ö"): "oe", ord("ü"): "ue", ord("ß"): "ss"})
+    return list(dict.fromkeys([fold(word), fold(typed)]))
 
 
 def _script(character: str) -> str:
@@ -198,7 +216,9 @@ def load(code: str) -> Language:
         elif key == "adjectives":
             language.adjectives_before = value == "before"
         elif key in _JOINED:
-            language.joined[key] = tuple(sorted(map(fold, _entries(value)), key=len, reverse=True))
+            language.joined[key] = tuple(
+                sorted((form for entry in _entries(value) for form in _forms(entry)), key=len, reverse=True)
+            )
         elif key in ("compounds", "things"):
             for entry in _entries(value):
                 word, equals, meaning = (part.strip() for part in entry.partition("="))
@@ -239,10 +259,11 @@ def _compound(meaning: str, where: str) -> list[tuple[str, str]]:
 def _signs() -> dict[str, frozenset[str]]:
     """The words that show that a text in Latin letters is in a language: its nouns of hair and eyes."""
     found = {}
-    for code in LATIN:  # not by _lines: a text in English waits for this
-        values = re.findall("^(?:hair|eyes|compounds): (.*)", (FOLDER / f"{code}.txt").read_text("utf-8"), re.MULTILINE)
+    for code in (*LATIN, "en"):  # not by _lines: a text in English waits for this
+        keys, name = ("foreign", "other") if code == "en" else ("hair|eyes|compounds", code)
+        values = re.findall(f"^(?:{keys}): (.*)", (FOLDER / f"{code}.txt").read_text("utf-8"), re.MULTILINE)
         words = fold(",".join(values)).split(",")
-        found[code] = frozenset(re.split("[+=]", word)[0].strip() for word in words) - _ENGLISH_TOO
+        found[name] = frozenset(re.split("[+=]", word)[0].strip() for word in words) - _ENGLISH_TOO
     return found
 
 
@@ -401,11 +422,13 @@ def _stands_before(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _with_hair(tokens: list[Token], text: str, language: Language) -> list[Token]:
-    """The tokens with a noun of hair behind a colour that speaks of hair, "une rousse", where the text has none."""
-    if any(token.kind == "hair" for token in tokens):
-        return tokens
+    """The tokens with a noun of hair behind a colour that speaks of hair, "une rousse", where the text has no such noun
+    or begins with the colour: "a brunette with green eyes and short hair"."""
+    has_hair = any(token.kind == "hair" for token in tokens)
     for i, token in enumerate(tokens):
-        if token.kind == "colour" and text[token.start : token.end] in language.persons:
+        nouns = [other.kind for other in tokens[i:] if other.kind in COLOUR_SLOTS]
+        first = nouns[:1] == ["eyes"] and all(other.kind == "ignored" for other in tokens[:i])
+        if token.kind == "colour" and text[token.start : token.end] in language.persons and (first or not has_hair):
             noun = Token("hair", token.end, token.end)
             return [*tokens[: i + 1], noun, *tokens[i + 1 :]]
     return tokens
@@ -415,9 +438,15 @@ def _with_hair(tokens: list[Token], text: str, language: Language) -> list[Token
 
 _PLAIN = {value for slot in COLOUR_SLOTS for value in SLOTS[slot]}
 _NOUNS = (*COLOUR_SLOTS, "thing")
-_BETWEEN = {"ignored": 0.3, "and": 2.5, "break": 4.0, "colour": 3.0, "unread": 0.5, "not": 1.0, "not behind": 1.0}
-_OTHER_NOUN, _UNUSUAL_ORDER, _SECOND_COLOUR, _ALONE = 5.0, 1.2, 4.0, 9.0
+_BETWEEN = {"ignored": 0.3, "and": 2.5, "like": 2.5, "break": 4.0, "colour": 3.0, "unread": 0.5}
+_BETWEEN |= {"not": 1.0, "not behind": 1.0}
+_OTHER_NOUN, _UNUSUAL_ORDER, _SECOND_COLOUR, _ALONE, _CONTRAST = 5.0, 1.2, 4.0, 9.0, 6.0
 """What stands between a colour and its noun, and how much it costs; the rest costs 0.2 a word."""
+
+
+_DENYING = ("not", "not behind")
+_SHARING = ("and", "like")
+"""What joins nouns that share a colour: "the hair and the eyes", "the hair like the eyes"."""
 
 
 class _Reading:
@@ -443,14 +472,16 @@ class _Reading:
         """Each colour's noun, so that all together cost least; the nouns come in the order of the colours."""
         best: dict[int | None, tuple[float, list[int | None]]] = {None: (0.0, [])}
         for number, colour in enumerate(self.colours):
-            joined = number > 0 and self._joined(self.colours[number - 1], colour, ("and", "not"))
+            joined = number > 0 and self._contrasts(self.colours[number - 1], colour)
             following: dict[int | None, tuple[float, list[int | None]]] = {}
             for last, (cost, chosen) in best.items():
                 steps: list[tuple[int | None, float]] = [(None, _ALONE)]
                 for noun in self.nouns:
                     if last is None or noun >= last:
-                        second = (1.0 if joined else _SECOND_COLOUR) if noun == last else 0.0
-                        steps.append((noun, self._cost(colour, noun) + second))
+                        more = self._cost(colour, noun)
+                        if noun == last:
+                            more = min(more + 1.0, _CONTRAST) if joined else more + _SECOND_COLOUR
+                        steps.append((noun, more))
                 for step, more in steps:
                     at = last if step is None else step
                     if at not in following or cost + more < following[at][0]:
@@ -459,16 +490,30 @@ class _Reading:
         _, chosen = min(best.values(), key=lambda each: each[0])
         return dict(zip(self.colours, chosen, strict=True))
 
+    def _between(self, low: int, high: int) -> set[str]:
+        """The kinds of what stands between two tokens, and counts."""
+        return {token.kind for token in self.tokens[low + 1 : high]} - {"ignored"}
+
     def _joined(self, low: int, high: int, by: tuple[str, ...] = ("and",)) -> bool:
         """Whether nothing but "and" stands between two tokens, and that it does."""
-        kinds = {token.kind for token in self.tokens[low + 1 : high]} - {"ignored"}
+        kinds = self._between(low, high)
         return bool(kinds) and kinds <= set(by)
 
-    def _runs(self, places: Sequence[int]) -> list[list[int]]:
+    def _contrasts(self, low: int, high: int) -> bool:
+        """Whether two colours speak of one noun: "blue and red", "not blue but red"."""
+        between = self._between(low, high)
+        if between and between <= {"and", "like", "not", "not behind"}:
+            return True
+        ahead = next((token.kind for token in reversed(self.tokens[:low]) if token.kind != "ignored"), "")
+        return between <= {"and", "break", *_DENYING, *COLOUR_SLOTS} and (
+            (ahead == "not" and between <= {"break"}) or not between.isdisjoint(_DENYING)
+        )
+
+    def _runs(self, places: Sequence[int], by: tuple[str, ...] = ("and",)) -> list[list[int]]:
         """Tokens that are joined by "and"."""
         runs: list[list[int]] = []
         for place in places:
-            if runs and self._joined(runs[-1][-1], place):
+            if runs and self._joined(runs[-1][-1], place, by):
                 runs[-1].append(place)
             else:
                 runs.append([place])
@@ -476,7 +521,7 @@ class _Reading:
 
     def _in_turn(self) -> dict[int, int | None] | None:
         """ "Hair and eyes are pink and green": as many colours as nouns, each in turn."""
-        nouns, colours = self._runs(self.nouns), self._runs(self.colours)
+        nouns, colours = self._runs(self.nouns, _SHARING), self._runs(self.colours)
         if len(nouns) == len(colours) == 1 and len(nouns[0]) == len(colours[0]) > 1:
             return dict(zip(colours[0], nouns[0], strict=True))
         return None
@@ -486,33 +531,58 @@ class _Reading:
         wanted: dict[str, list[str]] = {slot: [] for slot in COLOUR_SLOTS}
         denied: dict[str, list[str]] = {slot: [] for slot in COLOUR_SLOTS}
         negative = self._denied()
+        stray = self._stray(negative)
         alone = []
         for colour, noun in self._shared():
             value = self.tokens[colour].value
             if self._is_refined(colour, noun):
                 continue
-            if noun is None:
+            if noun is None or colour in stray:
                 alone.append(colour)
             elif (slot := self.tokens[noun].kind) != "thing":
+                if colour in negative:
+                    value = _value(slot, value.split()[-1])
                 places = denied if colour in negative else wanted
-                if value not in places[slot]:
+                if colour in negative and value not in SLOTS[slot]:
+                    alone.append(colour)
+                elif value not in places[slot]:
                     places[slot].append(value)
         length = self._length()
         english = _english(wanted, denied, length)
         return Translation(english, self.language.code, tuple(self._warnings(english, alone)))
 
     def _is_refined(self, colour: int, noun: int | None) -> bool:
-        """Whether a plain colour has a particular one of the same noun beside it: "rubio platino"."""
-        value = self.tokens[colour].value
-        beside = [other for other in (colour - 1, colour + 1) if other in self.bound and self.bound[other] == noun]
-        return value in _PLAIN and any(self.tokens[other].value not in _PLAIN for other in beside)
+        """Whether a plain colour has a particular one of its noun beside it: "rubio platino", "rojo como sangre"."""
+        if self.tokens[colour].value not in _PLAIN:
+            return False
+        place = self.colours.index(colour)
+        beside = [other for other in self.colours[max(place - 1, 0) : place + 2] if self.bound[other] == noun]
+        passed = {"like"} if noun is None else {"like", self.tokens[noun].kind}
+        return any(
+            self.tokens[other].value not in _PLAIN and self._between(*sorted((colour, other))) <= passed
+            for other in beside
+        )
+
+    def _stray(self, negative: set[int]) -> set[int]:
+        """Colours that only lack a better noun: another noun, or what is not understood, parts them from a nearer one.
+
+        "Morena" in a text whose only noun is the eyes is no second colour of them.
+        """
+        found: set[int] = set()
+        for noun in self.nouns:
+            own = [colour for colour in self.colours if self.bound[colour] == noun and colour not in negative]
+            for one, other in itertools.pairwise(own):
+                apart = self._between(one, other) & {*_NOUNS, "unread", "break"}
+                if apart and not self._is_refined(one, noun) and not self._is_refined(other, noun):
+                    found.add(max((one, other), key=lambda colour: self._cost(colour, noun)))
+        return found
 
     def _shared(self) -> list[tuple[int, int | None]]:
         """Colours with their nouns, those that two nouns share with each."""
         pairs = list(self.bound.items())
-        taken = {noun for noun in self.bound.values() if noun is not None}
-        free = [noun for noun in self.nouns if noun not in taken]
-        for run in self._runs(self.nouns):
+        coloured = {self.tokens[noun].kind for noun in self.bound.values() if noun is not None}
+        free = [noun for noun in self.nouns if self.tokens[noun].kind not in coloured]
+        for run in self._runs(self.nouns, _SHARING):
             own = [colour for colour, noun in pairs if noun in run]
             before, behind = [c for c in own if c < run[0]], [c for c in own if c > run[-1]]
             usual = before if self.language.adjectives_before else behind
@@ -579,7 +649,7 @@ class _Reading:
 def _english(wanted: dict[str, list[str]], denied: dict[str, list[str]], length: str | None) -> str:
     """What is asked for in English: the canonical caption where there is one."""
     colours = {slot: list(dict.fromkeys(_value(slot, name) for name in names)) for slot, names in wanted.items()}
-    unwanted = [f"no {value} {slot}" for slot, names in denied.items() for value in names if value in SLOTS[slot]]
+    unwanted = [f"no {value} {slot}" for slot, names in denied.items() for value in names]
     plain = {slot: names[0] for slot, names in colours.items() if len(names) == 1 and names[0] in SLOTS[slot]}
     if not unwanted and all(slot in plain for slot, names in colours.items() if names):
         return Attributes(length=length, **plain).caption

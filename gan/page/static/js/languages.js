@@ -5,10 +5,13 @@ import { codes, toHex } from "./colour.js";
 const SUBSTRINGS = ["zh-Hant", "zh-Hans", "ja", "ko"];
 const LATIN = ["es", "fr", "de", "pt", "it"];
 const SEPARATORS = /[,;.!?|，、。；！？\n]/;
-const GERMAN = /haar|aug(?:e|en|ig(?:e[mnrs]?)?)$/;
+const GERMAN = /haar|ae?ug(?:e|en|ig(?:e[mnrs]?)?)$/;
+const FOREIGN_LETTERS = /[\u0100-\u024f\u00e5\u00e6\u00f0\u00f8\u00fe]/;
+const ENGLISH = /hair|eye|colou?r|red|blue|green|aqua|purple|pink|orange|yellow|blond|brown|black|white|gr[ae]y/;
 const MOST = 120; // words of a text that are read
-const BETWEEN = { ignored: 0.3, and: 2.5, break: 4, colour: 3, unread: 0.5, not: 1, "not behind": 1 };
-const [OTHER_NOUN, UNUSUAL_ORDER, SECOND_COLOUR, ALONE] = [5, 1.2, 4, 9];
+const BETWEEN = { ignored: 0.3, and: 2.5, like: 2.5, break: 4, colour: 3, unread: 0.5, not: 1, "not behind": 1 };
+const [OTHER_NOUN, UNUSUAL_ORDER, SECOND_COLOUR, ALONE, CONTRAST] = [5, 1.2, 4, 9, 6];
+const SHARING = ["and", "like"]; // what joins nouns that share a colour
 
 /** NFKC, lower case, Latin letters without their accents. */
 export function fold(text) {
@@ -124,13 +127,21 @@ export class Languages {
     if (!scripts.size) {
       const words = folded.match(/\p{L}+/gu) ?? [];
       candidates = LATIN.filter((code) => words.some((word) => this.#shows(word, code)));
-      if (!candidates.length) return null;
+      if (!candidates.length) return this.#isForeign(text, words) ? "en" : null;
     } else if (scripts.has("kana")) return "ja";
     else if (scripts.has("hangul")) return "ko";
     else if (!scripts.has("han")) return "en";
     else candidates = ["zh-Hant", "zh-Hans", "ja"];
     const fits = candidates.map((code) => [code, this.#unread(folded, code)]);
     return fits.reduce((one, other) => (less(other[1], one[1]) ? other : one))[0];
+  }
+
+  /** Whether a text in Latin letters is in a language that no list knows. */
+  #isForeign(text, words) {
+    if (!FOREIGN_LETTERS.test(text) && !words.some((word) => this.signs.other.has(word))) return false;
+    const english = this.#load("en").words;
+    const known = ["hair", "eyes", "colour"];
+    return !words.some((word) => ENGLISH.test(word) || known.includes(english.get(word)?.[0][0]));
   }
 
   #shows(word, code) {
@@ -231,10 +242,14 @@ function withShades(tokens) {
   return result;
 }
 
-/** A noun of hair behind a colour that speaks of hair, "une rousse", where the text has none. */
+/** A noun of hair behind a colour that speaks of hair, where the text has no such noun or begins with the colour. */
 function withHair(tokens, text, language) {
-  if (tokens.some(({ kind }) => kind === "hair")) return tokens;
-  const i = tokens.findIndex((token) => token.kind === "colour" && language.persons.has(text.slice(token.start, token.end)));
+  const hasHair = tokens.some(({ kind }) => kind === "hair");
+  const i = tokens.findIndex(({ kind, start, end }, place) => {
+    const noun = tokens.slice(place).find((other) => other.kind === "hair" || other.kind === "eyes");
+    const isFirst = noun?.kind === "eyes" && tokens.slice(0, place).every((other) => other.kind === "ignored");
+    return kind === "colour" && language.persons.has(text.slice(start, end)) && (isFirst || !hasHair);
+  });
   if (i < 0) return tokens;
   const { end } = tokens[i];
   return [...tokens.slice(0, i + 1), { kind: "hair", start: end, end, value: "" }, ...tokens.slice(i + 1)];
@@ -269,14 +284,15 @@ class Reading {
   #bind() {
     let best = new Map([[null, { cost: 0, chosen: [] }]]);
     this.colours.forEach((colour, number) => {
-      const isJoined = number > 0 && this.#joined(this.colours[number - 1], colour, ["and", "not"]);
+      const isJoined = number > 0 && this.#contrasts(this.colours[number - 1], colour);
       const following = new Map();
       for (const [last, { cost, chosen }] of best) {
         const steps = [[null, ALONE]];
         for (const noun of this.nouns) {
           if (last !== null && noun < last) continue;
-          const second = noun === last ? (isJoined ? 1 : SECOND_COLOUR) : 0;
-          steps.push([noun, this.#cost(colour, noun) + second]);
+          let more = this.#cost(colour, noun);
+          if (noun === last) more = isJoined ? Math.min(more + 1, CONTRAST) : more + SECOND_COLOUR;
+          steps.push([noun, more]);
         }
         for (const [step, more] of steps) {
           const at = step ?? last;
@@ -291,22 +307,37 @@ class Reading {
     return new Map(this.colours.map((colour, i) => [colour, chosen[i]]));
   }
 
+  /** The kinds of what stands between two tokens, and counts. */
+  #between(low, high) {
+    return this.tokens.slice(low + 1, high).map(({ kind }) => kind).filter((kind) => kind !== "ignored");
+  }
+
   #joined(low, high, by = ["and"]) {
-    const kinds = this.tokens.slice(low + 1, high).map(({ kind }) => kind).filter((kind) => kind !== "ignored");
+    const kinds = this.#between(low, high);
     return kinds.length > 0 && kinds.every((kind) => by.includes(kind));
   }
 
-  #runs(places) {
+  /** Whether two colours speak of one noun: "blue and red", "not blue but red". */
+  #contrasts(low, high) {
+    const between = this.#between(low, high);
+    if (between.length && between.every((kind) => ["and", "like", "not", "not behind"].includes(kind))) return true;
+    const ahead = this.tokens.slice(0, low).findLast(({ kind }) => kind !== "ignored");
+    if (ahead?.kind === "not" && between.every((kind) => kind === "break")) return true;
+    const passed = ["and", "break", "not", "not behind", ...this.slots];
+    return between.some((kind) => kind.startsWith("not")) && between.every((kind) => passed.includes(kind));
+  }
+
+  #runs(places, by = ["and"]) {
     const runs = [];
     for (const place of places) {
-      if (runs.length && this.#joined(runs.at(-1).at(-1), place)) runs.at(-1).push(place);
+      if (runs.length && this.#joined(runs.at(-1).at(-1), place, by)) runs.at(-1).push(place);
       else runs.push([place]);
     }
     return runs;
   }
 
   #inTurn() {
-    const [nouns, colours] = [this.#runs(this.nouns), this.#runs(this.colours)];
+    const [nouns, colours] = [this.#runs(this.nouns, SHARING), this.#runs(this.colours)];
     if (nouns.length !== 1 || colours.length !== 1) return null;
     if (nouns[0].length !== colours[0].length || nouns[0].length < 2) return null;
     return new Map(colours[0].map((colour, i) => [colour, nouns[0][i]]));
@@ -316,14 +347,19 @@ class Reading {
     const lists = () => Object.fromEntries(this.slots.map((slot) => [slot, []]));
     const [wanted, denied] = [lists(), lists()];
     const negative = this.#denied();
+    const stray = this.#stray(negative);
     const alone = [];
     for (const [colour, noun] of this.#shared()) {
-      const { value } = this.tokens[colour];
+      let { value } = this.tokens[colour];
+      const isDenied = negative.has(colour);
       if (this.#isRefined(colour, noun)) continue;
-      if (noun === null) alone.push(colour);
+      if (noun === null || stray.has(colour)) alone.push(colour);
       else if (this.tokens[noun].kind !== "thing") {
-        const places = (negative.has(colour) ? denied : wanted)[this.tokens[noun].kind];
-        if (!places.includes(value)) places.push(value);
+        const slot = this.tokens[noun].kind;
+        if (isDenied) value = this.languages.valueOf(slot, value.split(" ").at(-1));
+        const places = (isDenied ? denied : wanted)[slot];
+        if (isDenied && !this.languages.rules.slots[slot].includes(value)) alone.push(colour);
+        else if (!places.includes(value)) places.push(value);
       }
     }
     const english = this.#english(wanted, denied, this.#length());
@@ -332,15 +368,37 @@ class Reading {
 
   #isRefined(colour, noun) {
     const { plain } = this.languages;
-    const beside = [colour - 1, colour + 1].filter((other) => this.bound.has(other) && this.bound.get(other) === noun);
-    return plain.has(this.tokens[colour].value) && beside.some((other) => !plain.has(this.tokens[other].value));
+    if (!plain.has(this.tokens[colour].value)) return false;
+    const place = this.colours.indexOf(colour);
+    const beside = this.colours.slice(Math.max(place - 1, 0), place + 2).filter((other) => this.bound.get(other) === noun);
+    const passed = noun === null ? ["like"] : ["like", this.tokens[noun].kind];
+    return beside.some(
+      (other) =>
+        !plain.has(this.tokens[other].value) &&
+        this.#between(Math.min(colour, other), Math.max(colour, other)).every((kind) => passed.includes(kind)),
+    );
+  }
+
+  /** Colours that only lack a better noun: another noun, or what is not understood, parts them from a nearer one. */
+  #stray(negative) {
+    const found = new Set();
+    for (const noun of this.nouns) {
+      const own = this.colours.filter((colour) => this.bound.get(colour) === noun && !negative.has(colour));
+      own.slice(1).forEach((other, i) => {
+        const one = own[i];
+        const parts = this.#between(one, other).some((kind) => [...this.slots, "thing", "unread", "break"].includes(kind));
+        if (!parts || this.#isRefined(one, noun) || this.#isRefined(other, noun)) return;
+        found.add(this.#cost(other, noun) > this.#cost(one, noun) ? other : one);
+      });
+    }
+    return found;
   }
 
   #shared() {
     const pairs = [...this.bound];
-    const taken = new Set(this.bound.values());
-    let free = this.nouns.filter((noun) => !taken.has(noun));
-    for (const run of this.#runs(this.nouns)) {
+    const coloured = new Set([...this.bound.values()].filter((noun) => noun !== null).map((noun) => this.tokens[noun].kind));
+    let free = this.nouns.filter((noun) => !coloured.has(this.tokens[noun].kind));
+    for (const run of this.#runs(this.nouns, SHARING)) {
       const own = pairs.filter(([, noun]) => run.includes(noun)).map(([colour]) => colour);
       const [before, behind] = [own.filter((c) => c < run[0]), own.filter((c) => c > run.at(-1))];
       const usual = this.language.before ? before : behind;
@@ -414,9 +472,7 @@ class Reading {
       slot,
       [...new Set(wanted[slot].map((name) => this.languages.valueOf(slot, name)))],
     ]);
-    const unwanted = this.slots.flatMap((slot) =>
-      denied[slot].filter((value) => slots[slot].includes(value)).map((value) => `no ${value} ${slot}`),
-    );
+    const unwanted = this.slots.flatMap((slot) => denied[slot].map((value) => `no ${value} ${slot}`));
     const isPlain = colours.every(([slot, names]) => !names.length || (names.length === 1 && slots[slot].includes(names[0])));
     const parts = colours.flatMap(([slot, names]) => {
       const words = [...(length && slot === "hair" ? [length] : []), ...(names.length ? [names.join(" and ")] : [])];

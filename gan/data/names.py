@@ -66,6 +66,8 @@ class ImageNames:
 def cleaned(reference: str) -> str:
     """A reference as a path: ``/`` between its parts, without ``./`` and the ``#0`` of a caption's number."""
     own = reference.strip().replace("\\", "/").removeprefix("./")
+    if "://" in own:
+        own = own.partition("?")[0]
     if "#" in own:
         own = re.sub(r"#\d+$", "", own)
     return re.sub(r"/{2,}", "/", own) if "//" in own else own

@@ -245,8 +245,8 @@ def choose(
     else:
         found = _file_column(table, names, is_there, by_name)
         if found is None:
-            seen = f"has the columns {', '.join(map(printable, table.columns[:10]))}; name them file_name and text"
-            return f"{table.name}: {seen if table.columns else 'names no image that is here'}"
+            seen = f"; its columns are {', '.join(map(printable, table.columns[:10]))}" if table.columns else ""
+            return f"{table.name}: names no image that is here{seen}"
         file, hits = found
     if header and not table.columns and len(table.rows) > 1:
         fields = [str(each) for each in table.rows[0].fields]

@@ -149,6 +149,7 @@ def _read(reading: Reading, names: Sequence[str], form: str) -> Iterator[Example
         if isinstance(chosen, str):
             reading.problems.append(chosen)
             reading.refused |= by_name
+            reading.used.add(name)
             continue
         reading.used.add(name)
         reading.found(form, chosen.note)

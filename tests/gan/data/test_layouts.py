@@ -171,6 +171,7 @@ LAYOUTS: dict[str, Files] = {
     # Names.
     "prefix": {**IMAGES, "metadata.csv": f"file_name,text\ntrain/1.jpg,{A}\ntrain/2.jpg,{B}\n"},
     "absolute": {**ONE_TWO, "metadata.csv": f"file_name,text\n/content/drive/x/1.jpg,{A}\nC:\\data\\2.jpg,{B}\n"},
+    "addresses": table("a.csv", f"url,caption\nhttps://x.org/1.jpg?w=3,{A}\nhttps://x.org/2.jpg,\"{B}\"\n"),
     "slashes": {**IMAGES, "tags.csv": f"images//1.jpg,{A}\nimages\\2.jpg,{B}\n"},
     "bare names": {**IMAGES, "metadata.csv": f"file_name,text\n1.jpg,{A}\n2.jpg,{B}\n"},
     "case and ending": {**pictures("A.JPG", "b.png"), "metadata.csv": f"file_name,text\na.jpg,{A}\nB.jpeg,{B}\n"},
@@ -330,5 +331,5 @@ def test_names_are_captions_where_nothing_else_is(tmp_path: Path) -> None:
     assert set(data.groups) == {None, "roses", "10_blue flower"}
     with pytest.raises(InputError, match=r"holds no captioned images: 2 \.png"):
         load(write(tmp_path / "numbers", pictures("0001.png", "0002.png")))
-    with pytest.raises(InputError, match=r"metadata\.csv: names no image|has the columns"):
+    with pytest.raises(InputError, match=r"images: metadata\.csv: no column holds texts$"):
         load(write(tmp_path / "bad", {**pictures("a red fox.png"), "metadata.csv": "x,y\n1,2\n"}))

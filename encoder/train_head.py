@@ -64,7 +64,7 @@ class HeadConfig(Settings):
     )
     steps: Annotated[int, Within(1, MAX_COUNT)] = setting(2400, "optimiser steps (default 2,400)")
     seed: Amount = setting(0, "of everything random (default 0)")
-    frozen: Annotated[int, Within(0)] = setting(
+    frozen: Annotated[int, Within(0, 1000)] = setting(
         3, "lowest layers left as published, as the embeddings are (default 3 of 6)"
     )
     colours: bool = setting(False, "a head of 33 numbers, which reads exact colours (navy, #12806a) too")

@@ -132,6 +132,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     made = parser("train_cgan")
     monkeypatch.setattr("gan.train.parser", lambda: made)
+    monkeypatch.setattr("gan.train.show_data", lambda config: None)  # there are none
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
 

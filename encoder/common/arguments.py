@@ -35,17 +35,24 @@ class Parser(argparse.ArgumentParser):
     """An ``ArgumentParser`` whose types may raise ``InputError`` (see ``path_type``), which argparse then lets through.
 
     Within ``prog_name`` its usage begins with that name.
+
+    Attributes:
+        checks: Each is called with the parsed options, and raises ``InputError`` for a value out of its range.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.prog = _prog_name.get() or self.prog
+        self.checks: list[Callable[[argparse.Namespace], object]] = []
 
     def parse_known_args(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            return super().parse_known_args(*args, **kwargs)
+            options, rest = super().parse_known_args(*args, **kwargs)
         except _RefusedError as refused:
             raise refused.error from None
+        for check in self.checks:
+            check(options)
+        return options, rest
 
 
 @contextmanager

@@ -116,7 +116,7 @@ def add_settings(
 ) -> None:
     """Add an option for each field of a settings class: ``--batch-size`` for ``batch_size``.
 
-    Options take the type of their value only; ``from_args`` checks ranges, so that a bad value is one line.
+    Argparse takes the type of a value only. A ``Parser`` checks its range afterwards, so that a bad value is one line.
 
     Args:
         parser: Gets them, in groups by the fields' titles. A group that it has already is added to.
@@ -134,6 +134,11 @@ def add_settings(
         flag = f"--{name.replace('_', '-')}"
         known = {"choices": choices[name]} if choices and name in choices else {}
         _group(parser, option.group).add_argument(flag, **_arguments(fields[name], hints[name], option) | known)
+    if isinstance(parser, arguments.Parser):
+        taken = [name for name in only or fields if name not in without]
+        parser.checks.append(
+            lambda args: checked(kind, {name: vars(args)[name] for name in taken if name in vars(args)}, prefix="--")
+        )
 
 
 def _arguments(field: dataclasses.Field[Any], hint: Any, option: _Option) -> dict[str, Any]:

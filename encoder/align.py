@@ -73,6 +73,7 @@ class AlignConfig:
         tuned: How many of the upper layers are fine-tuned.
         epochs: How often every image is seen.
         minutes: Train for so long instead of for ``epochs``; the weights then depend on the machine's speed.
+        max_minutes: Stop after so long, though there are steps left; the rates then fall sooner.
         batch_size: Images a step; each has the others' captions as negatives.
         lr_layers: Peak learning rate of the fine-tuned layers.
         lr_new: Peak learning rate of the linear map, the image network and the temperature.
@@ -88,6 +89,7 @@ class AlignConfig:
     tuned: int = 2
     epochs: int = 40
     minutes: float | None = None
+    max_minutes: float | None = None
     batch_size: int = 256
     lr_layers: float = 6e-4
     lr_new: float = 2e-3
@@ -104,8 +106,10 @@ class AlignConfig:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed is {self.seed}; it must be at least 0 and below 2**63")
-        if self.minutes is not None and not (self.minutes > 0 and math.isfinite(self.minutes)):
-            raise InputError(f"minutes is {self.minutes}; it must be above 0")
+        for name in ("minutes", "max_minutes"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise InputError(f"{name} is {value}; it must be above 0")
 
 
 class ImageNetwork(nn.Sequential):
@@ -354,7 +358,8 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     texts.train()
     order: list[int] = []
     start, step, done = time.monotonic(), 0, 0.0
-    with Progress("aligning", None if config.minutes else total, "step") as bar:
+    limit = config.minutes or config.max_minutes
+    with Progress("aligning", None if config.minutes else total, "step", limit=limit and 60 * limit) as bar:
         while done < 1:
             # Draw a batch; an incomplete one at the end of an epoch is left out.
             if len(order) < batch_size:
@@ -381,7 +386,7 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
 
             step += 1
             minutes = (time.monotonic() - start) / 60
-            done = min(1.0, minutes / config.minutes if config.minutes else step / total)
+            done = min(1.0, max(minutes / limit if limit else 0.0, 0.0 if config.minutes else step / total))
             bar.note({"loss": f"{loss.item():.3f}"})
             bar.update()
     texts.eval()
@@ -395,7 +400,7 @@ def _to_floats(images: torch.Tensor) -> torch.Tensor:
 def align(
     images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
 ) -> tuple[Tuned, Fit]:
-    """Fit an encoder to images; with ``epochs``, the same on every run with as many threads.
+    """Fit an encoder to images; with ``epochs`` alone, the same on every run with as many threads.
 
     Args:
         images: uint8 (N, 3, 64, 64).

@@ -148,12 +148,12 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: Resume, again: bool = 
         with Run.open(run_dir, config, resume=resume, world=world) as opened:
             if opened.cur_nimg >= config.max_images and not again:
                 return Done(0, True)
-            return _train(opened, world)
+            return _train(opened, world, resume)
     finally:
         world.leave()
 
 
-def _train(run: Run, world: World) -> Done:
+def _train(run: Run, world: World, resume: Resume) -> Done:
     """Train an open run."""
     from gan.data import load_images
     from gan.tasks import resolve_task
@@ -162,6 +162,9 @@ def _train(run: Run, world: World) -> Done:
     def say(line: str) -> None:
         if world.is_main_process:
             print(line, flush=True)
+
+    if resume is True and not run.saved:
+        say(f"{run.folder}: was ended before its first state was saved; it begins again")
 
     # Read the images, and decide what they are.
     say(f"reading {', '.join(run.config.data)}")

@@ -147,6 +147,10 @@ class OutputFolder:
                 with suppress(OSError):  # it holds something, as it should
                     folder.rmdir()
 
+    def owns(self, folder: Path) -> bool:
+        """Whether an output of the command was begun in ``folder``."""
+        return _owner(folder) == self.command
+
     def _may_hold(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.names)
 

@@ -34,6 +34,8 @@ UNKNOWN_LETTERS = 0.05
 """The share of unknown letters in captions from which a run warns."""
 FIT_STEPS = 300, 1500
 """The fewest and the most steps that a text encoder is fitted by at the start of a run."""
+FIT_MINUTES = 5.0
+"""The longest that this takes; ``encoder.align --minutes`` and ``--encoder-path`` are for a longer fit."""
 
 
 def attribute_conditioner(run: Run, faces: FaceDataset, *, quiet: bool = False) -> tuple[FaceDataset, Conditioner]:
@@ -198,11 +200,11 @@ def fit_text_encoder(
     if is_made():
         return folder
     if not quiet:
-        print(f"fitting a text encoder to the images, once: {folder}", flush=True)
+        print(f"fitting a text encoder to the images, once, in at most {FIT_MINUTES:g} minutes: {folder}", flush=True)
     with locked(folder, wait=True):
         if is_made():  # by another process of the run
             return folder
-        fitting = AlignConfig(seed=seed)
+        fitting = AlignConfig(max_minutes=FIT_MINUTES, seed=seed)
         steps_an_epoch = max(1, len(data) // fitting.batch_size)
         steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
         fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))

@@ -21,7 +21,7 @@ from encoder.common.memory import tune_malloc
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import SINGLE_PROCESS, World
-from gan.training.log import STATS_FILE, check_stats
+from gan.training.log import STATS_FILE, check_stats, read_stats
 from gan.training.report import REPORT_FILE
 from gan.training.state import STATE_FILE, load_state
 from gan.training.trackers import ID_FILE, TENSORBOARD_FOLDER, check_packages
@@ -87,7 +87,8 @@ class Run:
         Args:
             folder: Of the run; made where it is missing.
             config: The settings as asked for.
-            resume: Resume the run that is there; ``"auto"``: where there is one, else begin it.
+            resume: Resume the run that is there, or begin it again where it was ended before its first state was saved;
+                ``"auto"``: where there is one, else begin it.
             world: The processes that share the run; the first one holds the folder.
 
         Raises:
@@ -105,9 +106,9 @@ class Run:
         exists = kind_of(folder / STATE_FILE) is not None
         if exists and not resume:
             raise InputError(f"{folder}: holds a run already; resume it by --resume, or choose another --run-dir")
-        new = None if exists or resume is True else _new(folder, config)
-        if not exists and resume is True:
+        if not exists and resume is True and not _ended_early(folder):
             load_state(folder)  # says that there is none
+        new = None if exists else _new(folder, config)
         tune_malloc()
         if config.threads:
             torch.set_num_threads(config.threads)
@@ -144,6 +145,12 @@ class Run:
             return other
         again = "computes the same again" if self.config.device == "cpu" else "is likely to end so again"
         return f"{STATE_FILE} is from before it, but --resume {again}; {other}"
+
+
+def _ended_early(folder: Path) -> bool:
+    """Whether a run began in a folder and was ended before its first state, so that nothing is lost by a new start."""
+    has_snapshot = kind_of(folder / SNAPSHOT_FOLDER) is not None
+    return OUTPUT.owns(folder) and not has_snapshot and not read_stats(folder / STATS_FILE)
 
 
 def progress(folder: Path) -> tuple[int, float]:

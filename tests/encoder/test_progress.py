@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from encoder.common import progress
-from encoder.common.progress import EVERY, FIRST, SHARE, Progress
+from encoder.common.progress import EVERY, FIRST, SHARE, Progress, duration
 
 
 class Clock:
@@ -39,7 +39,7 @@ def test_without_a_terminal_it_says_within_ten_seconds_what_it_does_and_then_now
             bar.update(32)
             if err := capsys.readouterr().err:
                 times.append((clock.now - before, err))
-    assert times[0][1] == "encoding: 256 of 3,744 texts, 3 s\n"
+    assert times[0][1] == "encoding: 256 of 3,744 texts, 3 s, 44 s left\n"
     assert [time for time, _ in times] == pytest.approx([3.2, 13.2, 23.2, 33.2, 43.2])
     assert capsys.readouterr().err == "encoding: 3,744 texts in 47 s\n"
 
@@ -61,7 +61,19 @@ def test_an_error_has_the_last_word(clock, capsys) -> None:
         clock.now += 60
         bar.update(50)
         raise ValueError
-    assert capsys.readouterr().err == "drawing: 50 of 100 faces, 60 s\n"
+    assert capsys.readouterr().err == "drawing: 50 of 100 faces, 60 s, 60 s left\n"
+
+
+def test_the_time_left_is_that_of_the_items_or_of_the_limit(clock) -> None:
+    bar = Progress("training", 100, "image", initial=20, limit=90.0, longest=60.0)
+    clock.now += 30
+    assert bar.left == 60
+    bar.update(40)
+    assert bar.left == 30
+    bar.started -= 24 * 3600
+    bar.wait()
+    assert bar.next == clock.now + 60
+    assert [duration(seconds) for seconds in (40, 35 * 60, 7199, 12_000)] == ["40 s", "35 min", "120 min", "3 h 20 min"]
 
 
 def test_another_line_puts_the_next_one_off(clock, capsys) -> None:
@@ -73,7 +85,7 @@ def test_another_line_puts_the_next_one_off(clock, capsys) -> None:
         assert capsys.readouterr().err == ""
         clock.now += 1
         bar.update()
-    assert capsys.readouterr().err == "training: 2 of 100 images, 12 s\ntraining: 2 images in 12 s\n"
+    assert capsys.readouterr().err == "training: 2 of 100 images, 12 s, 10 min left\ntraining: 2 images in 12 s\n"
 
 
 def test_a_terminal_has_a_bar(clock, capsys, monkeypatch) -> None:

@@ -39,7 +39,7 @@ def test_of_the_processes_of_a_run_one_fits_the_text_encoder(fits, shapes: Image
         results = pool.map(lambda rank: fit_text_encoder(shapes, folder, quiet=rank > 0), range(4))
     assert list(results) == [folder] * 4
     assert fits == [len(shapes)]
-    assert capsys.readouterr().out == f"fitting a text encoder to the images, once: {folder}\n"
+    assert capsys.readouterr().out == f"fitting a text encoder to the images, once, in at most 5 minutes: {folder}\n"
     fit_text_encoder(shapes, folder, seed=1, keep=True)  # a run that goes on keeps its own
     assert len(fits) == 1
     fit_text_encoder(shapes, folder, seed=1)

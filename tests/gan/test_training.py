@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from runs import train
+from runs import opened, train
 from runs import trainer as make_trainer
 from torch import nn
 
@@ -499,6 +499,15 @@ def test_nothing_to_resume(faces, tmp_path) -> None:
     with pytest.raises(InputError, match="no training state to resume from"):
         train(small(), faces, tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_run_that_was_ended_before_its_first_state_begins_again(faces, tmp_path) -> None:
+    with opened(small(), faces, tmp_path, False, True):
+        (tmp_path / "encoder").mkdir()  # as of a fit that Ctrl-C ended
+    train(small(max_images=8), faces, tmp_path, resume=True)
+    (tmp_path / "state.pt").unlink()
+    with pytest.raises(InputError, match="no training state to resume from"):  # it has pictures to lose
+        train(small(max_images=8), faces, tmp_path, resume=True)
 
 
 def test_unusable_places_are_told_before_training(faces, tmp_path) -> None:

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,8 +20,10 @@ from gan.training.recipe import Recipe, refuse_settings
 
 if TYPE_CHECKING:
     from gan.data import ImageDataset
+    from gan.training.conditions import Conditioner
     from gan.training.distributed import World
     from gan.training.run import Resume, Run
+    from gan.training.sample_grids import Monitor
 
 FIELDS = dataclasses.fields(TrainingConfig)
 OF_A_MACHINE = ("data", "encoder_path", "init", "stage1", "threads", "log")
@@ -155,9 +158,20 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: Resume, again: bool = 
 
 def _train(run: Run, world: World, resume: Resume) -> Done:
     """Train an open run."""
+    from gan.training.loop import train
+    from gan.training.report import preparing
+
+    page = preparing(run.config, run.folder, run.cur_nimg) if world.is_main_process else nullcontext()
+    with page:
+        run, training, conditioner, monitor = _prepare(run, world, resume)
+        outcome = train(run, training, conditioner, monitor=monitor, world=world)
+    return Done(status_of(outcome.signal) if outcome.signal else 0, outcome.is_finished)
+
+
+def _prepare(run: Run, world: World, resume: Resume) -> tuple[Run, ImageDataset, Conditioner, Monitor | None]:
+    """What an open run is trained with: settled settings, training images, their texts, and what scores it."""
     from gan.data import load_images
     from gan.tasks import resolve_task
-    from gan.training.loop import train
 
     def say(line: str) -> None:
         if world.is_main_process:
@@ -184,9 +198,7 @@ def _train(run: Run, world: World, resume: Resume) -> Done:
     monitor = task.judge(training, heldout).monitor if world.is_main_process and run.config.evaluate_images else None
     prompts = [captions[0] for captions in heldout.captions]
     training, conditioner = task.conditioner(run, training, prompts=prompts, quiet=not world.is_main_process)
-
-    outcome = train(run, training, conditioner, monitor=monitor, world=world)
-    return Done(status_of(outcome.signal) if outcome.signal else 0, outcome.is_finished)
+    return run, training, conditioner, monitor
 
 
 def common(config: TrainingConfig) -> str:

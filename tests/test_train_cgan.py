@@ -15,6 +15,7 @@ import torch
 
 import train_cgan
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
+from gan.training.conditions.faces import PROMPTS
 from gan.training.config import PRESETS, TrainingConfig
 from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES
@@ -245,7 +246,14 @@ def test_a_run_and_its_resume(capsys, tmp_path, faces_zip, monkeypatch) -> None:
     assert "images 16 " in capsys.readouterr().out
     assert train_cgan.main([*arguments, "--max-images", "16", "--resume"]) == 0
     finished = f"{tmp_path / 'run'}: finished after 16 images; a higher --max-images goes on"
-    assert capsys.readouterr().out.splitlines()[-1] == finished
+    run = tmp_path / "run"
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        finished,
+        f"pictures: {run}/samples and {run}/report.html",
+        f"next: python infer.py --model {run}/snapshot --text '{PROMPTS[0]}'",
+    ]
+    grids = [path.name for path in sorted((run / "samples").iterdir())]
+    assert grids == ["00000000.png", "00000008.png", "00000016.png"]
 
 
 def test_a_run_in_a_thread(tmp_path, faces_zip, monkeypatch) -> None:

@@ -20,6 +20,8 @@ from encoder.common.progress import Progress
 from gan.training.trackers import Tracker, Trackers
 
 STATS_FILE = "stats.jsonl"
+LIVE_SECONDS = 60.0
+"""The longest time without a word of how far a run is."""
 
 
 def check_stats(path: Path) -> None:
@@ -79,8 +81,9 @@ class Log:
         run_dir: Where ``stats.jsonl`` goes.
         total: Images of the whole run.
         initial: Images seen before this process.
+        max_minutes: Those after which this process ends, though images are left; 0 is no limit.
         quiet: Show nothing.
-        leads: Whether this process writes; the others only count.
+        is_main_process: Whether this process writes; the others only count.
         trackers: Are told too.
 
     Attributes:
@@ -92,18 +95,28 @@ class Log:
         run_dir: Path,
         total: int,
         initial: int,
+        max_minutes: float = 0.0,
         *,
         quiet: bool = False,
-        leads: bool = True,
+        is_main_process: bool = True,
         trackers: Sequence[Tracker] = (),
     ) -> None:
-        self.run_dir, self.quiet, self.leads = run_dir, quiet, leads
-        if leads:
+        self.run_dir, self.quiet, self.is_main_process = run_dir, quiet, is_main_process
+        if is_main_process:
             cut_back(run_dir / STATS_FILE, initial)
         self.trackers = Trackers(trackers)
         self.trackers.flush(initial)
-        self.progress = Progress("training", total, "image", shown=not quiet, initial=initial)
+        self.progress = Progress(
+            "training",
+            total,
+            "image",
+            shown=not quiet,
+            initial=initial,
+            limit=60 * max_minutes or None,
+            longest=LIVE_SECONDS,
+        )
         self.cur_nimg = initial
+        self.next_live = time.monotonic() + LIVE_SECONDS
         self._begin(initial)
 
     def _begin(self, cur_nimg: int) -> None:
@@ -127,6 +140,13 @@ class Log:
             self.values.setdefault(name, []).append(value)
         self.progress.update(cur_nimg - self.cur_nimg)
         self.cur_nimg = cur_nimg
+        if time.monotonic() >= self.next_live:
+            self._live()
+
+    def _live(self) -> None:
+        """Tell the trackers how far the run is."""
+        self.trackers.live(self.cur_nimg, self.progress.left)
+        self.next_live = time.monotonic() + LIVE_SECONDS
 
     def means(self) -> dict[str, Tensor]:
         """The mean of each statistic of the tick."""
@@ -145,7 +165,7 @@ class Log:
 
     def write(self, cur_nimg: int, statistics: dict[str, float]) -> None:
         """Append one line to ``stats.jsonl``, show it and tell the trackers."""
-        if not self.leads:
+        if not self.is_main_process:
             return
         line = {"images": cur_nimg, **statistics}
         append_line(self.run_dir / STATS_FILE, json.dumps(line) + "\n")
@@ -155,6 +175,7 @@ class Log:
     def grid(self, cur_nimg: int, picture: Tensor, prompts: Sequence[str]) -> None:
         """Tell the trackers of a sample grid, uint8 (3, H, W), of a column for each prompt."""
         self.trackers.grid(cur_nimg, picture, prompts)
+        self._live()
 
     def show(self, line: dict[str, float]) -> None:
         """Show the statistics of a tick."""

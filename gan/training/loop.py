@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -19,14 +20,15 @@ from gan.release import CONFIG_FILE, ReleaseConfig
 from gan.sources import same_places
 from gan.training.batches import Batches
 from gan.training.conditions import Conditioner
+from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER
 from gan.training.distributed import SINGLE_PROCESS, World
 from gan.training.log import Log
 from gan.training.networks import Networks, raise_if_non_finite
 from gan.training.networks import NonFiniteError as NonFiniteError
 from gan.training.objectives import Batch
-from gan.training.report import Report
+from gan.training.report import REPORT_FILE, Report
 from gan.training.run import Run
-from gan.training.sample_grids import Monitor, SampleGrids
+from gan.training.sample_grids import EARLY_GRIDS, Monitor, SampleGrids
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, save_state
 from gan.training.trackers import Tracker, trackers_for
@@ -152,9 +154,11 @@ class Trainer:
         if self.world.is_main_process:
             report = Report(config, self.run.folder, self.grids.prompts, self.cur_nimg)
             trackers = [report, *trackers_for(config, self.run.folder)]
-        places = self.run.folder, config.max_images, self.cur_nimg
+        places = self.run.folder, config.max_images, self.cur_nimg, config.max_minutes
         started, minutes_before = time.monotonic(), self.minutes
-        with Log(*places, quiet=self.quiet, leads=self.world.is_main_process, trackers=trackers) as log:
+        with Log(*places, quiet=self.quiet, is_main_process=self.world.is_main_process, trackers=trackers) as log:
+            if not self.run.saved:
+                self.show_grid(log)
             while True:
                 minutes = (time.monotonic() - started) / 60
                 done = self.cur_nimg >= config.max_images or should_stop()
@@ -176,9 +180,11 @@ class Trainer:
                 log.add(self.step(), self.cur_nimg)
 
                 # Show what the averaged generator draws, and score it.
-                if self.is_due(config.snapshot_images, before) and self.cur_nimg < config.max_images:
+                last = self.cur_nimg >= config.max_images  # whose snapshot comes below
+                if self.is_due(config.snapshot_images, before) and not last:
                     self.snapshot(log)
-                last = self.cur_nimg >= config.max_images
+                elif any(before < images <= self.cur_nimg for images in self.early_grids) and not last:
+                    self.show_grid(log)
                 if self.grids.monitor and (self.is_due(config.evaluate_images, before) or last):
                     self.networks.raise_if_non_finite(self.cur_nimg)
                     log.write(self.cur_nimg, self.grids.evaluate(self.networks, self.images_seen))
@@ -189,15 +195,26 @@ class Trainer:
         return interval > 0 and before // interval != self.cur_nimg // interval
 
     @property
+    def early_grids(self) -> list[int]:
+        """Images after which a grid is drawn before the first snapshot."""
+        return [images for images in EARLY_GRIDS if images < self.config.snapshot_images]
+
+    @property
     def images_seen(self) -> int:
         """Real images that training has shown, with those of the release that it started from."""
         return self.images_before + self.cur_nimg
 
     def snapshot(self, log: Log | None = None) -> None:
         """Write a sample grid and the averaged generator, and show the grid."""
+        self.show_grid(log)
+        if self.world.is_main_process:
+            self.grids.save(SNAPSHOT_FOLDER, self.networks, self.images_seen)
+
+    def show_grid(self, log: Log | None = None) -> None:
+        """Write a sample grid of the averaged generator, and show it."""
         if self.world.is_main_process:
             self.networks.raise_if_non_finite(self.cur_nimg)
-            sample = self.grids.snapshot(self.networks, self.cur_nimg, self.images_seen)
+            sample = self.grids.grid(self.networks, self.cur_nimg)
             if log:
                 log.grid(self.cur_nimg, sample.grid, self.grids.prompts)
             if sample.collapsed:
@@ -312,6 +329,10 @@ def train(
             trainer.train(should_stop=lambda: bool(caught))
         except NonFiniteError as error:
             raise NonFiniteError(f"{error}; {run.after_breakdown()}") from error
+    if world.is_main_process and not quiet:
+        folder, prompt = run.folder, shlex.quote(trainer.grids.prompts[0])
+        print(f"pictures: {folder / SAMPLES_FOLDER} and {folder / REPORT_FILE}")
+        print(f"next: python infer.py --model {shlex.quote(str(folder / SNAPSHOT_FOLDER))} --text {prompt}", flush=True)
     if not caught or trainer.cur_nimg >= config.max_images:
         return Outcome(0, trainer.cur_nimg >= config.max_images)
     if world.is_main_process:

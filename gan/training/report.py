@@ -1,4 +1,4 @@
-"""A run's own page, ``report.html``, written anew at every tick: one file, to be opened in any browser, offline."""
+"""A run's own page, ``report.html``: one file, to be opened in any browser, offline. It is often written anew."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import io
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from PIL import Image
 from torch import Tensor
 
 from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from encoder.common.progress import duration
 from gan.training.config import SAMPLES_FOLDER, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
+from gan.training.trackers import Tracker
 
 REPORT_FILE = "report.html"
+TIME = "%Y-%m-%d %H:%M:%S"
 STRIPS = 24  # sample grids of which the film shows a row: the first, the last and others between them, evenly
 POINTS = 200  # of a curve, at most: of a longer one, means
 DOTS = 60  # points up to which each is marked plainly
@@ -28,8 +33,32 @@ LOSSES = ("loss_D", "loss_G")
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 220, 56, 14, 12, 28  # of a chart and of its margins
 
 
-class Report:
-    """Writes the page of a run; a ``Tracker``.
+@contextmanager
+def preparing(config: TrainingConfig, run_dir: Path, images: int) -> Iterator[None]:
+    """Write the page of a run before its images and texts are prepared, until training has one of its own.
+
+    A run that cannot begin leaves no new page. One that is ended before training has a page that says so.
+    """
+    path = run_dir / REPORT_FILE
+    page, is_new = Report(config, run_dir, (), images), not path.exists()
+    page.status = "preparing"
+    with suppress(OSError, InputError):  # as later, where the run goes on without it
+        page.write()
+    try:
+        yield
+    except BaseException as error:
+        with suppress(OSError, InputError):
+            if f"class='status {page.status}'" not in path.read_text("utf-8"):
+                pass  # training has written its own
+            elif is_new and isinstance(error, Exception):
+                path.unlink()
+            else:
+                page.close(error if isinstance(error, Exception) else None)
+        raise
+
+
+class Report(Tracker):
+    """Writes the page of a run.
 
     Args:
         config: The settings.
@@ -47,6 +76,7 @@ class Report:
         self.prompts = prompts
         self.kept = {number: path for number, path in _grids(run_dir / SAMPLES_FOLDER).items() if number <= images}
         self.state, self.state_time = images, ""
+        self.images, self.left = images, ""
         self.status = "running"
 
     def scalars(self, images: int, values: Mapping[str, float]) -> None:
@@ -58,9 +88,17 @@ class Report:
         cell = picture.shape[2] // len(prompts)
         self.strips[images] = _jpeg(Image.fromarray(picture[:, :cell].permute(1, 2, 0).contiguous().cpu().numpy()))
 
+    def live(self, images: int, left: float | None) -> None:
+        """See ``Tracker``; grids are shown before a state is saved, for they come from the disk."""
+        self.images, self.left = images, "" if left is None else f", about {duration(left)} left"
+        grids = _grids(self.run_dir / SAMPLES_FOLDER)
+        self.kept |= {number: path for number, path in grids.items() if number <= images}
+        self.write()
+
     def flush(self, images: int) -> None:
         """See ``Tracker``."""
-        self.state, self.state_time = images, time.strftime("%Y-%m-%d %H:%M:%S")
+        self.state, self.state_time = images, time.strftime(TIME)
+        self.images = max(self.images, images)
         self.write()
 
     def close(self, error: BaseException | None) -> None:
@@ -81,7 +119,7 @@ class Report:
     def html(self) -> str:
         """The page, pictures inside."""
         title = html.escape(f"Training of {self.run_dir.resolve().name}")
-        again = "<meta http-equiv=refresh content=30>" if self.status == "running" else ""
+        again = "<meta http-equiv=refresh content=30>" if self.status in ("preparing", "running") else ""
         body = [
             f"<h1>{title}</h1>",
             f"<p class='status {self.status.split(':')[0].replace(' ', '-')}'>{html.escape(self._sentence())}</p>",
@@ -99,9 +137,12 @@ class Report:
         )
 
     def _sentence(self) -> str:
-        seen = f"{self.state:,} of {self.config.max_images:,} images"
+        if self.status == "preparing":
+            return "Preparing: the images are read and their texts encoded. The first pictures come after that."
         if self.status == "running":
-            return f"Running: {seen} at {self.state_time}."
+            now = time.strftime(TIME)
+            return f"Running: {self.images:,} of {self.config.max_images:,} images{self.left}, at {now}."
+        seen = f"{self.state:,} of {self.config.max_images:,} images"
         if self.status == "finished":
             return f"Finished: {seen}."
         if self.status == "stopped":
@@ -152,7 +193,7 @@ class Report:
     def _film(self) -> str:
         """A row of each of some sample grids, one below the other: the same noise and prompts as training goes on."""
         numbers = sorted({*self.kept, *self.strips})
-        if not numbers:
+        if not numbers or not self.prompts:
             return ""
         if len(numbers) > STRIPS:
             numbers = [numbers[round(i * (len(numbers) - 1) / (STRIPS - 1))] for i in range(STRIPS)]

@@ -15,11 +15,13 @@ from gan.images import save_png, tile, to_uint8
 from gan.networks import TextToImageGenerator
 from gan.sources import join_source
 from gan.training.batches import Batches
-from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
+from gan.training.config import SAMPLES_FOLDER, TrainingConfig
 from gan.training.ema import refresh_statistics
 from gan.training.networks import Networks
 from gan.training.state import save_release
 
+EARLY_GRIDS = 0, 200, 500, 1_000, 2_000, 5_000
+"""Images after which a grid is drawn too, as long as these are fewer than those of the first snapshot."""
 GRID_ROWS = 10
 STATISTICS_BATCHES = 20
 REAL_IMAGES = 256
@@ -76,15 +78,14 @@ class SampleGrids:
         fixed = torch.Generator().manual_seed(config.seed)
         self.grid_z = torch.randn(GRID_ROWS * len(self.prompts), config.z_dim, generator=fixed)
 
-    def snapshot(self, networks: Networks, cur_nimg: int, images_seen: int) -> Sample:
-        """Draw the fixed noise for the fixed prompts, a column each, and save the generator in ``snapshot/``."""
+    def grid(self, networks: Networks, cur_nimg: int) -> Sample:
+        """Draw the fixed noise for the fixed prompts, a column each."""
         names = self.batches.data.source_names
         c = self.batches.conditioner.encoder.encode(self.prompts).repeat(GRID_ROWS, 1)
         c = join_source(c, torch.arange(len(c)) * len(names) // len(c), names)  # as many rows for each source
         drawn = self.draw(networks.G_ema, self.grid_z, c)
         grid, path = tile(drawn, per_row=len(self.prompts)), self.run_dir / SAMPLES_FOLDER / f"{cur_nimg:08d}.png"
         save_png(path, grid, {})
-        self.save(SNAPSHOT_FOLDER, networks, images_seen)
         return Sample(grid, path, cur_nimg >= COLLAPSE_CHECK_AFTER and spread(drawn) < COLLAPSED * self.real_spread)
 
     @cached_property

@@ -41,6 +41,9 @@ class Tracker(Protocol):
     def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
         """A sample grid, uint8 (3, H, W), of a column for each prompt."""
 
+    def live(self, images: int, left: float | None) -> None:
+        """The run has shown so many images, and has about ``left`` seconds to go; no state may hold them yet."""
+
     def flush(self, images: int) -> None:
         """All up to here was told; the state of so many images is on the disk."""
 
@@ -68,6 +71,10 @@ class Trackers:
         """See ``Tracker``."""
         if self.members:
             self.waiting.append(lambda member: member.grid(images, picture, prompts))
+
+    def live(self, images: int, left: float | None) -> None:
+        """Tell at once how far the run is."""
+        self._each(lambda member: member.live(images, left))
 
     def flush(self, images: int) -> None:
         """Tell what waits: the state of so many images is on the disk."""
@@ -107,7 +114,7 @@ def trackers_for(config: TrainingConfig, run_dir: Path) -> list[Tracker]:
     return found
 
 
-class TensorBoard:
+class TensorBoard(Tracker):
     """Curves, sample grids with their prompts, and hyper-parameters for TensorBoard."""
 
     name = "tensorboard"
@@ -146,7 +153,7 @@ class TensorBoard:
         self.writer.close()
 
 
-class WeightsAndBiases:
+class WeightsAndBiases(Tracker):
     """The same for Weights & Biases; offline with ``WANDB_MODE=offline``, to be sent later by ``wandb sync``."""
 
     name = "wandb"
@@ -181,7 +188,7 @@ class WeightsAndBiases:
         self.run.finish(exit_code=0 if error is None else 1)
 
 
-class Trackio:
+class Trackio(Tracker):
     """The same for trackio, whose files lie where ``TRACKIO_DIR`` says."""
 
     name = "trackio"

@@ -63,13 +63,18 @@ def tick(log: Log, images: int) -> None:
 def test_the_page_of_a_run_that_is_stopped_and_goes_on(tmp_path) -> None:
     with Log(tmp_path, 100, 0, quiet=True, trackers=[Report(CONFIG, tmp_path, PROMPTS, 0)]) as log:
         assert "none yet" in page_of(tmp_path)[0]
+        save_png(tmp_path / "samples" / "00000000.png", grid(0), {})
+        log.grid(0, grid(0), PROMPTS)
+        page, places = page_of(tmp_path)
+        assert places[0] == "samples/00000000.png"  # at once, before there is a state
+        assert "Running: 0 of 100 images, at " in page
         tick(log, 40)
         page, places = page_of(tmp_path)
         assert "Running: 40 of 100 images" in page
         assert "<meta http-equiv=refresh" in page
         assert "red &lt;hair&gt;" in page
         assert "<b>Losses</b>" in page
-        assert [place.split(",")[0] for place in places] == ["samples/00000040.png", "data:image/jpeg;base64"]
+        assert [place.split(",")[0] for place in places[2:]] == ["samples/00000040.png", "data:image/jpeg;base64"]
         assert (tmp_path / places[0]).exists()
     assert "Stopped: 40 of 100 images." in page_of(tmp_path)[0]
 
@@ -79,7 +84,7 @@ def test_the_page_of_a_run_that_is_stopped_and_goes_on(tmp_path) -> None:
     assert "Finished: 100 of 100 images." in page
     assert "refresh" not in page
     grids = [place for place in places if place.startswith("samples")]
-    assert grids == ["samples/00000040.png", "samples/00000100.png"]
+    assert grids == ["samples/00000000.png", "samples/00000040.png", "samples/00000100.png"]
     assert "score 2.5 after 40 images" in page  # from the statistics on the disk
     assert re.search(r"best score</dt><dd>1<small>after 100 images", page)
     assert "<th>lr</th><td>0.0002</td>" in page

@@ -335,7 +335,7 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
     assert all(math.isfinite(value) for line in lines for value in line.values())
     assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("images ")]) == 3
 
-    assert sorted(path.name for path in (run / "samples").iterdir()) == ["00000020.png", "00000032.png"]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["00000000.png", "00000020.png", "00000032.png"]
     with Image.open(run / "samples" / "00000032.png") as grid:
         assert grid.size == (10 * 64, 2 * 64)
 

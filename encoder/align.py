@@ -9,35 +9,33 @@ those that it did. The image network is of use here alone and is not kept.
 
 from __future__ import annotations
 
-if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+if __name__ == "__main__":  # the command reads images, so it lies in gan/align.py
+    import runpy
 
-    start()
+    runpy.run_module("gan.align", run_name="__main__", alter_sys=True)
 
-import argparse
 import itertools
 import math
 import random
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from encoder.common import arguments
-from encoder.common.atomic import transaction, write_atomically
-from encoder.common.command import command
+from encoder.common.arguments import MAX_BATCH
+from encoder.common.atomic import transaction
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
-from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, setting
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
-from encoder.common.records import write_json
+from encoder.common.records import Amount, Within, write_json
 from encoder.minilm import MiniLM, pad
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
@@ -48,7 +46,6 @@ RECORD = "align.json"
 OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD))
 
 CANDIDATES = 100
-MAX_DIM, MAX_EPOCHS, MAX_MINUTES = 65_536, 1_000_000, 1e6
 
 _TEXTS_AT_ONCE = 32  # of like length, so that little padding is computed
 _KEPT_TOKENS = 300_000  # 230 MB in bfloat16, twice that in float32
@@ -65,14 +62,11 @@ library_name: sentence-transformers
 
 
 @dataclass(frozen=True)
-class AlignConfig:
+class AlignConfig(Settings):
     """Settings of the fit; layers, epochs, dropouts and learning rate were chosen by the retrieval of held-out emoji.
 
     Attributes:
-        dim: Numbers of a text's vector.
         tuned: How many of the upper layers are fine-tuned.
-        epochs: How often every image is seen.
-        minutes: Train for so long instead of for ``epochs``; the weights then depend on the machine's speed.
         max_minutes: Stop after so long, though there are steps left; the rates then fall sooner.
         batch_size: Images a step; each has the others' captions as negatives.
         lr_layers: Peak learning rate of the fine-tuned layers.
@@ -82,34 +76,24 @@ class AlignConfig:
         word_dropout: Share of the tokens that the fine-tuned layers do not see; the first they always do.
         temperature: What cosines are divided by, to begin with; it is learnt.
         width: Channels of the image network's first layer.
-        seed: Of everything random.
     """
 
-    dim: int = 128
+    dim: Annotated[int, Within(1, 65_536)] = setting(128, "numbers of a text's vector (default 128)")
     tuned: int = 2
-    epochs: int = 40
-    minutes: float | None = None
-    max_minutes: float | None = None
-    batch_size: int = 256
+    epochs: Annotated[int, Within(1, 1_000_000)] = setting(40, "how often each image is seen (default 40)")
+    minutes: Annotated[float, Within(sys.float_info.min, 1e6)] | None = setting(
+        None, "train for so long instead; the weights depend on the machine's speed"
+    )
+    max_minutes: Annotated[float, Within(sys.float_info.min)] | None = None
+    batch_size: Annotated[int, Within(1, MAX_BATCH)] = 256
     lr_layers: float = 6e-4
     lr_new: float = 2e-3
     weight_decay: float = 0.05
     dropout: float = 0.1
     word_dropout: float = 0.1
     temperature: float = 0.1
-    width: int = 32
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("dim", "epochs", "batch_size", "width"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"seed is {self.seed}; it must be at least 0 and below 2**63")
-        for name in ("minutes", "max_minutes"):
-            value = getattr(self, name)
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise InputError(f"{name} is {value}; it must be above 0")
+    width: Annotated[int, Within(1)] = 32
+    seed: Amount = setting(0, "of everything random (default 0)")
 
 
 class ImageNetwork(nn.Sequential):
@@ -127,7 +111,6 @@ class ImageNetwork(nn.Sequential):
         super().__init__(*stages, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(32 * width, dim))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         return F.normalize(super().forward(images.contiguous(memory_format=torch.channels_last)).float(), dim=1)
 
 
@@ -156,7 +139,6 @@ class CaptionNetwork(nn.Module):
         raise NotImplementedError
 
     def forward(self, numbers: Sequence[int]) -> torch.Tensor:
-        """See the class."""
         raise NotImplementedError
 
 
@@ -192,14 +174,12 @@ class TunedCaptions(CaptionNetwork):
         return Tuned(halves, self.linear.weight.detach(), self.linear.bias.detach())
 
     def groups(self) -> list[dict[str, Any]]:
-        """See ``CaptionNetwork``."""
         return [
             {"params": list(self.layers.values()), "lr": self._config.lr_layers},
             {"params": list(self.linear.parameters()), "lr": self._config.lr_new},
         ]
 
     def forward(self, numbers: Sequence[int]) -> torch.Tensor:
-        """See ``CaptionNetwork``."""
         states = self._frozen_states(numbers)
         order = sorted(range(len(states)), key=lambda i: len(states[i]))
         starts = range(0, len(order), _TEXTS_AT_ONCE)
@@ -250,11 +230,9 @@ class PooledCaptions(CaptionNetwork):
         self._config = config
 
     def groups(self) -> list[dict[str, Any]]:
-        """See ``CaptionNetwork``."""
         return [{"params": list(self.linear.parameters()), "lr": self._config.lr_new}]
 
     def forward(self, numbers: Sequence[int]) -> torch.Tensor:
-        """See ``CaptionNetwork``."""
         x = F.dropout(self._vectors[list(numbers)], self._config.dropout, self.training)
         return F.normalize(self.linear(x).float(), dim=1)
 
@@ -415,7 +393,7 @@ def align(
         InputError: An image without a caption, fewer than two images, or the loss is not finite.
     """
     torch.manual_seed(config.seed)
-    vocabulary, numbers = _number(captions)
+    vocabulary, numbers = number_captions(captions)
     if len(captions) > 1 and len(set(map(frozenset, numbers))) < 2:
         raise InputError("all images have the same captions, so there is nothing to tell them apart by; add others")
     texts = TunedCaptions(vocabulary, config, base)
@@ -432,7 +410,7 @@ def fit_pooled(
         The map from sentence embeddings (n, W), standardised here by those of ``captions``, and the fit.
     """
     torch.manual_seed(config.seed)
-    vocabulary, numbers = _number(captions)
+    vocabulary, numbers = number_captions(captions)
     raw = MiniLM.load(base).pooled([normalise(caption) for caption in vocabulary], progress=True)
     mean, std = raw.mean(0), raw.std(0, correction=0).clamp_min(1e-6)
     texts = PooledCaptions((raw - mean) / std, config)
@@ -444,7 +422,7 @@ def fit_pooled(
     return linear, fitted
 
 
-def _number(captions: Sequence[Sequence[str]]) -> tuple[list[str], list[list[int]]]:
+def number_captions(captions: Sequence[Sequence[str]]) -> tuple[list[str], list[list[int]]]:
     """The distinct captions, and for each image the numbers of its own among them."""
     for i, texts in enumerate(captions):
         if not texts:
@@ -538,102 +516,3 @@ def judge(
 ) -> dict[str, Retrieval]:
     """The scores of fits, each with its unit vectors (C, D) of the captions, on held-out images."""
     return {name: retrieval(fitted.vectors(images), captions, texts) for name, (fitted, texts) in fits.items()}
-
-
-@command
-def main(argv: Sequence[str] | None = None) -> int:
-    """Load, fit, save, compare, and print the table. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
-    tune_malloc()
-    config = AlignConfig(dim=args.dim, minutes=args.minutes, seed=args.seed)
-    if args.epochs is not None:
-        config = replace(config, epochs=args.epochs)
-    with OUTPUT.held(args.out):
-        _align(args, config)
-    return 0
-
-
-def _align(args: argparse.Namespace, config: AlignConfig) -> None:
-    from encoder.aligned import AlignedEncoder
-    from gan.data import load_images
-
-    dataset, summary = load_images(args.data, split="all", progress=True)
-    print(summary)
-    training = dataset.of("train")
-    heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is
-
-    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
-    record = {
-        "data": [Path(path).resolve().name for path in args.data],
-        "config": asdict(config),
-        "images": len(training.captions),
-        "steps": fitted.steps,
-    }
-    write_encoder(tuned, args.out, record, ENCODER_DIR)
-    _write_card(args.out, card(record, {}, args.credit))  # an earlier one would tell of other weights
-    print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {args.out}")
-
-    if len(heldout.captions) > 1:
-        texts, numbers = _number(heldout.captions)
-        fits = {}
-        if args.compare:
-            as_long = replace(config, minutes=fitted.minutes)
-            linear, other = fit_pooled(training.images[:], training.captions, as_long, ENCODER_DIR)
-            with torch.no_grad():
-                vectors = linear(MiniLM.load(ENCODER_DIR).pooled([normalise(text) for text in texts]))
-            fits["pooled, with a linear map"] = other, F.normalize(vectors, dim=1)
-        fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(args.out).encode(texts, progress=True), dim=1)
-        scores = judge(fits, heldout.images[:], numbers)
-        print(table(scores))
-        _write_card(args.out, card(record, scores, args.credit))
-
-
-def _write_card(folder: Path, text: str) -> None:
-    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def parser() -> argparse.ArgumentParser:
-    """The options."""
-    result = arguments.Parser(prog="python -m encoder.align", description=(__doc__ or "").partition("\n")[0])
-    result.add_argument(
-        "--data",
-        type=arguments.non_empty,
-        nargs="+",
-        required=True,
-        help="folders or zips of images with captions",
-    )
-    result.add_argument(
-        "--out",
-        type=arguments.output_folder,
-        required=True,
-        help="new folder, or an earlier output, which is replaced",
-    )
-    duration = result.add_mutually_exclusive_group()
-    duration.add_argument(
-        "--minutes",
-        type=arguments.positive(MAX_MINUTES),
-        help="train for so long; the weights depend on the machine's speed",
-    )
-    duration.add_argument(
-        "--epochs",
-        type=arguments.between(1, MAX_EPOCHS),
-        help=f"how often each image is seen (default: {AlignConfig.epochs})",
-    )
-    result.add_argument(
-        "--dim",
-        type=arguments.between(1, MAX_DIM),
-        default=AlignConfig.dim,
-        help="numbers of a vector (default: %(default)s)",
-    )
-    result.add_argument("--seed", type=arguments.seed, default=AlignConfig.seed, help="default: %(default)s")
-    result.add_argument(
-        "--credit", type=arguments.unicode, default="", help="a sentence for the card: whose the data are"
-    )
-    result.add_argument(
-        "--no-compare", dest="compare", action="store_false", help="do not fit the plain sentence embedding as well"
-    )
-    return result
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,7 +14,6 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
     start()
 
 import argparse
-import errno
 import os
 import shutil
 import sys
@@ -23,7 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from encoder.common import arguments
-from encoder.common.arguments import check_new_folder
+from encoder.common.arguments import check_new_folder, kind_of
 from encoder.common.command import command
 from encoder.common.errors import InputError, reason_of
 
@@ -51,28 +50,18 @@ def fetch(name: str, folder: Path) -> None:
             shutil.rmtree(arriving / ".cache", ignore_errors=True)  # the hub's own bookkeeping
             if not (arriving / "modules.json").is_file():
                 raise InputError(f"{name}: not a sentence-transformer (it has no modules.json); choose another model")
-            _move(arriving, folder)
+            os.rename(arriving, folder)
     except (InputError, MemoryError):
         raise
-    except FileExistsError as error:
-        raise InputError(f"{folder}: another process has made it meanwhile; use it, or give a new folder") from error
     except Exception as error:  # the hub's, its HTTP library's and the file system's share no class
-        reason = reason_of(error)
-        raise InputError(f"{name}: cannot be fetched ({reason}); check the name and the network") from error
-
-
-def _move(folder: Path, to: Path) -> None:
-    """Rename a folder; a FileExistsError where its new name is taken."""
-    try:
-        os.rename(folder, to)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
-            raise FileExistsError from error
-        raise
+        if kind_of(folder) is not None:
+            raise InputError(
+                f"{folder}: another process has made it meanwhile; use it, or give a new folder"
+            ) from error
+        raise InputError(f"{name}: cannot be fetched ({reason_of(error)}); check the name and the network") from error
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(
         prog="python -m encoder.fetch", description="Download a sentence-transformer from the hub into a folder."
     )

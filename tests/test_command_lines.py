@@ -18,7 +18,7 @@ from gan.release import release_folder
 COMMANDS: dict[str, tuple[str, ...]] = {
     "infer": ("--text", "pink hair"),
     "train_cgan": ("--dry-run",),
-    "encoder.align": ("--data", "x", "--out", "new"),
+    "gan.align": ("--data", "x", "--out", "new"),
     "encoder.build_cache": (),
     "encoder.evaluate_head": (),
     "encoder.fetch": ("owner/name", "new"),

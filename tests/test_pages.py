@@ -86,7 +86,7 @@ def commands(script: str) -> Iterator[list[str]]:
 
 @cache
 def parser_of(module: str) -> argparse.ArgumentParser:
-    loaded = importlib.import_module(module)
+    loaded = importlib.import_module({"encoder.align": "gan.align"}.get(module, module))
     return (getattr(loaded, "parser", None) or loaded._parser)()
 
 

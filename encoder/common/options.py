@@ -107,7 +107,7 @@ def _with_choices(kind: Any, names: Iterable[str]) -> Any:
 
 
 def add_settings(
-    parser: argparse.ArgumentParser,
+    parser: argparse._ActionsContainer,
     kind: type,
     *,
     only: Collection[str] = (),
@@ -179,7 +179,7 @@ def _bare(hint: Any) -> Any:
     return hint
 
 
-def _group(parser: argparse.ArgumentParser, title: str) -> argparse._ActionsContainer:
+def _group(parser: argparse._ActionsContainer, title: str) -> argparse._ActionsContainer:
     if not title:
         return parser
     known = {group.title: group for group in parser._action_groups}

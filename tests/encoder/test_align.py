@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,6 @@ import torch
 import torch.nn.functional as F
 from tiny_bert import make_tiny_bert
 
-from encoder import align as module
 from encoder.align import (
     RECORD,
     AlignConfig,
@@ -32,6 +30,7 @@ from encoder.align import (
 )
 from encoder.aligned import AlignedEncoder
 from encoder.common.errors import InputError
+from gan import align as module
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 30), "blue": (30, 30, 220), "black": (10, 10, 10)}
 CONFIG = AlignConfig(dim=8, tuned=1, epochs=2, batch_size=8, width=4)
@@ -232,8 +231,7 @@ def command(base: Path, drawn, monkeypatch: pytest.MonkeyPatch):
     """Runs the command line on the drawn images, of which six are held out."""
     images, captions = drawn
     dataset = Dataset(images=images, captions=tuple(captions), splits=["train"] * 10 + ["heldout"] * 6)
-    gan_data = SimpleNamespace(load_images=lambda *_args, **_kwargs: (dataset, "16 images"))
-    monkeypatch.setitem(sys.modules, "gan.data", gan_data)
+    monkeypatch.setattr(module, "load_images", lambda *_args, **_kwargs: (dataset, "16 images"))
     monkeypatch.setattr(module, "ENCODER_DIR", base)
 
     def run(*arguments: str) -> int:
@@ -261,15 +259,18 @@ def test_the_command_writes_an_encoder_with_its_scores(command, tmp_path: Path, 
     assert AlignedEncoder.load(out).dim == AlignConfig.dim
 
 
-def test_bad_settings_leave_no_folder(command, tmp_path: Path):
-    with pytest.raises(SystemExit):
-        command("--out", str(tmp_path / "out"), "--dim", "0")
+@pytest.mark.parametrize("bad", [["--dim", "0"], ["--minutes", "nan"], ["--epochs", "1", "--minutes", "1"]])
+def test_bad_settings_leave_no_folder(command, tmp_path: Path, bad: list[str]):
+    try:
+        assert command("--out", str(tmp_path / "out"), *bad) == 2
+    except SystemExit as stop:
+        assert stop.code == 2
     assert not (tmp_path / "out").exists()
 
 
 def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     (tmp_path / "notes.txt").write_text("mine")
-    monkeypatch.setitem(sys.modules, "gan.data", None)  # importing it would fail
+    monkeypatch.setattr(module, "load_images", lambda *_args, **_kwargs: pytest.fail("loaded"))
     assert command("--out", str(tmp_path)) == 2
     assert "holds notes.txt, which is no output of encoder.align" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -1,0 +1,111 @@
+"""Fits a text encoder to the images of a data set, and judges it: ``python -m encoder.align``."""
+
+from __future__ import annotations
+
+if __name__ == "__main__":  # before PyTorch, whose import takes seconds
+    from encoder.common.command import start
+
+    start()
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from encoder.align import OUTPUT, AlignConfig, align, card, fit_pooled, judge, number_captions, table, write_encoder
+from encoder.aligned import AlignedEncoder
+from encoder.common import arguments
+from encoder.common.atomic import write_atomically
+from encoder.common.command import command
+from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.minilm import MiniLM
+from encoder.paths import ENCODER_DIR
+from encoder.text import normalise
+from gan.data import load_images
+
+_DURATION = ("minutes", "epochs")
+
+
+@dataclass(frozen=True)
+class AlignOptions(Settings):
+    """The options besides the settings of the fit."""
+
+    data: tuple[str, ...] = setting(
+        help="captioned images: folders, archives or shards", metavar="PATH", parse=arguments.non_empty
+    )
+    out: Path = setting(
+        help="new folder, or an earlier output, which is replaced", metavar="DIR", parse=arguments.output_folder
+    )
+    credit: str = setting("", "a sentence for the card: whose the data are", parse=arguments.unicode)
+    compare: bool = setting(True, "fit the plain sentence embedding as well, and show its score beside")
+
+
+def parser() -> argparse.ArgumentParser:
+    result = arguments.Parser(
+        prog="python -m encoder.align", description="Fit a text encoder to the images of a data set."
+    )
+    add_settings(result, AlignOptions)
+    add_settings(result.add_mutually_exclusive_group(), AlignConfig, only=_DURATION)
+    add_settings(result, AlignConfig, without=_DURATION)
+    return result
+
+
+def parse(argv: Sequence[str] | None) -> tuple[AlignOptions, AlignConfig]:
+    """The command line, checked."""
+    args = parser().parse_args(argv)
+    return from_args(AlignOptions, args), from_args(AlignConfig, args)
+
+
+@command
+def main(argv: Sequence[str] | None = None) -> int:
+    """Load, fit, save, compare, and print the table. Returns the exit status (``encoder.common.command``)."""
+    options, config = parse(argv)
+    tune_malloc()
+    with OUTPUT.held(options.out):
+        _align(options, config)
+    return 0
+
+
+def _align(options: AlignOptions, config: AlignConfig) -> None:
+    dataset, summary = load_images(options.data, split="all", progress=True)
+    print(summary)
+    training = dataset.of("train")
+    heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is
+
+    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
+    record = {
+        "data": [Path(path).resolve().name for path in options.data],
+        "config": asdict(config),
+        "images": len(training.captions),
+        "steps": fitted.steps,
+    }
+    write_encoder(tuned, options.out, record, ENCODER_DIR)
+    _write_card(options.out, card(record, {}, options.credit))  # an earlier one would tell of other weights
+    print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {options.out}")
+
+    if len(heldout.captions) > 1:
+        texts, numbers = number_captions(heldout.captions)
+        fits = {}
+        if options.compare:
+            as_long = replace(config, minutes=fitted.minutes)
+            linear, other = fit_pooled(training.images[:], training.captions, as_long, ENCODER_DIR)
+            with torch.no_grad():
+                vectors = linear(MiniLM.load(ENCODER_DIR).pooled([normalise(text) for text in texts]))
+            fits["pooled, with a linear map"] = other, F.normalize(vectors, dim=1)
+        fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(options.out).encode(texts, progress=True), dim=1)
+        scores = judge(fits, heldout.images[:], numbers)
+        print(table(scores))
+        _write_card(options.out, card(record, scores, options.credit))
+
+
+def _write_card(folder: Path, text: str) -> None:
+    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -168,11 +168,11 @@ def print_table(encoder: Encoder, size: int = 1000, failures: int = 0) -> None:
 
 
 @dataclass(frozen=True)
-class Particular:
-    """How well a head of 33 numbers reads particular colours.
+class ColourScores:
+    """How well a head of 33 numbers reads exact colours.
 
     Attributes:
-        told: The share of captions, of which half state particular colours and half plain ones, in which both slots are
+        told: The share of captions, of which half state exact colours and half plain ones, in which both slots are
             read so.
         distances: In OKLab, the lightness counted by 0.6: from each colour that was stated to the one read.
         missed: The share of these colours in whose place none was read; they have no distance.
@@ -185,7 +185,7 @@ class Particular:
 
 def measure_colours(
     encoder: Encoder, named: dict[str, dict[str, Mixture]], size: int = 500, *, listed: bool = True
-) -> Particular:
+) -> ColourScores:
     """How an encoder of 33 numbers reads the listed names among ``named`` in ``size`` captions of held-out forms.
 
     Where ``listed`` is false, the rules around a head read them as if no list had them.
@@ -198,12 +198,12 @@ def measure_colours(
         c = encoder.encode([caption.text for caption in captions])
     target, read_as = (
         numbers.unflatten(1, (-1, NUMBERS)).double().numpy()
-        for numbers in (torch.stack([caption.particular for caption in captions]), c[:, DIM:])
+        for numbers in (torch.stack([caption.exact_colours for caption in captions]), c[:, DIM:])
     )
     stated, known, found = target[..., 0] == 1, ~np.isnan(target[..., 0]), read_as[..., 0] > 0.5
     both = stated & found
     shown = read_as[both][:, 1:] / read_as[both][:, :1]
-    return Particular(
+    return ColourScores(
         told=float(((stated == found) | ~known).all(1).mean()),
         distances=distance(unscale(shown), unscale(target[both][:, 1:])),
         missed=float((stated & ~found).sum() / stated.sum()),
@@ -211,8 +211,8 @@ def measure_colours(
 
 
 def print_colours(folder: Path, size: int = 500) -> None:
-    """Print how far particular colours are from those read, by the head alone and with the rules, in Markdown."""
-    print("| particular colours | told from plain ones | distance: mean | median | 90 % | not read |")
+    """Print how far exact colours are from those read, by the head alone and with the rules, in Markdown."""
+    print("| exact colours | told from plain ones | distance: mean | median | 90 % | not read |")
     print("|---|---|---|---|---|---|")
     alone, ruled = load_source("head", folder, exact=False), quick(folder)
     names = {

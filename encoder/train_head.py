@@ -182,7 +182,7 @@ def _loss(logits: torch.Tensor, captions: list[grammar.Caption]) -> torch.Tensor
     targets = torch.stack([caption.target for caption in captions])  # (N, 25)
     loss = F.binary_cross_entropy_with_logits(logits[:, :DIM], targets, reduction="sum")
     if logits.shape[1] > DIM:
-        targets = torch.stack([caption.particular for caption in captions]).unflatten(1, (2, -1))  # (N, 2, 4)
+        targets = torch.stack([caption.exact_colours for caption in captions]).unflatten(1, (2, -1))  # (N, 2, 4)
         stated, lab = coordinates(torch.sigmoid(logits[:, DIM:]))
         known = ~targets[..., 0].isnan()
         loss = loss + F.binary_cross_entropy(stated[known].squeeze(1), targets[known][:, 0], reduction="sum")

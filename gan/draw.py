@@ -240,7 +240,7 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
 
 
 def _record(drawn: Drawn) -> dict[str, Any]:
-    """What a PNG says of one of its images: its text, its seed and the particular colours of the text."""
+    """What a PNG says of one of its images: its text, its seed and the exact colours of the text."""
     assert drawn.text is not None
     return {"text": drawn.item.text, "seed": drawn.item.seed, **drawn.text.colours}
 

@@ -178,7 +178,7 @@ def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, 
             c: torch.Tensor = source.readout(x, is_token)
             if statistics is not None:
                 c = (c - statistics[0]) / statistics[1]
-            # A head may read more than the generator takes, or less: particular colours, behind the values.
+            # A head may read more than the generator takes, or less: exact colours, behind the values.
             return nn.functional.pad(c, (0, dim - c.shape[1])) if c.shape[1] < dim else c[:, :dim]
 
     return TextNetwork(), model, min(int(source.dim), dim)

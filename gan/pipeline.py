@@ -91,7 +91,7 @@ class ReadText(NamedTuple):
         c: Its condition (c_dim,), with the style.
         read: What it states, by attribute, with ``None`` for what it leaves open; ``None`` for a model of other things
             than faces.
-        colours: The particular colours that it asks for, each "#rrggbb", by attribute; mostly none.
+        colours: The exact colours that it asks for, each "#rrggbb", by attribute; mostly none.
         warnings: A line each.
     """
 

@@ -86,7 +86,7 @@ def tiny_encoder(monkeypatch: pytest.MonkeyPatch) -> HashEncoder:
 
 @pytest.fixture
 def colour_encoder(monkeypatch: pytest.MonkeyPatch) -> ColourEncoder:
-    """Likewise, one that reads particular colours; a release for it is made with ``tiny.WITH_COLOURS``."""
+    """Likewise, one that reads exact colours; a release for it is made with ``tiny.WITH_COLOURS``."""
     encoder = ColourEncoder()
     monkeypatch.setattr("gan.pipeline.load_encoder", lambda *_args, **_kwargs: encoder)
     return encoder

@@ -175,7 +175,7 @@ def with_colours(make_release, model, colour_encoder) -> Path:
     return make_release("colours", **WITH_COLOURS, palette=PALETTE)
 
 
-def test_the_picture_says_which_particular_colours_were_read(with_colours) -> None:
+def test_the_picture_says_which_exact_colours_were_read(with_colours) -> None:
     texts = ["#12806a hair", "navy hair, #c0c0c0 eyes", "blue hair, red eyes"]
     arguments = [part for text in texts for part in ("--text", text)]
     arguments = [*arguments, "--model", str(with_colours), "--out", "a.png", "--separate", "faces"]

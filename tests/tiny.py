@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
-from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale
+from encoder.attributes.colour import EXACT_DIM, NUMBERS, codes, scale
 from encoder.attributes.colour_names import look
 from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS
@@ -54,9 +54,9 @@ class HashEncoder:
 
 
 class ColourEncoder(HashEncoder):
-    """Reads "navy hair, #12806a eyes": plain words as values, the other names and the codes as particular colours."""
+    """Reads "navy hair, #12806a eyes": plain words as values, the other names and the codes as exact colours."""
 
-    dim = TEXT_DIM + PARTICULAR
+    dim = TEXT_DIM + EXACT_DIM
 
     def __init__(self) -> None:
         super().__init__("attributes-tiny-colours")

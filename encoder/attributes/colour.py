@@ -1,8 +1,8 @@
-"""Particular colours: what a condition says of "navy", "#12806a" or "rgb(18, 128, 106)" beside its 25 values.
+"""Exact colours: what a condition says of "navy", "#12806a" or "rgb(18, 128, 106)" beside its 25 values.
 
 Colours are measured in OKLab (https://bottosson.github.io/posts/oklab): lightness in [0, 1], and two coordinates of the
 chroma, about [-0.4, 0.4]. For the hair and then for the eyes a condition holds four numbers, ``(stated, L, a, b)``:
-whether a particular colour is asked for, in [0, 1], and which, scaled as ``scale`` does; zeros where none is.
+whether an exact colour is asked for, in [0, 1], and which, scaled as ``scale`` does; zeros where none is.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from encoder.attributes.vocabulary import COLOUR_SLOTS
 
 NUMBERS = 4
 """Of a slot: (stated, L, a, b)."""
-PARTICULAR = NUMBERS * len(COLOUR_SLOTS)
-"""How many numbers of a condition speak of particular colours."""
+EXACT_DIM = NUMBERS * len(COLOUR_SLOTS)
+"""How many numbers of a condition speak of exact colours."""
 
 WEIGHTS = (0.6, 1, 1)
 """Of the lightness and the chroma in a distance: people name a colour by its hue first."""

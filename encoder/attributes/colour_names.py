@@ -170,7 +170,7 @@ def _hue(word: str) -> str | None:
 
 
 PLAIN = {value for slot in COLOUR_SLOTS for value in SLOTS[slot]} | set(SPELLINGS) | {"yellow", "dark", "light", "fair"}
-"""Words that state a value of a slot, as varied as that value is, and no particular colour."""
+"""Words that state a value of a slot, as varied as that value is, and no exact colour."""
 
 _LOOKS = {"gray": "grey", "blonde": "#e3c478", "blond": "#e3c478"}  # of plain words that are not listed
 
@@ -183,7 +183,7 @@ _COLOURED = re.compile(r"[\s-]?colou?red$")
 
 @functools.cache
 def look(word: str) -> tuple[float, float, float] | None:
-    """How a particular colour looks, in OKLab; None of a plain colour word, and of a word that is no colour's name.
+    """How an exact colour looks, in OKLab; None of a plain colour word, and of a word that is no colour's name.
 
     Listed names, and what is made of them and of plain words: "dark blue", "pale coral", "greenish", "reddish brown",
     "blue-black", "navy-coloured".
@@ -275,7 +275,7 @@ _LONGEST = 4  # words of a colour's name
 
 
 def find(text: str) -> list[tuple[int, int, np.ndarray]]:
-    """The particular colours that a text names, in its order: (start, end, OKLab); of several the longest name.
+    """The exact colours that a text names, in its order: (start, end, OKLab); of several the longest name.
 
     Args:
         text: In lower case.

@@ -5,7 +5,7 @@ captions made by a grammar (``encoder.train_head``), then the state of the first
 embedding of a text is the attribute posterior ``c``. ``SentenceTransformer("pretrained/head")`` gives the same vectors;
 the layers that fine-tuning left alone are read from the bundled encoder's file.
 
-A head has 25 numbers, or 33: eight more say which particular colours the hair and the eyes are asked to have
+A head has 25 numbers, or 33: eight more say which exact colours the hair and the eyes are asked to have
 (``encoder.attributes.colour``). Its linear map tells which.
 """
 
@@ -37,7 +37,7 @@ class HeadEncoder(TunedEncoder):
 
     @property
     def dim(self) -> int:
-        """25, or 33 where the head reads particular colours."""
+        """25, or 33 where the head reads exact colours."""
         return len(self._weight)
 
     @property
@@ -62,14 +62,14 @@ class HeadEncoder(TunedEncoder):
 
 def condition(shares: torch.Tensor) -> torch.Tensor:
     """What a head's sigmoid gives (N, 25 or 33), in (0, 1), as conditions: a colour's coordinates get their range."""
-    values, particular = shares.split([DIM, shares.shape[1] - DIM], dim=1)
-    if not particular.shape[1]:
+    values, exact = shares.split([DIM, shares.shape[1] - DIM], dim=1)
+    if not exact.shape[1]:
         return values
-    stated, lab = coordinates(particular)
+    stated, lab = coordinates(exact)
     return torch.cat([values, torch.cat([stated, stated * lab], dim=2).flatten(1)], dim=1)
 
 
-def coordinates(particular: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def coordinates(exact: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The last eight shares (N, 8) as: whether a colour is stated (N, 2, 1), and its scaled coordinates (N, 2, 3)."""
-    stated, lab = particular.unflatten(1, (-1, NUMBERS)).split([1, NUMBERS - 1], dim=2)
+    stated, lab = exact.unflatten(1, (-1, NUMBERS)).split([1, NUMBERS - 1], dim=2)
     return stated, _RANGE * (2 * lab - 1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from encoder.attributes.colour import NUMBERS, PARTICULAR, codes, scale, to_hex
+from encoder.attributes.colour import EXACT_DIM, NUMBERS, codes, scale, to_hex
 from encoder.attributes.space import COLOUR_SPACE, DIM, VALUE_SPACE, colour_at, values_at
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.attributes.wording import denied, explicit, plain, without_denials, without_idle_denials
@@ -89,7 +89,7 @@ class AttributeEncoder:
         read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]
         c = self._head.encode(read_as, batch_size=batch_size, progress=progress)
         probes = {i: c[i].clone() for i in figures}
-        if self._particular:
+        if self._reads_colours:
             c = _sharpened(c)
             self._bind_names(c, read_as, [i for i in unusual if c[i, DIM::NUMBERS].any()], batch_size)
         for i, terms in figures.items():
@@ -101,15 +101,15 @@ class AttributeEncoder:
         return c
 
     def of_values(self) -> AttributeEncoder:
-        """The same, with the 25 values alone: itself, or one that leaves the particular colours out."""
-        return AttributeEncoder(_Values(self._head)) if self._particular else self
+        """The same, with the 25 values alone: itself, or one that leaves the exact colours out."""
+        return AttributeEncoder(_Values(self._head)) if self._reads_colours else self
 
     @property
-    def _particular(self) -> bool:
+    def _reads_colours(self) -> bool:
         return self.dim > DIM
 
     def _bind_names(self, c: torch.Tensor, texts: Sequence[str], rows: Sequence[int], batch_size: int) -> None:
-        """Give the rows of ``c`` that state a particular colour the looks of the listed names in their texts."""
+        """Give the rows of ``c`` that state an exact colour the looks of the listed names in their texts."""
         named = {i: terms for i in rows if (terms := _names(texts[i]))}
         probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()], batch_size=batch_size)
         for (i, terms), probe in zip(named.items(), probes, strict=True):
@@ -136,7 +136,7 @@ class _Values:
 class _WithColours:
     """A head that reads values alone, in the space of conditions with exact colours: it states none."""
 
-    dim = DIM + PARTICULAR
+    dim = DIM + EXACT_DIM
     space = COLOUR_SPACE
 
     def __init__(self, encoder: Encoder):
@@ -148,7 +148,7 @@ class _WithColours:
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         c = self._encoder.encode(texts, batch_size=batch_size, progress=progress)
-        return torch.cat([c, c.new_zeros(len(c), PARTICULAR)], dim=1)
+        return torch.cat([c, c.new_zeros(len(c), EXACT_DIM)], dim=1)
 
 
 def in_space(encoder: Encoder, space: str) -> Encoder:
@@ -185,7 +185,7 @@ def _figures(text: str) -> list[_Term]:
 
 
 def _names(text: str) -> list[_Term]:
-    from encoder.attributes.colour_names import find  # at need: most texts state no particular colour
+    from encoder.attributes.colour_names import find  # at need: most texts state no exact colour
 
     return _terms(text, find(text))
 
@@ -197,11 +197,11 @@ def _terms(text: str, places: Sequence[tuple[int, int, np.ndarray]]) -> list[_Te
 
 
 def _sharpened(c: torch.Tensor) -> torch.Tensor:
-    """``c (N, 33)`` with every particular colour either stated, 1, or not: four zeros."""
-    values, particular = c.split([DIM, c.shape[1] - DIM], dim=1)
-    particular = particular.unflatten(1, (-1, NUMBERS))
-    stated = particular[..., :1]
-    colours = torch.where(stated > 0.5, particular / stated, torch.zeros(()))
+    """``c (N, 33)`` with every exact colour either stated, 1, or not: four zeros."""
+    values, exact = c.split([DIM, c.shape[1] - DIM], dim=1)
+    exact = exact.unflatten(1, (-1, NUMBERS))
+    stated = exact[..., :1]
+    colours = torch.where(stated > 0.5, exact / stated, torch.zeros(()))
     return torch.cat([values, colours.flatten(1)], dim=1)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoder.attributes.colour import NUMBERS, PARTICULAR, scale, to_hex, unscale
+from encoder.attributes.colour import EXACT_DIM, NUMBERS, scale, to_hex, unscale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
 from encoder.base import ConditionSpace, Reading, digest
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SIZES = tuple(map(len, SLOTS.values()))
 DIM = sum(SIZES)
 """The numbers of a condition of values alone."""
-COLOUR_DIM = DIM + PARTICULAR
+COLOUR_DIM = DIM + EXACT_DIM
 """The numbers of a condition that can name any colour."""
 
 _ENDS = list(itertools.accumulate(SIZES, initial=0))
@@ -114,7 +114,7 @@ COLOUR_SPACE = AttributeSpace(
 
 def colours_to_learn(theirs: str, ours: str) -> int:
     """How many numbers conditions of the space named ``ours`` have behind those of ``theirs``: of exact colours; 0."""
-    return PARTICULAR if (theirs, ours) == (VALUE_SPACE.name, COLOUR_SPACE.name) else 0
+    return EXACT_DIM if (theirs, ours) == (VALUE_SPACE.name, COLOUR_SPACE.name) else 0
 
 
 def stated_values(readings: Iterable[Reading]) -> dict[str, str | None]:

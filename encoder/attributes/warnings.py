@@ -143,12 +143,12 @@ def _shared_warning(text: str, stated: Reading) -> str:
 
 
 def _written(text: str, reading: Reading) -> str | None:
-    """How a text names the particular colour that was read; None where none was, or it names none such."""
+    """How a text names the exact colour that was read; None where none was, or it names none such."""
     return term(text, reading.exact_colour) if reading.exact_colour else None
 
 
 def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
-    """The words for colours, and the codes, that mean neither a slot's value, nor its particular colour, nor what the
+    """The words for colours, and the codes, that mean neither a slot's value, nor its exact colour, nor what the
     text denies of it."""
     taken = {reading.slot: (reading.value, _written(text, reading) or "") for reading in colours}
     forbidden = denied(plain(text))

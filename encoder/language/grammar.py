@@ -56,7 +56,7 @@ class Caption:
     Attributes:
         text: What stands there.
         mixtures: For each slot a mixture of its values, empty where it is unstated.
-        looks: For the slots that a particular colour is asked for, that colour; None where no list knows it.
+        looks: For the slots that an exact colour is asked for, that colour; None where no list knows it.
     """
 
     text: str
@@ -69,8 +69,8 @@ class Caption:
         return torch.tensor([self.mixtures[slot].get(value, 0.0) for slot, values in SLOTS.items() for value in values])
 
     @property
-    def particular(self) -> torch.Tensor:
-        """The particular colours that it should be read as: (8,), for each colour slot (stated, L, a, b), scaled.
+    def exact_colours(self) -> torch.Tensor:
+        """The exact colours that it should be read as: (8,), for each colour slot (stated, L, a, b), scaled.
 
         NaN where no list knows the colour that is asked for.
         """
@@ -303,7 +303,7 @@ class _Filling:
         self._state_look(slot, word)
 
     def _state_look(self, slot: str, word: str) -> None:
-        """Note the particular colour that a word states in a slot, if it states one."""
+        """Note the exact colour that a word states in a slot, if it states one."""
         self.looks.pop(slot, None)
         if (look := colour_names.look(word)) or not colour_names.is_plain(word):
             self.looks[slot] = look

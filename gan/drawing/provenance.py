@@ -44,7 +44,7 @@ def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:
 
 
 def metadata(pipeline: TextToImage, faces: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """What a PNG says: the program, the model, its images (text, seed, particular colours), and unusual settings."""
+    """What a PNG says: the program, the model, its images (text, seed, exact colours), and unusual settings."""
     result = {
         "Software": "text-to-face-cgan",
         "Model": pipeline.name,

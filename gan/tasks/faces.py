@@ -39,7 +39,7 @@ class Faces(Task):
 
     def settle(self, config: TrainingConfig) -> TrainingConfig:
         if config.encoder == "onehot" and config.colours:
-            raise InputError("--encoder onehot has no room for particular colours; leave out --colours, or --encoder")
+            raise InputError("--encoder onehot has no room for exact colours; leave out --colours, or --encoder")
         return dataclasses.replace(config, conditioning="attributes")
 
     def prepare(self, data: ImageDataset, say: Callable[[str], None] = print) -> FaceDataset:

@@ -95,7 +95,7 @@ def test_a_listed_name_looks_as_listed(word: str, colour: str):
 @pytest.mark.parametrize(
     "word", ["red", "grey", "blonde", "yellow", "dark", "lovely red", "quux", "red green", "silky"]
 )
-def test_plain_and_other_words_have_no_particular_look(word: str):
+def test_plain_and_other_words_have_no_exact_look(word: str):
     assert colour_names.look(word) is None
 
 

@@ -234,12 +234,12 @@ def test_tags_state_hair_and_eyes_in_any_order_and_punctuation():
     assert not any(source.tags((), length=0.0).mixtures.values())
 
 
-def test_a_particular_colour_is_stated_with_its_look():
+def test_an_exact_colour_is_stated_with_its_look():
     source = Grammar(random.Random(0), plain=0.0, likenesses=0.0)
     caption = source.fill("{h} hair, {e} eyes", COLOUR_SLOTS, colours={"hair": "navy", "eyes": "green"})
     navy = colour_names.look("navy")
     assert caption.looks == {"hair": navy}
-    hair, eyes = caption.particular.view(2, 4)
+    hair, eyes = caption.exact_colours.view(2, 4)
     assert hair[0] == 1
     np.testing.assert_allclose(hair[1:], scale(np.array(navy)), rtol=1e-5)
     assert not eyes.any()
@@ -248,7 +248,7 @@ def test_a_particular_colour_is_stated_with_its_look():
 def test_a_colour_that_no_list_knows_is_neither_plain_nor_known():
     caption = Grammar(random.Random(0)).fill("{h} hair", ("hair",), colours={"hair": "sakura"})
     assert caption.mixtures["hair"] == {"pink": 1.0}
-    hair, eyes = caption.particular.view(2, 4)
+    hair, eyes = caption.exact_colours.view(2, 4)
     assert hair.isnan().all()
     assert not eyes.any()
 

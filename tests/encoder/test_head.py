@@ -241,7 +241,7 @@ def test_colours_are_measured_by_their_distance():
                 for words in ({"plain": 0.0, "colours": named}, {"plain": 1.0})
             ]
             captions = {caption.text: caption for suite in suites for caption in suite}
-            rows = [torch.cat([captions[text].target, captions[text].particular.nan_to_num()]) for text in texts]
+            rows = [torch.cat([captions[text].target, captions[text].exact_colours.nan_to_num()]) for text in texts]
             return torch.stack(rows)
 
     named = {slot: {"navy": {"blue": 1.0}, "coral": {"pink": 1.0}} for slot in COLOUR_SLOTS}

@@ -20,7 +20,7 @@ GUESS = np.array([0.5, 0.1, 0.1])
 
 
 class PlainHead:
-    """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as a particular "blue"."""
+    """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as an exact "blue"."""
 
     fingerprint, space = "0f", AttributeSpace("head", "plain")
 
@@ -123,7 +123,7 @@ def test_a_look_that_is_known_goes_to_the_slot_that_has_its_word(text: str, expe
     assert looks(c) == expected
 
 
-def test_a_particular_colour_is_stated_wholly_or_not_at_all():
+def test_an_exact_colour_is_stated_wholly_or_not_at_all():
     c = AttributeEncoder(PlainHead(COLOUR_DIM)).encode(["a red-hair girl", "quux hair"])
     assert c[:, DIM].tolist() == [0, 1]
     assert not c[0, DIM:].any()
@@ -155,7 +155,7 @@ def test_a_look_is_exact():
     np.testing.assert_allclose(unscale(c[DIM + 1 : DIM + 4].double().numpy()), from_hex("#12806a"), atol=1e-6)
 
 
-def test_the_values_alone_are_read_without_particular_colours():
+def test_the_values_alone_are_read_without_exact_colours():
     texts = ["navy hair", "#12806a eyes", "pink hair, green eyes", "a (red_hair:1.2) girl"]
     whole = AttributeEncoder(PlainHead(COLOUR_DIM))
     values = whole.of_values()

@@ -55,7 +55,7 @@ def test_of_a_text_that_is_no_list_nothing_is_known(text: str) -> None:
 
 
 class Sure(HashEncoder):
-    """States red hair and blue eyes, and a particular colour of both, whatever it reads."""
+    """States red hair and blue eyes, and an exact colour of both, whatever it reads."""
 
     dim = 33
     space = "attributes with colours"

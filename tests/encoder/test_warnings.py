@@ -158,12 +158,12 @@ def test_no_shared_colour_is_no_reason_to_warn(text: str):
 
 def with_look(c: torch.Tensor, slot: int, look: tuple[float, float, float]) -> torch.Tensor:
     """A condition of 25 numbers with the eight more, of which one slot's state a colour."""
-    particular = torch.zeros(2, 4)
-    particular[slot] = torch.tensor([1.0, *scale(np.array(look))])
-    return torch.cat([c, particular.flatten()])
+    exact = torch.zeros(2, 4)
+    exact[slot] = torch.tensor([1.0, *scale(np.array(look))])
+    return torch.cat([c, exact.flatten()])
 
 
-def test_a_particular_colour_is_read():
+def test_an_exact_colour_is_read():
     c = with_look(condition(hair={"blue": 1.0}, eyes={"red": 1.0}), 0, (0.3, 0.01, -0.1))
     hair, eyes, length = read(c)
     assert (hair.value, eyes.value, length.value) == ("blue", "red", None)
@@ -173,18 +173,18 @@ def test_a_particular_colour_is_read():
     assert attributes(c) == Attributes("blue", "red")
 
 
-def test_a_particular_colour_is_drawn_as_itself_and_no_reason_to_warn():
+def test_an_exact_colour_is_drawn_as_itself_and_no_reason_to_warn():
     for text in ("navy hair", "#01153e hair", "navy-haired"):
         c = with_look(condition(hair={"blue": 1.0}), 0, tuple(from_hex("#01153e")))
         assert warnings_for(text, read(c)) == []
 
 
-def test_a_particular_colour_without_a_value_is_recognised():
+def test_an_exact_colour_without_a_value_is_recognised():
     c = with_look(condition(), 0, tuple(from_hex("#01153e")))
     assert warnings_for("navy hair", read(c)) == []
 
 
-def test_the_name_of_a_particular_colour_was_taken():
+def test_the_name_of_an_exact_colour_was_taken():
     c = with_look(condition(hair={"blue": 0.4, "black": 0.3}), 0, look("teal"))  # whatever its values
     assert warnings_for("teal hair", read(c)) == []
     assert warnings_for(f"{to_hex(np.array(look('teal')))} hair", read(c)) == []
@@ -192,7 +192,7 @@ def test_the_name_of_a_particular_colour_was_taken():
     assert line == "'green' in 'teal hair, green shirt': taken for the colour of neither hair nor eyes, and not drawn"
 
 
-def test_a_shared_particular_colour_that_one_slot_alone_took_is_told_by_its_name():
+def test_a_shared_exact_colour_that_one_slot_alone_took_is_told_by_its_name():
     c = with_look(condition(hair={"blue": 1.0}), 0, tuple(from_hex("#01153e")))
     (line,) = warnings_for("navy hair and eyes", read(c))
     assert line.endswith("is left open; if both are navy, say 'navy hair, navy eyes'")

@@ -61,7 +61,7 @@ def test_every_text_encoder_reads_the_same(kind, base, tmp_path) -> None:
     ids, mask = tokens(exported.model, texts)
     found = run(session(exported.encoder), ids=ids, mask=mask)
     wanted = exported.pipeline.encoder.encode(texts)
-    if kind == "head of 33":  # behind the head, rules look at the particular colours
+    if kind == "head of 33":  # behind the head, rules look at the exact colours
         found, wanted = found[:, :25], wanted[:, :25]
     assert found.shape == wanted.shape
     np.testing.assert_allclose(found, wanted, atol=1e-4)

@@ -231,7 +231,7 @@ def test_every_text_has_the_tokens_that_it_has_in_python(faces: Browser) -> None
 
 
 class PlainHead:
-    """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as a particular "blue"."""
+    """Reads the word before "hair" and "eyes": a plain colour as itself, any other one as an exact "blue"."""
 
     fingerprint, space = "0f", AttributeSpace("head", "plain")
 

@@ -111,7 +111,7 @@ def test_interpolation_goes_through_the_colours_between(make_release, colour_enc
     assert between == [{"hair": to_hex(start + (end - start) * part / 4)} for part in range(5)]
 
 
-def test_on_the_way_from_a_plain_colour_to_a_particular_one_it_is_ever_more_asked_for(
+def test_on_the_way_from_a_plain_colour_to_an_exact_one_it_is_ever_more_asked_for(
     make_release, colour_encoder, monkeypatch
 ) -> None:
     pipeline = TextToImage.from_pretrained(make_release(**WITH_COLOURS))

@@ -820,7 +820,7 @@ def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
 
 
-def test_a_release_that_knows_no_particular_colours_learns_them(faces, tmp_path) -> None:
+def test_a_release_that_knows_no_exact_colours_learns_them(faces, tmp_path) -> None:
     settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
     train(small(max_images=4, encoder="cached"), faces, tmp_path / "first")
     release = tmp_path / "first" / "snapshot"

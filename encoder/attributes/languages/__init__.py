@@ -552,7 +552,7 @@ class _Reading:
         return Translation(english, self.language.code, tuple(self._warnings(english, alone)))
 
     def _is_refined(self, colour: int, noun: int | None) -> bool:
-        """Whether a plain colour has a particular one of its noun beside it: "rubio platino", "rojo como sangre"."""
+        """Whether a plain colour has an exact one of its noun beside it: "rubio platino", "rojo como sangre"."""
         if self.tokens[colour].value not in _PLAIN:
             return False
         place = self.colours.index(colour)
@@ -662,7 +662,7 @@ def _english(wanted: dict[str, list[str]], denied: dict[str, list[str]], length:
 
 
 def _value(slot: str, name: str) -> str:
-    """A colour as the English reader takes it: a plain word, or "#rrggbb" of a particular one."""
+    """A colour as the English reader takes it: a plain word, or "#rrggbb" of an exact one."""
     from encoder.attributes.colour import to_hex
     from encoder.attributes.colour_names import look  # at need: most texts state plain colours
 

@@ -43,7 +43,7 @@ register(
 
 
 def chosen(slot: str, half: words.Half, count: int) -> dict[str, tuple[float, float, float]]:
-    """At most ``count`` names of particular colours with their looks, in OKLab.
+    """At most ``count`` names of exact colours with their looks, in OKLab.
 
     They are drawn by their checksums, so that one name more in the lexicon changes one at most.
     """

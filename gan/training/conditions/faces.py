@@ -168,7 +168,7 @@ def drop(attributes: Tensor, chance: float, generator: torch.Generator) -> Tenso
     return attributes * kept
 
 
-class ParticularColours:
+class ExactColours:
     """The measured colours of a training set, as texts state them.
 
     Args:
@@ -272,7 +272,7 @@ class AttributeConditions:
         self.attributes, self.drop, self.colour_chance = attributes, drop, colour_chance
         self.class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
         self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
-        self.colours = ParticularColours(colours, attributes) if colours else None
+        self.colours = ExactColours(colours, attributes) if colours else None
         likeness = self.colours.likeness() if self.colours else ()
         self.wrong = WrongAttributes(attributes, eyes=wrong_eyes, likeness=likeness)
         self.encoder = in_space(encoder, COLOUR_SPACE.name) if colours else encoder
@@ -294,7 +294,7 @@ class AttributeConditions:
         n, slots = len(rows), len(COLOUR_SLOTS)
         asked = torch.rand(n, slots, generator=generator) < self.colour_chance
         asked &= self.colours.sure[rows]
-        form = torch.randint(ParticularColours.FORMS, (n, slots), generator=generator)
+        form = torch.randint(ExactColours.FORMS, (n, slots), generator=generator)
         form = torch.where(asked, form, -1)
         own, others = rows[:, None].expand(-1, slots), self.colours.others(rows, generator)
 

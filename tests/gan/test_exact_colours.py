@@ -21,7 +21,7 @@ from gan.faces.classifier import load_classifier
 from gan.faces.localiser import Colours, distance
 from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
-from gan.training.conditions.faces import AttributeConditions, ParticularColours, rare_first
+from gan.training.conditions.faces import AttributeConditions, ExactColours, rare_first
 from gan.training.conditions.measurements import measurements
 
 
@@ -47,7 +47,7 @@ def test_a_colour_has_the_values_that_its_name_is_drawn_as() -> None:
     assert hair.sum() == pytest.approx(1)
 
 
-def test_a_head_of_values_states_no_particular_colour() -> None:
+def test_a_head_of_values_states_no_exact_colour() -> None:
     head = in_space(load_encoder("head"), VALUE_SPACE.name)
     encoder = in_space(head, COLOUR_SPACE.name)
     c = encoder.encode(["pink hair green eyes"])
@@ -57,7 +57,7 @@ def test_a_head_of_values_states_no_particular_colour() -> None:
     assert encoder.space.labels(c).tolist() == [[8, 8, 0]]
     c[0, 25:29] = torch.tensor([1.0, 0.3, 0.2, -0.5])
     null = encoder.space.null(c)
-    assert torch.equal(null[:, 25:], c[:, 25:])  # a particular colour stays what it is
+    assert torch.equal(null[:, 25:], c[:, 25:])  # an exact colour stays what it is
     assert encoder.space.warnings_for(["pink hair green eyes"], encoder.space.read(c)) == []
 
 
@@ -78,7 +78,7 @@ def test_guidance_asks_for_purer_values_and_for_the_very_same_colour(scale: floa
     assert (guided[:, 7] - c[:, 7] >= (scale - 1) / 2).all()  # pink hair
 
 
-def particular(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
+def exact(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
     generator = torch.Generator().manual_seed(seed)
     attributes = torch.randint(1, 11, (count, 3), generator=generator).clamp(max=torch.tensor([12, 11, 2]))
     lab = torch.rand(count, 2, 3, generator=generator) * torch.tensor([0.8, 0.3, 0.3]) + torch.tensor(
@@ -89,7 +89,7 @@ def particular(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
 
 
 def conditions(**settings: float) -> tuple[AttributeConditions, Colours]:
-    attributes, colours = particular()
+    attributes, colours = exact()
     encoder = load_encoder("head")
     return AttributeConditions(attributes, encoder, colours=colours, **settings), colours  # type: ignore[arg-type]
 
@@ -110,7 +110,7 @@ def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() 
     changed = (wrong != right).any(-1)
     assert 0.3 < changed[stated].float().mean() < 0.8
     away = ((wrong - right)[..., 1:] / torch.tensor([4.0, 8.0, 8.0]))[changed]
-    assert (distance(away, torch.zeros(3)) > ParticularColours.LEAST - 1e-4).float().mean() > 0.99
+    assert (distance(away, torch.zeros(3)) > ExactColours.LEAST - 1e-4).float().mean() > 0.99
     assert (texts.c != texts.c_wrong).any(1).all()
 
 
@@ -121,7 +121,7 @@ def test_values_of_near_colours_are_alike_and_one_that_no_face_has_is_like_none(
     sure = torch.tensor([[True, False]] * 7 + [[False, False]])  # the last is not sure, and counts for nothing
     hair[7] = RED
     known = Colours(torch.stack([hair, hair], 1), sure, torch.zeros(8, 2))
-    table, eyes = ParticularColours(known, attributes).likeness()
+    table, eyes = ExactColours(known, attributes).likeness()
     red, _, aqua, _ = table[wanted][:, wanted]
     assert aqua[3] > 10 * max(aqua[0], aqua[1])  # sky blue is near white, and far from red and from navy
     assert torch.allclose(table[wanted][:, wanted], table[wanted][:, wanted].T)
@@ -208,7 +208,7 @@ def head_of_colours(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def release_of_values(tmp_path: Path) -> Path:
-    """The released generator without the eight numbers of particular colours."""
+    """The released generator without the eight numbers of exact colours."""
     config = json.loads((RELEASE / "config.json").read_text())
     config |= {"c_dim": 27, "conditioning": {"kind": "head", "dim": 25, "space": VALUE_SPACE.name}, "palette": {}}
     tensors = weights.load(RELEASE / "generator.safetensors")

@@ -110,7 +110,7 @@ def without_denials(text: str) -> str:
 def denied(text: str) -> dict[str, list[str]]:
     """The values that a text denies, by slot: "pink hair, no blue eyes" denies blue of the eyes.
 
-    A plain colour word behind a word that denies, within a clause. Where the clause names neither hair nor eyes, or
+    A plain colour word behind a word that denies, within a clause and before "but" or "she". Where the clause names neither hair nor eyes, or
     both, each of them is denied it.
 
     Args:
@@ -120,7 +120,8 @@ def denied(text: str) -> dict[str, list[str]]:
     denial, colour = _denials()
     for clause in re.split("[,;.!?|]", text.lower()):
         for match in denial.finditer(clause):
-            words = re.findall("[a-z]+", clause[match.end() :])[:_WITHIN]
+            governed = re.split(_UNTIL, clause[match.end() :], maxsplit=1)[0]
+            words = re.findall("[a-z]+", governed)[:_WITHIN]
             for value in (SPELLINGS.get(word, word) for word in words if colour.fullmatch(word)):
                 nouns = [slot for slot in COLOUR_SLOTS if noun(slot) in clause]
                 for slot in nouns if len(nouns) == 1 else COLOUR_SLOTS:
@@ -130,6 +131,9 @@ def denied(text: str) -> dict[str, list[str]]:
 
 
 _WITHIN = 5  # words from "not" to the colour: "not make any of the eyes blue" has more
+
+_UNTIL = r"\b(?:but|she|he|they|it)\b"
+"""Where the reach of a word that denies ends: "not blue but pink hair"."""
 
 
 _GOVERNING = (
@@ -146,19 +150,23 @@ def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Words that deny something else than hair and eyes; and denials of a plain colour that another clause follows."""
     words = "|".join(plain_colours())
     verb = rf"(?!(?:{_GOVERNING}|{words}|\w*-?(?:haired|eyed)|(?:{words})ish)\b)[a-z]+"
+    person = "(?:she|he|they|it|i|we|you|her|his|their|this|that)"
     idle = (
-        r"\b(?:nothing|nobody|no one|noone|none)\b(?! but\b| could forget\b)"
+        rf"\bnot (?:only|just|merely|simply)\b(?: (?:does|do|did|is|has|have) {person}\b)?|\bno[ -]?nonsense\b"
+        rf"|\bnever (?:\w+ ){{1,3}}without\b|\bnever (?:have|has|had|did|do|does) {person}\b"
+        rf"|(?:^|(?<=[.;!?,] ))(?:is|are|was|were|does|do|has|have)n't (?={person}\b)"
+        r"|\b(?:nothing|nobody|no one|noone|none)\b(?! but\b| could forget\b)"
         r"(?: (?:is|has|have|was|would|could|can))?(?: as)?(?: (?:forget|ignore|miss|overlook|deny)\b)?"
         rf"|\b(?:who |that |which )?(?:never|hardly|barely|scarcely|rarely|seldom)(?: ever)?(?= {verb}\b)"
         rf"|\b(?:ca|could|do|does|did|would|wo|should|must|might)n't (?:(?:forget|omit|skip|miss)\b|(?={verb}\b))"
         rf"|\b(?:can|could|do|does|did|would|will|should|must|might) ?not (?={verb}\b)"
         r"|\bnothing but\b|\bwithout (?:a |any )?(?:doubt|question|fail)\b|\bno (?:doubt|wonder|matter)\b"
     )
-    denial = rf"(?:is|are)(?:n't| not|n't really| not really) (?:{words})|(?:is|are) anything but (?:{words})"
+    denial = rf"(?:is|are)(?:n't| not|n't really| not really| no longer| anything but) (?:{words})"
     instead = r"(?:but\b|,? (?:it|they)(?:'s|'re| is| are)\b)"
     governed = (
         rf"\b(?:(?:her|his|the|its|with|and|but|whose) )*(?:hair|eyes) (?:{denial})\s*(?:$|[,;.](?! ?{instead}))"
-        rf"|\b(?:{denial})(?=\s*[,;.]? ?{instead})(?: but\b)?"
+        rf"|\b(?:{denial})(?=\s*[,;.]? ?{instead})(?: but\b)?|\bnot (?:{words}) but\b(?! not\b)"
     )
     return re.compile(idle), re.compile(governed)
 
@@ -189,6 +197,7 @@ def rules() -> dict[str, Any]:
         "denial": denial.pattern,
         "denied_colour": colour.pattern,
         "denied_within": _WITHIN,
+        "denied_until": _UNTIL,
         "may_deny": _MAY_DENY.pattern,
         "idle": idle.pattern,
         "governed": governed.pattern,

@@ -12,6 +12,26 @@ from encoder.evaluate_head import SUITES
 from encoder.paths import ENCODER_DIR
 
 READ = [
+    ("黑長直,紫瞳", "long black hair purple eyes"),
+    ("雙眼赤紅、白髮如雪的少女", "#eeffee hair, red eyes"),
+    ("眼睛颜色都行，头发要橙色", "orange hair"),
+    ("头发不是绿色而是蓝色，眼睛是红色", "blue hair, red eyes, no green hair"),
+    ("有没有蓝头发黄眼睛的", "blue hair yellow eyes"),
+    ("みどりのめとぴんくのかみ", "pink hair green eyes"),
+    ("赤い目で、青い目はダメ、髪は白", "white hair, red eyes, no blue eyes"),
+    ("目の色は何でもいい、髪はオレンジ", "orange hair"),
+    ("눈이 파랗지 않고 머리는 분홍색", "pink hair, no blue eyes"),
+    ("머리도 눈도 분홍색으로", "pink hair pink eyes"),
+    ("una morena de ojos verdes", "brown hair green eyes"),
+    ("castaña de ojos morados y pelo corto", "short brown hair purple eyes"),
+    ("ojos rojos, no azules, y pelo blanco", "white hair, red eyes, no blue eyes"),
+    ("une fille d'anime blonde aux yeux bleus", "blonde hair blue eyes"),
+    ("les cheveux comme les yeux sont rouges", "red hair red eyes"),
+    ("gruene Haare, graue Augen", "green hair gray eyes"),
+    ("keine schwarzen, sondern rote Haare, graue Augen", "red hair, gray eyes, no black hair"),
+    ("garota de cabelo castanho com rabo de cavalo e olhos verdes", "brown hair green eyes"),
+    ("una rossa dagli occhi verdi", "red hair green eyes"),
+    ("non voglio occhi azzurri, capelli rossi", "red hair, no blue eyes"),
     ("粉紅色頭髮綠色眼睛", "pink hair green eyes"),
     ("綠色眼睛,粉紅色頭髮的女孩", "pink hair green eyes"),
     ("頭髮是粉紅色，眼睛是綠色", "pink hair green eyes"),
@@ -106,6 +126,9 @@ def test_no_english_caption_is_taken_for_another_language() -> None:
     english = set((ENCODER_DIR / "vocab.txt").read_text("utf-8").split())
     english |= {word for name in colour_names.listed() | colour_names.rare() for word in name.split()}
     signs = set().union(*languages._signs().values())
+    english |= set(
+        re.findall("[a-z]+", (ENCODER_DIR.parents[1] / "encoder" / "language" / "lexicon.txt").read_text("utf-8"))
+    )
     assert not signs & english
     for suite in SUITES.values():
         for caption in suite.captions(60):
@@ -118,6 +141,7 @@ def test_no_english_caption_is_taken_for_another_language() -> None:
         ("粉紅色頭髮，戴眼鏡", ["眼鏡"]),
         ("紅色帽子，黑髮", ["帽子"]),
         ("粉紅色的女孩，黑髮", ["粉紅色"]),
+        ("紅眼睛，xyzzy 黑", ["xyzzy", "黑"]),
         ("ピンクの髪の男の子", ["男の子"]),
         ("안경을 쓴 분홍 머리", ["안경"]),
         ("pelo rosa, una sonrisa y xyzzy", ["sonrisa", "xyzzy"]),
@@ -134,7 +158,14 @@ def test_what_is_not_drawn_is_named(text: str, words: list[str]) -> None:
     assert all(word in said for word in words), said
 
 
-@pytest.mark.parametrize("text", ["розовые волосы", "ผมสีชมพูตาสีเขียว", "شعر وردي", "गुलाबी बाल", "今日は天気がいい"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("розовые волосы", "ผมสีชมพูตาสีเขียว", "شعر وردي", "गुलाबी बाल", "今日は天気がいい"),
+        *("różowe włosy i zielone oczy", "roze haar en groene ogen", "rozaj haroj kaj verdaj okuloj", "SuD jIb ghaj"),
+        *("rosa hår och gröna ögon", "pembe saçlı yeşil gözlü kız", "tóc hồng mắt xanh"),
+    ],
+)
 def test_a_text_that_is_not_understood_asks_for_nothing_and_says_so(text: str) -> None:
     translation = translate(text)
     assert translation is not None and translation.english == "a face" and len(translation.warnings) == 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from encoder.attributes.vocabulary import canonical_captions
-from encoder.attributes.wording import denied, explicit, plain
+from encoder.attributes.wording import denied, explicit, plain, plain_colours, without_denials, without_idle_denials
 from encoder.language.forms import forms
 
 
@@ -86,7 +86,40 @@ def test_other_wordings_are_left_to_the_head(text: str):
         ("she does not smile, blue hair", {}),
         ("no one with a hat", {}),
         ("notable blue eyes", {}),
+        ("not blue but pink hair, and green eyes", {"hair": ["blue"]}),
+        ("hair not red but orange, eyes not green but blue", {"hair": ["red"], "eyes": ["green"]}),
+        ("her hair is no longer brown but blue, her eyes are red", {"hair": ["brown"]}),
+        ("instead of blonde hair she has aqua hair and red eyes", {"hair": ["blonde"]}),
+        ("green hair without any red, blue eyes", {"hair": ["red"]}),
     ],
 )
 def test_what_a_text_denies(text: str, expected: dict[str, list[str]]):
     assert denied(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not only blue hair but also red eyes",
+        "not only does she have pink hair, she has green eyes",
+        "not just any hair: aqua hair and pink eyes",
+        "a no-nonsense girl with black hair and brown eyes",
+        "isn't she cute with pink hair and red eyes",
+        "never have i seen such green hair and purple eyes",
+        "she never leaves home without her blue hair and green eyes",
+        "nothing but pink hair and green eyes",
+        "hardly anyone has orange hair and aqua eyes",
+        "i can't help but love her pink hair and blue eyes",
+        "without a doubt, green hair and orange eyes",
+    ],
+)
+def test_words_that_only_sound_like_a_denial_deny_nothing(text: str):
+    bare = without_idle_denials(text)
+    assert denied(bare) == {}
+    said = {word for word in text.split() if word in plain_colours()}
+    assert said <= set(without_denials(bare).split())
+
+
+def test_a_denied_colour_before_another_does_not_reach_the_head():
+    assert without_denials("hair not red but orange, eyes not green but blue") == "hair orange, eyes blue"
+    assert without_denials("her hair is no longer brown but blue") == "her hair blue"

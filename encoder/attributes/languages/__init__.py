@@ -27,7 +27,21 @@ LATIN = ("es", "fr", "de", "pt", "it")
 SUBSTRINGS = ("zh-Hant", "zh-Hans", "ja", "ko")
 """The languages whose words stand without spaces between them; of equal fit the first is taken."""
 
-_KINDS = ("hair", "eyes", "long", "short", "light", "dark", "both", "and", "like", "not", "not behind", "ignored")
+_KINDS = (
+    "hair",
+    "eyes",
+    "long",
+    "short",
+    "light",
+    "dark",
+    "both",
+    "and",
+    "like",
+    "not",
+    "not behind",
+    "any",
+    "ignored",
+)
 _SETTINGS = ("name", "script", "adjectives", "endings", "foreign")
 _JOINED = ("joined hair", "joined eyes", "joined light", "joined dark")
 _SEPARATORS = re.compile(r"[,;.!?|，、。；！？\n]")
@@ -38,7 +52,7 @@ _ENGLISH = re.compile("hair|eye|colou?r|red|blue|green|aqua|purple|pink|orange|y
 _MOST = 120
 """Words of a text that are read; the rest is said to be unread."""
 _ENGLISH_TOO = {
-    *("blond", "blonde", "brunette", "coiffure", "iris", "irises", "mecha", "mechas", "melena", "mora"),
+    *("blond", "blonde", "brunette", "chignon", "coiffure", "iris", "irises", "mecha", "mechas", "melena", "mora"),
     *("moreno", "pony", "regard", "tresses"),
 }
 """Words of the lists that are English too: they do not show that a text is in another language."""

@@ -60,12 +60,14 @@ export function plain(text) {
 export function deniedBy(rules) {
   const denial = new RegExp(rules.denial.replaceAll("\\b", EDGE).replaceAll("\\w", WORD), "gu");
   const colour = new RegExp(`^${rules.denied_colour}$`);
+  const until = new RegExp(rules.denied_until.replaceAll("\\b", EDGE), "u");
   return (text) => {
     const found = {};
     for (const clause of text.split(/[,;.!?|]/)) {
       const named = rules.colour_slots.filter((slot) => clause.includes(slot.replace(/s$/, "")));
       for (const { 0: match, index } of clause.matchAll(denial)) {
-        const behind = (clause.slice(index + match.length).match(/[a-z]+/g) ?? []).slice(0, rules.denied_within);
+        const governed = clause.slice(index + match.length).split(until)[0];
+        const behind = (governed.match(/[a-z]+/g) ?? []).slice(0, rules.denied_within);
         for (const word of behind.filter((word) => colour.test(word))) {
           const value = Object.hasOwn(rules.spellings, word) ? rules.spellings[word] : word;
           for (const slot of named.length === 1 ? named : rules.colour_slots) {

@@ -110,8 +110,8 @@ def without_denials(text: str) -> str:
 def denied(text: str) -> dict[str, list[str]]:
     """The values that a text denies, by slot: "pink hair, no blue eyes" denies blue of the eyes.
 
-    A plain colour word behind a word that denies, within a clause and before "but" or "she". Where the clause names neither hair nor eyes, or
-    both, each of them is denied it.
+    A plain colour word behind a word that denies, within a clause and before "but" or "she". Where the clause names
+    neither hair nor eyes, or both, each of them is denied it.
 
     Args:
         text: As ``plain`` gives it.

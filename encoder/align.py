@@ -42,7 +42,7 @@ from encoder.text import normalise
 from encoder.tuned import NAMES, Tuned, save
 
 RECORD = "align.json"
-"""What an encoder was fitted to, and how."""
+"""The file that says which data an encoder was fitted to, and with which settings."""
 OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD))
 
 CANDIDATES = 100
@@ -169,7 +169,6 @@ class TunedCaptions(CaptionNetwork):
 
     @property
     def result(self) -> Tuned:
-        """What was trained."""
         halves = {name: tensor.detach().half() for name, tensor in self.layers.items()}
         return Tuned(halves, self.linear.weight.detach(), self.linear.bias.detach())
 
@@ -187,7 +186,7 @@ class TunedCaptions(CaptionNetwork):
         return torch.cat(parts)[torch.tensor(order).argsort()]
 
     def _vectors(self, states: list[torch.Tensor]) -> torch.Tensor:
-        """What the frozen layers make of n texts, each (tokens, width) -> (n, ``dim``)."""
+        """Outputs of the frozen layers for n texts, each (tokens, width) -> (n, ``dim``)."""
         x = nn.utils.rnn.pad_sequence(states, batch_first=True)  # (n, T, width)
         mask = torch.arange(x.shape[1]) < torch.tensor([len(state) for state in states])[:, None]
         if self.training:
@@ -202,7 +201,7 @@ class TunedCaptions(CaptionNetwork):
 
     @torch.no_grad()
     def _frozen_states(self, numbers: Sequence[int]) -> list[torch.Tensor]:
-        """What the frozen layers make of captions, each (tokens, width)."""
+        """Outputs of the frozen layers for captions, each (tokens, width)."""
         new = sorted({number for number in numbers if number not in self._kept}, key=lambda n: (len(self._ids[n]), n))
         made: dict[int, torch.Tensor] = {}
         for start in range(0, len(new), _TEXTS_AT_ONCE):
@@ -281,7 +280,7 @@ def augment(images: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Fit:
-    """What ``fit`` gives.
+    """The result of ``fit``.
 
     Attributes:
         network: The image network, in evaluation mode, as the captions' network then is too.

@@ -1,4 +1,4 @@
-"""What a text encoder is, and what its conditions ``c`` mean."""
+"""Text encoders, and the meaning of their conditions ``c``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Encoder(Protocol):
 
     @property
     def space(self) -> ConditionSpace:
-        """What a condition means."""
+        """The meaning of a condition."""
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
         """Encode texts, each in its normalised form (``encoder.text.normalise``).
@@ -53,7 +53,7 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a condition states about one attribute.
+    """One attribute, as a condition states it.
 
     Attributes:
         slot: ``"hair"``, ``"eyes"`` or ``"length"``.
@@ -72,7 +72,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class ConditionSpace:
-    """What the numbers of a condition mean. A generator takes the conditions of the space that it was trained in.
+    """The meaning of the numbers of a condition. A generator takes the conditions of the space that it was trained in.
 
     In every space zeros ask for nothing: no attribute is stated, or it is the mean caption. In this one a condition
     means a text as a whole; ``encoder.attributes.space`` has those that state attributes.
@@ -96,7 +96,7 @@ class ConditionSpace:
         return c
 
     def read(self, c: torch.Tensor) -> list[list[Reading]]:
-        """What each of N conditions ``c (N, dim)`` states, attribute after attribute; nothing without attributes."""
+        """The statements of each of N conditions ``c (N, dim)``, an attribute each; none without attributes."""
         return [[] for _ in c]
 
     def labels(self, c: torch.Tensor) -> torch.Tensor | None:
@@ -104,7 +104,7 @@ class ConditionSpace:
         return None
 
     def warnings_for(self, texts: Sequence[str], readings: Sequence[Sequence[Reading]]) -> list[str]:
-        """What the writer of N texts, read so, should know: different lines, mostly none.
+        """Warnings for the writer of N texts that were read so: different lines, mostly none.
 
         Here one for each text in another script than Latin, which the encoder was not trained to read.
         """

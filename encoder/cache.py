@@ -181,7 +181,7 @@ class CachedEncoder:
         return self._encoder.space
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        """See ``Encoder.encode``; the progress bar counts the misses."""
+        """As of ``Encoder``; the progress bar counts the misses."""
         names = [normalise(text) for text in texts]
         missing = list(dict.fromkeys(names))
         vectors: dict[str, torch.Tensor] = {}

@@ -273,7 +273,7 @@ def stream_records(lines: Iterable[str]) -> Iterator[Record]:
 
 
 def table_rows(lines: Iterable[str]) -> tuple[str, Iterator[Row]]:
-    """What separates the fields of a table, and every row that is not blank."""
+    """The separator of a table's fields, and every row that is not blank."""
     rest = iter(lines)
     sample = list(itertools.islice(rest, _SAMPLE))
     delimiter = _delimiter(sample)
@@ -326,7 +326,7 @@ def unquoted(text: str) -> str:
 
 
 def _delimiter(lines: Iterable[str]) -> str:
-    """What separates the fields: what comes before any comma in nine lines of ten, else a comma."""
+    """The separator of fields: the one that comes before any comma in nine lines of ten, else a comma."""
     sample = [line.partition(",")[0].strip(" ") for line in lines if line.strip()]
     for delimiter in ("\t", ";", "|"):
         if sample and 10 * sum(delimiter in start for start in sample) >= 9 * len(sample):

@@ -60,7 +60,7 @@ _PLAIN = {"model_type": "bert", "hidden_act": "gelu", "position_embedding_type":
 
 @dataclass(frozen=True)
 class BertConfig:
-    """What the forward pass needs from a BERT's ``config.json``, by the names that are used there."""
+    """The part of a BERT's ``config.json`` that the forward pass needs, by the names there."""
 
     num_hidden_layers: Count
     num_attention_heads: Count
@@ -86,7 +86,7 @@ class BertConfig:
 
 @dataclass(frozen=True)
 class _Limits:
-    """What the files of a folder say of the length of texts, in tokens."""
+    """Limits of the length of texts, in tokens, by the files of a folder."""
 
     max_seq_length: Annotated[int, Within(_FEWEST)] | None = None
     model_max_length: Annotated[float, Within(_FEWEST)] | None = None
@@ -309,7 +309,7 @@ class MiniLM:
         return x, mask
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
-        """What enters the first layer: token ids (N, T) -> (N, T, width)."""
+        """The input of the first layer: token ids (N, T) -> (N, T, width)."""
         word, position, token_type = (self._tensors[f"embeddings.{name}_embeddings.weight"] for name in _EMBEDDINGS)
         # Rows are converted after the look-up: the table of words is two thirds of the file and mostly unused.
         x = word[ids].to(self.dtype) + position[: ids.shape[1]].to(self.dtype) + token_type[0].to(self.dtype)

@@ -19,7 +19,7 @@ SHIPPED_CACHE_DIR = PRETRAINED / "cache"
 """Vectors of every canonical caption; only read."""
 _CACHES = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "text-to-face-cgan"
 USER_CACHES_DIR = _CACHES if PRETRAINED == _INSTALLED else ROOT / ".cache"
-"""What is kept to be found again: beside the code of a clone, and in the user's own cache by an installed package."""
+"""Caches: beside the code of a clone, and in the user's own cache by an installed package."""
 USER_CACHE_DIR = USER_CACHES_DIR / "embeddings"
 """Vectors of all other texts; the environment variable TEXT2FACE_CACHE names another place."""
 

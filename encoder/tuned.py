@@ -50,7 +50,7 @@ NAMES = tuple(
         INDEX, TUNED, MODULES, DENSE_CONFIG, _CONFIG, _POOLING_CONFIG, *_TOKENIZER_FILES, "README.md",
     ))
 )  # fmt: skip
-"""What may lie in such a folder, at its top."""
+"""The names that may lie in such a folder, at its top."""
 
 _TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 _POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
@@ -78,7 +78,7 @@ class DenseConfig:
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a training makes.
+    """The result of a training.
 
     Attributes:
         layers: The fine-tuned tensors of the BERT by their names in its file, float16.
@@ -92,14 +92,14 @@ class Tuned:
 
 
 class TunedEncoder:
-    """What such encoders have in common: the folder, the fingerprint, and how texts are run; see ``Encoder``.
+    """The base of both: the folder, the fingerprint, and how texts are run; an ``Encoder``.
 
     The arithmetic is float64, rounded to float32 at the end, so that a vector is the same in any batch.
     """
 
     kind: ClassVar[str]
     noun: ClassVar[str]
-    """What a message calls it."""
+    """Its name in messages."""
 
     def __init__(self, folder: Path, model: MiniLM, base: MiniLM, weight: torch.Tensor, bias: torch.Tensor):
         self._folder = folder
@@ -138,7 +138,7 @@ class TunedEncoder:
 
     @property
     def tuned(self) -> Tuned:
-        """What training made, to train on from."""
+        """The trained tensors, to train on from."""
         if _is_whole(self._folder):
             layers = {name: tensor.half() for name, tensor in self._base.layer_tensors(0).items()}
         else:
@@ -166,7 +166,7 @@ class TunedEncoder:
         return self.finish(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
 
     def finish(self, numbers: torch.Tensor) -> torch.Tensor:
-        """What the numbers (n, D) of the linear map become."""
+        """Conditions (n, D) from the numbers (n, D) of the linear map."""
         raise NotImplementedError
 
     def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:

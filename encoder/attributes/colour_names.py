@@ -47,7 +47,7 @@ def _sections() -> dict[str, list[sections.Line]]:
 
 @functools.cache
 def tones() -> dict[str, list[str]]:
-    """What each hue looks like, "#rrggbb", in the tones that people call by its name."""
+    """The look of each hue, "#rrggbb", in the tones that people call by its name."""
     return {
         hue: [_checked(tone, line.where) for line in _sections()[f"tones {hue}"] for tone in line.text.split()]
         for hue in HUES
@@ -56,7 +56,7 @@ def tones() -> dict[str, list[str]]:
 
 @functools.cache
 def modifiers() -> dict[str, tuple[float, float, float]]:
-    """What a word before a colour makes of it, (s, t, k): lightness L becomes s L + t, chroma k times as much."""
+    """The effect of a word before a colour, (s, t, k): lightness L becomes s L + t, chroma k times as much."""
     lines = ((*line.text.partition(" "), line.where) for line in _sections()["modifiers"])
     return {word: tuple(sections.numbers(change, 3, where)) for word, _, change, where in lines}  # type: ignore[misc]
 
@@ -257,7 +257,7 @@ def without(names: Collection[str]) -> Iterator[None]:
 
 
 def _plain(word: str) -> np.ndarray | None:
-    """What a plain colour word is known for, in OKLab."""
+    """The usual look of a plain colour word, in OKLab."""
     colour = _LOOKS.get(word, word)
     colour = listed().get(colour, colour)
     return from_hex(colour) if colour.startswith("#") else None
@@ -296,7 +296,7 @@ def find(text: str) -> list[tuple[int, int, np.ndarray]]:
 
 
 def rules() -> dict[str, Any]:
-    """What ``gan.page`` must know to do the same, by name."""
+    """The tables with which ``gan.page`` does the same, by name."""
     return {
         "tones": {slot: tones_of(slot) for slot in COLOUR_SLOTS},
         "pure": _PURE,

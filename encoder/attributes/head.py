@@ -61,7 +61,7 @@ class HeadEncoder(TunedEncoder):
 
 
 def condition(shares: torch.Tensor) -> torch.Tensor:
-    """What a head's sigmoid gives (N, 25 or 33), in (0, 1), as conditions: a colour's coordinates get their range."""
+    """Conditions from a head's sigmoids (N, 25 or 33), in (0, 1): a colour's coordinates get their range."""
     values, exact = shares.split([DIM, shares.shape[1] - DIM], dim=1)
     if not exact.shape[1]:
         return values

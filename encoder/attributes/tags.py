@@ -27,7 +27,7 @@ _THINGS = re.compile(
     r"|\b(?:closed|covered|crossed|empty|half-closed|one|over|rolling|visible|winking) eyes?\b"
     r"|\beyes? (?:closed|covered|visible)\b|\b(?:mole under|on) (?:one |own )?(?:eye|head)\b"
 )
-"""What is named after hair and eyes and has a colour of its own, or none."""
+"""Things that are named after hair and eyes and have a colour of their own, or none."""
 _STYLE = re.compile(
     r"(?:side|low|high|single|double|twin|short|long|blunt|swept) (?:bangs|braids?|buns?|pony ?tail|twin ?tails|hair)"
 )
@@ -104,7 +104,7 @@ def _is_colour(text: str) -> bool:
 
 
 def rules() -> dict[str, Any]:
-    """What ``gan.page`` must know to do the same, by name."""
+    """The tables with which ``gan.page`` does the same, by name."""
     return {
         "fewest": _FEWEST,
         "between": _BETWEEN.pattern,

@@ -24,13 +24,13 @@ SPELLINGS = {"grey": "gray", "blond": "blonde"}
 
 
 def noun(slot: str) -> str:
-    """What texts call a slot: "hair", "eye" or "length"."""
+    """The word for a slot in texts: "hair", "eye" or "length"."""
     return slot.removesuffix("s")
 
 
 @dataclass(frozen=True)
 class Attributes:
-    """What a caption states about a face; ``None`` is unstated. An unknown value is a ``ValueError``."""
+    """A face, as a caption states it; ``None`` is unstated. An unknown value is a ``ValueError``."""
 
     hair: str | None = None
     eyes: str | None = None

@@ -1,4 +1,4 @@
-"""What the writer of a text should know about how it was read."""
+"""Warnings for the writer of a text: how it was read."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def warnings_for(text: str, readings: Sequence[Reading]) -> list[str]:
 
 @functools.cache
 def _things() -> re.Pattern[str]:
-    """What people ask of faces in English, and these faces cannot show."""
+    """Things that people ask of faces in English, and that these faces cannot show."""
     return any_of(word for word, kinds in load("en").words.items() if kinds[0][0] == "thing")
 
 

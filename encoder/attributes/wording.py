@@ -1,4 +1,4 @@
-"""What is told of a text by rule: marks of tag lists, colours that are shared or denied.
+"""Rules that read a text: marks of tag lists, colours that are shared or denied.
 
 A text without any stays as it is.
 """
@@ -189,7 +189,7 @@ def _denials() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def rules() -> dict[str, Any]:
-    """What ``gan.page`` must know to do the same, by name."""
+    """The tables with which ``gan.page`` does the same, by name."""
     denial, colour = _denials()
     idle, governed = _idle()
     return {

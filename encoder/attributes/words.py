@@ -164,7 +164,7 @@ def any_of(words: Iterable[str], end: str = r"(?![a-z])") -> re.Pattern[str]:
 
 
 def rules() -> dict[str, Any]:
-    """What ``gan.page`` must know to do the same, by name."""
+    """The tables with which ``gan.page`` does the same, by name."""
     known = {slot: slot_words(slot) for slot in COLOUR_SLOTS}
     return {
         slot: {

@@ -362,7 +362,7 @@ def _is_latin(character: str) -> bool:
 
 
 def _inflected(word: str, language: Language) -> list[tuple[str, str]]:
-    """What an inflected colour or a joined word is: "rojas", "hellblauäugig"; none where no list has its parts."""
+    """Readings of an inflected colour or a joined word ("rojas", "hellblauäugig"); none where no list has its parts."""
     stems = [word, *(word.removesuffix(end) for end in language.endings if word.endswith(end))]
     for stem in stems:
         for other in (stem, *(stem + end for end in language.endings)) if len(stem) > 2 else ():
@@ -455,7 +455,7 @@ _NOUNS = (*COLOUR_SLOTS, "thing")
 _BETWEEN = {"ignored": 0.3, "and": 2.5, "like": 2.5, "break": 4.0, "colour": 3.0, "unread": 0.5}
 _BETWEEN |= {"not": 1.0, "not behind": 1.0}
 _OTHER_NOUN, _UNUSUAL_ORDER, _SECOND_COLOUR, _ALONE, _CONTRAST = 5.0, 1.2, 4.0, 9.0, 6.0
-"""What stands between a colour and its noun, and how much it costs; the rest costs 0.2 a word."""
+"""The costs of words between a colour and its noun; others cost 0.2 a word."""
 
 
 _DENYING = ("not", "not behind")
@@ -464,7 +464,7 @@ _SHARING = ("and", "like")
 
 
 class _Reading:
-    """What a text asks for."""
+    """A text's request."""
 
     def __init__(self, text: str, language: Language, tokens: list[Token]) -> None:
         self.text, self.language, self.tokens = text, language, _with_hair(tokens, fold(text), language)
@@ -661,7 +661,7 @@ class _Reading:
 
 
 def _english(wanted: dict[str, list[str]], denied: dict[str, list[str]], length: str | None) -> str:
-    """What is asked for in English: the canonical caption where there is one."""
+    """The request in English: the canonical caption where there is one."""
     colours = {slot: list(dict.fromkeys(_value(slot, name) for name in names)) for slot, names in wanted.items()}
     unwanted = [f"no {value} {slot}" for slot, names in denied.items() for value in names]
     plain = {slot: names[0] for slot, names in colours.items() if len(names) == 1 and names[0] in SLOTS[slot]}

@@ -132,7 +132,7 @@ def denied(text: str) -> dict[str, list[str]]:
 
 _WITHIN = 5  # words from "not" to the colour: "not make any of the eyes blue" has more
 
-_UNTIL = r"\b(?:but|she|he|they|it)\b"
+_UNTIL = r"\b(?:but|she|he)\b"
 """Where the reach of a word that denies ends: "not blue but pink hair"."""
 
 

@@ -87,6 +87,7 @@ def test_other_wordings_are_left_to_the_head(text: str):
         ("no one with a hat", {}),
         ("notable blue eyes", {}),
         ("not blue but pink hair, and green eyes", {"hair": ["blue"]}),
+        ("don't make it blue hair", {"hair": ["blue"]}),
         ("hair not red but orange, eyes not green but blue", {"hair": ["red"], "eyes": ["green"]}),
         ("her hair is no longer brown but blue, her eyes are red", {"hair": ["brown"]}),
         ("instead of blonde hair she has aqua hair and red eyes", {"hair": ["blonde"]}),

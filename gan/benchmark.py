@@ -24,8 +24,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, get_args
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,24 +34,53 @@ from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import SLOTS
 from encoder.common import arguments
+from encoder.common.arguments import MAX_COUNT
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.records import Within
 from gan.drawing.settings import Dtype
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.release import ReleaseConfig
 from gan.tasks import task_of
-from gan.training.config import PRESETS, TrainingConfig
+from gan.training.config import PRESETS, BatchSize, TrainingConfig
 from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES, Objective
 from gan.training.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 1e6
-DEFAULT_DATA = "../shared/data/extra_data.zip"
 IMPORT_TORCH = (sys.executable, "-c", "import torch")
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings(Settings):
+    """The options beside what to measure."""
+
+    runs: Annotated[int, Within(1, 1000)] = setting(5, "counted runs of each command (default 5)")
+    seconds: Annotated[float, Within(sys.float_info.min, MAX_SECONDS)] = setting(
+        20.0, "time for each training step (default 20)"
+    )
+    architectures: tuple[str, ...] = setting(
+        tuple(name for name in ARCHITECTURES if name != PRESETS["gpu"]["architecture"]),
+        "which ones to time training with (default: all but the GPU's); the arithmetic is counted for all",
+        choices=ARCHITECTURES,
+    )
+    batch_size: BatchSize = setting(TrainingConfig.batch_size, "of a training step")
+    lines: Annotated[int, Within(8, MAX_COUNT)] = setting(4096, "to draw (default 4,096)")
+    workers: Annotated[int, Within(1, 1024)] = setting(2, "that draw (default 2)")
+    kills: Annotated[int, Within(0, 100)] = setting(10, "of drawing (default 10)")
+    dtype: Dtype = setting("float32", "of drawing new lines (default float32)")
+    data: str = setting(
+        "../shared/data/extra_data.zip",
+        "real faces for the evaluation (default: Extra Data)",
+        metavar="PATH",
+        parse=arguments.non_empty,
+    )
+    faces: Annotated[int, Within(1, MAX_FACES)] = setting(10_000, "faces to evaluate (default 10,000)")
 
 
 def timed_process(command: Sequence[str], **environment: str) -> tuple[float, float]:
@@ -254,61 +284,29 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "what", nargs="?", choices=("commands", "drawing", "training", "evaluation", "all"), default="all"
     )
-    result.add_argument(
-        "--runs", type=arguments.between(1, 1000), default=5, help="counted runs of each command (default 5)"
-    )
-    result.add_argument(
-        "--seconds",
-        type=arguments.positive(MAX_SECONDS),
-        default=20.0,
-        help="time for each training step (default 20)",
-    )
-    result.add_argument(
-        "--architectures",
-        nargs="+",
-        choices=ARCHITECTURES,
-        default=[name for name in ARCHITECTURES if name != PRESETS["gpu"]["architecture"]],
-        help="which ones to time training with (default: all but the GPU's); the arithmetic is counted for all",
-    )
-    result.add_argument(
-        "--batch-size", type=arguments.batch_size, default=TrainingConfig.batch_size, help="of a training step"
-    )
-    result.add_argument("--lines", type=arguments.between(8), default=4096, help="to draw (default 4,096)")
-    result.add_argument("--workers", type=arguments.between(1, 1024), default=2, help="that draw (default 2)")
-    result.add_argument("--kills", type=arguments.between(0, 100), default=10, help="of drawing (default 10)")
-    result.add_argument(
-        "--dtype", choices=get_args(Dtype), default="float32", help="of drawing new lines (default float32)"
-    )
-    result.add_argument(
-        "--data",
-        type=arguments.non_empty,
-        default=DEFAULT_DATA,
-        help="real faces for the evaluation (default: Extra Data)",
-    )
-    result.add_argument(
-        "--faces", type=arguments.between(1, MAX_FACES), default=10_000, help="faces to evaluate (default 10,000)"
-    )
+    add_settings(result, BenchmarkSettings)
     return result
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the tables. Returns the exit status (``encoder.common.command``)."""
-    args = parser().parse_args(argv)
+    options = parser().parse_args(argv)
+    what, args = options.what, from_args(BenchmarkSettings, options)
     tune_malloc()
     print(f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads\n")
-    if args.what in ("commands", "all"):
+    if what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))
-    if args.what in ("drawing", "all"):
+    if what in ("drawing", "all"):
         from gan.many.benchmark import benchmark_drawing
 
         drawn = benchmark_drawing(args.lines, args.workers, args.kills, args.dtype)
         print_table((f"to shards, {args.workers} workers", "faces/s", "CPU ms a face", "memory"), drawn)
-    if args.what in ("training", "all"):
+    if what in ("training", "all"):
         rows = benchmark_training(args.seconds, args.architectures, args.batch_size)
         batch = f"training step, batch {args.batch_size}"
         print_table((batch, "images/s", "of the plain step", "GFLOP an image"), rows)
-    if args.what in ("evaluation", "all"):
+    if what in ("evaluation", "all"):
         parts = benchmark_evaluation(args.data, args.faces)
         print_table((f"evaluation of {args.faces:,} faces", "seconds"), parts)
     return 0

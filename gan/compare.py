@@ -20,7 +20,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -32,7 +32,8 @@ from encoder.common.atomic import write_atomically
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
-from encoder.common.records import read_json, write_json
+from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.records import Within, read_json, write_json
 from gan.data.dataset import ImageDataset
 from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation.judge import Judge
@@ -46,7 +47,7 @@ from gan.release import ENCODER_FOLDER
 from gan.tasks import task_of
 from gan.tasks.base import Task
 from gan.training.conditioning import fit_text_encoder
-from gan.training.config import RUNTIME_FIELDS, Device, TrainingConfig
+from gan.training.config import RUNTIME_FIELDS, BatchSize, Device, Images, Seed, Threads, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
@@ -85,6 +86,27 @@ SCORES_A_RUN = 4
 FIGURE_SEEDS = 2
 QUICK = {"both": "both", "r_precision": "R-precision"}
 """The quick scores at equal wall time, and what they are called: of faces, and of captioned images."""
+
+
+@dataclass(frozen=True)
+class ComparisonSettings(Settings):
+    """The options of a comparison."""
+
+    data: str = setting(help="captioned images", metavar="PATH", parse=arguments.non_empty)
+    images: Images = setting(100_000, "images of a row (default 100,000)")
+    batch_size: BatchSize = setting(TrainingConfig.batch_size, f"of every row (default {TrainingConfig.batch_size})")
+    rows: tuple[str, ...] = setting((), f"among {', '.join(ROWS)}", metavar="ROW")
+    faces: Annotated[int, Within(1, MAX_FACES)] = setting(2000, "images to score by (default 2,000)")
+    out: Path = setting(Path("runs/compare"), "default runs/compare", metavar="DIR", parse=arguments.output_folder)
+    seed: Seed = setting(0, "default 0")
+    device: Device = setting("cpu", "cpu or cuda")
+    threads: Threads = setting(0, "CPU threads; 0 leaves PyTorch's choice")
+    classifier: Path = setting(
+        CLASSIFIER_DIR,
+        "of the attributes of faces (default: the shipped one)",
+        metavar="DIR",
+        parse=arguments.existing_folder,
+    )
 
 
 class Stopped(Exception):  # noqa: N818 (nothing is wrong)
@@ -167,7 +189,7 @@ def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> N
 
 
 def configs_of(
-    stages: Stages, folder: Path, args: argparse.Namespace, conditioning: str = "attributes"
+    stages: Stages, folder: Path, args: ComparisonSettings, conditioning: str = "attributes"
 ) -> dict[Path, TrainingConfig]:
     """The runs of a row by folder, in order, on a condition of one kind; the last one is scored on its way."""
     images = max(1, args.images // len(stages))
@@ -229,7 +251,7 @@ def course_of(run_dir: Path) -> list[dict[str, float]]:
     return [{**scores[n], "minutes": float(at)} for n, at in zip(sorted(scores), minutes, strict=True)]
 
 
-def compare(args: argparse.Namespace, rows: Mapping[str, Stages]) -> dict[str, Result]:
+def compare(args: ComparisonSettings, rows: Mapping[str, Stages]) -> dict[str, Result]:
     """Train and score what is not done; the results by row, real faces first."""
     task, training, heldout = load_real(args.data, args.seed)
     heldout, noun = heldout[: args.faces], f"{task.noun}s"
@@ -361,51 +383,15 @@ def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
 def parser(rows: Mapping[str, Stages] = ROWS) -> argparse.ArgumentParser:
     """The options."""
     result = arguments.Parser(prog="python -m gan.compare", description="Train and score every objective alike.")
-    result.add_argument("--data", type=arguments.non_empty, required=True, metavar="PATH", help="captioned images")
-    result.add_argument(
-        "--images",
-        type=arguments.between(1),
-        default=100_000,
-        metavar="N",
-        help="images of a row (default 100,000)",
-    )
-    result.add_argument(
-        "--batch-size",
-        type=arguments.batch_size,
-        default=TrainingConfig.batch_size,
-        metavar="N",
-        help="of every row (default %(default)s)",
-    )
-    result.add_argument(
-        "--rows", nargs="+", choices=tuple(rows), default=tuple(rows), metavar="ROW", help=f"among {', '.join(rows)}"
-    )
-    result.add_argument(
-        "--faces",
-        type=arguments.between(1, MAX_FACES),
-        default=2000,
-        metavar="N",
-        help="images to score by (default 2,000)",
-    )
-    result.add_argument(
-        "--out", type=arguments.output_folder, default="runs/compare", metavar="DIR", help="default runs/compare"
-    )
-    result.add_argument("--seed", type=arguments.seed, default=0, help="default 0")
-    result.add_argument("--device", choices=get_args(Device), default="cpu")
-    result.add_argument("--threads", type=arguments.threads, default=0, help="CPU threads; 0 leaves PyTorch's choice")
-    result.add_argument(
-        "--classifier",
-        type=arguments.existing_folder,
-        default=str(CLASSIFIER_DIR),
-        metavar="DIR",
-        help="of the attributes of faces (default: the shipped one)",
-    )
+    add_settings(result, ComparisonSettings, choices={"rows": tuple(rows)})
+    result.set_defaults(rows=tuple(rows))
     return result
 
 
 @command
 def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -> int:
     """``python -m gan.compare``. Returns the exit status (``encoder.common.command``)."""
-    args = parser(rows).parse_args(argv)
+    args = from_args(ComparisonSettings, parser(rows).parse_args(argv))
     try:
         with OutputFolder("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
             results = compare(args, {name: rows[name] for name in args.rows})

@@ -29,6 +29,9 @@ MAX_AMOUNT = 1e30
 Images = Annotated[int, Within(1, MAX_COUNT)]
 Interval = Annotated[int, Within(0, MAX_COUNT)]
 Amount = Annotated[float, Within(0, MAX_AMOUNT)]
+BatchSize = Annotated[int, Within(1, MAX_BATCH)]
+Seed = Annotated[int, Within(0, MAX_SEED)]
+Threads = Annotated[int, Within(0, MAX_THREADS)]
 
 Device = Literal["cpu", "cuda"]
 Tracking = Literal["tensorboard", "wandb", "trackio"]
@@ -133,7 +136,7 @@ class TrainingConfig(Settings):
     )
 
     device: Device = setting("cpu", "cpu or cuda", group=WHERE)
-    threads: Annotated[int, Within(0, MAX_THREADS)] = setting(0, "CPU threads; 0 is PyTorch's choice", group=WHERE)
+    threads: Threads = setting(0, "CPU threads; 0 is PyTorch's choice", group=WHERE)
     precision: Precision = setting(
         "auto",
         "of both networks (penalties stay in float32); auto is bfloat16 where the processor has instructions for it, "
@@ -157,9 +160,7 @@ class TrainingConfig(Settings):
         "also send statistics, sample grids and settings to these; each needs its package",
         group=HOW_LONG,
     )
-    seed: Annotated[int, Within(0, MAX_SEED)] = setting(
-        0, "of the weights, the noise, the order of images and the captions", group=HOW_LONG
-    )
+    seed: Seed = setting(0, "of the weights, the noise, the order of images and the captions", group=HOW_LONG)
 
     init: str = setting(
         "", "a released folder whose weights training starts from; empty is new weights", group=START, metavar="DIR"
@@ -187,7 +188,7 @@ class TrainingConfig(Settings):
     z_dim: Annotated[int, Within(1, MAX_SIZE)] = setting(64, "the size of the noise", group=NETWORKS)
 
     objective: str = setting("r3gan", "the losses of both networks", group=STEPS, choices=_objectives)
-    batch_size: Annotated[int, Within(1, MAX_BATCH)] = setting(8, "real images of one discriminator step", group=STEPS)
+    batch_size: BatchSize = setting(8, "real images of one discriminator step", group=STEPS)
     schedule_images: Images = setting(200_000, "the length of the schedules: from X to X-end on a cosine", group=STEPS)
     lr: Annotated[float, Within(sys.float_info.min, MAX_AMOUNT)] = setting(
         4e-4, "learning rate of both networks (Adam) at the start", group=STEPS

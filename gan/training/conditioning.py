@@ -174,10 +174,10 @@ def copy_encoder_of_release(release: Path, folder: Path) -> None:
     Raises:
         InputError: The release holds none, or a file of it is broken or cannot be written.
     """
-    theirs = release / ENCODER_FOLDER
-    statistics = load_statistics(theirs / STATISTICS_FILE)
-    if (theirs / tuned.MODULES).exists():
-        tuned.copy(theirs, folder)
+    source = release / ENCODER_FOLDER
+    statistics = load_statistics(source / STATISTICS_FILE)
+    if (source / tuned.MODULES).exists():
+        tuned.copy(source, folder)
     save_statistics(folder / STATISTICS_FILE, statistics)
 
 

@@ -274,9 +274,9 @@ class TrainingConfig(Settings):
 
     def changes(self, other: TrainingConfig) -> list[str]:
         """What keeps ``other`` from resuming this run: ``"lr: 0.0004 -> 0.0002"``, runtime settings aside."""
-        mine, theirs = (json.loads(config.to_json()) for config in (self, other))  # in JSON a tuple equals a list
+        before, after = (json.loads(config.to_json()) for config in (self, other))  # in JSON a tuple equals a list
         return [
-            f"{name}: {mine[name]} -> {theirs[name]}"
-            for name in mine
-            if name not in RUNTIME_FIELDS and mine[name] != theirs[name]
+            f"{name}: {before[name]} -> {after[name]}"
+            for name in before
+            if name not in RUNTIME_FIELDS and before[name] != after[name]
         ]

@@ -83,7 +83,7 @@ class World:
             dist.all_gather_object(values, value)
         except RuntimeError as error:
             raise self._lost(error) from error
-        others = [str(rank) for rank, theirs in enumerate(values) if theirs != values[0]]
+        others = [str(rank) for rank, other in enumerate(values) if other != values[0]]
         if others:
             raise InputError(f"{what} of process {', '.join(others[:8])} are not those of process 0; {advice}")
 

@@ -139,16 +139,19 @@ class Networks:
         self,
         network: TextToImageGenerator | ImageTextDiscriminator,
         tensors: dict[str, Tensor],
-        theirs: tuple[str, ...],
+        start_sources: tuple[str, ...],
         more: int,
     ) -> dict[str, Tensor]:
-        """Weights of a network of the sources ``theirs`` and ``more`` numbers a text fewer, for those of this run."""
-        result, c_dim = dict(tensors), self.c_dim - more + condition_dim(0, theirs) - condition_dim(0, self.sources)
+        """Weights of a network of ``start_sources`` and ``more`` numbers a text fewer, for those of this run."""
+        result, c_dim = (
+            dict(tensors),
+            self.c_dim - more + condition_dim(0, start_sources) - condition_dim(0, self.sources),
+        )
         for name in self._maps_of_conditions(network):
             pair = f"{name}.weight", f"{name}.bias"
             weight, bias = (tensors.get(key, torch.empty(0)).float() for key in pair)
             if weight.shape == (len(bias), c_dim):  # others do not fit, as will be told
-                result |= zip(pair, refit_sources(weight, bias, theirs, self.sources, more), strict=True)
+                result |= zip(pair, refit_sources(weight, bias, start_sources, self.sources, more), strict=True)
         return result
 
     def _maps_of_conditions(self, network: TextToImageGenerator | ImageTextDiscriminator) -> list[str]:

@@ -29,18 +29,18 @@ def insert_first_stage(
             "give the snapshot folder of such a run by --stage1"
         )
     first = TextToImage.from_pretrained(config.stage1, encoder=encoder, dtype=torch.float32)
-    theirs = first.config
-    if theirs.architecture != G.first_stage:
+    start = first.config
+    if start.architecture != G.first_stage:
         raise InputError(
-            f"{config.stage1}: holds a {theirs.architecture}, and {config.architecture} refines a {G.first_stage}; "
+            f"{config.stage1}: holds a {start.architecture}, and {config.architecture} refines a {G.first_stage}; "
             "give the snapshot folder of such a run"
         )
-    if theirs.z_dim != config.z_dim:
-        raise InputError(f"{config.stage1}: was trained with --z-dim {theirs.z_dim}; give this run the same")
-    if theirs.sources != sources and max(len(theirs.sources), len(sources)) > 1:
+    if start.z_dim != config.z_dim:
+        raise InputError(f"{config.stage1}: was trained with --z-dim {start.z_dim}; give this run the same")
+    if start.sources != sources and max(len(start.sources), len(sources)) > 1:
         raise InputError(
-            f"{config.stage1}: was trained on the sources {', '.join(theirs.sources)}, this run's are "
+            f"{config.stage1}: was trained on the sources {', '.join(start.sources)}, this run's are "
             f"{', '.join(sources)}; give the same"
         )
     G.stage1 = first.G
-    G.arguments["stage1"] = theirs.network
+    G.arguments["stage1"] = start.network

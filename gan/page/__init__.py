@@ -2,7 +2,7 @@
 
 The release and its text encoder are ONNX, run by ONNX Runtime Web; the tokenizer is Hugging Face's in JavaScript. Both
 libraries lie in ``vendor``, as published (``vendor/fetch.sh``). What is of this project's own is in ``static``: plain
-modules, copied as they are.
+modules, copied as they are (``.mjs`` as ``.js``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
-SERVED = (".mjs", ".gz", ".txt")  # of what is in the latter
+SERVED = {".mjs": ".js", ".gz": ".gz", ".txt": ".txt"}
+"""What of the latter is served, and how its name ends there: many hosts do not send ``.mjs`` as a script."""
 MODEL = "model"
 RUNTIME = "ort-wasm-simd-threaded.wasm.gz"
 CARD, ATTRIBUTES = "README.md", ".gitattributes"
@@ -38,6 +39,14 @@ FACES = (
     "long black hair",
 )
 """What a page of faces proposes to begin with."""
+SHIPPED = {
+    "emoji": {
+        "examples": ["a red heart", "green apple", "smiling cat with heart-eyes", "blue fish", "a slice of pizza"],
+        "credits": "Noto Emoji (Google, Apache-2.0), Twemoji (Twitter and other contributors, CC BY 4.0), "
+        "Fluent Emoji (Microsoft, MIT)",
+    }
+}
+"""By a release's name: what its page proposes, and whose pictures it was trained on."""
 
 SPACE_CARD = """---
 title: Text to {noun}
@@ -99,6 +108,8 @@ def build(
         packed[f"{MODEL}/encoder.onnx.gz"] = _packed(encoder)
         packed[f"{MODEL}/tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
     config = {**exported.config, "nothing": _nothing(exported), "noun": _noun(exported), "examples": list(examples)}
+    shipped = SHIPPED.get(exported.config["name"], {})
+    config |= {name: value for name, value in shipped.items() if not config.get(name)}
     if exported.pipeline.encoder.space.class_sizes:
         from gan.page.rules import rules
 
@@ -106,7 +117,8 @@ def build(
         config["palette"] = exported.pipeline.config.palette
         config["examples"] = list(examples or FACES)
     files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
-    files |= {f"vendor/{path.name}": path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED}
+    vendored = [path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED]
+    files |= {f"vendor/{path.stem}{SERVED[path.suffix]}": path for path in vendored}
     written = {name: path.read_bytes() for name, path in files.items()} | packed
     loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]}
     loaded |= {Path(name).name: data for name, data in packed.items()}

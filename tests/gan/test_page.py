@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import numpy as np
@@ -35,7 +36,7 @@ from encoder.minilm import MiniLM
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 from gan.drawing.provenance import metadata
-from gan.page import STATIC, VENDOR
+from gan.page import FACES, STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules
 from gan.pipeline import TextToImage, seeded_noise
@@ -466,6 +467,344 @@ def test_the_way_between_two_texts_is_that_of_python(faces: Browser, pipeline: T
     found = np.asarray(image.convert("RGB")).reshape(SIZE, 8, SIZE, 3).transpose(1, 0, 2, 3)
     assert levels(found, wanted) <= 1
     assert image.info == metadata(pipeline, [{"text": text, "seed": 3} for text in ends])
+
+
+# -- how the page is used --------------------------------------------------------------------------------------------
+
+HELP = """
+const $ = (id) => document.getElementById(id);
+const set = (id, value) => {
+  $(id).value = value;
+  for (const kind of ["input", "change"]) $(id).dispatchEvent(new Event(kind, { bubbles: true }));
+};
+const submit = (text) => { $("text").value = text; $("ask").requestSubmit(); };
+const until = async (test) => { while (!test()) await new Promise((resolve) => setTimeout(resolve, 20)); };
+const idle = () => until(() => $("grid").getAttribute("aria-busy") === "false");
+const press = (key) => document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+const clipboard = { writeText: async (x) => (window.link = x) };
+Object.defineProperty(navigator, "clipboard", { configurable: true, value: clipboard });
+const copied = async (id) => {
+  $(id).click(); await until(() => window.link); const { link } = window; delete window.link;
+  return Object.fromEntries(new URLSearchParams(new URL(link).hash.slice(1)));
+};
+"""
+
+
+def used(page: Browser, script: str, *given: object) -> Any:
+    """What the body of an asynchronous function that uses the page returns."""
+    return page.run(HELP + script, *given)
+
+
+def test_every_script_has_a_name_that_any_host_sends_as_a_script(site: Path) -> None:
+    assert not list(site.rglob("*.mjs"))
+    assert {path.name for path in (site / "vendor").glob("*.js")} == {
+        path.with_suffix(".js").name for path in VENDOR.glob("*.mjs")
+    }
+
+
+@pytest.mark.parametrize("held", ["null", "{}", "5", "[null]", '[{"hash": 1}]', "no JSON"])
+def test_anything_may_lie_in_the_storage(faces: Browser, held: str) -> None:
+    name = DEFAULT_MODEL.name
+    faces.driver.execute_script("localStorage.setItem(`text2face:/:${arguments[0]}`, arguments[1])", name, held)
+    if held == "null":
+        faces.go("#text=red+hair&num=1")
+    faces.ask(urlencode({"text": f"red hair {held}", "num": 1}))
+    faces.wait("return document.querySelectorAll('#history li').length > 0")
+    assert (faces.text("error"), faces.text("broken")) == ("", "")
+
+
+def test_an_error_of_the_page_itself_is_told_in_words(faces: Browser) -> None:
+    faces.driver.execute_script("dispatchEvent(new ErrorEvent('error', { error: new Error('x') }))")
+    faces.wait("return document.getElementById('broken').textContent.startsWith('Something on this page broke')")
+    faces.driver.execute_script("document.getElementById('broken').textContent = ''")
+    faces.errors()
+
+
+def test_what_is_refused_changes_no_seed_and_leaves_what_is_shown(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    link, chips, pictures, seed = used(
+        faces,
+        "submit(''); await until(() => $('error').textContent); await idle();"
+        "const [chips, pictures] = ['#understood li', '#grid img'].map((one) => document.querySelectorAll(one).length);"
+        "return [await copied('copy'), chips, pictures, $('seed').value]",
+    )
+    assert link == {"text": "blue hair", "seed": "5", "num": "1"}
+    assert (chips, pictures, seed) == (0, 1, "5")
+
+
+def test_a_changed_text_keeps_the_seed_and_back_brings_the_text_before(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    changed, again, before = used(
+        faces,
+        "const is = () => [$('text').value, $('seed').value]; const all = [];"
+        "set('text', 'green hair'); submit('green hair'); await idle(); all.push(is());"
+        "submit('green hair'); await idle(); all.push(is()); history.go(-2);"
+        "await until(() => $('text').value === 'blue hair'); await idle();"
+        "all.push([...is(), JSON.stringify(await copied('copy'))]); return all",
+    )
+    assert changed == ["green hair", "5"]
+    assert again[1] != "5"
+    assert before[:2] == ["blue hair", "5"]
+    assert json.loads(before[2])["text"] == "blue hair"
+
+
+def test_all_are_saved_as_one_picture_once_all_are_there(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    early, name, data = used(
+        faces,
+        "set('num', '12'); const early = $('save').disabled; await idle(); let link;"
+        "HTMLAnchorElement.prototype.click = function () { link = this; }; $('save').click(); await until(() => link);"
+        "delete HTMLAnchorElement.prototype.click;"
+        "const bytes = new Uint8Array(await (await fetch(link.href)).arrayBuffer());"
+        "return [early, link.download, btoa(Array.from(bytes, (x) => String.fromCharCode(x)).join(''))]",
+    )
+    assert early
+    assert name == "blue-hair-5-to-16.png"
+    with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+        assert image.size == (4 * SIZE, 3 * SIZE)
+        cells = np.asarray(image.convert("RGB")).reshape(3, SIZE, 4, SIZE, 3)
+    assert cells.std((1, 3)).min() > 1
+
+
+def test_the_buttons_of_the_enlarged_view_take_what_it_shows(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=4&to=red+hair")
+    faces.wait("return document.querySelector('#middle img') !== null")
+    other, saved_as, after, link, focus = used(
+        faces,
+        "const vary = (text) => { $('other').value = text; $('otherwise').requestSubmit(); };"
+        "$('grid').children[0].click(); vary('green hair'); await until(() => !$('other-image').hidden);"
+        "const other = await copied('big-copy'), name = $('big-save').download;"
+        "vary('red hair'); press('ArrowRight'); await engine.call('read', 'x');"
+        "await new Promise((resolve) => setTimeout(resolve, 400));"
+        "const after = [$('other-image').hidden, $('big-save').download], link = await copied('big-copy');"
+        "$('big').close(); await until(() => document.activeElement.className === 'face');"
+        "return [other, name, after, link, [...$('grid').children].indexOf(document.activeElement)]",
+    )
+    assert (other["text"], other["seed"], saved_as) == ("green hair", "5", "green-hair-5.png")
+    assert after == [True, "blue-hair-6.png"]
+    assert (link["text"], link["seed"], focus) == ("blue hair", "6", 1)
+    stays, back = used(
+        faces,
+        "const image = () => $('big-image').src; $('middle').focus(); $('middle').click(); const is = image();"
+        "press('ArrowRight'); press('ArrowLeft'); const stays = is === image(); $('big').close();"
+        "await until(() => document.activeElement !== document.body && !$('big').open);"
+        "await new Promise((resolve) => setTimeout(resolve, 100)); return [stays, document.activeElement.id]",
+    )
+    assert (stays, back) == (True, "middle")
+
+
+def test_the_next_one_can_be_had_as_soon_as_it_is_drawn(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    before, later = used(
+        faces,
+        "set('num', '4'); $('grid').children[0].click(); const before = $('next').disabled;"
+        "await idle(); const later = $('next').disabled; $('big').close(); return [before, later]",
+    )
+    assert (before, later) == (True, False)
+
+
+def test_what_keeps_a_variation_draws_that(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    found = used(
+        faces,
+        "$('grid').children[0].click(); $('other').value = 'green hair'; $('otherwise').requestSubmit();"
+        "await until(() => !$('other-image').hidden); $('keep').click(); await idle();"
+        "return [$('text').value, $('seed').value, $('text') === document.activeElement]",
+    )
+    assert found == ["green hair", "5", True]
+
+
+def test_old_pictures_stand_until_new_ones_come_and_none_is_drawn_twice(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    fewest, most, calls = used(
+        faces,
+        "const call = engine.call.bind(engine); let calls = 0; const seen = [];"
+        "engine.call = (name, ...rest) => { calls += name === 'draw'; return call(name, ...rest); };"
+        "set('num', '4'); await idle(); const some = calls; set('num', '1'); await idle(); set('num', '1');"
+        "await idle(); delete engine.call; set('guidance', '1.5');"
+        "await until(() => { seen.push(document.querySelectorAll('#grid img').length);"
+        "  return $('grid').getAttribute('aria-busy') === 'true'; });"
+        "await until(() => { seen.push(document.querySelectorAll('#grid img').length);"
+        "  return $('grid').getAttribute('aria-busy') === 'false'; });"
+        "set('guidance', '1'); await idle(); return [Math.min(...seen), Math.max(...seen), [some, calls]]",
+    )
+    assert (fewest, most) == (1, 1)
+    assert calls == [3, 3]
+
+
+def test_throws_of_the_die_are_one_entry_of_the_earlier_ones(faces: Browser) -> None:
+    faces.ask("text=brown+hair&num=1")
+    before, after = used(
+        faces,
+        "const count = () => [history.length, document.querySelectorAll('#history li').length];"
+        "await until(() => $('history').firstChild?.firstChild.title.startsWith('brown')); const before = count();"
+        "for (let i = 0; i < 5; i++) { $('die').click(); await idle(); } return [before, count()]",
+    )
+    assert before == after
+
+
+def test_the_palette_keeps_what_a_text_denies(faces: Browser) -> None:
+    faces.ask(urlencode({"text": "pink hair, no blue eyes", "num": 1}))
+    text, chips = used(
+        faces,
+        "document.querySelector('#palette [data-value=long]').click(); await idle();"
+        "return [$('text').value, $('understood').textContent]",
+    )
+    assert text == "long pink hair, no blue eyes"
+    assert "any but blue" in chips
+
+
+def test_an_address_without_a_text_leaves_no_pictures(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    faces.ask("text=")
+    faces.wait("return document.querySelectorAll('#grid img').length === 0")
+    assert faces.text("stage-text").startswith("Ready")
+    assert faces.text("understood") == ""
+
+
+def test_what_a_button_says_of_copying_passes(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    used(faces, "await copied('copy'); await copied('copy')")
+    assert faces.text("copy") == "Copied"
+    faces.wait("return document.getElementById('copy').textContent === 'Copy link'")
+
+
+def test_what_the_faces_cannot_show_is_said(faces: Browser) -> None:
+    faces.ask(urlencode({"text": "boy with short brown hair and glasses", "num": 1}))
+    assert "glasses" in faces.text("remarks")
+    assert "colours of hair and eyes" in faces.text("can")
+
+
+def test_on_a_phone_pictures_and_what_changes_them_are_on_the_screen_together(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=12")
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    faces.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        hidden = used(
+            faces,
+            "const hidden = []; const inside = (one) => { const { top, bottom } = one.getBoundingClientRect();"
+            "  return top >= -1 && bottom <= innerHeight + 1; };"
+            "const all = '#palette button, #seed, #die, #num, aside input[type=range]';"
+            "for (const one of document.querySelectorAll(all)) {"
+            "  one.scrollIntoView({ block: 'nearest', behavior: 'instant' });"
+            "  const { x, y, width, height } = one.getBoundingClientRect();"
+            "  const top = document.elementFromPoint(x + width / 2, y + height / 2);"
+            "  const isSeen = inside(one) && inside($('grid')) && (one === top || one.contains(top));"
+            "  if (!isSeen) hidden.push(one.outerHTML);"
+            "} set('seed', 'x'); $('seed-error').scrollIntoView({ block: 'nearest', behavior: 'instant' });"
+            "if (!$('seed-error').textContent || !inside($('seed-error')) || !inside($('seed'))) hidden.push('error');"
+            "set('seed', '5'); await idle(); scrollTo(0, 0);"
+            "if (document.documentElement.scrollWidth > innerWidth) hidden.push('wide'); return hidden",
+        )
+    finally:
+        faces.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    assert hidden == []
+
+
+def test_what_is_set_while_the_page_loads_is_kept_and_little_moves(faces: Browser) -> None:
+    observe = (
+        "window.shift = 0; new PerformanceObserver((list) => { for (const entry of list.getEntries())"
+        "  window.shift += entry.value; }).observe({ type: 'layout-shift', buffered: true });"
+    )
+    made = faces.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": observe})
+    faces.driver.get("about:blank")
+    faces.driver.get(f"{faces.root}#text=red+hair")
+    faces.driver.execute_script(
+        HELP + "set('seed', '77'); set('guidance', '1.5'); set('num', '4'); $('lock').click(); set('to', 'white hair');"
+        "set('text', 'green hair'); $('text').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }))"
+    )
+    faces.settle()
+    faces.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", made)
+    assert [json.loads(image.info["Faces"])[0] for image in shown(faces)] == [
+        {"text": "green hair", "seed": seed} for seed in range(77, 81)
+    ]
+    assert shown(faces)[0].info["Guidance"] == "1.5"
+    assert used(faces, "return [$('to').value, $('lock').getAttribute('aria-pressed')]") == ["white hair", "true"]
+    assert faces.driver.execute_script("return window.shift") < 0.1
+
+
+def test_fields_can_be_seen_read_and_reached(faces: Browser) -> None:
+    faces.ask(urlencode({"text": "red hair " * 200, "num": 12}))
+    found = used(
+        faces,
+        "const light = (text) => { const [r, g, b] = text.match(/[0-9.]+/g).map((x) => { x /= 255;"
+        "    return x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4; });"
+        "  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05; };"
+        "const contrast = ['text', 'seed', 'num', 'to', 'die'].map((id) => {"
+        "  const [line, card] = [getComputedStyle($(id)).borderTopColor, getComputedStyle($('ask')).backgroundColor];"
+        "  const both = [light(line), light(card)]; return Math.max(...both) / Math.min(...both); });"
+        "const stops = [...document.querySelectorAll('a, button, input, select, textarea')].filter((one) =>"
+        "  one.tabIndex >= 0 && !one.disabled && one.checkVisibility());"
+        "const apart = $('between').getBoundingClientRect().top - $('stage').getBoundingClientRect().bottom;"
+        "return [Math.min(...contrast), stops.length, apart, getComputedStyle($('text')).overflowY,"
+        "  ['text', 'to', 'other', 'big-text'].map((id) => $(id).dir)]",
+    )
+    contrast, stops, apart, overflow, directions = found
+    assert contrast >= 3
+    assert stops <= 30
+    assert apart <= 24
+    assert overflow == "auto"
+    assert directions == ["auto"] * 4
+
+
+def test_only_who_has_no_javascript_reads_that_it_is_needed() -> None:
+    html = (STATIC / "index.html").read_text("utf-8")
+    assert "JavaScript" in html
+    assert "JavaScript" not in re.sub(r"<noscript>.*?</noscript>", "", html, flags=re.DOTALL)
+
+
+FETCHED = """
+const { fetchFile } = await import("./js/model.js");
+globalThis.fetch = async () => new Response("<!doctype html><p>Hello", { headers: { "content-type": "text/html" } });
+return fetchFile(new URL("http://x/model/config.json")).catch(({ message }) => message);
+"""
+
+
+def test_a_host_that_answers_with_a_page_for_a_missing_file_is_found_out(node: Node) -> None:
+    assert "config.json is missing on the server: it sends a web page" in node.run(FETCHED)
+
+
+TABLE = "return (await import(`./js/texts.${given[0]}.js`)).default;"
+
+
+@pytest.mark.parametrize("language", ["zh-Hant", "ja"])
+def test_the_page_has_its_texts_in_other_languages(node: Node, language: str) -> None:
+    table = node.run(TABLE, language)
+    scripts = "".join(path.read_text("utf-8") for path in (STATIC / "js").glob("*.js") if "texts." not in path.name)
+    html = re.sub(r"<noscript>.*?</noscript>|<title>.*?</title>", "", (STATIC / "index.html").read_text("utf-8"))
+    body = " ".join(html.partition("<body>")[2].split())
+    fixed = {text.strip() for text in re.findall(r">([^<>]+)<", body)}
+    fixed |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', body))
+    names = {"ONNX Runtime", "MIT", "Apache-2.0", "PNG"}
+    for text in fixed - names:
+        assert text in table or not re.search("[A-Za-z]{3}", text), text
+    made = set(re.findall(r'(?:\bt|InputError|LoadError|tell|clearPictures)\("([^"]*[a-z][^"]*)"', scripts))
+    values = {value for every in SLOTS.values() for value in every}
+    titles = {"Text to face", "Text to image"}
+    assert made <= table.keys()
+    known = fixed | made | values | titles | set(FACES)
+    assert {text for text in table if text not in known and f'"{text}"' not in scripts} == set()
+    for english, other in table.items():
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", other)), english
+
+
+def test_the_browser_and_a_switch_choose_the_language(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    chosen, japanese, english = used(
+        faces,
+        "const { preferred } = await import('./js/texts.js');"
+        "const is = () => [document.documentElement.lang, $('draw').textContent, $('understood').textContent,"
+        "  document.querySelector('#examples button').textContent, document.title];"
+        "const chosen = [['zh-TW', 'en'], ['ja'], ['de', 'ja-JP'], ['fr']].map(preferred);"
+        "set('language', 'ja'); await until(() => is()[0] === 'ja'); const japanese = is();"
+        "set('language', 'en'); await until(() => is()[0] === 'en'); return [chosen, japanese, is()]",
+    )
+    assert chosen == ["zh-Hant", "ja", "ja", "en"]
+    assert japanese[:2] == ["ja", "描く"]
+    assert "青" in japanese[2]
+    assert japanese[3] == "ピンクの髪と緑の目"
+    assert english[:2] == ["en", "Draw"]
+    assert english[4] == "Text to face"
 
 
 def test_a_missing_file_is_answered_in_words(browser: Browser, site: Path, tmp_path: Path) -> None:

@@ -5,28 +5,28 @@ import { Engine } from "./engine.js";
 import { COUNTS, LIMITS, fromHash, seedOf, toHash } from "./link.js";
 import { MAX_SEED } from "./noise.js";
 import { metadata, png, tile } from "./png.js";
+import { rove } from "./rove.js";
 import { InputError } from "./text.js";
+import { LANGUAGES, preferred, speak, t } from "./texts.js";
 
 const $ = (id) => document.getElementById(id);
-const PER_ROW = 5;
+const COLUMNS = { 1: 1, 4: 2, 8: 4, 12: 4, 25: 5 }; // of the grid, by how many pictures it has
 const STEPS = 8;
 const KEPT = 24;
 
-let config;
-let state;
-let shown = []; // {text, seed, looks, pixels, url} of the grid
-let open = 0; // which of them is enlarged
+let config = null; // until the model is loaded
+let state = { text: "", seed: 0n, num: 12, style: 0, truncation: 1, guidance: 1, to: "", at: 0.5 };
+let drawn = null; // the state whose pictures are shown, or come
+let understood = null; // what was read of the latest text
+let shown = []; // the pictures of the grid: {key, text, seed, looks, asked, pixels, url}
 let drawing = 0; // the number of the latest drawing: an earlier one stops
-let last = ""; // the text that was drawn
-export const engine = new Engine((share, what) => {
-  if ($("status").classList.contains("failed")) return; // other files may still come
-  $("progress").value = share;
-  $("stage-text").textContent = share < 1 ? `${what}… ${Math.round(100 * share)} %` : `${what}…`;
-});
+const made = new Map(); // the pictures that have an address, by their keys
+const touched = new Set(); // the fields that were set while the model was loaded
+export const engine = new Engine(tellLoading);
 
 // -- what is asked ---------------------------------------------------------------------------------------------------
 
-const options = () => ({ style: state.style, truncation: state.truncation, guidance: state.guidance });
+const options = ({ style, truncation, guidance }) => ({ style, truncation, guidance });
 const isLocked = () => $("lock").getAttribute("aria-pressed") === "true";
 
 function setLock(locked) {
@@ -36,12 +36,14 @@ function setLock(locked) {
 function setSeed(seed) {
   state.seed = seed;
   $("seed").value = seed;
+  touched.add("seed");
+  say("seed-error");
 }
 
 const anotherSeed = () => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);
 
 /** Show a state in the fields. */
-function fill() {
+function fillFields() {
   $("text").value = state.text;
   $("seed").value = state.seed;
   $("num").value = state.num;
@@ -58,19 +60,30 @@ function fill() {
 
 function fit() { // the text's field grows with it
   $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight}px`;
+  $("text").style.height = `${$("text").scrollHeight + 2}px`;
 }
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 
-function say(id, error) {
-  if (error && !(error instanceof InputError)) console.error(error);
-  $(id).textContent = error ? error.message : "";
+const told = (error) => (error instanceof InputError ? t(error.template, error.values) : error.message);
+
+function say(id, ...errors) {
+  for (const error of errors) if (!(error instanceof InputError)) console.error(error);
+  $(id).textContent = errors.map(told).join(" ");
+}
+
+/** The address of what is shown: a new entry of the browser's history, or in place of the last one. */
+function setAddress(asked, isNew) {
+  const hash = toHash(config, asked);
+  if (hash === location.hash) return;
+  if (isNew) history.replaceState(null, ""); // what was typed there is drawn now
+  history[isNew ? "pushState" : "replaceState"](null, "", hash);
 }
 
 // -- what was understood ---------------------------------------------------------------------------------------------
 
 const NOUNS = { hair: "Hair", eyes: "Eyes", length: "Length" };
+const nounOf = (slot) => t(NOUNS[slot] ?? slot);
 
 function chip(slot, text, colours, isOpen) {
   const item = document.createElement("li");
@@ -81,11 +94,13 @@ function chip(slot, text, colours, isOpen) {
     item.append(swatch);
   }
   const name = document.createElement("b");
-  name.textContent = NOUNS[slot] ?? slot;
+  name.textContent = nounOf(slot);
   item.append(name, ` ${text}`);
   item.classList.toggle("open", isOpen);
   return item;
 }
+
+const both = (values) => values.map((value) => t(value)).join(t(" and "));
 
 function colourOf(slot, value) {
   return config.rules.swatches[slot]?.[value];
@@ -97,15 +112,16 @@ function looksOf(readings) {
 }
 
 function showUnderstood({ readings, remarks }) {
+  understood = { readings, remarks };
   const chips = (readings ?? []).map(({ slot, value, probability, look, denied, shares }) => {
-    if (look) return chip(slot, value ? `${toHex(look)}, a kind of ${value}` : toHex(look), [toHex(look)], false);
-    if (!value) return chip(slot, denied.length ? `any but ${denied.join(" and ")}` : "any", [], true);
+    if (look) return chip(slot, value ? t("{colour}, a kind of {value}", { colour: toHex(look), value: t(value) }) : toHex(look), [toHex(look)], false);
+    if (!value) return chip(slot, denied.length ? t("any but {all}", { all: both(denied) }) : t("any"), [], true);
     const named = shares.map((share, i) => [share, config.rules.slots[slot][i]]);
     const [, [share, second]] = named.sort(([one], [other]) => other - one);
     const isMixed = share > 0.2;
     const names = isMixed ? [value, second] : [value];
-    const text = isMixed ? `${value} and ${second}` : value;
-    const sure = probability < 0.995 && !isMixed ? `, ${Math.round(100 * probability)} % sure` : "";
+    const text = isMixed ? both([value, second]) : t(value);
+    const sure = probability < 0.995 && !isMixed ? t(", {percent} sure", { percent: percent(probability) }) : "";
     return chip(slot, text + sure, names.map((name) => colourOf(slot, name)).filter(Boolean), false);
   });
   $("understood").replaceChildren(...chips);
@@ -113,6 +129,7 @@ function showUnderstood({ readings, remarks }) {
     ...remarks.map((remark) => {
       const item = document.createElement("li");
       item.textContent = remark;
+      item.dir = "auto";
       return item;
     }),
   );
@@ -145,34 +162,39 @@ function showPalette(readings) {
 
 function pick(slot, value) {
   chosen[slot] = value || null;
+  const denied = (understood?.readings ?? []).filter((one) => one.slot !== slot && !chosen[one.slot]);
   const hair = [chosen.length, chosen.hair].filter(Boolean).join(" ");
   const parts = [hair && `${hair} hair`, chosen.eyes && `${chosen.eyes} eyes`].filter(Boolean);
-  state.text = parts.join(chosen.hair?.startsWith("#") || chosen.eyes?.startsWith("#") ? ", " : " ") || "a face";
-  fill();
-  draw();
+  const no = denied.flatMap((one) => one.denied.map((colour) => `no ${colour} ${one.slot}`));
+  const isPlain = !no.length && !parts.some((part) => part.includes("#"));
+  state.text = [...parts, ...no].join(isPlain ? " " : ", ") || "a face";
+  fillFields();
+  if (takeSeed()) draw();
 }
 
 function makePalette() {
   const { rules, conditioning } = config;
   if (!rules || !["head", "onehot"].includes(conditioning.kind)) return;
+  for (const group of $("palette").querySelectorAll(".swatches")) group.remove();
   $("palette").hidden = false;
   const slots = Object.entries(rules.slots).filter(([slot]) => conditioning.kind === "head" || slot !== "length");
   for (const [slot, values] of slots) {
     const group = document.createElement("div");
     group.className = "swatches";
     group.setAttribute("role", "group");
-    group.setAttribute("aria-label", NOUNS[slot] ?? slot);
+    group.setAttribute("aria-label", nounOf(slot));
     const name = document.createElement("b");
-    name.textContent = NOUNS[slot] ?? slot;
+    name.textContent = nounOf(slot);
     group.append(name);
     for (const value of ["", ...values]) {
       const button = document.createElement("button");
       const colour = colourOf(slot, value);
-      Object.assign(button, { type: "button", title: value || "any" });
+      const word = t(value || "any");
+      Object.assign(button, { type: "button", title: word });
       Object.assign(button.dataset, { slot, value });
-      button.setAttribute("aria-label", `${NOUNS[slot] ?? slot}: ${value || "any"}`);
+      button.setAttribute("aria-label", `${nounOf(slot)}: ${word}`);
       if (colour) button.style.background = colour;
-      else button.textContent = value || "any";
+      else button.textContent = word;
       button.className = colour ? "swatch" : "word";
       button.addEventListener("click", () => pick(slot, value));
       group.append(button);
@@ -180,90 +202,148 @@ function makePalette() {
     if (slot in rules.swatches && config.reads > Object.values(rules.slots).flat().length) {
       const label = document.createElement("label");
       label.className = "word";
-      label.textContent = "own ";
+      label.textContent = `${t("own")} `;
       const picker = document.createElement("input");
       picker.type = "color";
       picker.dataset.slot = slot;
-      picker.setAttribute("aria-label", `${NOUNS[slot]}: a colour of your own`);
+      picker.setAttribute("aria-label", t("{what}: a colour of your own", { what: nounOf(slot) }));
       picker.addEventListener("change", () => pick(slot, picker.value));
       label.append(picker);
       group.append(label);
     }
+    rove(group);
     $("palette").append(group);
   }
 }
 
 // -- the pictures ----------------------------------------------------------------------------------------------------
 
-async function pictureOf(items, pixels, size = [config.resolution, config.resolution], extra = {}) {
-  const style = state.style || undefined;
-  return png(...size, pixels, { ...metadata(config, items, { ...options(), style }), ...extra });
+function pictureOf(asked, items, pixels, size = [config.resolution, config.resolution], extra = {}) {
+  const entries = metadata(config, items, { ...options(asked), style: asked.style || undefined });
+  return png(...size, pixels, { ...entries, ...extra });
 }
 
-function cell(i) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "face empty";
-  button.disabled = true;
-  button.addEventListener("click", () => enlarge(i));
-  return button;
+/** Let the grid have so many cells; those that it has keep their pictures. */
+function layOut(num) {
+  const grid = $("grid");
+  while (grid.children.length > num) grid.lastChild.remove();
+  while (grid.children.length < num) {
+    const i = grid.children.length;
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "face empty", disabled: true });
+    button.addEventListener("click", () => enlarge(i));
+    grid.append(button);
+  }
+  grid.dataset.num = num;
+  shown.length = Math.min(shown.length, num);
 }
 
 function place(button, item, label) {
   const image = document.createElement("img");
   Object.assign(image, { src: item.url, alt: label, width: config.resolution, height: config.resolution });
   button.replaceChildren(image);
-  button.setAttribute("aria-label", `${label}. Enlarge`);
-  button.classList.remove("empty");
+  button.setAttribute("aria-label", t("{label}. Enlarge", { label }));
+  button.classList.remove("empty", "old");
   button.disabled = false;
 }
 
-const labelOf = ({ text, seed }) => `${text.length > 80 ? `${text.slice(0, 79)}…` : text}, seed ${seed}`;
+const short = (text) => (text.length > 80 ? `${text.slice(0, 79)}…` : text);
+const labelOf = ({ text, seed }) => t("{text}, seed {seed}", { text: short(text), seed });
 
-/** Draw what the fields ask for. `remember`: it becomes one of the earlier ones. */
-async function draw({ remember = true, toAddress = true } = {}) {
+/** One picture of a text that was read. */
+async function make(read, asked, seed) {
+  const key = JSON.stringify([read.text, String(seed), options(asked)]);
+  if (made.has(key)) return made.get(key);
+  const pixels = await engine.call("draw", read.c, seed, options(asked));
+  const item = { key, text: read.text, seed, looks: looksOf(read.readings), pixels };
+  item.asked = { ...asked, text: read.text, seed, num: 1, to: "" };
+  item.url = URL.createObjectURL(await pictureOf(asked, [item], pixels));
+  made.set(key, item);
+  return item;
+}
+
+/** Forget the pictures that are no longer to be seen. */
+function sweep() {
+  for (const [key, item] of made) {
+    if (shown.includes(item) || item === view.item || item === view.other) continue;
+    URL.revokeObjectURL(item.url);
+    made.delete(key);
+  }
+}
+
+function setBusy(isBusy) {
+  $("grid").setAttribute("aria-busy", isBusy);
+  const isWhole = !isBusy && drawn && shown.length === drawn.num && shown.every((item) => item.drawing === drawing);
+  $("save").disabled = !isWhole;
+  $("copy").disabled = !drawn;
+}
+
+/** Empty the page of pictures and of what was said of them. */
+function clearPictures(line) {
+  shown = [];
+  drawn = null;
+  $("grid").replaceChildren();
+  showUnderstood({ readings: null, remarks: [] });
+  $("status").hidden = !line;
+  $("stage-text").textContent = line ? t(line) : "";
+  $("way").hidden = true;
+  setBusy(false);
+}
+
+/**
+ * Draw what the fields ask for; what is shown stands until the new pictures come.
+ *
+ * `isAgain`: the same text takes another seed. `remember`: it becomes one of the earlier ones; "over" the last of the
+ * same text. `address`: "push", "replace" or "". `notes`: errors to tell beside.
+ */
+async function draw({ isAgain = false, remember = true, address = "push", notes = [] } = {}) {
+  if (!config) return;
   const mine = ++drawing;
-  say("error");
+  setBusy(true);
+  for (const id of ["error", "to-error"]) say(id);
+  say("error", ...notes);
   let read;
   try {
     read = await engine.call("read", state.text);
   } catch (error) {
     if (mine !== drawing) return;
-    $("status").hidden = true;
-    say("error", error);
+    showUnderstood({ readings: null, remarks: [] });
+    if (shown.length) setBusy(false);
+    else clearPictures("");
+    for (const cell of $("grid").querySelectorAll(".old")) cell.classList.remove("old");
+    say("error", ...notes, error);
     return;
   }
   if (mine !== drawing) return;
+  if (isAgain && drawn?.text === read.text) setSeed(anotherSeed());
   const asked = { ...state, text: read.text };
-  last = read.text;
+  drawn = asked;
   showUnderstood(read);
-  if (toAddress) history.replaceState(null, "", toHash(config, asked));
-  const cells = Array.from({ length: asked.num }, (_, i) => cell(i));
-  const old = shown;
-  shown = [];
-  $("grid").replaceChildren(...cells);
-  $("grid").dataset.num = asked.num;
-  $("grid").setAttribute("aria-busy", "true");
-  for (const { url } of old) URL.revokeObjectURL(url);
+  if (address) setAddress(asked, address === "push");
+  layOut(asked.num);
+  $("status").hidden = shown.length > 0;
+  for (const cell of $("grid").children) cell.classList.add("old");
   try {
     for (let i = 0; i < asked.num; i++) {
-      const seed = (asked.seed + BigInt(i)) % (MAX_SEED + 1n);
-      const pixels = await engine.call("draw", read.c, seed, options());
+      const item = await make(read, asked, (asked.seed + BigInt(i)) % (MAX_SEED + 1n));
       if (mine !== drawing) return;
-      const item = { text: read.text, seed, looks: looksOf(read.readings), pixels };
-      item.url = URL.createObjectURL(await pictureOf([item], pixels));
-      shown.push(item);
-      place(cells[i], item, labelOf(item));
+      item.drawing = mine;
+      shown[i] = item;
+      place($("grid").children[i], item, labelOf(item));
       $("status").hidden = true;
+      showSteps();
     }
   } catch (error) {
-    if (mine === drawing) say("error", error);
-    return;
+    if (mine !== drawing) return;
+    say("error", ...notes, error);
+    if (shown.length) layOut(shown.length);
+    else clearPictures("");
   }
-  $("grid").setAttribute("aria-busy", "false");
-  $("under").hidden = false;
-  if (remember) await keep(asked);
-  if (state.to) await drawWay();
+  if (mine !== drawing) return;
+  sweep();
+  setBusy(false);
+  if (remember && !$("save").disabled) await keep(asked, remember === "over");
+  if (asked.to) await drawWay();
 }
 
 function download(blob, name) {
@@ -274,57 +354,98 @@ function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-const fileName = (text, seed) => `${text.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40).replace(/^-|-$/g, "") || config.noun}-${seed}.png`;
+function fileName(text, seed) {
+  const words = text.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-");
+  return `${[...words].slice(0, 40).join("").replace(/^-|-$/g, "") || config.noun}-${seed}.png`;
+}
+
+const copied = new Map(); // the buttons that say so, and until when
 
 async function copy(button, hash) {
-  const link = new URL(hash, location.href).href;
-  const text = button.textContent;
+  let said = "Copied";
   try {
-    await navigator.clipboard.writeText(link);
-    button.textContent = "Copied";
+    await navigator.clipboard.writeText(new URL(hash, location.href).href);
   } catch { // a browser that forbids it: the address is in the bar
     history.replaceState(null, "", hash);
-    button.textContent = "See the address";
+    said = "See the address";
   }
-  setTimeout(() => (button.textContent = text), 2000);
+  clearTimeout(copied.get(button));
+  button.textContent = t(said);
+  copied.set(button, setTimeout(() => (button.textContent = t("Copy link")), 2000));
 }
 
 // -- one, enlarged ---------------------------------------------------------------------------------------------------
 
-function enlarge(i) {
-  if (!shown[i]) return;
-  open = i;
-  showBig(shown[i].url, labelOf(shown[i]), fileName(shown[i].text, shown[i].seed));
-  $("previous").disabled = i === 0;
-  $("next").disabled = i === shown.length - 1;
+/** What is enlarged: a picture of the grid, `at` its place, or one of the way; `other`, the same one by another text. */
+let view = {};
+
+function enlarge(at) {
+  if (!shown[at]) return;
+  showBig({ at, item: shown[at], label: labelOf(shown[at]) }, fileName(shown[at].text, shown[at].seed));
 }
 
-function showBig(url, label, file, isOfGrid = true) {
-  Object.assign($("big-image"), { src: url, alt: label });
+function showBig(next, file) {
+  view = next;
+  Object.assign($("big-image"), { src: view.item.url, alt: view.label });
   $("other-image").hidden = true;
+  $("other-image").removeAttribute("src");
   $("other").value = "";
   say("other-error");
-  $("big-text").textContent = label + (config.sources.length > 1 ? `, ${config.sources[state.style]}` : "");
-  Object.assign($("big-save"), { href: url, download: file });
-  for (const id of ["previous", "next", "big-copy", "keep", "otherwise"]) $(id).hidden = !isOfGrid;
+  $("big-text").textContent = view.label + (config.sources.length > 1 ? `, ${config.sources[view.item.asked.style]}` : "");
+  Object.assign($("big-save"), { href: view.item.url, download: file });
+  const isOfGrid = view.at !== undefined;
+  for (const id of ["previous", "next", "keep", "otherwise"]) $(id).hidden = !isOfGrid;
+  showSteps();
   if (!$("big").open) $("big").showModal();
 }
 
+/** Whether there is one before and behind the enlarged one, by now. */
+function showSteps() {
+  if (view.at === undefined) return;
+  $("previous").disabled = !shown[view.at - 1];
+  $("next").disabled = !shown[view.at + 1];
+}
+
+const step = (by) => view.at !== undefined && enlarge(view.at + by);
+
 async function drawOtherwise(event) {
   event.preventDefault();
+  const mine = view;
+  const { item } = mine;
+  const text = $("other").value;
   say("other-error");
-  const { seed } = shown[open];
   try {
-    const read = await engine.call("read", $("other").value);
-    const pixels = await engine.call("draw", read.c, seed, options());
-    const item = { text: read.text, seed, looks: looksOf(read.readings) };
-    const url = URL.createObjectURL(await pictureOf([item], pixels));
-    Object.assign($("other-image"), { src: url, alt: labelOf(item), hidden: false });
-    $("big-text").textContent = `${labelOf(shown[open])} → ${read.text}`;
-    Object.assign($("big-save"), { href: url, download: fileName(read.text, seed) });
+    const read = await engine.call("read", text);
+    const other = await make(read, item.asked, item.seed);
+    if (mine !== view || text !== $("other").value) return; // another one is looked at by now
+    view.other = other;
+    Object.assign($("other-image"), { src: other.url, alt: labelOf(other), hidden: false });
+    $("big-text").textContent = `${labelOf(item)} → ${short(other.text)}`;
+    Object.assign($("big-save"), { href: other.url, download: fileName(other.text, other.seed) });
   } catch (error) {
-    say("other-error", error);
+    if (mine === view) say("other-error", error);
   }
+}
+
+/** What the buttons under the enlarged one take: the last that was asked for. */
+const viewed = () => view.other ?? view.item;
+
+function keepViewed() {
+  const { text, seed } = viewed();
+  state.text = text;
+  fillFields();
+  setSeed(seed);
+  setLock(true);
+  view.isKept = true;
+  $("big").close();
+  draw();
+}
+
+function closed() {
+  const opener = view.at === undefined ? $("middle") : ($("grid").children[view.at] ?? $("grid").firstChild);
+  (view.isKept ? $("text") : opener)?.focus();
+  view = {};
+  if ($("grid").getAttribute("aria-busy") === "false") sweep();
 }
 
 // -- between two texts -----------------------------------------------------------------------------------------------
@@ -334,22 +455,27 @@ let ends = null; // of the way: {texts, from, to, seed, key}
 
 async function drawWay({ whole = true } = {}) {
   const mine = ++walking;
-  $("way").hidden = !state.to;
-  if (!state.to) return;
-  const key = JSON.stringify([last, state.to]);
+  $("way").hidden = !state.to || !drawn;
+  say("to-error");
+  if (!state.to || !drawn) return;
+  const asked = { ...drawn, to: state.to, at: state.at };
+  const key = JSON.stringify([asked.text, asked.to]);
   try {
     if (ends?.key !== key) {
-      const [from, to] = [await engine.call("read", last), await engine.call("read", state.to)];
-      ends = { key, texts: [from.text, to.text], looks: [from, to].map((read) => looksOf(read.readings)), from: from.c, to: to.c };
+      const [from, to] = [await engine.call("read", asked.text), await engine.call("read", asked.to)];
+      if (mine !== walking) return;
+      const looks = [from, to].map((read) => looksOf(read.readings));
+      ends = { key, texts: [from.text, to.text], looks, from: from.c, to: to.c, url: ends?.url };
     }
-    say("error");
-    const at = (share) => engine.call("draw", ends.from, state.seed, { ...options(), to: ends.to, share });
-    const pixels = await at(state.at);
+    ends.asked = asked;
+    const at = (share) => engine.call("draw", ends.from, asked.seed, { ...options(asked), to: ends.to, share });
+    const pixels = await at(asked.at);
     if (mine !== walking) return;
-    const url = URL.createObjectURL(
-      await pictureOf(wayItems(), pixels, undefined, { Between: String(state.at) }),
-    );
-    place($("middle"), { url }, `${percent(state.at)} of the way to ${ends.texts[1]}`);
+    const blob = await pictureOf(asked, wayItems(), pixels, undefined, { Between: String(asked.at) });
+    const label = t("{percent} of the way to {text}", { percent: percent(asked.at), text: short(ends.texts[1]) });
+    URL.revokeObjectURL(ends.url);
+    ends.url = URL.createObjectURL(blob);
+    place($("middle"), ends, label);
     if (!whole) return;
     const strip = [];
     for (let i = 0; i < STEPS; i++) {
@@ -359,14 +485,22 @@ async function drawWay({ whole = true } = {}) {
     ends.strip = tile(strip, config.resolution, STEPS);
     const { width, height, pixels: all } = ends.strip;
     const image = document.createElement("img");
-    Object.assign(image, { src: URL.createObjectURL(await pictureOf(wayItems(), all, [width, height])), alt: "" });
+    const url = URL.createObjectURL(await pictureOf(asked, wayItems(), all, [width, height]));
+    URL.revokeObjectURL($("strip").firstChild?.src);
+    Object.assign(image, { src: url, alt: "" });
     $("strip").replaceChildren(image);
   } catch (error) {
-    say("error", error);
+    if (mine === walking) say("to-error", error);
   }
 }
 
-const wayItems = () => ends.texts.map((text, i) => ({ text, seed: state.seed, looks: ends.looks[i] }));
+const wayItems = () => ends.texts.map((text, i) => ({ text, seed: ends.asked.seed, looks: ends.looks[i] }));
+const wayName = () => fileName(ends.texts.map((text) => text.slice(0, 18)).join(" to "), ends.asked.seed);
+
+function enlargeWay() {
+  const { src, alt } = $("middle").querySelector("img");
+  showBig({ item: { url: src, asked: ends.asked }, label: alt }, wayName());
+}
 
 // -- earlier ones ----------------------------------------------------------------------------------------------------
 
@@ -374,10 +508,17 @@ const storageKey = () => `text2face:${location.pathname}:${config.name}`;
 
 function earlier() {
   try {
-    return JSON.parse(localStorage.getItem(storageKey()) ?? "[]");
+    const entries = JSON.parse(localStorage.getItem(storageKey()) ?? "[]");
+    return Array.isArray(entries) ? entries.filter(isEntry) : [];
   } catch { // storage is forbidden, or holds something else
     return [];
   }
+}
+
+function isEntry(entry) {
+  const { hash, thumb, label } = entry ?? {};
+  const areTexts = [hash, thumb, label].every((part) => typeof part === "string");
+  return areTexts && hash.startsWith("#") && thumb.startsWith("data:image/");
 }
 
 function store(entries) {
@@ -387,14 +528,16 @@ function store(entries) {
   }
 }
 
-async function keep(asked) {
+/** Let what was drawn be the first of the earlier ones; `isOver`: in place of the first, where that has the same text. */
+async function keep(asked, isOver) {
   const hash = toHash(config, asked);
-  const thumb = await new Promise((resolve) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    png(config.resolution, config.resolution, shown[0].pixels, {}).then((blob) => reader.readAsDataURL(blob));
+  const blob = await png(config.resolution, config.resolution, shown[0].pixels, {});
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const thumb = `data:image/png;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;
+  const textOf = (one) => new URLSearchParams(one.slice(1)).get("text");
+  const others = earlier().filter((entry, i) => {
+    return entry.hash !== hash && !(isOver && i === 0 && textOf(entry.hash) === asked.text);
   });
-  const others = earlier().filter((entry) => entry.hash !== hash);
   store([{ hash, thumb, label: labelOf(asked) }, ...others].slice(0, KEPT));
   showEarlier();
 }
@@ -425,26 +568,56 @@ function soon(action, after = 250) {
   pause = setTimeout(action, after);
 }
 
-/** The text and the seed from their fields; false where one cannot be taken, which is told. */
-function takeFields() {
-  state.text = $("text").value;
-  state.to = $("to").value.trim();
+/** The seed from its field; false where it is none, which is told beside it. */
+function takeSeed() {
+  say("seed-error");
   try {
     state.seed = seedOf($("seed").value.trim());
   } catch (error) {
-    say("error", error);
+    say("seed-error", error);
     return false;
   }
   return true;
 }
 
+/** The texts and the seed from their fields; false where one cannot be taken, which is told. */
+function takeFields() {
+  state.text = $("text").value;
+  state.to = $("to").value.trim();
+  return takeSeed();
+}
+
+const FIELDS = { text: String, to: (text) => text.trim(), seed: seedOf, num: Number, truncation: Number, guidance: Number, at: Number };
+
+/** What was set in the fields while the model was loaded. */
+function takeTouched() {
+  for (const name of Object.keys(FIELDS).filter((name) => touched.has(name) && $(name).value.trim())) {
+    try {
+      state[name] = FIELDS[name]($(name).value);
+    } catch (error) {
+      say("seed-error", error);
+    }
+  }
+}
+
+async function previewText() {
+  const text = $("text").value;
+  history.replaceState({ typed: text }, "");
+  try {
+    const read = await engine.call("read", text);
+    if (text !== $("text").value || $("grid").getAttribute("aria-busy") === "true") return;
+    say("error");
+    showUnderstood(read);
+  } catch { // told when it is drawn
+  }
+}
+
 function listen() {
+  document.addEventListener("input", ({ target }) => touched.add(target.id));
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!takeFields()) return;
-    // Asked again for the same, one wants others; with the lock on, or by another text, the seed stays or is new.
-    if (!isLocked() && last) setSeed(anotherSeed());
-    draw();
+    clearTimeout(pause);
+    if (takeFields()) draw({ isAgain: !isLocked() });
   });
   $("text").addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -453,40 +626,35 @@ function listen() {
   });
   $("text").addEventListener("input", () => {
     fit();
-    soon(async () => {
-      try {
-        const read = await engine.call("read", $("text").value);
-        say("error");
-        showUnderstood(read);
-      } catch { // told when it is drawn
-      }
-    }, 400);
+    soon(() => config && previewText(), 400);
   });
   $("seed").addEventListener("change", () => {
     setLock(true); // who gives a seed wants it kept
-    if (takeFields()) draw();
+    if (takeFields()) draw({ remember: "over", address: "replace" });
   });
   $("die").addEventListener("click", () => {
     setSeed(anotherSeed());
-    if (takeFields()) draw();
+    if (takeFields()) draw({ remember: "over", address: "replace" });
   });
   $("lock").addEventListener("click", () => setLock(!isLocked()));
   for (const name of ["num", "style"]) {
     $(name).addEventListener("change", () => {
       state[name] = Number($(name).value);
-      if (takeFields()) draw({ remember: name === "style" });
+      if (takeFields()) draw({ remember: name === "style" && "over", address: "replace" });
     });
   }
   for (const name of Object.keys(LIMITS)) {
     $(name).addEventListener("input", () => {
       state[name] = Number($(name).value);
       $(`${name}-now`).value = state[name];
-      soon(() => takeFields() && draw({ remember: false }));
+      soon(() => takeFields() && draw({ remember: false, address: "replace" }));
     });
   }
   $("to").addEventListener("change", () => {
-    if (!takeFields()) return;
-    history.replaceState(null, "", toHash(config, { ...state, text: last || state.text }));
+    state.to = $("to").value.trim();
+    if (!drawn) return;
+    drawn.to = state.to;
+    setAddress({ ...drawn, at: state.at }, false);
     drawWay();
   });
   let isBusy = false;
@@ -502,102 +670,168 @@ function listen() {
     isBusy = false;
   });
   $("at").addEventListener("change", () => {
-    history.replaceState(null, "", toHash(config, { ...state, text: last || state.text }));
+    if (!drawn) return;
+    drawn.at = state.at;
+    setAddress(drawn, false);
   });
-  $("middle").addEventListener("click", () => {
-    const { src, alt } = $("middle").querySelector("img");
-    showBig(src, alt, fileName(ends.texts.join(" to "), state.seed), false);
-  });
+  $("middle").addEventListener("click", enlargeWay);
   $("save-strip").addEventListener("click", async () => {
     if (!ends?.strip) return;
     const { width, height, pixels } = ends.strip;
-    download(await pictureOf(wayItems(), pixels, [width, height]), fileName(ends.texts.join(" to "), state.seed));
+    download(await pictureOf(ends.asked, wayItems(), pixels, [width, height]), wayName());
   });
-  $("copy").addEventListener("click", () => copy($("copy"), toHash(config, { ...state, text: last })));
+  $("copy").addEventListener("click", () => drawn && copy($("copy"), toHash(config, drawn)));
   $("save").addEventListener("click", async () => {
-    const { width, height, pixels } = tile(shown.map((item) => item.pixels), config.resolution, PER_ROW);
-    download(await pictureOf(shown, pixels, [width, height]), fileName(last, state.seed));
+    const { width, height, pixels } = tile(shown.map((item) => item.pixels), config.resolution, COLUMNS[drawn.num]);
+    const last = shown.at(-1).seed;
+    const name = fileName(drawn.text, drawn.num > 1 ? `${drawn.seed}-to-${last}` : drawn.seed);
+    download(await pictureOf(drawn, shown, pixels, [width, height]), name);
   });
-  $("previous").addEventListener("click", () => enlarge(open - 1));
-  $("next").addEventListener("click", () => enlarge(open + 1));
+  $("previous").addEventListener("click", () => step(-1));
+  $("next").addEventListener("click", () => step(1));
   $("big").addEventListener("keydown", ({ key, target }) => {
     if (target.tagName === "INPUT") return;
-    if (key === "ArrowLeft" && open > 0) enlarge(open - 1);
-    if (key === "ArrowRight" && open < shown.length - 1) enlarge(open + 1);
+    if (key === "ArrowLeft") step(-1);
+    if (key === "ArrowRight") step(1);
   });
   $("big").addEventListener("click", ({ target }) => target === $("big") && $("big").close()); // beside it
-  $("big").addEventListener("close", () => $("grid").children[open]?.focus());
-  $("big-copy").addEventListener("click", () => {
-    const { text, seed } = shown[open];
-    copy($("big-copy"), toHash(config, { ...state, text, seed, num: 1, to: "" }));
-  });
-  $("keep").addEventListener("click", () => {
-    setSeed(shown[open].seed);
-    setLock(true);
-    $("big").close();
-    $("text").focus();
-    draw();
-  });
+  $("big").addEventListener("close", closed);
+  $("big-copy").addEventListener("click", () => copy($("big-copy"), toHash(config, viewed().asked)));
+  $("keep").addEventListener("click", keepViewed);
   $("otherwise").addEventListener("submit", drawOtherwise);
   $("clear").addEventListener("click", () => {
     store([]);
     showEarlier();
   });
   addEventListener("resize", fit);
-  addEventListener("hashchange", () => start(location.hash));
+  addEventListener("hashchange", () => config && start(location.hash));
+  for (const id of ["grid", "history", "examples"]) rove($(id));
 }
 
-/** Begin with what an address asks for, or else with what was typed meanwhile. */
-async function start(hash) {
-  const [given, lines] = fromHash(config, hash);
-  state = { ...given, text: given.text ?? ($("text").value.trim() || (config.examples[0] ?? "")) };
-  fill();
-  if (state.text) await draw({ remember: Boolean(given.text), toAddress: Boolean(given.text) && !lines.length });
-  if (!state.text) {
-    $("status").hidden = false;
-    $("stage-text").textContent = "Ready. Describe a picture above.";
+/** Draw what an address asks for, or else the first example; at first, with what was set meanwhile. */
+async function start(hash, isFirst = false) {
+  const [given, errors] = fromHash(config, hash);
+  clearTimeout(pause);
+  if ($("big").open) $("big").close();
+  state = { ...given, text: given.text ?? t(config.examples[0] ?? "") };
+  const typed = history.state?.typed;
+  if (isFirst) takeTouched();
+  fillFields();
+  const notes = errors.map(({ template, values }) => {
+    return new InputError("The link is broken: {what}", { what: t(template, values) });
+  });
+  if (state.text || !isFirst && given.text === undefined) {
+    await draw({ remember: given.text !== undefined || touched.has("text"), address: errors.length ? "" : "replace", notes });
+  } else {
+    drawing++; // what is being drawn is not wanted any more
+    clearPictures("Ready. Describe a picture above.");
+    say("error", ...notes);
   }
-  if (lines.length) say("error", new InputError([...lines, $("error").textContent].filter(Boolean).join(" ")));
+  if (isFirst && typed && !touched.has("text")) {
+    $("text").value = typed; // it was not drawn before the page was left
+    fit();
+  }
 }
 
-async function main() {
-  $("stage-text").textContent = "Loading…";
+// -- the beginning ---------------------------------------------------------------------------------------------------
+
+function tellLoading({ share, what, values, config: early }) {
+  if (early) return introduce(early);
+  if ($("status").classList.contains("failed")) return; // other files may still come
+  $("progress").value = share;
+  $("stage-text").textContent = t(what, values);
+}
+
+/** What the page says of its model, as soon as that is known. */
+function introduce({ noun, name, examples, sources, credits, conditioning }) {
+  $("title").textContent = document.title = t(`Text to ${noun}`);
+  $("model").textContent = name;
+  $("credits").textContent = credits ? t("The training pictures: {credits}.", { credits }) : "";
+  $("num").replaceChildren(...COUNTS.map((count) => new Option(count, count, count === 12, count === Number($("num").value))));
+  $("styles").hidden = sources.length < 2;
+  const chosenStyle = $("style").value || 0;
+  $("style").replaceChildren(...sources.map((source, i) => new Option(source, i)));
+  $("style").value = chosenStyle;
+  const isOfAttributes = ["head", "onehot"].includes(conditioning.kind);
+  $("understood").classList.toggle("kept", isOfAttributes);
+  $("can").textContent = t(
+    conditioning.kind === "head"
+      ? "It draws the colours of hair and eyes and the length of hair, and nothing else. Also in 中文, 日本語, 한국어, español, français, Deutsch, português, italiano."
+      : conditioning.kind === "onehot"
+        ? "It reads only captions like “pink hair green eyes”."
+        : "It understands English, and draws what its training pictures show.",
+  );
+  const items = examples.map((example) => {
+    const item = document.createElement("li");
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", textContent: t(example), dir: "auto" });
+    button.addEventListener("click", () => {
+      state.text = t(example);
+      fillFields();
+      touched.add("text");
+      if (takeFields()) draw();
+    });
+    item.append(button);
+    return item;
+  });
+  $("examples").replaceChildren(...items);
+}
+
+async function load() {
+  $("status").classList.remove("failed");
+  $("stage-text").textContent = t("Loading…");
   $("progress").hidden = false;
-  $("draw").disabled = true;
+  $("retry").hidden = true;
   try {
     config = await engine.call("load", new URL("../model/", import.meta.url).href);
   } catch (error) {
     $("progress").hidden = true;
     $("status").classList.add("failed");
+    $("retry").hidden = false;
     say("stage-text", error);
     return;
   }
   $("progress").hidden = true;
-  $("stage-text").textContent = "Drawing…";
-  $("draw").disabled = false;
-  $("title").textContent = document.title = `Text to ${config.noun}`;
-  $("model").textContent = config.name;
-  $("num").replaceChildren(...COUNTS.map((count) => new Option(count)));
-  if (config.sources.length > 1) {
-    $("styles").hidden = false;
-    $("style").replaceChildren(...config.sources.map((name, i) => new Option(name, i)));
-  }
-  for (const example of config.examples) {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    Object.assign(button, { type: "button", textContent: example });
-    button.addEventListener("click", () => {
-      state.text = example;
-      fill();
-      if (takeFields()) draw();
-    });
-    item.append(button);
-    $("examples").append(item);
-  }
+  $("stage-text").textContent = t("Drawing…");
   makePalette();
   showEarlier();
+  await start(location.hash, true);
+}
+
+const LANGUAGE = "text2face:language";
+
+function storedLanguage() {
+  try {
+    const code = localStorage.getItem(LANGUAGE);
+    return Object.hasOwn(LANGUAGES, code ?? "") ? code : null;
+  } catch { // storage is forbidden
+    return null;
+  }
+}
+
+async function changeLanguage() {
+  const language = $("language").value;
+  try {
+    localStorage.setItem(LANGUAGE, language);
+  } catch { // it is asked again then
+  }
+  await speak(language);
+  if (!config) return;
+  introduce(config);
+  makePalette();
+  if (understood) showUnderstood(understood);
+  fillFields();
+}
+
+async function main() {
+  layOut(12);
   listen();
-  await start(location.hash);
+  $("language").replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));
+  $("language").value = storedLanguage() ?? preferred();
+  $("language").addEventListener("change", changeLanguage);
+  await speak($("language").value);
+  $("retry").addEventListener("click", () => (engine.isBroken ? location.reload() : load()));
+  await load();
 }
 
 main();

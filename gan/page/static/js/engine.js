@@ -6,18 +6,20 @@ export class Engine {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
   #last = 0;
+  isBroken = false; // the worker: it answers nothing any more
 
-  /** `tell(share, what)` is called while the model loads. */
+  /** `tell({share, what, values})` is called while the model loads, and `tell({config})` when that has come. */
   constructor(tell) {
     this.#worker.addEventListener("message", ({ data }) => {
-      if (!data.id) return tell(data.share, data.what);
+      if (!data.id) return tell(data);
       const { resolve, reject } = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
       if (data.error === undefined) resolve(data.result);
-      else reject(data.isKnown ? new InputError(data.error) : new Error(data.error));
+      else reject(data.template ? new InputError(data.template, data.values) : new Error(data.error));
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault(); // it is told on the page
+      this.isBroken = true;
       for (const { reject } of this.#waiting.values()) reject(new InputError("A script of this page is missing."));
       this.#waiting.clear();
     });
@@ -25,6 +27,7 @@ export class Engine {
 
   call(call, ...args) {
     return new Promise((resolve, reject) => {
+      if (this.isBroken) throw new InputError("A script of this page is missing.");
       this.#waiting.set(++this.#last, { resolve, reject });
       this.#worker.postMessage({ id: this.#last, call, args });
     });

@@ -9,7 +9,8 @@ export const COUNTS = [1, 4, 8, 12, 25];
 /** "1234" as a BigInt; an InputError where it is no seed. */
 export function seedOf(text) {
   if (!/^[0-9]{1,19}$/.test(text) || BigInt(text) > MAX_SEED) {
-    throw new InputError(`“${text.slice(0, 30)}” is not a seed. Give a whole number from 0 to ${MAX_SEED}.`);
+    const values = { text: text.slice(0, 30), most: MAX_SEED.toString() };
+    throw new InputError("“{text}” is not a seed. Give a whole number from 0 to {most}.", values);
   }
   return BigInt(text);
 }
@@ -24,39 +25,42 @@ export function toHash(config, state) {
   return `#${new URLSearchParams(parts)}`;
 }
 
-/** The state that an address holds, and a line for each part of it that cannot be taken: [state, lines]. */
+/** The state that an address holds, and an InputError for each part of it that cannot be taken: [state, errors]. */
 export function fromHash(config, hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
   const state = { num: 12, style: 0, truncation: 1, guidance: config.guidance, seed: 0n, to: "", at: 0.5 };
-  const lines = [];
+  const errors = [];
   const take = (name, read) => {
     if (!given.has(name)) return;
     try {
       state[name] = read(given.get(name));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      lines.push(`The link is broken: ${error.message}`);
+      errors.push(error);
     }
   };
   const number = (name, low, high) => (text) => {
     const value = text.trim() ? Number(text) : NaN;
-    if (!(value >= low && value <= high)) throw new InputError(`${name} is not a number from ${low} to ${high}.`);
+    if (!(value >= low && value <= high)) {
+      throw new InputError("{name} is not a number from {low} to {high}.", { name, low, high });
+    }
     return value;
   };
   take("text", (text) => text);
   take("seed", seedOf);
   take("num", (text) => {
-    if (!COUNTS.includes(Number(text))) throw new InputError(`num is not one of ${COUNTS.join(", ")}.`);
+    if (!COUNTS.includes(Number(text))) throw new InputError("num is not one of {all}.", { all: COUNTS.join(", ") });
     return Number(text);
   });
   take("style", (name) => {
     if (!config.sources.includes(name)) {
-      throw new InputError(`this model has no style “${name.slice(0, 30)}”, but ${config.sources.join(", ")}.`);
+      const values = { name: name.slice(0, 30), all: config.sources.join(", ") };
+      throw new InputError("this model has no style “{name}”, but {all}.", values);
     }
     return config.sources.indexOf(name);
   });
   for (const [name, limits] of Object.entries(LIMITS)) take(name, number(name, ...limits));
   take("to", (text) => text);
   take("at", number("at", 0, 1));
-  return [state, lines];
+  return [state, errors];
 }

@@ -7,8 +7,10 @@ import { InputError, checkText } from "./text.js";
 
 const READERS = { head: AttributeReader, onehot: OneHotReader };
 
+const FETCHED = 0.5; // of the wait, on a usual connection
+
 /** What cannot go on, told in words: a file that is missing or damaged. */
-export class LoadError extends Error {}
+export class LoadError extends InputError {}
 
 /** A file of the site, unpacked where it is packed; `tell(bytes)` is called as they arrive. */
 export async function fetchFile(url, tell = () => {}) {
@@ -17,9 +19,14 @@ export async function fetchFile(url, tell = () => {}) {
   try {
     response = await fetch(url);
   } catch {
-    throw new LoadError(`${name} cannot be fetched. Check the connection and reload the page.`);
+    throw new LoadError("{name} cannot be fetched. Check the connection and try again.", { name });
   }
-  if (!response.ok) throw new LoadError(`${name} is missing on the server (${response.status}). Put the file back.`);
+  if (!response.ok) {
+    throw new LoadError("{name} is missing on the server ({status}). Put the file back.", { name, status: response.status });
+  }
+  if (/html/.test(response.headers.get("content-type"))) { // many hosts answer so for what they have not
+    throw new LoadError("{name} is missing on the server: it sends a web page instead. Put the file back.", { name });
+  }
   const parts = [];
   try {
     for (const reader = response.body.getReader(); ; ) {
@@ -34,44 +41,60 @@ export async function fetchFile(url, tell = () => {}) {
     const unpacked = blob.stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(unpacked).arrayBuffer());
   } catch {
-    throw new LoadError(`${name} arrived broken. Reload the page.`);
+    throw new LoadError("{name} arrived broken. Try again.", { name });
   }
 }
 
 export class Model {
   /**
-   * Load all that the page needs. `tell(share, what)` is called as it comes, with a share in [0, 1].
+   * Load all that the page needs. `tell({share, what, values})` is called as it comes, with the share of the wait that
+   * is over and a sentence, and once `tell({config})`.
    * `runtime` is ONNX Runtime Web, `Tokenizer` of @huggingface/tokenizers.
    */
   static async load(folder, runtime, Tokenizer, tell = () => {}) {
-    const json = (bytes) => JSON.parse(new TextDecoder().decode(bytes));
-    const config = json(await fetchFile(new URL("config.json", folder)));
+    const json = (bytes, name) => {
+      try {
+        return JSON.parse(new TextDecoder().decode(bytes));
+      } catch {
+        throw new LoadError("{name} arrived broken. Try again.", { name });
+      }
+    };
+    const config = json(await fetchFile(new URL("config.json", folder)), "config.json");
+    tell({ config });
     const all = Object.values(config.files).reduce((sum, size) => sum + size, 0);
+    const megabytes = (bytes) => String(Math.round(bytes / 1e6));
     let arrived = 0;
     const get = (path) =>
-      fetchFile(new URL(path, folder), (bytes) => tell(Math.min(1, (arrived += bytes) / all), "Loading"));
+      fetchFile(new URL(path, folder), (bytes) => {
+        arrived = Math.min(all, arrived + bytes);
+        const values = { done: megabytes(arrived), all: megabytes(all) };
+        tell({ share: (FETCHED * arrived) / all, what: "Loading: {done} of {all} MB", values });
+      });
     const files = Object.fromEntries(
       await Promise.all(Object.keys(config.files).map(async (path) => [path.split("/").pop(), await get(path)])),
     );
-    tell(1, "Starting");
+    const started = (share) => tell({ share: FETCHED + (1 - FETCHED) * share, what: "Starting the neural network…" });
+    started(0);
     runtime.env.wasm.wasmBinary = files["ort-wasm-simd-threaded.wasm.gz"];
     runtime.env.logLevel = "error";
     const open = async (name) => {
       try {
         return await runtime.InferenceSession.create(files[name], { executionProviders: ["wasm"], logSeverityLevel: 3 });
       } catch (error) {
-        throw new LoadError(`${name} cannot be run by this browser (${error.message}).`);
+        throw new LoadError("{name} cannot be run by this browser ({error}).", { name, error: error.message });
       }
     };
     const model = new Model();
     model.runtime = runtime;
     model.config = config;
     model.generator = await open("generator.onnx.gz");
+    started(0.2);
     if (files["encoder.onnx.gz"]) {
       model.encoder = await open("encoder.onnx.gz");
-      model.tokenizer = new Tokenizer(json(files["tokenizer.json.gz"]), {});
+      model.tokenizer = new Tokenizer(json(files["tokenizer.json.gz"], "tokenizer.json.gz"), {});
     }
-    if (files["rules.json.gz"]) config.rules = json(files["rules.json.gz"]);
+    started(0.9);
+    if (files["rules.json.gz"]) config.rules = json(files["rules.json.gz"], "rules.json.gz");
     const Reader = READERS[config.conditioning.kind] ?? FreeReader;
     model.reader = new Reader(config, (text) => model.encode(text));
     return model;

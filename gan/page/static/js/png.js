@@ -46,9 +46,8 @@ function chunk(kind, data) {
   return bytes;
 }
 
-/** Pictures, `size` * `size` RGBA, row by row in one: {width, height, pixels}; what is not full ends in white. */
-export function tile(pictures, size, perRow) {
-  const columns = Math.min(perRow, pictures.length);
+/** Pictures, `size` * `size` RGBA, row by row in one of so many columns: {width, height, pixels}. */
+export function tile(pictures, size, columns) {
   const rows = Math.ceil(pictures.length / columns);
   const pixels = new Uint8ClampedArray(columns * rows * size * size * 4).fill(255);
   pictures.forEach((picture, i) => {

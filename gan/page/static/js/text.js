@@ -5,8 +5,16 @@ export const WORD = "[\\p{L}\\p{N}_]"; // Python's \w
 export const EDGE = `(?:(?<=${WORD})(?!${WORD})|(?<!${WORD})(?=${WORD}))`; // and its \b
 const SPACES = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/u; // of str.split
 
-/** A text that cannot be drawn from, told in words. */
-export class InputError extends Error {}
+/** A sentence with its `{names}` filled in. */
+export const fill = (template, values = {}) => template.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+
+/** What a person can mend, told in words: a sentence, and what stands in its `{names}`, so that it can be translated. */
+export class InputError extends Error {
+  constructor(template, values = {}) {
+    super(fill(template, values));
+    Object.assign(this, { template, values });
+  }
+}
 
 export const words = (text) => text.split(SPACES).filter(Boolean);
 
@@ -19,8 +27,8 @@ export function checkText(text) {
   if (!text) throw new InputError("The text is empty. Describe the picture.");
   const length = [...text].length;
   if (length > MAX_TEXT) {
-    const n = length.toLocaleString("en");
-    throw new InputError(`The text has ${n} characters. Shorten it to ${MAX_TEXT.toLocaleString("en")} or fewer.`);
+    const [n, most] = [length, MAX_TEXT].map((count) => count.toLocaleString("en"));
+    throw new InputError("The text has {n} characters. Shorten it to {most} or fewer.", { n, most });
   }
   if (/[\ud800-\udfff]/u.test(text) || text.includes("\0")) throw new InputError("The text is not valid Unicode.");
   return text;

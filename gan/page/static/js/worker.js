@@ -1,17 +1,16 @@
-// The model, off the page's own thread: {id, call, args} in, {id, result} or {id, error, isInput} out.
+// The model, off the page's own thread: {id, call, args} in, {id, result} or {id, error, template, values} out.
 
-import { Tokenizer } from "../vendor/tokenizers.min.mjs";
-import * as runtime from "../vendor/ort.wasm.min.mjs";
-import { LoadError, Model } from "./model.js";
-import { InputError } from "./text.js";
+import { Tokenizer } from "../vendor/tokenizers.min.js";
+import * as runtime from "../vendor/ort.wasm.min.js";
+import { Model } from "./model.js";
 
 let model;
-runtime.env.wasm.wasmPaths = { mjs: new URL("../vendor/ort-wasm-simd-threaded.mjs", import.meta.url).href };
+runtime.env.wasm.wasmPaths = { mjs: new URL("../vendor/ort-wasm-simd-threaded.js", import.meta.url).href };
 runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
 
 const calls = {
   async load(folder) {
-    model = await Model.load(new URL(folder), runtime, Tokenizer, (share, what) => postMessage({ share, what }));
+    model = await Model.load(new URL(folder), runtime, Tokenizer, postMessage);
     return model.config;
   },
   read: (text) => model.read(text),
@@ -25,7 +24,8 @@ addEventListener("message", ({ data: { id, call, args } }) => {
     try {
       postMessage({ id, result: await calls[call](...args) });
     } catch (error) {
-      postMessage({ id, error: error.message, isKnown: error instanceof InputError || error instanceof LoadError });
+      const { message, template, values } = error; // the last two of an InputError
+      postMessage({ id, error: message, template, values });
     }
   });
 });

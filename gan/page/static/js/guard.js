@@ -1,0 +1,24 @@
+// Says in words what broke, also before the other scripts run or where they cannot: a plain script, without modules.
+
+(() => {
+  const tell = (line) => {
+    const place = document.getElementById("broken");
+    if (place) place.textContent = window.translate?.(line) ?? line;
+  };
+  addEventListener(
+    "error",
+    ({ target, error, message }) => {
+      if (target instanceof HTMLScriptElement) tell("A script of this page is missing.");
+      else if (error || message) broke(error ?? message);
+    },
+    true, // a script that does not load tells only itself
+  );
+  addEventListener("unhandledrejection", ({ reason }) => broke(reason));
+  const broke = (error) => {
+    console.warn(error);
+    tell("Something on this page broke. Reload it; if that does not help, empty this site's data in the browser.");
+  };
+  addEventListener("DOMContentLoaded", () => {
+    if (location.protocol === "file:") tell("A browser does not run this page from a file. Put it on a web server.");
+  });
+})();

@@ -56,7 +56,8 @@ class Browser:
         self.driver.execute_script(
             "document.getElementById('grid').setAttribute('aria-busy', 'true');"
             "document.getElementById('error').textContent = '';"
-            "location.hash = arguments[0]",
+            "if (location.hash === `#${arguments[0]}`) dispatchEvent(new Event('hashchange'));"
+            "else location.hash = arguments[0]",
             address,
         )
         self.settle()

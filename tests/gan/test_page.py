@@ -710,7 +710,7 @@ def test_what_is_set_while_the_page_loads_is_kept_and_little_moves(faces: Browse
     faces.driver.get("about:blank")
     faces.driver.get(f"{faces.root}#text=red+hair")
     faces.driver.execute_script(
-        HELP + "set('seed', '77'); set('guidance', '1.5'); set('num', '4'); $('lock').click(); set('to', 'white hair');"
+        HELP + "set('seed', '77'); set('guidance', '1.5'); set('num', '4'); set('to', 'white hair');"
         "set('text', 'green hair'); $('text').dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }))"
     )
     faces.settle()
@@ -724,6 +724,7 @@ def test_what_is_set_while_the_page_loads_is_kept_and_little_moves(faces: Browse
 
 
 def test_fields_can_be_seen_read_and_reached(faces: Browser) -> None:
+    faces.driver.set_window_size(1280, 900)
     faces.ask(urlencode({"text": "red hair " * 200, "num": 12}))
     found = used(
         faces,

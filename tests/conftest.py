@@ -17,6 +17,17 @@ from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+SLOW = Path(__file__).with_name("slow.txt")
+"""The tests that take seconds, as ``python tests/slow.py`` writes them; ``tests/run.sh --quick`` leaves them out."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = set(SLOW.read_text("utf-8").split())
+    for item in items:
+        if item.nodeid.partition("[")[0] in slow:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What is kept of data and texts is kept with the tests' own files."""

@@ -35,7 +35,7 @@ from encoder.text import normalise
 from gan.data.dataset import ImageDataset
 from gan.images import blur, channels_last, to_signed
 from gan.networks import load_weights
-from gan.networks.supervised import fit
+from gan.supervised import fit
 
 CANDIDATES = 100
 """Captions that the right one is looked for among, itself included."""

@@ -14,7 +14,7 @@ from gan.faces.classifier import UNKNOWN, WIDTHS, AttributeClassifier, accuracie
 from gan.faces.dataset import FaceDataset
 from gan.faces.localiser import Localiser
 from gan.images import blur, channels_last, to_signed, to_uint8
-from gan.networks.supervised import fit
+from gan.supervised import fit
 
 SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wrong
 LABEL_SMOOTHING = 0.05

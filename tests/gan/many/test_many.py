@@ -220,27 +220,27 @@ def arguments(model: Path, count: int, folder: str, *more: object) -> list[objec
 
 
 def test_killed_at_any_moment_nothing_is_lost_or_twice(model) -> None:
-    assert run(*arguments(model, 448, "whole")).returncode == 0
+    assert run(*arguments(model, 1024, "whole")).returncode == 0
     random_moment = random.Random(0)
     kills = 0
     for _ in range(3):
-        process = subprocess.Popen(command(*arguments(model, 448, "out", "--workers", 2)), stderr=subprocess.PIPE)
+        process = subprocess.Popen(command(*arguments(model, 1024, "out", "--workers", 2)), stderr=subprocess.PIPE)
         index = Path("out/.index.jsonl")
         size = index.stat().st_size if index.exists() else 0
         while process.poll() is None and (index.stat().st_size if index.exists() else 0) <= size:
             time.sleep(0.01)  # until it has begun to draw
-        time.sleep(random_moment.uniform(0, 0.3))
+        time.sleep(random_moment.uniform(0, 0.1))
         if process.poll() is not None:
             break
         process.kill()
         process.communicate()
         kills += 1
     assert kills > 1
-    assert run(*arguments(model, 448, "out", "--workers", 2)).returncode == 0
+    assert run(*arguments(model, 1024, "out", "--workers", 2)).returncode == 0
     assert contents("out") == contents("whole")
-    assert len(samples()) == 448
+    assert len(samples()) == 1024
     drawn = [json.loads(line) for line in Path("out/.index.jsonl").read_text().splitlines()][1:]
-    assert len({(piece["shard"], piece["piece"]) for piece in drawn}) == len(drawn) == 7  # and none was drawn twice
+    assert len({(piece["shard"], piece["piece"]) for piece in drawn}) == len(drawn) == 16  # and none was drawn twice
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:

@@ -168,10 +168,10 @@ def wait(started: Started, how: How) -> Outcome:
         age = time.monotonic() - started.began
         if how.kill_after is not None and age >= how.kill_after and not killed:
             killed = True
-            _end(started.process)
+            _kill(started.process)
         elif age >= how.seconds and not hung:
             hung = True
-            _end(started.process)
+            _kill(started.process)
         left = how.kill_after - age if how.kill_after is not None and not killed else pause
         time.sleep(max(0.0, min(pause, left)))
         pause = min(0.02, pause * 1.2)
@@ -184,6 +184,12 @@ def wait(started: Started, how: How) -> Outcome:
     if -status in _POLITE:
         status = 128 - status  # as a shell says it
     return Outcome(status, texts[0], texts[1], seconds, hung)
+
+
+def _kill(process: int) -> None:
+    """Kill a process that nobody has waited for yet, with its group, which a slow machine may not have made yet."""
+    os.kill(process, signal.SIGKILL)
+    _end(process)
 
 
 def _end(group: int) -> None:

@@ -32,7 +32,7 @@ SMALL = [
 
 @pytest.fixture(autouse=True)
 def without_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dry run does not look at the data, which are not there (``tests/gan/data/test_command.py`` does)."""
+    """A dry run does not look at the data, which are not there (``tests/gan/data/test_data_command.py`` does)."""
     monkeypatch.setattr("gan.train.show_data", lambda _: None)
 
 

@@ -30,9 +30,7 @@ def test_a_script_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path, co
 
 def test_the_emoji_picture_is_drawn_again_by_its_command_and_the_colours_are_as_asked(tmp_path: Path) -> None:
     text = (ROOT / "docs" / "drawing.md").read_text("utf-8")
-    command = next(
-        part for part in text.split("```bash\n") if part.startswith("python infer.py --model emoji")
-    )
+    command = next(part for part in text.split("```bash\n") if part.startswith("python infer.py --model emoji"))
     words = shlex.split(command.partition("```")[0].replace("\\\n", " "))
     words[0], words[words.index("samples/emoji.png")] = sys.executable, str(tmp_path / "emoji.png")
     subprocess.run(words, cwd=ROOT, check=True)

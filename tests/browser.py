@@ -56,6 +56,7 @@ class Browser:
         self.driver.execute_script(
             "document.getElementById('grid').setAttribute('aria-busy', 'true');"
             "document.getElementById('error').textContent = '';"
+            "document.getElementById('stage-text').textContent = '';"  # "Ready" of an earlier address
             "if (location.hash === `#${arguments[0]}`) dispatchEvent(new Event('hashchange'));"
             "else location.hash = arguments[0]",
             address,

@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import Attributes
-from gan.faces.dataset import FaceDataset
+from gan.data import Split, load_images
+from gan.faces.dataset import FaceDataset, faces_of
 from gan.images import save_png
 
 RGB = {
@@ -44,10 +45,10 @@ def draw_face(hair: str, eyes: str, *, size: int = 64, seed: int = 0) -> Image.I
     return image
 
 
-def encode_image(image: Image.Image, format: str = "PNG") -> bytes:
+def encode_image(image: Image.Image, format: str = "PNG", **settings: object) -> bytes:
     """The bytes of an image file."""
     buffer = io.BytesIO()
-    image.save(buffer, format)
+    image.save(buffer, format, **settings)
     return buffer.getvalue()
 
 
@@ -64,6 +65,11 @@ def write_source(path: Path, tags: str | bytes, images: Mapping[str, Image.Image
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             (path / name).write_bytes(data)
     return path
+
+
+def load_faces(*paths: str | Path, split: Split = "all") -> FaceDataset:
+    """The faces of some sources."""
+    return faces_of(load_images(list(paths), split="all", progress=False)[0]).of(split)
 
 
 def write_pictures(folder: Path, faces: FaceDataset) -> None:

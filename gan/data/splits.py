@@ -16,19 +16,10 @@ def is_held_out(identity: str) -> bool:
     return _number(identity) % HELDOUT_ONE_IN == 0
 
 
-def split_of_copies(ids: Sequence[str]) -> dict[str, str]:
-    """The split of each of a group of images that are copies of each other: ``"train"``, ``"heldout"`` or ``"copy"``.
-
-    A group of which no image is held out is trained on; of any other, one held-out image stands for all.
-    """
-    heldout = min(filter(is_held_out, ids), default=None)
-    if heldout is None:
-        return dict.fromkeys(ids, "train")
-    return {**dict.fromkeys(ids, "copy"), heldout: "heldout"}
-
-
 def split_all(identities: Sequence[str], copies: Sequence[int]) -> list[str]:
-    """The split of each of N images.
+    """The split of each of N images: ``"train"``, ``"heldout"`` or ``"copy"``.
+
+    A group of copies of which no image is held out is trained on; of any other, one held-out image stands for all.
 
     Args:
         identities: What each is held out by.

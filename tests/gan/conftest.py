@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawing import RGB, draw_face, write_source
+from drawing import RGB, draw_face, load_faces, write_source
 from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
@@ -15,7 +15,7 @@ from gan.data import load_images
 from gan.data.dataset import ImageDataset, Summary
 from gan.evaluation.matcher import Matcher, MatcherConfig, matcher_for
 from gan.faces.classifier import AttributeClassifier, Reading
-from gan.faces.dataset import FaceDataset, faces_of, load_faces
+from gan.faces.dataset import FaceDataset, faces_of
 
 COPIES = 5
 
@@ -31,13 +31,14 @@ def drawn_source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def all_drawn_faces(drawn_source: Path) -> FaceDataset:
-    return faces_of(load_images([drawn_source], split="all", progress=False)[0])
+    return load_faces(drawn_source)
 
 
 @pytest.fixture(scope="session")
 def extra_data(real_data: Path) -> tuple[FaceDataset, Summary]:
     """All faces of the Extra Data, and the account of them."""
-    return load_faces([real_data / "extra_data.zip"], split="all", progress=False)
+    images, summary = load_images([real_data / "extra_data.zip"], split="all", progress=False)
+    return faces_of(images), summary
 
 
 @pytest.fixture

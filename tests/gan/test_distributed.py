@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawing import load_faces
 from runs import trainer
 
 import train_cgan
 from encoder.common.errors import InputError
-from gan.faces.dataset import load_faces
 from gan.training.config import TrainingConfig
 from gan.training.distributed import SINGLE_PROCESS, World
 from gan.training.state import load_state
@@ -118,7 +118,7 @@ def worker(parent: int, rank: int) -> int:
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(faces_zip, tmp_path) -> None:
-    faces, _ = load_faces([faces_zip], progress=False)
+    faces = load_faces(faces_zip, split="train")
     config = TrainingConfig(data=("faces.zip",), encoder="onehot", batch_size=7)
     with pytest.raises(
         InputError, match=r"batch_size is 7, which 2 processes cannot share evenly; start 1 .*--batch-size 8"

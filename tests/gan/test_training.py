@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from drawing import load_faces
 from PIL import Image
 from runs import opened, train
 from runs import trainer as make_trainer
@@ -23,7 +24,7 @@ from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE
 from encoder.attributes.vocabulary import HAIR_COLOURS
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
-from gan.faces.dataset import FaceDataset, load_faces
+from gan.faces.dataset import FaceDataset
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.pipeline import TextToFace
 from gan.release import ReleaseConfig
@@ -60,7 +61,7 @@ def small(**changes: Any) -> TrainingConfig:
 
 @pytest.fixture(scope="module")
 def faces(faces_zip) -> FaceDataset:
-    return load_faces([faces_zip], split="all", progress=False)[0]
+    return load_faces(faces_zip)
 
 
 @pytest.fixture(autouse=True)
@@ -427,7 +428,7 @@ def test_resume_refuses_changed_settings_by_name(faces, tmp_path) -> None:
 
 def test_resume_knows_the_data_by_what_they_are(faces_zip, tmp_path) -> None:
     def load(*paths: str) -> FaceDataset:
-        return load_faces(paths, split="all", progress=False)[0]
+        return load_faces(*paths)
 
     train(small(max_images=4), load(str(faces_zip)), tmp_path / "one")
     moved = shutil.copy(faces_zip, tmp_path / "moved.zip")
@@ -596,7 +597,7 @@ def test_another_architecture_is_no_first_stage(faces, tmp_path, stackgan2) -> N
 
 
 def test_a_first_stage_of_other_sources(faces_zip, tmp_path, stackgan1, stackgan2) -> None:
-    both, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    both = load_faces(f"a={faces_zip}", f"b={faces_zip}")
     with pytest.raises(InputError, match="was trained on the sources extra, this run's are a, b; give the same"):
         train(stackgan2, both, tmp_path / "run")
 
@@ -726,7 +727,7 @@ def test_a_run_stopped_before_its_first_step_can_be_resumed(faces, tmp_path) -> 
 
 
 def test_two_sources_have_a_place_each_in_the_condition(faces_zip, tmp_path) -> None:
-    faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    faces = load_faces(f"a={faces_zip}", f"b={faces_zip}")
     train(small(max_images=4), faces, tmp_path)
     pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
     assert pipeline.config.c_dim == 132 + 2
@@ -736,7 +737,7 @@ def test_two_sources_have_a_place_each_in_the_condition(faces_zip, tmp_path) -> 
 
 
 def test_the_source_of_each_face_is_in_its_condition(faces_zip, tmp_path) -> None:
-    faces, _ = load_faces([f"a={faces_zip}", f"b={faces_zip}"], split="all", progress=False)
+    faces = load_faces(f"a={faces_zip}", f"b={faces_zip}")
     trainer = make_trainer(small(batch_size=64), faces, tmp_path)
     trainer.batches.order.rest = torch.arange(132 - 32, 132 + 32)  # the end of a, the beginning of b
     (_, c, c_wrong, _), _ = trainer.next_batch()

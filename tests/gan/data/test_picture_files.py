@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from drawing import draw_face, encode_image
 from making import load, picture, png, write
 from PIL import Image, ImageCms, PngImagePlugin
 
@@ -15,9 +15,8 @@ from encoder.common.errors import InputError
 from gan.data.decoding import decode, decode_image
 
 
-def saved(image: Image.Image, format: str, **settings: object) -> bytes:
-    image.save(buffer := io.BytesIO(), format, **settings)
-    return buffer.getvalue()
+def pixels(image: Image.Image) -> np.ndarray:
+    return np.asarray(image).transpose(2, 0, 1)
 
 
 def centre(data: bytes) -> list[int]:
@@ -54,12 +53,12 @@ def display_p3() -> bytes:
 def test_colours_are_those_of_srgb(format: str, mode: str) -> None:
     image = Image.new("RGB", (64, 64), (60, 200, 60)).convert(mode)
     settings = {"quality": 100} if format != "PNG" else {}
-    plain = centre(saved(image, format, **settings))
+    plain = centre(encode_image(image, format, **settings))
     assert np.abs(np.subtract(plain, (60, 200, 60))).max() <= 3
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    assert centre(saved(image, format, icc_profile=srgb, **settings)) == plain
-    assert centre(saved(image, format, icc_profile=b"broken", **settings)) == plain
-    wide = centre(saved(image, format, icc_profile=display_p3(), **settings))
+    assert centre(encode_image(image, format, icc_profile=srgb, **settings)) == plain
+    assert centre(encode_image(image, format, icc_profile=b"broken", **settings)) == plain
+    wide = centre(encode_image(image, format, icc_profile=display_p3(), **settings))
     assert wide[0] < 20 and 199 <= wide[1] <= 212 and wide[2] < 60  # a green that sRGB cannot reach
 
 
@@ -76,24 +75,24 @@ def test_colours_are_those_of_srgb(format: str, mode: str) -> None:
 )
 def test_tiffs_of_many_bits(values: np.ndarray, expected: int) -> None:
     values[0, 0] = {0.5: 1}.get(values[1, 1], values[1, 1])
-    assert centre(saved(Image.fromarray(values), "TIFF")) == [expected] * 3
+    assert centre(encode_image(Image.fromarray(values), "TIFF")) == [expected] * 3
 
 
 @pytest.mark.parametrize("value", [-1.0, 1e9, np.nan])
 def test_floats_of_an_unknown_range_are_no_pictures(value: float) -> None:
     with pytest.raises(ValueError, match="floats"):
-        decode(saved(Image.fromarray(np.full((64, 64), value, np.float32)), "TIFF"))
+        decode(encode_image(Image.fromarray(np.full((64, 64), value, np.float32)), "TIFF"))
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_a_png_with_a_long_text(compressed: bool) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("workflow", "x" * (2 << 20), zip=compressed)
-    assert (decode_image(saved(picture(1), "PNG", pnginfo=info)) == decode_image(png(1))).all()
+    assert (decode_image(encode_image(picture(1), "PNG", pnginfo=info)) == decode_image(png(1))).all()
 
 
 def test_what_is_no_whole_picture_is_counted(tmp_path: Path) -> None:
-    whole = saved(picture(1, 128), "JPEG")
+    whole = encode_image(picture(1, 128), "JPEG")
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
     files = {"cut.jpg": whole[: len(whole) * 3 // 4], "empty.jpg": whole[:100], "pointer.png": pointer}
     files |= {"whole.jpg": whole, "cut.png": png(2)[:-400]}
@@ -117,3 +116,63 @@ def test_pointers_of_git_lfs_are_named(tmp_path: Path, name: str) -> None:
     )
     with pytest.raises(InputError, match="a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'"):
         load(path if name == "metadata.csv" else path / name)
+
+
+def test_other_sizes_are_cropped_to_the_centre_and_resized() -> None:
+    wide = Image.new("RGB", (256, 128), "red")
+    wide.paste("blue", (64, 0, 192, 128))  # the central square
+    decoded = decode_image(encode_image(wide))
+    assert decoded.shape == (3, 64, 64)
+    assert decoded.dtype == np.uint8
+    assert (decoded[:, :, 3:-3] == np.array([0, 0, 255])[:, None, None]).all()
+    assert decoded[0].max() < 32  # no red but for the filter's reach over the edge
+
+    board = Image.fromarray((np.indices((128, 128)).sum(0) % 2 * 255).astype(np.uint8))  # antialiased: grey, no board
+    assert np.abs(decode_image(encode_image(board))[:, 4:-4, 4:-4].astype(int) - 127).max() <= 2
+
+    small = decode_image(encode_image(Image.new("RGB", (5, 3), (1, 2, 3))))
+    assert (small == np.array([1, 2, 3])[:, None, None]).all()
+
+
+def test_a_face_of_96_pixels_looks_as_it_did() -> None:
+    small = decode_image(encode_image(draw_face("pink", "green", size=96)))
+    assert np.abs(small.astype(int) - pixels(draw_face("pink", "green"))).mean() < 6
+
+
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"])
+def test_image_formats(format: str) -> None:
+    image = draw_face("pink", "green")
+    difference = np.abs(decode_image(encode_image(image, format)).astype(int) - pixels(image))
+    assert difference.mean() < (1 if format in ("PNG", "BMP", "TIFF") else 8)
+
+
+def test_other_formats_are_not_decoded() -> None:
+    with pytest.raises(OSError, match="cannot identify"):
+        decode_image(encode_image(draw_face("pink", "green"), "TGA"))
+
+
+def test_colour_modes() -> None:
+    size = (64, 64)
+    assert centre(encode_image(Image.new("RGBA", size, (200, 0, 0, 0)))) == [255, 255, 255]
+    assert centre(encode_image(Image.new("RGBA", size, (200, 0, 0, 255)))) == [200, 0, 0]
+    assert centre(encode_image(Image.new("RGBA", size, (0, 0, 0, 51)))) == [204, 204, 204]
+    assert centre(encode_image(Image.new("LA", size, (0, 0)))) == [255, 255, 255]
+    assert centre(encode_image(Image.new("L", size, 77))) == [77, 77, 77]
+    assert centre(encode_image(Image.new("1", size, 1))) == [255, 255, 255]
+    assert centre(encode_image(Image.fromarray(np.full(size, 0x4D4D, np.uint16)))) == [77, 77, 77]
+    assert centre(encode_image(Image.new("CMYK", size, (0, 0, 0, 255)), "JPEG")) == [0, 0, 0]
+    palette = Image.new("P", size, 1)
+    palette.putpalette([0, 0, 0, 10, 20, 30])
+    assert centre(encode_image(palette)) == [10, 20, 30]
+    palette.info["transparency"] = 1
+    assert centre(encode_image(palette)) == [255, 255, 255]
+
+
+def test_photographs_are_turned_upright() -> None:
+    image = Image.new("RGB", (64, 64), "white")
+    image.paste("black", (0, 0, 64, 32))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    decoded = decode_image(encode_image(image, exif=exif))
+    assert decoded[:, :32].min() == 255
+    assert decoded[:, 32:].max() == 0

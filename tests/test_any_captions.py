@@ -3,6 +3,8 @@
 import json
 import math
 import shutil
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,11 +32,26 @@ def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_flowers(tmp_path_factory.mktemp("flowers") / "flowers.zip", 64)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("gan.training.conditioning.FIT_STEPS", (1, 2))
-    monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
+@pytest.fixture(scope="module", autouse=True)
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        monkeypatch.setattr("gan.training.conditioning.FIT_STEPS", (1, 2))
+        monkeypatch.setattr("gan.training.sample_grids.GRID_ROWS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(flowers: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A finished run of a kind of conditioning: trained once, and to be copied by whoever changes it."""
+
+    @cache
+    def run(conditioning: str) -> Path:
+        folder = tmp_path_factory.mktemp(conditioning) / "run"
+        assert train(flowers, folder, "--conditioning", conditioning) == 0
+        return folder
+
+    return run
 
 
 def train(flowers: Path, run_dir: Path, *options: str) -> int:
@@ -48,13 +65,11 @@ def test_colours_of_drawn_flowers_are_read_from_their_pixels() -> None:
 
 
 @pytest.mark.parametrize("conditioning", ["pooled", "aligned"])
-def test_a_release_of_any_captions_is_whole(flowers, tmp_path, monkeypatch, capsys, conditioning) -> None:
-    assert train(flowers, tmp_path / "run", "--conditioning", conditioning) == 0
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+def test_a_release_of_any_captions_is_whole(trained, tmp_path, monkeypatch, capsys, conditioning) -> None:
+    config = json.loads((trained(conditioning) / "config.json").read_text())
     assert config["conditioning"] == conditioning
     assert config["generator"].items() >= {"text_layout": True, "bounded": False, "style_dim": 8}.items()
-    moved = Path(shutil.move(tmp_path / "run" / "snapshot", tmp_path / "moved"))
-    shutil.rmtree(tmp_path / "run")
+    moved = shutil.copytree(trained(conditioning) / "snapshot", tmp_path / "moved")
     pipeline = TextToFace.from_pretrained(moved)
     assert pipeline.config.conditioning.kind == conditioning
     images = pipeline.draw(TEXTS, [0, 0])
@@ -146,9 +161,8 @@ def encoder_of(release: Path) -> dict:
 
 
 @pytest.mark.parametrize("conditioning", ["pooled", "aligned"])
-def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(flowers, tmp_path, conditioning) -> None:
-    assert train(flowers, tmp_path / "first", "--conditioning", conditioning) == 0
-    first, run = tmp_path / "first" / "snapshot", tmp_path / "run"
+def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(trained, tmp_path, conditioning) -> None:
+    first, run = shutil.copytree(trained(conditioning), tmp_path / "first") / "snapshot", tmp_path / "run"
     others = write_flowers(tmp_path / "others.zip", 20, seed=1)
     assert train(others, run, "--init", str(first)) == 0  # auto takes the release's conditioning
     assert encoder_of(run / "snapshot") == encoder_of(first)
@@ -157,9 +171,8 @@ def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(flowers
     assert TextToFace.from_pretrained(run / "snapshot").encoder.space.name == encoder_of(run / "snapshot")["space"]
 
 
-def test_a_release_of_another_kind_is_refused_in_one_line(flowers, faces_zip, tmp_path, capsys) -> None:
-    assert train(flowers, tmp_path / "first", "--conditioning", "pooled") == 0
-    first = str(tmp_path / "first" / "snapshot")
+def test_a_release_of_another_kind_is_refused_in_one_line(trained, flowers, faces_zip, tmp_path, capsys) -> None:
+    first = str(trained("pooled") / "snapshot")
     classes = ["--objective", "acgan", "--conditioning", "attributes", "--wordings", "1"]
     for options, message in [
         (["--conditioning", "aligned"], "was trained with --conditioning pooled, and this run is to train aligned"),
@@ -183,18 +196,21 @@ def test_onehot_conditions_on_nothing_but_attributes(faces_zip, tmp_path, capsys
     assert "--encoder onehot does not go with --conditioning pooled" in capsys.readouterr().err
 
 
-def test_an_encoder_that_was_fitted_to_other_images_is_not_taken_for_ones_own(flowers, tmp_path, capsys) -> None:
-    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+def test_an_encoder_that_was_fitted_to_other_images_is_not_taken_for_ones_own(
+    trained, flowers, tmp_path, capsys
+) -> None:
+    shutil.copytree(trained("aligned"), tmp_path / "run")
     (tmp_path / "run" / "state.pt").unlink()  # as if the run had come to nothing
+    capsys.readouterr()
     assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
-    assert capsys.readouterr().out.count("fitting a text encoder") == 1
+    assert "fitting a text encoder" not in capsys.readouterr().out
     (tmp_path / "run" / "state.pt").unlink()
     assert train(write_flowers(tmp_path / "o.zip", 20, seed=1), tmp_path / "run", "--conditioning", "aligned") == 0
     assert "fitting a text encoder" in capsys.readouterr().out
 
 
-def test_a_refused_resume_leaves_the_encoder_of_the_run_as_it_is(flowers, tmp_path, capsys) -> None:
-    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
+def test_a_refused_resume_leaves_the_encoder_of_the_run_as_it_is(trained, tmp_path, capsys) -> None:
+    shutil.copytree(trained("aligned"), tmp_path / "run")
     kept = (tmp_path / "run" / "encoder" / "tuned.safetensors").read_bytes()
     others = write_flowers(tmp_path / "others.zip", 20, seed=1)
     assert train(others, tmp_path / "run", "--resume", "--max-images", "12") == 2
@@ -215,9 +231,8 @@ def test_an_encoder_that_gives_no_numbers_is_named(flowers, tmp_path, capsys) ->
     )
 
 
-def test_a_release_without_its_text_encoder_is_named(flowers, tmp_path, capsys, monkeypatch) -> None:
-    assert train(flowers, tmp_path / "run", "--conditioning", "aligned") == 0
-    release = tmp_path / "run" / "snapshot"
+def test_a_release_without_its_text_encoder_is_named(trained, tmp_path, capsys, monkeypatch) -> None:
+    release = shutil.copytree(trained("aligned") / "snapshot", tmp_path / "release")
     shutil.rmtree(release / "encoder")
     monkeypatch.chdir(tmp_path)
     assert infer.main(["--model", str(release), "--text", "red petals"]) == 2

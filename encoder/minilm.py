@@ -264,6 +264,11 @@ class MiniLM:
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
+    def tokenizer_json(self) -> str:
+        """The tokenizer in the form of ``tokenizer.json``, cutting texts to ``max_length`` as ``token_ids`` does."""
+        text: str = self._tokenizer.to_str()
+        return text
+
     def token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """The token ids of texts, the two special ones included, cut to ``max_length``."""
         return [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]

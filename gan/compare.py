@@ -30,6 +30,7 @@ from torch import Tensor
 from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command, status_of
+from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.options import Settings, add_settings, from_args, setting
@@ -47,7 +48,7 @@ from gan.release import ENCODER_FOLDER
 from gan.tasks import task_of
 from gan.tasks.base import Task
 from gan.training.conditioning import fit_text_encoder
-from gan.training.config import RUNTIME_FIELDS, BatchSize, Device, Images, Seed, Threads, TrainingConfig
+from gan.training.config import RUNTIME_FIELDS, BatchSize, Images, Seed, Threads, TrainingConfig
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
@@ -99,7 +100,7 @@ class ComparisonSettings(Settings):
     faces: Annotated[int, Within(1, MAX_FACES)] = setting(2000, "images to score by (default 2,000)")
     out: Path = setting(Path("runs/compare"), "default runs/compare", metavar="DIR", parse=arguments.output_folder)
     seed: Seed = setting(0, "default 0")
-    device: Device = setting("cpu", "cpu or cuda")
+    device: str = setting("cpu", DEVICE_HELP, metavar="DEVICE")
     threads: Threads = setting(0, "CPU threads; 0 leaves PyTorch's choice")
     classifier: Path = setting(
         CLASSIFIER_DIR,
@@ -107,6 +108,10 @@ class ComparisonSettings(Settings):
         metavar="DIR",
         parse=arguments.existing_folder,
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_device(self.device)
 
 
 class Stopped(Exception):  # noqa: N818 (nothing is wrong)

@@ -9,8 +9,9 @@ import sys
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stderr
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from encoder.common import arguments
 from encoder.common.arguments import check_file, kind_of
@@ -20,17 +21,14 @@ from encoder.common.options import add_settings, from_args
 from encoder.common.progress import Progress
 from encoder.files import TextLine, read_testing_file
 from encoder.text import check_text
-from gan.drawing.provenance import Item, items_of, metadata
-from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, WHAT, DrawJob, DrawSettings
+from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings
+from gan.engine import Drawn, Engine, Item, items_of, metadata, random_seed
 from gan.images import STDOUT, check_png_path, save_png, tile
 from gan.release import ReleaseConfig
 from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
     import torch
-
-    from gan.engine import Drawn
-    from gan.pipeline import TextToImage
 
 DEFAULT_OUT = Path("samples/faces.png")
 PER_ROW = 5
@@ -101,87 +99,27 @@ def items_of_job(job: DrawJob) -> list[Item]:
         texts = [check_text(text, option) for text in job.text or job.interpolate]
         lines = [TextLine(i, str(i), text) for i, text in enumerate(texts, 1)]
     items = [item for i, line in enumerate(lines) for item in items_of(line, i, job)]
-    if job.interpolate:
-        items = [item._replace(seed=job.seed) for item in items]
     if job.separate:
-        _check_unique(line.id for line in lines)
-        _check_names(job.separate, items)
+        from gan.many.plan import FileNames
+
+        names = FileNames()
+        for line in lines:
+            if reason := names.refusal(line.id):
+                raise InputError(reason)
+        for item in items:
+            path = _file_of(item, job.separate)
+            if kind_of(path) == "folder":
+                raise InputError(f"{path}: is a folder, where the file of an image is to be; choose another --separate")
+            check_file(path)
     return items
-
-
-class Sink(Protocol):
-    """Where drawn images go."""
-
-    def add(self, drawn: Drawn) -> None:
-        """Take the next image."""
-
-    def finish(self) -> None:
-        """All images were added."""
-
-
-class Picture:
-    """All images in one file, row by row."""
-
-    def __init__(self, path: Path, pipeline: TextToImage, per_row: int) -> None:
-        self.path, self.pipeline, self.per_row = path, pipeline, per_row
-        self.images: list[torch.Tensor] = []
-        self.faces: list[dict[str, Any]] = []
-
-    def add(self, drawn: Drawn) -> None:
-        self.faces.append(_record(drawn))
-        if drawn.image is not None:
-            self.images.append(drawn.image)
-
-    def finish(self) -> None:
-        import torch
-
-        save_png(self.path, tile(torch.stack(self.images), self.per_row), metadata(self.pipeline, self.faces))
-
-
-class Files:
-    """A file of its own for each image."""
-
-    def __init__(self, folder: Path, pipeline: TextToImage) -> None:
-        self.folder, self.pipeline = folder, pipeline
-
-    def add(self, drawn: Drawn) -> None:
-        assert drawn.image is not None
-        save_png(_file_of(drawn.item, self.folder), drawn.image, metadata(self.pipeline, [_record(drawn)]))
-
-    def finish(self) -> None:
-        pass
-
-
-class JsonLines:
-    """An object a line for each image on stdout, when all are written."""
-
-    def __init__(self, job: DrawJob, out: Path | None) -> None:
-        self.job, self.out = job, out
-        self.lines: list[str] = []
-
-    def add(self, drawn: Drawn) -> None:
-        assert drawn.text is not None
-        file = _file_of(drawn.item, self.job.separate) if self.job.separate else self.out
-        self.lines.append(
-            json.dumps(
-                {
-                    "text": drawn.item.text,
-                    "seed": drawn.item.seed,
-                    "file": str(file),
-                    "read": drawn.text.read,
-                    "warnings": drawn.text.warnings,
-                }
-            )
-        )
-
-    def finish(self) -> None:
-        for line in self.lines:
-            print(line)
 
 
 def draw(job: DrawJob, settings: DrawSettings) -> str:
     """Draw and write what is asked for. Returns the line that says what was written."""
-    started = time.perf_counter()
+    started, chosen = time.perf_counter(), ""
+    if job.seed == RANDOM_SEED:
+        job = replace(job, seed=_chosen_seed(job))
+        chosen = f", seed {job.seed}"
     noun = task_of_release(ReleaseConfig.read(settings.model)).noun
     if job.is_batch_job:
         from gan.many.run import draw_folder
@@ -197,7 +135,17 @@ def draw(job: DrawJob, settings: DrawSettings) -> str:
             check_png_path(out)
         count, there = _draw_few(job, settings, out, noun), ""
         where = " and ".join("stdout" if place == STDOUT else str(place) for place in (out, job.separate) if place)
-    return f"{where}: {count} {noun}{'s' if count != 1 else ''} in {time.perf_counter() - started:.1f} s{there}"
+    return f"{where}: {count} {noun}{'s' if count != 1 else ''} in {time.perf_counter() - started:.1f} s{there}{chosen}"
+
+
+def _chosen_seed(job: DrawJob) -> int:
+    """A seed by chance; a batch job that is gone on with keeps the one that its folder has."""
+    if job.is_batch_job:
+        from gan.many.folder import seed_of
+
+        if (kept := seed_of(job.folder)) is not None:
+            return kept
+    return random_seed()
 
 
 def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str) -> int:
@@ -205,44 +153,50 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
     items = items_of_job(job)
     import torch
 
-    from gan.engine import Drawn, Engine
-
     engine = Engine(settings)
-    pipeline, steps = engine.pipeline, job.steps or 8
-    sinks: list[Sink] = []
+    pipeline = engine.pipeline
+    images: list[torch.Tensor] = []  # of the one picture
     drawn: Iterable[Drawn] = engine.draw(items)
-    if out:
-        picture = Picture(out, pipeline, steps if job.interpolate else PER_ROW)
-        sinks.append(picture)
-    if job.separate:
-        sinks.append(Files(job.separate, pipeline))
-    if job.json:
-        sinks.append(JsonLines(job, out))
     if job.interpolate:
         ends = pipeline.read(job.interpolate)
         drawn = [Drawn(item, None, text) for item, text in zip(items, ends, strict=True)]
-        picture.images += pipeline.interpolate(torch.stack([text.c for text in ends]), seed=job.seed, steps=steps)
+        images += pipeline.interpolate(torch.stack([text.c for text in ends]), seed=job.seed, steps=job.steps or 8)
+
+    faces: list[dict[str, Any]] = []  # what the picture says of its images: text, seed and exact colours
+    lines: list[dict[str, Any]] = []
     warned: set[str] = set()
     with Progress("drawing", len(items), noun, shown=len(items) * settings.best_of >= LONG) as bar:
-        for each in drawn:
-            if each.text is None:
-                raise InputError(each.error)
-            for line in each.text.warnings:
+        for item, image, text, error in drawn:
+            if text is None:
+                raise InputError(error)
+            for line in text.warnings:
                 if line not in warned:
                     print(f"warning: {line}", file=sys.stderr)
                     warned.add(line)
-            for sink in sinks:
-                sink.add(each)
+            faces.append({"text": item.text, "seed": item.seed, **text.colours})
+            if out and image is not None:
+                images.append(image)
+            file = out
+            if job.separate and image is not None:
+                file = _file_of(item, job.separate)
+                save_png(file, image, metadata(pipeline, faces[-1:]))
+            lines.append(
+                {
+                    "text": item.text,
+                    "seed": item.seed,
+                    "file": str(file),
+                    "read": text.read,
+                    "warnings": text.warnings,
+                }
+            )
             bar.update()
-    for sink in sinks:
-        sink.finish()
-    return steps if job.interpolate else len(items)
-
-
-def _record(drawn: Drawn) -> dict[str, Any]:
-    """What a PNG says of one of its images: its text, its seed and the exact colours of the text."""
-    assert drawn.text is not None
-    return {"text": drawn.item.text, "seed": drawn.item.seed, **drawn.text.colours}
+    if out:
+        per_row = len(images) if job.interpolate else PER_ROW
+        save_png(out, tile(torch.stack(images), per_row), metadata(pipeline, faces))
+    if job.json:
+        for record in lines:
+            print(json.dumps(record))
+    return len(images) if job.interpolate else len(items)
 
 
 def _file_of(item: Item, folder: Path) -> Path:
@@ -258,20 +212,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not job.quiet:
         print(line, file=sys.stderr if job.json or job.out == STDOUT else sys.stdout)  # stdout may be taken
     return 0
-
-
-def _check_unique(ids: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for id in ids:
-        if id.lower() in seen:  # some file systems do not tell upper from lower case
-            raise InputError(f"the id {id} comes twice, and --separate writes one file for each; give each its own id")
-        seen.add(id.lower())
-
-
-def _check_names(folder: Path, items: Sequence[Item]) -> None:
-    """Raise ``InputError`` where the file of an image cannot be written, before that of any other is."""
-    paths = [_file_of(item, folder) for item in items]
-    check_file(max(paths, key=lambda path: len(os.fsencode(path.name))))
-    for path in paths:
-        if kind_of(path) == "folder":
-            raise InputError(f"{path}: is a folder, where the file of an image is to be; choose another --separate")

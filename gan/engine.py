@@ -1,15 +1,18 @@
-"""The engine of drawing: it takes items, however many, and gives an image of each."""
+"""The engine of drawing: it takes items, however many, and gives an image of each, with what a PNG says of it."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from encoder.common.arguments import MAX_SEED
 from encoder.common.errors import InputError
-from gan.drawing.provenance import Item
-from gan.drawing.settings import DrawSettings
+from encoder.files import TextLine
+from gan.drawing.settings import DrawJob, DrawSettings, look_defaults
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +24,27 @@ WINDOW = 256
 """Texts that are encoded together, in batches of like length; an equal text is encoded once."""
 
 Each = TypeVar("Each")
+
+
+class Item(NamedTuple):
+    """One image to draw. The index of a folder holds digests of items, so their fields keep their order.
+
+    Attributes:
+        place: Its number in the job, from 0: ``num`` for each line, rejected lines counted, so that correcting one
+            changes no other seed.
+        line: The number of its line, from 1.
+        id: As the line has it.
+        name: Of its own file, without an ending.
+        text: What to draw.
+        seed: Of the noise.
+    """
+
+    place: int
+    line: int
+    id: str
+    name: str
+    text: str
+    seed: int
 
 
 class Drawn(NamedTuple):
@@ -130,3 +154,35 @@ def batched(values: Iterable[Each], size: int) -> Iterator[list[Each]]:
     rest = iter(values)
     while batch := list(itertools.islice(rest, size)):
         yield batch
+
+
+def random_seed() -> int:
+    """A seed of 32 bits by chance; nothing that PyTorch draws is changed by it."""
+    return int.from_bytes(os.urandom(4))
+
+
+def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:
+    """The images of a line, the ``index``-th from 0: seeds count up from ``job.seed`` through all lines, or anew."""
+    for k in range(job.num):
+        place = index * job.num + k
+        seed = (job.seed + (k if job.same_seeds or job.interpolate else place)) % (MAX_SEED + 1)
+        yield Item(place, line.number, line.id, line.id if job.num == 1 else f"{line.id}-{k + 1}", line.text, seed)
+
+
+def metadata(pipeline: TextToImage, faces: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What a PNG says, so that it can be drawn again: program, model, its images and settings that are not defaults.
+
+    Args:
+        pipeline: What drew it.
+        faces: The images: their ``text``, ``seed`` and exact colours.
+    """
+    result = {
+        "Software": "text-to-face-cgan",
+        "Model": pipeline.name,
+        "Faces": json.dumps(faces, ensure_ascii=False),
+    }
+    for name, default in look_defaults().items():
+        value = getattr(pipeline.settings, name)
+        if value not in (default, getattr(pipeline.config, name, None)):  # the model may have a default of its own
+            result[name.capitalize()] = str(value)
+    return result

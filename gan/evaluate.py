@@ -25,7 +25,7 @@ from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
 from encoder.common.options import Settings, add_settings, from_args, setting
-from encoder.common.records import Amount, Positive, Within
+from encoder.common.records import Amount, Within
 from gan.data import load_images
 from gan.data.dataset import ImageDataset
 from gan.evaluation.judge import Judge, judge_images
@@ -35,7 +35,7 @@ from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.images import channels_last
 from gan.pipeline import TextToImage
-from gan.release import DEFAULT_MODEL, release_folder
+from gan.release import DEFAULT_MODEL, Guidance, release_folder
 from gan.tasks import task_of, task_of_data, task_of_release
 from gan.tasks.base import Task
 
@@ -77,7 +77,7 @@ class EvaluationConfig(Settings):
         parse=arguments.existing_file,
     )
     faces: Annotated[int, Within(1, MAX_FACES)] = setting(10_000, "images to draw (default 10,000)", group=WHAT)
-    guidance: Positive | None = setting(
+    guidance: Guidance | None = setting(
         None, "how strongly the model follows the text (default: what its config says)", group=WHAT
     )
     data: str | None = setting(

@@ -5,7 +5,7 @@ It writes
 - ``generator.onnx``: ``z (N, z_dim)`` and ``c (N, c_dim)``, float32, to ``img (N, 3, H, W)`` in [-1, 1];
 - ``encoder.onnx``: token ids ``ids (N, T)`` and ``mask (N, T)``, int64, 1 on the tokens of the texts, to the text's
   part of the condition, ``c (N, dim)``; a one-hot condition has none;
-- ``tokenizer.json``, as the ``tokenizers`` libraries read it;
+- ``tokenizer.json``, as the ``tokenizers`` libraries read it; it cuts long texts where the release does;
 - ``config.json``: what a program must know beside these.
 
 N and T are free. What stands in the files is compared with PyTorch's pictures before they take their places. The rules
@@ -21,7 +21,6 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
 
 import argparse
 import logging
-import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -353,9 +352,9 @@ def write(exported: Exported, out: Path) -> None:
     with transaction():
         write_atomically(out / GENERATOR, lambda path: path.write_bytes(exported.generator))
         if exported.encoder is not None and exported.model is not None:
-            graph, tokenizer = exported.encoder, exported.model.folder / TOKENIZER
+            graph, tokenizer = exported.encoder, exported.model.tokenizer_json()
             write_atomically(out / ENCODER, lambda path: path.write_bytes(graph))
-            write_atomically(out / TOKENIZER, lambda path: shutil.copyfile(tokenizer, path))
+            write_atomically(out / TOKENIZER, lambda path: path.write_text(tokenizer, "utf-8"))
         write_json(out / CONFIG, exported.config)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import operator
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -15,12 +14,14 @@ import torch
 from torch import nn
 
 from encoder.base import Encoder, Reading
+from encoder.common.device import find_device
 from encoder.common.errors import InputError
 from encoder.loading import load_encoder
 from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
-from gan.drawing.settings import DrawSettings
+from gan.drawing.settings import RANDOM_SEED, DrawSettings
+from gan.engine import random_seed
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import (
@@ -67,7 +68,7 @@ def seeded_noise(seed: int, size: int) -> torch.Tensor:
     return noise
 
 
-def seed_list(seeds: int | Iterable[int]) -> list[int]:
+def seed_list(seeds: int | str | Iterable[Any]) -> list[int]:
     """Seeds in any form as a list of integers; ``ValueError`` for one that is not from 0 to 2**63 - 1."""
     if hasattr(seeds, "tolist"):  # an array or a tensor, of one number or of several
         seeds = seeds.tolist()
@@ -127,9 +128,9 @@ class TextToImage:
         **settings: Any,
     ) -> None:
         self.config, self.encoder = config, encoder
-        self.settings = DrawSettings(**settings)
+        self.settings = _on_a_device(DrawSettings(**settings))
         self.name, self._folder = name, folder
-        self.G: Any = G.to(device=_available(self.device), dtype=self.dtype).eval().requires_grad_(False)
+        self.G: Any = G.to(dtype=self.dtype).to(device=self.device).eval().requires_grad_(False)
 
     @classmethod
     def from_pretrained(
@@ -161,9 +162,8 @@ class TextToImage:
         folder = find_release(model_dir, revision)
         config = ReleaseConfig.read(folder)
         conditioning = config.conditioning
-        path = settings.get("encoder_path")
         if encoder is None:
-            encoder = _load_encoder(conditioning, folder, path, exact_texts)
+            encoder = _load_encoder(conditioning, folder, settings.get("encoder_path"), exact_texts)
         if (encoder.dim, encoder.space.name) != (conditioning.dim, conditioning.space):
             raise InputError(
                 f"{folder}: these weights were trained with the text encoder {conditioning.space} "
@@ -218,10 +218,9 @@ class TextToImage:
         if isinstance(device, torch.dtype):
             device, dtype = None, device
         changed: dict[str, Any] = {"device": device, "dtype": dtype}
-        settings = replace(self.settings, **{name: value for name, value in changed.items() if value is not None})
-        _available(torch.device(settings.device))
-        self.settings = settings
-        self.G.to(device=self.device, dtype=self.dtype)
+        changed = {name: value for name, value in changed.items() if value is not None}
+        self.settings = _on_a_device(replace(self.settings, **changed))
+        self.G.to(dtype=self.dtype).to(device=self.device)
         return self
 
     def save_pretrained(
@@ -240,13 +239,7 @@ class TextToImage:
         from gan.drawing.publish import save
 
         folder = Path(folder)
-        save(
-            self._release(),
-            folder,
-            license=license,
-            scores=Path(scores) if scores else None,
-            encoder_path=self.settings.encoder_path,
-        )
+        save(self._release(), folder, license=license, scores=scores, encoder_path=self.settings.encoder_path)
         return folder
 
     def push_to_hub(
@@ -280,7 +273,7 @@ class TextToImage:
             private=private,
             token=token,
             license=license,
-            scores=Path(scores) if scores else None,
+            scores=scores,
             encoder_path=self.settings.encoder_path,
         )
 
@@ -293,7 +286,7 @@ class TextToImage:
         self,
         prompt: str | Sequence[str],
         *,
-        seed: int | Iterable[int] | None = None,
+        seed: int | str | Iterable[int] | None = None,
         num_images: int | None = None,
         **settings: Any,
     ) -> Output:
@@ -302,7 +295,8 @@ class TextToImage:
         Args:
             prompt: A text, or a list of texts.
             seed: A whole number from 0 to 2**63 - 1, from which the seeds of all images count up, text after text; or
-                the seed of each image, as a list, an array or a tensor; or ``None``: they are chosen, and returned.
+                the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: they are
+                chosen by chance, and returned.
             num_images: Of each text; 1, or as many as there are seeds for one text.
             settings: ``style``, ``guidance``, ``truncation`` and ``batch_size`` of this call, as of
                 ``from_pretrained``; the pipeline's own where they are left out or ``None``.
@@ -356,7 +350,7 @@ class TextToImage:
         """
         index = self.config.style_index(self.with_settings(**settings).settings.style)
         texts = [texts] if isinstance(texts, str) else list(texts)
-        c = torch.zeros(len(texts), self.encoder.dim)
+        c = torch.zeros(len(texts), self.encoder.dim, dtype=torch.float32)
         asking = [i for i, text in enumerate(texts) if text.strip()]
         if asking:
             c[asking] = self.encoder.encode([texts[i] for i in asking], progress=progress)
@@ -469,20 +463,20 @@ TextToFace = TextToImage
 """The former name."""
 
 
-def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | None) -> list[int]:
+def _seeds_for(texts: int, seed: int | str | Iterable[int] | None, num_images: int | None) -> list[int]:
     """The seeds of all images of so many texts, text after text; see the call."""
-    several = getattr(seed, "ndim", 0) > 0 or (isinstance(seed, Iterable) and not hasattr(seed, "ndim"))
-    seeds = seed_list(seed) if several and seed is not None else None
+    is_several = getattr(seed, "ndim", 0) > 0 or (isinstance(seed, Iterable) and not hasattr(seed, "ndim"))
+    is_random = seed is None or (seed == "random" if isinstance(seed, str) else not is_several and seed == RANDOM_SEED)
+    seeds = [] if seed is None or is_random else seed_list(seed)
     if num_images is None:
         num_images = len(seeds) if seeds and texts == 1 else 1
     if isinstance(num_images, bool) or not hasattr(num_images, "__index__") or num_images < 1:
         raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
     count = texts * num_images
-    if seeds is None:
-        if seed is None:
-            return [int.from_bytes(os.urandom(4)) for _ in range(count)]
-        (first,) = seed_list(seed)
-        return [(first + i) % 2**63 for i in range(count)]
+    if is_random:
+        return [random_seed() for _ in range(count)]
+    if not is_several:
+        return [(seeds[0] + i) % 2**63 for i in range(count)]
     if len(seeds) != count:
         raise ValueError(
             f"{len(seeds)} seeds for {texts} text{'s' if texts > 1 else ''} and {num_images} "
@@ -491,11 +485,9 @@ def _seeds_for(texts: int, seed: int | Iterable[int] | None, num_images: int | N
     return seeds
 
 
-def _available(device: torch.device) -> torch.device:
-    """The device; ``InputError`` where it is not here."""
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("PyTorch finds no CUDA device here; give device 'cpu'")
-    return device
+def _on_a_device(settings: DrawSettings) -> DrawSettings:
+    """The settings with a device that is here; ``InputError`` where theirs is not."""
+    return replace(settings, device=str(find_device(settings.device, float64=settings.is_exact)))
 
 
 def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | None, exact: bool) -> Encoder:

@@ -13,11 +13,11 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from encoder.common.arguments import check_existing_folder, kind_of, resolved_by
 from encoder.common.errors import InputError
-from encoder.common.records import Amount, Count, Positive, read_record
+from encoder.common.records import Amount, Count, Within, read_record
 from encoder.paths import ENCODER_DIR, HEAD_DIR, PRETRAINED
 from gan.sources import condition_dim
 
@@ -27,6 +27,8 @@ WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 ENCODER_FOLDER = "encoder"
 """What a generator has of its own of its text encoder."""
+Guidance = Annotated[float, Within(0.01, 3)]
+"""How strongly to ask for what a text states. Beyond, hair and skin of faces run into one flat colour."""
 HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
 """A model of the hub, and the revision that is wanted of it."""
 
@@ -121,12 +123,14 @@ class ReleaseConfig:
     network: dict[str, Any] = field(default_factory=dict)
     discriminator: dict[str, Any] = field(default_factory=dict)
     images_seen: Amount = 0
-    guidance: Positive = 1.0
+    guidance: Guidance = 1.0
     palette: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources):
-            raise InputError(f"sources is {', '.join(self.sources) or 'empty'}; it must name each source once; mend it")
+            raise InputError(
+                f"sources is {', '.join(self.sources) or 'empty'}; it must name each source once; correct it"
+            )
         if self.c_dim != condition_dim(self.conditioning.dim, self.sources):
             raise InputError(
                 f"c_dim is {self.c_dim}, but the text condition has {self.conditioning.dim} numbers and "

@@ -143,10 +143,11 @@ def run(config: TrainingConfig, run_dir: Path, *, resume: Resume, again: bool = 
         resume: As of ``Run.open``.
         again: Whether a run that is finished is opened all the same, to write its last snapshot.
     """
+    from encoder.common.device import find_device
     from gan.training.distributed import World
     from gan.training.run import Run
 
-    world = World.join(config.device)
+    world = World.join(find_device(config.device))
     try:
         with Run.open(run_dir, config, resume=resume, world=world) as opened:
             if opened.cur_nimg >= config.max_images and not again:

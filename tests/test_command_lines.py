@@ -79,8 +79,7 @@ def cases() -> Iterator[tuple[str, str, str]]:
             flag = action.option_strings[0] if action.option_strings else action.dest
             refused = [*NUMBERS.get(kind(action), ()), *PLACES.get(kind(action), ())]
             if kind(action) in ("number", "seed", "threads", "batch_size"):
-                refused += ["", "x", "nan", "inf", "-1", "9" * 5000]
-                refused += [] if action.dest in ("truncation", "guidance") else [HUGE]
+                refused += ["", "x", "nan", "inf", "-1", "9" * 5000, HUGE]
             if kind(action) == "given":
                 refused.append("")
             if name == "infer" and flag == "--out":

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from tiny import WITH_COLOURS
 
 import infer
 from encoder.common import progress
-from gan.drawing.settings import DrawSettings
+from encoder.common.device import find_device
+from encoder.common.errors import InputError
+from gan.drawing.settings import DrawSettings, Truncation
 from gan.pipeline import TextToImage
+from gan.release import Guidance
 
 ROOT = Path(infer.__file__).parent
 TESTING_FILE = "\n".join(f"{7 * i},{'blue' if i % 2 else 'red'} hair green eyes" for i in range(25))
@@ -261,11 +265,12 @@ FILE = ["--testing-file", "lines.txt"]
         (None, ["--text", "a", "--model", "nowhere"], "nowhere: no such model folder"),
         (None, ["--text", "a", "--style", "oil"], "style 'oil' is unknown"),
         (None, ["--text", "a", "--num", "0"], "--num is 0; it must be an integer from 1 to 10,000"),
-        (None, ["--text", "a", "--seed", "-1"], "--seed is -1; it must be an integer from 0"),
-        (None, ["--text", "a", "--truncation", "0"], "--truncation is 0.0; it must be a number above 0"),
-        (None, ["--text", "a", "--truncation", "nan"], "--truncation is nan; it must be a number above 0"),
-        (None, ["--text", "a", "--guidance", "inf"], "--guidance is inf; it must be a number above 0"),
-        (None, ["--text", "a", "--device", "tpu"], "device is 'tpu'; give 'cpu' or 'cuda'"),
+        (None, ["--text", "a", "--seed", "-2"], "--seed is -2; it must be an integer from -1 to"),
+        (None, ["--text", "a", "--truncation", "0"], "--truncation is 0.0; it must be a number from 0.01 to 1.5"),
+        (None, ["--text", "a", "--truncation", "nan"], "--truncation is nan; it must be a number from 0.01 to 1.5"),
+        (None, ["--text", "a", "--guidance", "inf"], "--guidance is inf; it must be a number from 0.01 to 3"),
+        (None, ["--text", "a", "--guidance", "1e308"], "--guidance is 1e+308; it must be a number from 0.01 to 3"),
+        (None, ["--text", "a", "--device", "tpu"], "device is 'tpu'; give auto, cpu, mps, cuda or cuda:N"),
         (break_weights, ["--text", "a"], "generator.safetensors: the weights cannot be read"),
         (set_space, ["--text", "a"], "trained with the text encoder pooled-1234"),
     ],
@@ -303,10 +308,60 @@ def test_wrong_arguments_exit_with_usage(model, capsys, args) -> None:
     assert "usage: infer.py" in capsys.readouterr().err
 
 
-def test_a_missing_cuda_device(model, capsys, monkeypatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert infer.main(["--text", "a", "--device", "cuda"]) == 2
-    assert "finds no CUDA device" in capsys.readouterr().err
+def test_a_device_that_is_not_there(model, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert infer.main(["--text", "a", "--device", "cuda:7"]) == 2
+    line = "error: device is 'cuda:7', which PyTorch does not find here; it finds cpu, cuda:0, cuda:1\n"
+    assert capsys.readouterr().err == line
+
+
+@pytest.mark.parametrize(
+    ("name", "gpus", "mps", "float64", "found"),
+    [
+        ("auto", 0, False, True, "cpu"),
+        ("auto", 2, False, True, "cuda"),
+        ("auto", 0, True, False, "mps"),
+        ("auto", 0, True, True, "cpu"),  # Apple's GPUs have no float64
+        ("cuda:1", 2, False, True, "cuda:1"),
+        ("mps", 0, True, False, "mps"),
+        ("mps", 0, True, True, "device mps has no float64; give dtype float32, or device cpu"),
+        ("mps", 0, False, False, "device is 'mps', which PyTorch does not find here; it finds cpu"),
+        ("cuda", 0, True, False, "device is 'cuda', which PyTorch does not find here; it finds cpu, mps"),
+    ],
+)
+def test_a_device_by_its_name(monkeypatch, name, gpus, mps, float64, found) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    try:
+        assert str(find_device(name, float64=float64)) == found
+    except InputError as error:
+        assert str(error) == found
+
+
+@pytest.mark.parametrize("seed", ["-1", "random"])
+def test_a_random_seed_is_told(model, capsys, seed) -> None:
+    chosen = set()
+    for more in (["--json"], []):
+        assert infer.main(["--text", "a", "--num", "2", "--seed", seed, "--out", "a.png", *more]) == 0
+        out, err = capsys.readouterr()
+        first, second = (face["seed"] for face in faces_of("a.png"))
+        assert second == first + 1
+        assert (err if more else out).endswith(f", seed {first}\n")
+        assert [json.loads(line)["seed"] for line in out.splitlines() if more] == ([first, second] if more else [])
+        chosen.add(first)
+    assert len(chosen) == 2
+
+
+def test_a_batch_job_goes_on_with_its_random_seed(model, capsys) -> None:
+    seeds = []
+    for lines in ("1,a\n", "1,a\n2,b\n"):
+        Path("lines.txt").write_text(lines)
+        assert infer.main([*FILE, "--separate", "faces", "--seed", "random"]) == 0
+        seeds.append(int(capsys.readouterr().out.rpartition(", seed ")[2]))
+    assert seeds == [faces_of("faces/1.png")[0]["seed"]] * 2
+    assert faces_of("faces/2.png")[0]["seed"] == seeds[0] + 1
 
 
 def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
@@ -333,7 +388,7 @@ def test_run_cgan_usage(tmp_path) -> None:
     for args in [], ["a", "b"]:
         done = run_script(*args, cwd=tmp_path)
         assert done.returncode == 2
-        assert done.stderr == "usage: bash run_cgan.sh TESTING_FILE\n"
+        assert done.stderr == "usage: bash run_cgan.sh TESTING_FILE [OPTION ...]\n"
 
 
 def test_run_gan_takes_nothing(tmp_path) -> None:
@@ -400,6 +455,12 @@ def test_a_picture_to_a_terminal_or_among_json_is_refused(model, capsys, monkeyp
             infer.main(["--text", "a", "--out", "-", *more])
         assert stopped.value.code == 2
         assert "--out - writes the picture to stdout" in capsys.readouterr().err
+
+
+def test_the_page_takes_what_the_command_line_takes() -> None:
+    (truncation,), (guidance,) = (get_args(kind)[1:] for kind in (Truncation, Guidance))
+    limits = f"truncation: [{truncation.low}, {truncation.high}], guidance: [{guidance.low}, {guidance.high}]"
+    assert limits in (ROOT / "gan" / "page" / "static" / "js" / "link.js").read_text("utf-8")
 
 
 # -- choosing and truncating -----------------------------------------------------------------------------------------

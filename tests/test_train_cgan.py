@@ -204,7 +204,7 @@ def test_data_that_are_not_there(capsys, tmp_path) -> None:
         (["--architecture", "baseline", "--generator", "{}", "--discriminator", "{}"], "batch normalisation"),
         (["--generator", '{"depth": 3}'], "'depth'"),
         (["--generator", '{"widths": [1, 2, 3, 4, 5]}'], "widths is [1, 2, 3, 4, 5]; it must be 4 whole numbers"),
-        (["--discriminator", '{"feature_dim": -1}'], "feature_dim is -1; it must be a whole number from 1 to 2,048"),
+        (["--discriminator", '{"feature_dim": -1}'], "feature_dim is -1; it must be an integer from 1 to 2,048"),
         (["--resume"], "no training state to resume from"),
         (["--evaluate-images", "8"], "11 held-out faces are too few to score a generator with"),
     ],

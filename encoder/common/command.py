@@ -9,6 +9,7 @@ Importing this module costs next to nothing. PyTorch, whose import takes seconds
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import functools
@@ -61,8 +62,9 @@ def stop(number: int) -> NoReturn:
 def start() -> None:
     """Prepare this process for a command: find a Python with the packages, and let Ctrl-C end in one line.
 
-    A module that is run calls it before its other imports, so that it covers them too. Outside of ``command``, Ctrl-C
-    ends the process at once and cleans up nothing.
+    A module that is run calls it before its other imports, so that it covers them too. Before ``command``, and while
+    Python ends, Ctrl-C ends the process at once and cleans up nothing. After ``command`` Python's own handler is back,
+    so that a session that has run the module by ``runpy`` goes on.
     """
     use_python_with_packages()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -141,6 +143,9 @@ def handling(handler: Handler) -> Iterator[None]:
         yield
     finally:
         for number, old in previous.items():
+            if old is _end_at_once:  # set by ``start``
+                atexit.register(signal.signal, number, old)
+                old = signal.default_int_handler
             signal.signal(number, old)
 
 

@@ -24,7 +24,7 @@ def has_bfloat16(device: str | torch.device = "cpu") -> bool:
         maker = str(capabilities.get("cpu_name", "")).split()[:1]
         slow = [SLOW_INSTRUCTIONS[name] for name in maker if name in SLOW_INSTRUCTIONS]
         return any(capabilities.get(name, False) for name in BFLOAT16_INSTRUCTIONS if name not in slow)
-    return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def autocast(precision: Precision = "auto", device: str | torch.device = "cpu") -> torch.autocast:

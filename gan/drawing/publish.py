@@ -6,6 +6,7 @@ The card's YAML says what the hub shows of a model; its scores are those of the 
 
 from __future__ import annotations
 
+import itertools
 import re
 import tempfile
 import unicodedata
@@ -37,7 +38,7 @@ CARD_FILE = "README.md"
 OUTPUT = OutputFolder("save_pretrained", (CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE))
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _FRONT = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
-_SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)?(?: \[[^]]*\])?")
+_SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)? \[[^]]*\]")
 
 
 def save(
@@ -46,7 +47,7 @@ def save(
     *,
     encoder_path: Path | None = None,
     license: str | None = None,
-    scores: Path | None = None,
+    scores: str | Path | None = None,
 ) -> None:
     """Copy a release to a folder that needs nothing beside it: with its text encoder, and a card.
 
@@ -102,7 +103,7 @@ def push(release: Path, repo: str, *, message: str, private: bool, token: str | 
     return str(address)
 
 
-def card(release: Path, config: ReleaseConfig, *, license: str | None = None, scores: Path | None = None) -> str:
+def card(release: Path, config: ReleaseConfig, *, license: str | None = None, scores: str | Path | None = None) -> str:
     """The model card of a release: its own with the YAML completed, or one that says how to draw with it."""
     with missing_extra_error():
         import yaml
@@ -116,8 +117,8 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
     if not body.strip():
         body = _BODY.format(name=name, sources=", ".join(config.sources), images=config.images_seen)
     table = body
-    if scores is not None:
-        table = scores.read_text("utf-8")
+    if scores:
+        table = Path(scores).read_text("utf-8")
         body = f"{body.rstrip()}\n\n## Scores\n\n{table}"
     training = read_json(release / CONFIG_FILE, finite=False).get("training")
     data = training.get("data", []) if isinstance(training, dict) else []
@@ -129,10 +130,9 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
         "base_model": None if config.conditioning.kind == "onehot" else BASE_MODEL,
         "datasets": [Path(str(each)).stem for each in data] or None,
         "model_name": name,
-        "eval_results": list(_results(table, (data or ["its data"])[0])) or None,
     }
-    if "model-index" in known:
-        made["eval_results"] = None
+    if "model-index" not in known:
+        made["eval_results"] = list(_results(table, Path(str((data or ["its data"])[0])).stem)) or None
     known = {key: value for key, value in known.items() if value is not None}
     return f"---\n{ModelCardData(**{**made, **known}).to_yaml()}\n---\n{body}"
 
@@ -144,26 +144,19 @@ def _results(text: str, data: str) -> Iterator[EvalResult]:
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"
     ]
-    first = next(
-        (i for i, row in enumerate(rows) if len(row) > 1 and "[" in row[1] and _SCORE.fullmatch(row[1])), len(rows)
-    )
-    for row in rows[first:]:
-        score = _SCORE.fullmatch(row[1]) if len(row) > 1 else None
-        if score is None or "[" not in row[1]:  # the end of the table
-            return
-        title = f"{row[0]}, %" if score["percent"] else row[0]
+    scores = [(row[0], _SCORE.fullmatch(row[1])) for row in rows if len(row) > 1]
+    with_table = itertools.dropwhile(lambda each: not each[1], scores)
+    for name, score in itertools.takewhile(lambda each: each[1], with_table):
+        assert score is not None
+        plain = unicodedata.normalize("NFKD", name.lower()).encode("ascii", "ignore").decode()
         yield EvalResult(
             task_type="text-to-image",
-            dataset_type=Path(str(data)).stem,
-            dataset_name=Path(str(data)).stem,
-            metric_type=re.sub(r"[^a-z0-9]+", "_", _ascii(row[0].lower())).strip("_"),
-            metric_name=title,
+            dataset_type=data,
+            dataset_name=data,
+            metric_type=re.sub(r"[^a-z0-9]+", "_", plain).strip("_"),
+            metric_name=f"{name}, %" if score["percent"] else name,
             metric_value=float(score["value"]),
         )
-
-
-def _ascii(text: str) -> str:
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 _BODY = """# {name}: images from text

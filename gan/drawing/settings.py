@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from encoder.common import arguments
-from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_THREADS
+from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_SEED, MAX_THREADS
+from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
 from encoder.common.options import Settings, setting
-from encoder.common.records import Amount, Positive, Within
+from encoder.common.records import Within
 from encoder.files import Format
 from gan.images import check_png_path
-from gan.release import DEFAULT_MODEL, release_folder
+from gan.release import DEFAULT_MODEL, Guidance, release_folder
 
 WHAT, LOOK, PLACES, MACHINE = "what to draw", "how it looks", "where it goes", "what draws it"
 BATCH = "many images: --testing-file with --shards or --separate; the same command again goes on"
 
+RANDOM_SEED = -1
+"""In the place of a seed: one is chosen at random, and told."""
+Truncation = Annotated[float, Within(0.01, 1.5)]
+"""The scale of the noise. Beyond, faces fall apart; from 2 on, they are spots."""
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
 
@@ -29,10 +33,10 @@ class DrawSettings(Settings):
     style: str | None = setting(
         None, "the drawing to follow, for a model of several data sets", group=LOOK, metavar="SOURCE"
     )
-    truncation: Positive = setting(
+    truncation: Truncation = setting(
         1.0, "scale of the noise; below 1, images vary less and look more usual (default 1)", group=LOOK
     )
-    guidance: Positive | None = setting(
+    guidance: Guidance | None = setting(
         None, "how strongly to ask for what the text states; above 1, purer colours (default: the model's)", group=LOOK
     )
     best_of: Annotated[int, Within(1, 100)] = setting(
@@ -54,7 +58,7 @@ class DrawSettings(Settings):
     encoder_path: Path | None = setting(
         None, "another folder of the text encoder", group=MACHINE, metavar="DIR", parse=arguments.existing_folder
     )
-    device: str = setting("cpu", "cpu or cuda (default cpu)", group=MACHINE, metavar="DEVICE")
+    device: str = setting("cpu", f"{DEVICE_HELP} (default cpu)", group=MACHINE, metavar="DEVICE")
     threads: Annotated[int, Within(0, MAX_THREADS)] | None = setting(
         None, "threads of PyTorch in each process; 0: its own choice (default: one each of several --workers)",
         group=MACHINE,
@@ -65,8 +69,7 @@ class DrawSettings(Settings):
         for name, value in vars(self).items():
             object.__setattr__(self, name, _plain(name, value))
         super().__post_init__()
-        if not re.fullmatch(r"(cpu|cuda)(:\d+)?", self.device):
-            raise InputError(f"device is {self.device!r:.60}; give 'cpu' or 'cuda'")
+        check_device(self.device)
         if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
             raise InputError("backend onnx draws in float32 on the CPU; give dtype float32 and device cpu")
 
@@ -97,6 +100,11 @@ def _plain(name: str, value: Any) -> Any:
     return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
+def _seed(text: str) -> int:
+    """``random`` or a whole number."""
+    return RANDOM_SEED if text == "random" else arguments.integer(text)
+
+
 @dataclass(frozen=True)
 class DrawJob(Settings):
     """What to draw, and where it goes."""
@@ -107,7 +115,12 @@ class DrawJob(Settings):
     interpolate: tuple[str, ...] = field(default=())
     num: Annotated[int, Within(1, 10_000)] = setting(1, "images per text (default 1)", group=WHAT)
     steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
-    seed: Amount = setting(0, "seed of the first image; each further one has the next (default 0)", group=WHAT)
+    seed: Annotated[int, Within(RANDOM_SEED, MAX_SEED)] = setting(
+        0,
+        "seed of the first image; each further one has the next (default 0); -1 or random: a seed is chosen and told",
+        group=WHAT,
+        parse=_seed,
+    )
     same_seeds: bool = setting(
         False, "start every text from --seed again: images differ only in what is asked", group=WHAT
     )

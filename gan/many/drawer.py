@@ -9,9 +9,8 @@ from typing import Any
 
 from encoder.common.errors import InputError
 from encoder.text import check_text
-from gan.drawing.provenance import Item
 from gan.drawing.settings import DrawSettings
-from gan.engine import WINDOW, Engine, batched
+from gan.engine import WINDOW, Engine, Item, batched
 from gan.many.folder import Encoded
 from gan.many.workers import encode
 from gan.release import DEFAULT_MODEL

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 from encoder.common.atomic import ADVICE, write_atomically
 from encoder.common.errors import InputError
-from gan.drawing.provenance import Item
+from gan.engine import Item
 from gan.many.plan import Piece, Shard, differences
 
 INDEX_FILE = ".index.jsonl"
@@ -125,6 +125,15 @@ class Index:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise InputError(f"{self.path}: cannot be written ({error.strerror}); {ADVICE}, then go on") from error
+
+
+def seed_of(folder: Path) -> int | None:
+    """The seed that the images of a folder count up from; ``None`` where its index says none."""
+    try:
+        with (folder / INDEX_FILE).open("rb") as file:
+            return int(json.loads(file.readline())["recipe"]["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 class ShardSink(Protocol):

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from encoder.base import files_digest
 from encoder.files import ID, RejectedLine, TextLine
 from encoder.paths import ENCODER_DIR, HEAD_DIR
-from gan.drawing.provenance import Item, items_of
 from gan.drawing.settings import DrawJob, DrawSettings
+from gan.engine import Item, items_of
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE, ReleaseConfig
 
 PIECE = 64
@@ -94,7 +94,7 @@ def plan(
 def _items(
     lines: Iterable[TextLine | RejectedLine], job: DrawJob, reject: Callable[[RejectedLine], None]
 ) -> Iterator[Item]:
-    names = None if job.shards else _Names()
+    names = None if job.shards else FileNames()
     for i, line in enumerate(lines):
         reason = line.reason if isinstance(line, RejectedLine) else names.refusal(line.id) if names else ""
         if isinstance(line, RejectedLine) or reason:
@@ -105,7 +105,7 @@ def _items(
             yield from (item._replace(name=f"{item.place:08d}") for item in items_of(line, i, job))
 
 
-class _Names:
+class FileNames:
     """The names of files so far, in bounded memory: they lie in a temporary file."""
 
     def __init__(self) -> None:

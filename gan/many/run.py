@@ -15,9 +15,8 @@ from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder, locked
 from encoder.common.progress import Progress
 from encoder.files import RejectedLine, read_texts
-from gan.drawing.provenance import Item
 from gan.drawing.settings import DrawJob, DrawSettings
-from gan.engine import WINDOW, batched
+from gan.engine import WINDOW, Item, batched
 from gan.many.folder import INDEX_FILE, Encoded, Entry, FilesSink, Index, ShardSink, TarSink
 from gan.many.plan import PIECE, Piece, Shard, plan, recipe_of
 

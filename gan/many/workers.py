@@ -17,9 +17,8 @@ from typing import NamedTuple
 from encoder.common.command import is_out_of_memory
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.memory import tune_malloc
-from gan.drawing.provenance import Item, metadata
 from gan.drawing.settings import DrawSettings
-from gan.engine import Drawn, Engine
+from gan.engine import Drawn, Engine, Item, metadata
 from gan.images import encode_png
 from gan.many.folder import Encoded
 

@@ -7,19 +7,21 @@ import inspect
 import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor, nn
 
 from encoder.common import weights
 from encoder.common.errors import InputError
+from encoder.common.records import Within, check
 
 ARCHITECTURES: tuple[str, ...] = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 """Every architecture there is; a new file in this folder is enough to join."""
 
-MAX_WIDTH = 2048
-MAX_WEIGHT = 1e6
-"""What an argument of a network may be at most: far beyond what trains, and within what a memory holds."""
+Size = Annotated[int, Within(1, 2048)]
+SIZES = tuple[Size, ...]
+_KINDS = {bool: bool, int: Size, float: Annotated[float, Within(0, 1e6)]}
+"""What an argument of a network may be, by its default: far beyond what trains, and within what a memory holds."""
 
 
 class TextToImageGenerator(nn.Module):
@@ -106,7 +108,9 @@ def _build(role: str, architecture: str, sizes: dict[str, int], arguments: dict[
             _check_arguments(arguments.get("stage1") or {}, _defaults(_network(role, first)))
         built = network(**sizes, **arguments)
     except (TypeError, ValueError, IndexError, RuntimeError, ArithmeticError) as error:
-        raise InputError(f"{architecture}: the {role.lower()} cannot be built ({error}); mend its arguments") from error
+        raise InputError(
+            f"{architecture}: the {role.lower()} cannot be built ({error}); correct its arguments"
+        ) from error
     built.arguments = {**defaults, **arguments}  # all of them: a release stays whole when a default changes
     return built
 
@@ -123,27 +127,10 @@ def _check_arguments(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) 
         if name not in defaults:
             raise ValueError(f"{name!r} is not one of {', '.join(defaults) or 'its arguments, of which it has none'}")
         default = defaults[name]
-        if isinstance(default, (tuple, list)):
-            fits = isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(_is_size, value))
-            _require(name, fits, value, f"{len(default)} whole numbers from 1 to {MAX_WIDTH:,}")
-        elif isinstance(default, bool):
-            _require(name, isinstance(value, bool), value, "true or false")
-        elif isinstance(default, int):
-            _require(name, _is_size(value), value, f"a whole number from 1 to {MAX_WIDTH:,}")
-        elif isinstance(default, float):
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            _require(name, number and 0 <= value <= MAX_WEIGHT, value, f"a number from 0 to {MAX_WEIGHT:g}")
-        else:
-            _require(name, value is None or isinstance(value, Mapping), value, "a JSON object")
-
-
-def _is_size(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_WIDTH
-
-
-def _require(name: str, met: bool, value: object, what: str) -> None:
-    if not met:
-        raise ValueError(f"{name} is {str(value)[:100]}; it must be {what}")
+        is_list = isinstance(default, (tuple, list))
+        check(value, SIZES if is_list else _KINDS.get(type(default), dict[str, Any] | None), "", name)
+        if is_list and len(value) != len(default):
+            raise ValueError(f"{name} has {len(value)} numbers; it must have {len(default)}")
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:
@@ -156,8 +143,7 @@ def build_discriminator(
     architecture: str, *, c_dim: int, class_heads: Sequence[int] = (), **arguments: Any
 ) -> ImageTextDiscriminator:
     """A new discriminator, with class heads if need be; as ``build_generator``."""
-    if not (isinstance(class_heads, (tuple, list)) and all(map(_is_size, class_heads))):
-        raise InputError(f"{architecture}: class_heads is {str(class_heads)[:100]}; it must be a list of whole numbers")
+    check(class_heads, SIZES, architecture, "class_heads")
     network: ImageTextDiscriminator = _build("Discriminator", architecture, {"c_dim": c_dim}, arguments)
     if class_heads:
         network.add_class_heads(class_heads)
@@ -165,8 +151,11 @@ def build_discriminator(
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Give a network the weights of a safetensors file; one that is not whole or does not fit is an ``InputError``."""
-    fit_weights(network, weights.load(path), path)
+    """Give a network the weights of a safetensors file, as float32 whatever PyTorch's default type.
+
+    A file that is not whole or does not fit is an ``InputError``.
+    """
+    fit_weights(network.float(), weights.load(path), path)
 
 
 def fit_weights(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:

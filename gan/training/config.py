@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from encoder.common import arguments
 from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_SEED, MAX_SIZE, MAX_THREADS
+from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
 from encoder.common.options import Settings, setting
 from encoder.common.precision import Precision
@@ -33,7 +34,6 @@ BatchSize = Annotated[int, Within(1, MAX_BATCH)]
 Seed = Annotated[int, Within(0, MAX_SEED)]
 Threads = Annotated[int, Within(0, MAX_THREADS)]
 
-Device = Literal["cpu", "cuda"]
 Tracking = Literal["tensorboard", "wandb", "trackio"]
 
 RUNTIME_FIELDS = (
@@ -135,7 +135,7 @@ class TrainingConfig(Settings):
         group=WHAT,
     )
 
-    device: Device = setting("cpu", "cpu or cuda", group=WHERE)
+    device: str = setting("cpu", DEVICE_HELP, group=WHERE, metavar="DEVICE")
     threads: Threads = setting(0, "CPU threads; 0 is PyTorch's choice", group=WHERE)
     precision: Precision = setting(
         "auto",
@@ -246,6 +246,7 @@ class TrainingConfig(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_device(self.device)
         object.__setattr__(self, "log", tuple(dict.fromkeys(self.log)))
         for name in ("generator", "discriminator"):
             if {"z_dim", "c_dim"} & getattr(self, name).keys():

@@ -38,7 +38,7 @@ class World:
     size: int = 1
 
     @classmethod
-    def join(cls, device: str) -> World:
+    def join(cls, device: torch.device) -> World:
         """The processes that ``torchrun`` started, connected by NCCL on GPUs and by gloo on CPUs; else this one alone.
 
         Raises:
@@ -51,13 +51,15 @@ class World:
         if size == 1:
             return SINGLE_PROCESS
         _variable("RANK")
-        if device == "cuda":
+        if device.index is not None:
+            raise InputError(f"device is {device}, and each process takes a GPU of its own; use --device cuda")
+        if device.type == "cuda":
             local_rank, gpus = _variable("LOCAL_RANK"), torch.cuda.device_count()
             if local_rank >= gpus:
                 raise InputError(f"process {local_rank} has no GPU of its own; use --nproc_per_node={gpus}")
             torch.cuda.set_device(local_rank)
         try:
-            dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
+            dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
         except (ValueError, RuntimeError) as error:
             reason = reason_of(error)
             raise InputError(f"the processes of the run do not meet ({reason}); start them by torchrun") from error

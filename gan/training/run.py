@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from encoder.common.arguments import check_existing_folder, check_folder, kind_of
+from encoder.common.device import find_device
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
@@ -99,8 +100,7 @@ class Run:
         check_folder(folder)
         check_stats(folder / STATS_FILE)
         check_packages(config.log)
-        if config.device == "cuda" and not torch.cuda.is_available():
-            raise InputError("device is cuda, but PyTorch finds none here; use --device cpu")
+        config = dataclasses.replace(config, device=str(find_device(config.device)))
         if config.encoder_path:
             check_existing_folder(Path(config.encoder_path))
         exists = kind_of(folder / STATE_FILE) is not None

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from encoder.common.command import ENDING, Stopped, command, stop
+from encoder.common.command import ENDING, Stopped, command, start, stop
 from encoder.common.errors import BreakdownError, InputError
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,14 @@ def test_a_fault_of_the_project_is_not_hidden() -> None:
         raising(KeyError("a"))
     with pytest.raises(SystemExit):
         raising(SystemExit(2))
+
+
+def test_a_session_has_its_own_ctrl_c_back_after_a_command() -> None:
+    python_s_own = signal.getsignal(signal.SIGINT)
+    start()
+    assert signal.getsignal(signal.SIGINT) is not python_s_own
+    assert raising(InputError("a")) == 2
+    assert signal.getsignal(signal.SIGINT) is python_s_own is signal.default_int_handler
 
 
 def test_arguments_and_status_pass_through() -> None:

@@ -52,12 +52,13 @@ def test_one_seed_in_any_form(pipe, seed) -> None:
     assert pipe("a", seed=seed).seeds == [5]
 
 
-def test_seeds_are_chosen_and_returned(pipe) -> None:
+@pytest.mark.parametrize("seed", [None, -1, "random", np.int64(-1), torch.tensor(-1)])
+def test_seeds_are_chosen_and_returned(pipe, seed) -> None:
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    out = pipe("a", num_images=3)
+    out = pipe("a", seed=seed, num_images=3)
     assert torch.equal(torch.get_rng_state(), state)
-    assert len(set(out.seeds)) == 3 and out.seeds != pipe("a", num_images=3).seeds
+    assert len(set(out.seeds)) == 3 and out.seeds != pipe("a", seed=seed, num_images=3).seeds
     assert torch.equal(pixels(pipe("a", seed=out.seeds).images), pixels(out.images))
 
 
@@ -98,17 +99,19 @@ def test_what_was_read_and_what_was_not(pipe, tiny_encoder, monkeypatch) -> None
         ({"num_images": 0}, "num_images is 0; give a whole number of at least 1"),
         ({"num_images": 1.5}, "num_images is 1.5; give"),
         ({"num_images": True}, "num_images is True; give"),
-        ({"seed": -1}, "-1 is not a seed; give whole numbers from 0"),
+        ({"seed": -2}, "-2 is not a seed; give whole numbers from 0"),
+        ({"seed": [-1]}, "-1 is not a seed; give whole numbers from 0"),
         ({"seed": "7"}, "'7' is not a seed; give"),
         ({"seed": 1.0}, "1.0 is not a seed; give"),
         ({"seed": [1, 2], "num_images": 3}, "2 seeds for 1 text and 3 images of each; give 3 seeds, or one to count"),
         ({"prompt": ["a", "b"], "seed": [1]}, "1 seeds for 2 texts and 1 image of each; give 2 seeds, or one"),
         ({"seed": []}, "0 seeds for 1 text and 1 image of each; give 1 seeds, or one"),
         ({"style": "oil"}, "style 'oil' is unknown to this model; it knows: extra, anime"),
-        ({"guidance": 0}, "guidance is 0; it must be a number above 0"),
-        ({"guidance": "2"}, "guidance is '2'; it must be a number above 0"),
-        ({"truncation": float("nan")}, "truncation is nan; it must be a number above 0"),
-        ({"truncation": [1]}, "truncation is a list; it must be a number above 0"),
+        ({"guidance": 0}, "guidance is 0; it must be a number from 0.01 to 3"),
+        ({"guidance": "2"}, "guidance is '2'; it must be a number from 0.01 to 3"),
+        ({"guidance": 1e308}, r"guidance is 1e\+308; it must be a number from 0.01 to 3"),
+        ({"truncation": float("nan")}, "truncation is nan; it must be a number from 0.01 to 1.5"),
+        ({"truncation": [1]}, "truncation is a list; it must be a number from 0.01 to 1.5"),
     ],
 )
 def test_misuse_is_answered_with_what_was_wanted(pipe, arguments, message) -> None:
@@ -150,8 +153,8 @@ def test_to_another_type_and_back(pipe, monkeypatch) -> None:
     )
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for arguments, message in [
-        (("cuda",), "PyTorch finds no CUDA device here; give device 'cpu'"),
-        (("teapot",), "device is 'teapot'; give 'cpu' or 'cuda'"),
+        (("cuda",), "device is 'cuda', which PyTorch does not find here; it finds cpu"),
+        (("teapot",), "device is 'teapot'; give auto, cpu, mps, cuda or cuda:N"),
         ((None, torch.int64), "dtype is 'int64'; it must be one of float64, float32"),
     ]:
         with pytest.raises(InputError, match=message):

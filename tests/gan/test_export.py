@@ -9,12 +9,13 @@ import pytest
 import torch
 from releases import write_aligned, write_head, write_one_hot, write_pooled
 from tiny_bert import make_tiny_bert
+from tokenizers import Tokenizer
 
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.installation import install_command
 from encoder.loading import load_source
 from gan import export as module
-from gan.export import compare, export, main, run, session, tokens
+from gan.export import compare, export, main, run, session, tokens, write
 from gan.images import to_uint8
 from gan.networks import ARCHITECTURES
 from gan.pipeline import TextToImage
@@ -66,6 +67,9 @@ def test_every_text_encoder_reads_the_same(kind, base, tmp_path) -> None:
     assert found.shape == wanted.shape
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     assert exported.config["reads"] == exported.config["conditioning"]["dim"]
+    write(exported, tmp_path / "out")
+    tokenizer = Tokenizer.from_file(str(tmp_path / "out" / "tokenizer.json"))
+    assert [tokenizer.encode(text).ids for text in texts] == exported.model.token_ids(texts)
 
 
 def test_other_pictures_are_refused(base, tmp_path, monkeypatch) -> None:

@@ -35,7 +35,7 @@ from encoder.language import grammar
 from encoder.minilm import MiniLM
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
-from gan.drawing.provenance import metadata
+from gan.engine import metadata
 from gan.page import FACES, STATIC, VENDOR
 from gan.page.__main__ import main
 from gan.page.rules import rules

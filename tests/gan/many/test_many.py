@@ -20,9 +20,8 @@ from PIL import Image
 
 import infer
 from gan.draw import parse
-from gan.drawing.provenance import Item
 from gan.drawing.settings import DrawJob, DrawSettings
-from gan.engine import WINDOW, Engine
+from gan.engine import WINDOW, Engine, Item
 from gan.many.drawer import Drawer
 from gan.many.plan import differences, recipe_of
 from gan.pipeline import TextToImage

@@ -3,7 +3,8 @@
 import { MAX_SEED } from "./noise.js";
 import { InputError } from "./text.js";
 
-export const LIMITS = { truncation: [0.1, 1.5], guidance: [0.5, 3] };
+/** The bounds of infer.py (gan/drawing/settings.py, gan/release.py). */
+export const LIMITS = { truncation: [0.01, 1.5], guidance: [0.01, 3] };
 export const COUNTS = [1, 4, 8, 12, 25];
 
 /** "1234" as a BigInt; an InputError where it is no seed. */

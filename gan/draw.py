@@ -21,8 +21,8 @@ from encoder.common.options import add_settings, from_args
 from encoder.common.progress import Progress
 from encoder.files import TextLine, read_testing_file
 from encoder.text import check_text
-from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings
-from gan.engine import Drawn, Engine, Item, items_of, metadata, random_seed
+from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings, random_seed
+from gan.engine import Drawn, Engine, Item, items_of, metadata
 from gan.images import STDOUT, check_png_path, save_png, tile
 from gan.release import ReleaseConfig
 from gan.tasks import task_of_release

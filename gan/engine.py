@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -154,11 +153,6 @@ def batched(values: Iterable[Each], size: int) -> Iterator[list[Each]]:
     rest = iter(values)
     while batch := list(itertools.islice(rest, size)):
         yield batch
-
-
-def random_seed() -> int:
-    """A seed of 32 bits by chance; nothing that PyTorch draws is changed by it."""
-    return int.from_bytes(os.urandom(4))
 
 
 def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:

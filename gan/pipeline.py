@@ -20,8 +20,7 @@ from encoder.loading import load_encoder
 from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
-from gan.drawing.settings import RANDOM_SEED, DrawSettings
-from gan.engine import random_seed
+from gan.drawing.settings import RANDOM_SEED, DrawSettings, random_seed
 from gan.images import to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import (

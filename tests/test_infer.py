@@ -270,7 +270,7 @@ FILE = ["--testing-file", "lines.txt"]
         (None, ["--text", "a", "--truncation", "nan"], "--truncation is nan; it must be a number from 0.01 to 1.5"),
         (None, ["--text", "a", "--guidance", "inf"], "--guidance is inf; it must be a number from 0.01 to 3"),
         (None, ["--text", "a", "--guidance", "1e308"], "--guidance is 1e+308; it must be a number from 0.01 to 3"),
-        (None, ["--text", "a", "--device", "tpu"], "device is 'tpu'; give auto, cpu, mps, cuda or cuda:N"),
+        (None, ["--text", "a", "--device", "tpu"], "device is 'tpu'; it must be auto, cpu, mps, cuda or cuda:N"),
         (break_weights, ["--text", "a"], "generator.safetensors: the weights cannot be read"),
         (set_space, ["--text", "a"], "trained with the text encoder pooled-1234"),
     ],

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-EXCEPTIONS: set[tuple[str, str]] = set()
-"""Imports that run up, and are to go: a list that only gets shorter."""
-CIRCLES: set[tuple[str, str]] = set()
-"""Two files of each circle that is to go, likewise."""
 
 
 class Import(NamedTuple):
@@ -49,15 +45,17 @@ def floor_of(file: str, places: dict[str, int]) -> int:
     return places[max(fitting, key=len)]
 
 
-def imports(files: list[str]) -> Iterator[Import]:
+@cache
+def imports() -> list[Import]:
     """All imports of one file of the product from another."""
+    files, result = product(), []
     modules = {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): name for name in files}
     for file in files:
         tree = ast.parse((ROOT / file).read_text("utf-8"))
         typing_only = {
             id(child)
             for node in ast.walk(tree)
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+            if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
             for statement in node.body
             for child in ast.walk(statement)
         }
@@ -73,13 +71,14 @@ def imports(files: list[str]) -> Iterator[Import]:
                     found.setdefault(whole if whole in modules else str(node.module), []).append(alias.name)
             for module, names in found.items():
                 if module in modules and modules[module] != file:
-                    yield Import(file, modules[module], tuple(names), id(node) in typing_only)
+                    result.append(Import(file, modules[module], tuple(names), id(node) in typing_only))
+    return result
 
 
 def upward() -> list[Import]:
     """The imports that run up."""
-    places, files = floors(), product()
-    return [each for each in imports(files) if floor_of(each.imported, places) > floor_of(each.file, places)]
+    places = floors()
+    return [each for each in imports() if floor_of(each.imported, places) > floor_of(each.file, places)]
 
 
 def circles() -> list[tuple[str, ...]]:
@@ -87,7 +86,7 @@ def circles() -> list[tuple[str, ...]]:
     files = product()
     reached = {file: {file} for file in files}
     direct: dict[str, set[str]] = {file: set() for file in files}
-    for each in imports(files):
+    for each in imports():
         if not each.typing_only:
             direct[each.file].add(each.imported)
     for file, seen in reached.items():
@@ -108,22 +107,12 @@ def test_every_file_stands_on_a_floor_and_every_place_is_there() -> None:
 
 
 def test_imports_run_down_the_floors_of_the_readme() -> None:
-    found = {(each.file, each.imported): each for each in upward()}
-    lines = [
-        f"{file} -> {imported}: {', '.join(each.names)}"
-        for (file, imported), each in found.items()
-        if (file, imported) not in EXCEPTIONS
-    ]
+    lines = [f"{each.file} -> {each.imported}: {', '.join(each.names)}" for each in upward()]
     assert not lines, "these imports run up: move what they need down, or the file up\n" + "\n".join(lines)
-    assert found.keys() >= EXCEPTIONS, f"these are mended; take them out of EXCEPTIONS: {EXCEPTIONS - found.keys()}"
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    found = circles()
-    known = {pair: group for pair in CIRCLES for group in found if set(pair) <= set(group)}
-    new = [" <-> ".join(group) for group in found if group not in known.values()]
-    assert not new, "these files import each other in a circle\n" + "\n".join(new)
-    assert known.keys() >= CIRCLES, f"these are mended; take them out of CIRCLES: {CIRCLES - known.keys()}"
+    assert not circles(), "these files import each other in a circle\n" + "\n".join(map(" <-> ".join, circles()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ DEVICE_HELP = "cpu, cuda, cuda:N (one of several GPUs), mps (Apple's), or auto: 
 def check_device(name: str) -> None:
     """Raise ``InputError`` for a name of no device. PyTorch is not imported."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
-        raise InputError(f"device is {name!r:.60}; give auto, cpu, mps, cuda or cuda:N")
+        raise InputError(f"device is {name!r:.60}; it must be auto, cpu, mps, cuda or cuda:N")
 
 
 def find_device(name: str, *, float64: bool = False) -> torch.device:

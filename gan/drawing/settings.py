@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -98,6 +99,11 @@ def _plain(name: str, value: Any) -> Any:
     if type(value).__module__ == "torch" and name in ("dtype", "device"):
         return str(value).removeprefix("torch.")
     return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def random_seed() -> int:
+    """A seed of 32 bits by chance; no random generator of PyTorch or Python is touched."""
+    return int.from_bytes(os.urandom(4))
 
 
 def _seed(text: str) -> int:

@@ -154,7 +154,7 @@ def test_to_another_type_and_back(pipe, monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for arguments, message in [
         (("cuda",), "device is 'cuda', which PyTorch does not find here; it finds cpu"),
-        (("teapot",), "device is 'teapot'; give auto, cpu, mps, cuda or cuda:N"),
+        (("teapot",), "device is 'teapot'; it must be auto, cpu, mps, cuda or cuda:N"),
         ((None, torch.int64), "dtype is 'int64'; it must be one of float64, float32"),
     ]:
         with pytest.raises(InputError, match=message):

@@ -38,7 +38,8 @@ def save(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | N
     from safetensors.torch import save as serialise
 
     check_finite(tensors, path, "it is not written")
-    data = checksummed(serialise(dict(tensors), metadata))
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    data = checksummed(serialise(contiguous, metadata))
     write_atomically(path, lambda temporary: temporary.write_bytes(data))
 
 

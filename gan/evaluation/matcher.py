@@ -276,9 +276,8 @@ def matcher_for(training: ImageDataset, config: MatcherConfig | None = None, fol
         if not _load(matcher, path):
             check_folder(path.parent)  # before the minutes that training takes
             train(matcher, training, config)
-            state = {name: value.contiguous() for name, value in matcher.state_dict().items()}
             try:
-                weights.save(state, path)
+                weights.save(matcher.state_dict(), path)
             except InputError as error:
                 print(f"warning: {error}; the matcher is trained anew each time", file=sys.stderr)
     return matcher.eval().requires_grad_(False)

@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from encoder.common.atomic import transaction, write_atomically
+from encoder.common.templates import render
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Row, Scores, where
 
@@ -129,18 +130,7 @@ class Results:
         return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip()]
 
     def _render(self, template: str, **others: Any) -> str:
-        import jinja2  # takes time, and only reports need it
-
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=template.endswith(".html"),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
-        environment.globals["show"] = lambda name, estimate: METRICS[name].format(estimate)
-        return environment.get_template(template).render(results=self, **self.extra, **others)
+        return render(TEMPLATES / template, results=self, metrics=METRICS, **self.extra, **others)
 
     @cached_property
     def verdict(self) -> str:

@@ -21,6 +21,7 @@ from encoder.common import weights
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
 from encoder.common.records import Within, read_json, record, write_json
+from encoder.common.templates import render
 from encoder.common.threads import parallel_map
 from encoder.paths import PRETRAINED
 from gan.data.dataset import IMAGE_SIZE
@@ -31,6 +32,7 @@ CLASSIFIER_DIR = PRETRAINED / "classifier"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "classifier.safetensors"
 FILES = (WEIGHTS_FILE, "README.md", CONFIG_FILE)
+CARD = Path(__file__).parent / "templates" / "classifier.md"
 
 UNKNOWN = 0  # the label of a colour that is not stated, as in ``Attributes.indices``
 WIDTHS = (32, 64, 128, 192)
@@ -205,46 +207,8 @@ def read_config(path: str | Path = CLASSIFIER_DIR) -> ClassifierConfig:
 
 def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any]) -> None:
     """Write what ``load_classifier`` reads, at once: weights, a model card, and ``config.json`` with the ``notes``."""
+    card = render(CARD, **{"length": {}, **notes})
     with transaction():
-        weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
-        write_atomically(path / "README.md", lambda file: file.write_text(model_card(notes), encoding="utf-8"))
+        weights.save(model.state_dict(), path / WEIGHTS_FILE)
+        write_atomically(path / "README.md", lambda file: file.write_text(card, encoding="utf-8"))
         write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})
-
-
-def model_card(notes: dict[str, Any]) -> str:
-    """The README of a classifier."""
-    rows = [
-        f"| {source} ({notes['heldout'][source]:,} faces), {view} | "
-        + " | ".join(f"{100 * share:.1f} %" for share in shares.values())
-        + " |"
-        for source, views in notes["accuracy"].items()
-        for view, shares in views.items()
-    ]
-    lengths = [
-        f"Hair lengths of {source} are read right in {100 * found['read']:.1f} %, where always saying the commonest "
-        f"one gives {100 * found['commonest']:.1f} %."
-        for source, found in notes.get("length", {}).items()
-    ]
-    training = " and ".join(f"{n:,} faces of {source}" for source, n in notes["train"].items())
-    return "\n".join(
-        [
-            "# Hair and eye colour of anime faces",
-            "",
-            "A residual network that reads a 64x64 face: 12 hair colours, 11 eye colours and the hair's length. It",
-            "measures generated faces (`python -m gan.evaluate`); no generator was trained with it.",
-            "",
-            f"Trained by `python -m gan.classifier` on {training}, {notes['epochs']:g} epochs, with pictures turned,",
-            "bent, mirrored, blurred, made noisy and partly covered, so that it reads an imperfect picture as well.",
-            "A sixteenth of the faces was held out, chosen by a hash of their ids; their copies and mirrored copies",
-            "(the Extra Data hold one of nearly every face) are in neither part:",
-            "",
-            "| held-out real faces | hair | eyes | both |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            "These are the ceilings for any generated faces. The labels of the Anime Dataset are noisy, which bounds",
-            "its figures. `0.1` is the standard deviation of the noise, in pictures that range from -1 to 1.",
-            *lengths,
-            "",
-        ]
-    )

@@ -198,5 +198,5 @@ def load_localiser(path: str | Path = LOCALISER_DIR) -> Localiser:
 def save_localiser(model: Localiser, path: Path, notes: dict[str, object]) -> None:
     """Write a folder that ``load_localiser`` reads: weights, and ``config.json`` with the ``notes``."""
     with transaction():
-        weights.save({name: value.contiguous() for name, value in model.state_dict().items()}, path / WEIGHTS_FILE)
+        weights.save(model.state_dict(), path / WEIGHTS_FILE)
         write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import COLOUR_SLOTS
+from encoder.common import arguments
+from encoder.common.arguments import MAX_SEED
+from encoder.common.folders import OutputFolder
+from encoder.common.memory import tune_malloc
+from encoder.common.options import Settings, setting
 from encoder.common.precision import autocast
+from encoder.common.records import Within
+from gan.data import load_images
 from gan.faces.classifier import UNKNOWN, WIDTHS, AttributeClassifier, accuracies, length_accuracy
-from gan.faces.dataset import FaceDataset
+from gan.faces.dataset import FaceDataset, faces_of
 from gan.faces.localiser import Localiser
 from gan.images import blur, channels_last, to_signed, to_uint8
 from gan.supervised import fit
@@ -20,6 +31,50 @@ SOURCE_WEIGHTS = {"anime": 0.5}  # one label in four of the Anime Dataset is wro
 LABEL_SMOOTHING = 0.05
 LOCALISER_BATCH, SHIFT = 48, 6
 """Faces of a step of the localiser, and pixels by which they are moved, so that a place means nothing."""
+
+
+@dataclass(frozen=True)
+class FaceTrainingOptions(Settings):
+    """The options of both trainings."""
+
+    data: tuple[str, ...] = setting(
+        help="captioned faces: folders, archives or shards", metavar="PATH", parse=arguments.non_empty
+    )
+    out: Path = setting()
+    seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
+
+
+Options = TypeVar("Options", bound=FaceTrainingOptions)
+
+
+def out_setting(name: str) -> Any:
+    """The folder of the network of that name."""
+    return setting(
+        Path("runs", name),
+        f"the folder to write (default runs/{name}); the shipped one lies in pretrained/{name}",
+        metavar="DIR",
+        parse=arguments.output_folder,
+    )
+
+
+def train_and_save(
+    options: Options, output: OutputFolder, train: Callable[[Options, FaceDataset, FaceDataset], Any]
+) -> int:
+    """The work of both commands: load the faces, train on them, save the network, and print its accuracies.
+
+    Args:
+        options: As they were asked for.
+        output: What is written.
+        train: Trains on the first faces and saves; the accuracies on the second ones.
+    """
+    tune_malloc()
+    with output.held(options.out):
+        everything, summary = load_images(options.data, split="all")
+        print(summary)
+        faces = faces_of(everything)
+        accuracies = train(options, faces.of("train"), faces.of("heldout"))
+    print(f"{options.out}: {json.dumps(accuracies)}")
+    return 0
 
 
 def train_classifier(

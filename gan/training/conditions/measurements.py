@@ -80,7 +80,7 @@ def measurements(
     conditions = Conditions(encoder, count=wordings, seed=seed, progress=progress)
     assert conditions.vectors is not None
     found = FaceMeasurements(lab, sure, area, conditions.vectors)
-    weights.save({name: value.contiguous() for name, value in found._asdict().items()}, path, {"made_of": made_of})
+    weights.save(found._asdict(), path, {"made_of": made_of})
     return found
 
 

@@ -22,22 +22,19 @@ from encoder.common import arguments
 from encoder.common.atomic import write_atomically
 from encoder.common.command import command
 from encoder.common.memory import tune_malloc
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import add_settings, from_args, setting
 from encoder.minilm import MiniLM
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
-from gan.data import load_images
+from gan.data.settings import DataSettings
 
 _DURATION = ("minutes", "epochs")
 
 
-@dataclass(frozen=True)
-class AlignOptions(Settings):
+@dataclass(frozen=True, kw_only=True)
+class AlignOptions(DataSettings):
     """The options besides the settings of the fit."""
 
-    data: tuple[str, ...] = setting(
-        help="captioned images: folders, archives or shards", metavar="PATH", parse=arguments.non_empty
-    )
     out: Path = setting(
         help="new folder, or an earlier output, which is replaced", metavar="DIR", parse=arguments.output_folder
     )
@@ -72,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _align(options: AlignOptions, config: AlignConfig) -> None:
-    dataset, summary = load_images(options.data, split="all", progress=True)
+    dataset, summary = options.load()
     print(summary)
     training = dataset.of("train")
     heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is

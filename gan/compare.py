@@ -33,9 +33,10 @@ from encoder.common.command import command, status_of
 from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import add_settings, from_args, setting
 from encoder.common.records import Within, read_json, write_json
 from gan.data.dataset import ImageDataset
+from gan.data.settings import DataSettings
 from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation.judge import Judge
 from gan.evaluation.metrics import Estimate
@@ -90,10 +91,9 @@ QUICK = {"both": "both", "r_precision": "R-precision"}
 
 
 @dataclass(frozen=True)
-class ComparisonSettings(Settings):
+class ComparisonSettings(DataSettings):
     """The options of a comparison."""
 
-    data: str = setting(help="captioned images", metavar="PATH", parse=arguments.non_empty)
     images: Images = setting(100_000, "images of a row (default 100,000)")
     batch_size: BatchSize = setting(TrainingConfig.batch_size, f"of every row (default {TrainingConfig.batch_size})")
     rows: tuple[str, ...] = setting((), f"among {', '.join(ROWS)}", metavar="ROW")
@@ -200,7 +200,7 @@ def configs_of(
     images = max(1, args.images // len(stages))
     often = max(1, images // SCORES_A_RUN)
     common = {
-        "data": (args.data,),
+        **{field.name: getattr(args, field.name) for field in dataclasses.fields(DataSettings)},
         "conditioning": conditioning,
         "seed": args.seed,
         "batch_size": args.batch_size,
@@ -258,7 +258,7 @@ def course_of(run_dir: Path) -> list[dict[str, float]]:
 
 def compare(args: ComparisonSettings, rows: Mapping[str, Stages]) -> dict[str, Result]:
     """Train and score what is not done; the results by row, real faces first."""
-    task, training, heldout = load_real(args.data, args.seed)
+    task, training, heldout = load_real(args, args.seed)
     heldout, noun = heldout[: args.faces], f"{task.noun}s"
     if len(heldout) < MIN_FACES:
         raise InputError(f"{len(heldout)} held-out {noun} are too few to compare with; there must be {MIN_FACES}")

@@ -24,10 +24,10 @@ from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import add_settings, from_args, setting
 from encoder.common.records import Amount, Within
-from gan.data import load_images
 from gan.data.dataset import ImageDataset
+from gan.data.settings import DATA, DataSettings
 from gan.evaluation.judge import Judge, judge_images
 from gan.evaluation.pictures import export, read_folder, read_grid
 from gan.evaluation.report import REPORT_FILES, Results, write_report
@@ -45,9 +45,16 @@ WHAT, BESIDE, WHERE = "what to judge (one of --model, --images and --grid)", "wh
 
 
 @dataclass(frozen=True)
-class EvaluationConfig(Settings):
+class EvaluationConfig(DataSettings):
     """The options of an evaluation."""
 
+    data: tuple[str, ...] = setting(
+        (),
+        "real images, of which one in 16 is held out; without them only the colours of faces are judged",
+        group=DATA,
+        metavar="PATH",
+        parse=arguments.non_empty,
+    )
     model: Path | None = setting(
         None,
         f"a released model: its folder, shipped name or OWNER/NAME of the Hub (default {DEFAULT_MODEL.name})",
@@ -79,13 +86,6 @@ class EvaluationConfig(Settings):
     faces: Annotated[int, Within(1, MAX_FACES)] = setting(10_000, "images to draw (default 10,000)", group=WHAT)
     guidance: Guidance | None = setting(
         None, "how strongly the model follows the text (default: what its config says)", group=WHAT
-    )
-    data: str | None = setting(
-        None,
-        "real images, of which one in 16 is held out; without them only the colours of faces are judged",
-        group=BESIDE,
-        metavar="PATH",
-        parse=arguments.non_empty,
     )
     classifier: Path = setting(
         CLASSIFIER_DIR,
@@ -141,9 +141,9 @@ class EvaluationConfig(Settings):
             raise InputError("--export-drawn goes with a model; --images and --grid are pictures already")
 
 
-def load_real(path: str, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
+def load_real(settings: DataSettings, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
     """What kind of data they are, the training images, and the held-out ones in a random order."""
-    everything, _ = load_images([path], split="all")
+    everything, _ = settings.load()
     task = task_of_data(everything)
     everything = task.prepare(everything, lambda _: None)
     heldout = everything.of("heldout")
@@ -167,16 +167,18 @@ def judge_of(config: EvaluationConfig, pipeline: TextToImage | None) -> Judge[An
     """The judge of the data, or without any of what the model draws."""
     task, training, heldout = task_of_release(pipeline.config) if pipeline else task_of("attributes"), None, None
     if config.data:
-        task, training, heldout = load_real(config.data, config.seed)
+        task, training, heldout = load_real(config, config.seed)
     if pipeline is None and not task.reads_texts:
-        raise InputError(f"{config.data}: is not of faces; --images and --grid are judged by hair and eyes alone")
+        raise InputError(
+            f"{', '.join(config.data)}: is not of faces; --images and --grid are judged by hair and eyes alone"
+        )
     return task.judge(training, heldout, config.seed, classifier_dir=config.classifier, cascade=config.cascade)
 
 
 def write_images(config: EvaluationConfig) -> None:
     """Write the images that the command line asks for, and judge nothing."""
     if config.export_real and config.data:
-        _, _, heldout = load_real(config.data, config.seed)
+        _, _, heldout = load_real(config, config.seed)
         export(config.export_real, heldout.images, [captions[0] for captions in heldout.captions])
         print(f"{config.export_real}: {len(heldout)} real images, held out from training")
     if config.export_drawn and (pipeline := load_model(config)):
@@ -210,6 +212,7 @@ def evaluate(config: EvaluationConfig, watch: Stopwatch) -> Results:
 
 def parser() -> arguments.Parser:
     result = arguments.Parser(prog="python -m gan.evaluate", description="Measure how good images are.")
+    result.add_argument_group(WHAT)  # before the real images, which it is compared with
     add_settings(result, EvaluationConfig)
     return result
 

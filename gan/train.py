@@ -15,6 +15,7 @@ from encoder.common import arguments
 from encoder.common.command import command, status_of
 from encoder.common.errors import InputError
 from encoder.common.options import add_settings, from_args
+from gan.data.settings import DATA
 from gan.training.config import PRESETS, RUNTIME_FIELDS, WHAT, WHERE, TrainingConfig
 from gan.training.recipe import Recipe, refuse_settings
 
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         allow_abbrev=False,
     )
-    what, where = (result.add_argument_group(title) for title in (WHAT, WHERE))
+    _, what, where = (result.add_argument_group(title) for title in (DATA, WHAT, WHERE))
     what.add_argument(
         "--recipe",
         type=arguments.existing_file,
@@ -93,11 +94,10 @@ def show(configs: Sequence[TrainingConfig]) -> int:
 
 def show_data(config: TrainingConfig) -> None:
     """Load the images and say on stderr what they are; ``InputError`` where a run would end for them."""
-    from gan.data import load_images
     from gan.tasks import resolve_task
     from gan.training.run import Run
 
-    images, summary = load_images(config.data, split="all", progress=False, **config.columns)
+    images, summary = config.load(progress=False)
     print(summary, file=sys.stderr)
     check_heldout(config, images)
     if not config.init and not config.stage1:
@@ -171,7 +171,6 @@ def _train(run: Run, world: World, resume: Resume) -> Done:
 
 def _prepare(run: Run, world: World, resume: Resume) -> tuple[Run, ImageDataset, Conditioner, Monitor | None]:
     """What an open run is trained with: settled settings, training images, their texts, and what scores it."""
-    from gan.data import load_images
     from gan.tasks import resolve_task
 
     def say(line: str) -> None:
@@ -183,7 +182,7 @@ def _prepare(run: Run, world: World, resume: Resume) -> tuple[Run, ImageDataset,
 
     # Read the images, and decide what they are.
     say(f"reading {', '.join(run.config.data)}")
-    images, summary = load_images(run.config.data, split="all", progress=world.is_main_process, **run.config.columns)
+    images, summary = run.config.load(progress=world.is_main_process)
     say(str(summary))
     check_heldout(run.config, images)
     task, run = resolve_task(run, images, say)

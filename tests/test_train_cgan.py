@@ -165,7 +165,7 @@ def test_a_bad_option_is_one_line_and_status_2(capsys, arguments, message) -> No
 )
 def test_places_are_refused_before_the_images_are_loaded(capsys, tmp_path, monkeypatch, arguments, message) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "gan.data", None)  # importing it would fail
+    monkeypatch.setitem(sys.modules, "gan.data.loading", None)  # importing it would fail
     (tmp_path / "file").touch()
     assert train_cgan.main(["--data", "nowhere.zip", *arguments]) == 2
     assert message in one_error(capsys.readouterr().err)

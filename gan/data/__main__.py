@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.options import add_settings, from_args
+from gan.data.settings import DataSettings
 from gan.images import check_png_path, save_png
 
 if TYPE_CHECKING:
@@ -46,10 +48,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         "paths", nargs="+", type=arguments.non_empty, metavar="PATH", help="as of --data of train_cgan.py"
     )
-    result.add_argument(
-        "--caption-column", default="", metavar="NAME,...", help="the columns of lists that hold captions"
-    )
-    result.add_argument("--image-column", default="", metavar="NAME", help="the column of lists that names images")
+    add_settings(result, DataSettings, without=("data",))
     result.add_argument(
         "--examples",
         type=arguments.between(0),
@@ -71,15 +70,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Load the images and show what they are. Returns the exit status (``encoder.common.command``)."""
     args = parser().parse_args(argv)
-    from gan.data import load_images
-
-    images, summary = load_images(
-        args.paths,
-        split="all",
-        progress=not args.json,
-        caption_column=args.caption_column,
-        image_column=args.image_column,
-    )
+    images, summary = from_args(DataSettings, args, data=tuple(args.paths)).load(progress=not args.json)
     report = describe(images, summary, args.examples)
     if args.sheet:
         sheet(

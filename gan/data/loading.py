@@ -16,7 +16,8 @@ from gan.data.dataset import ImageDataset, Origin, SourceSummary, Summary
 from gan.data.entries import load_entry
 from gan.data.examples import NAMED, Columns, Ledger
 from gan.data.reading import Index, find_copies, read_examples
-from gan.data.splits import Split, split_all, with_both
+from gan.data.splits import Split as Split
+from gan.data.splits import split_all, with_both
 from gan.data.store import Images, Rows
 from gan.data.tree import exists, fingerprint, open_tree
 

@@ -17,10 +17,10 @@ from encoder.common import arguments
 from encoder.common.arguments import MAX_SEED
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
-from encoder.common.options import Settings, setting
+from encoder.common.options import setting
 from encoder.common.precision import autocast
 from encoder.common.records import Within
-from gan.data import load_images
+from gan.data.settings import DataSettings
 from gan.faces.classifier import UNKNOWN, WIDTHS, AttributeClassifier, accuracies, length_accuracy
 from gan.faces.dataset import FaceDataset, faces_of
 from gan.faces.localiser import Localiser
@@ -33,13 +33,10 @@ LOCALISER_BATCH, SHIFT = 48, 6
 """Faces of a step of the localiser, and pixels by which they are moved, so that a place means nothing."""
 
 
-@dataclass(frozen=True)
-class FaceTrainingOptions(Settings):
-    """The options of both trainings."""
+@dataclass(frozen=True, kw_only=True)
+class FaceTrainingOptions(DataSettings):
+    """The options of both trainings; the images are faces."""
 
-    data: tuple[str, ...] = setting(
-        help="captioned faces: folders, archives or shards", metavar="PATH", parse=arguments.non_empty
-    )
     out: Path = setting()
     seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
 
@@ -69,7 +66,7 @@ def train_and_save(
     """
     tune_malloc()
     with output.held(options.out):
-        everything, summary = load_images(options.data, split="all")
+        everything, summary = options.load()
         print(summary)
         faces = faces_of(everything)
         accuracies = train(options, faces.of("train"), faces.of("heldout"))

@@ -14,9 +14,10 @@ from encoder.common import arguments
 from encoder.common.arguments import MAX_BATCH, MAX_COUNT, MAX_SEED, MAX_SIZE, MAX_THREADS
 from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
-from encoder.common.options import Settings, setting
+from encoder.common.options import setting
 from encoder.common.precision import Precision
 from encoder.common.records import Chance, Within, parse_json, record
+from gan.data.settings import DATA, DataSettings
 
 SNAPSHOT_FOLDER = "snapshot"
 """Where a run keeps its generator, in the form of a release: what another run starts from."""
@@ -83,24 +84,15 @@ IMAGES, AVERAGE, FACES = "what the networks see", "the averaged generator, which
 
 
 @dataclass(frozen=True)
-class TrainingConfig(Settings):
+class TrainingConfig(DataSettings):
     """All that a run depends on. Times are counted in images shown to the discriminator."""
 
     data: tuple[str, ...] = setting(
         ("../shared/data/extra_data.zip",),
-        "captioned images: folders, archives or shards",
-        group=WHAT,
+        "folders, archives or shards of captioned images",
+        group=DATA,
         metavar="PATH",
         parse=arguments.non_empty,
-    )
-    caption_column: str = setting(
-        "",
-        "the columns of lists that hold captions, by name, separated by commas; empty: those whose values are texts",
-        group=WHAT,
-        metavar="NAME,...",
-    )
-    image_column: str = setting(
-        "", "the column of lists that names images; empty: the one whose values do", group=WHAT, metavar="NAME"
     )
     conditioning: str = setting(
         "auto",
@@ -258,11 +250,6 @@ class TrainingConfig(Settings):
         start, end = getattr(self, name), getattr(self, f"{name}_end")
         progress = min(cur_nimg / self.schedule_images, 1.0)
         return float(end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress)))
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """The columns of lists, as ``gan.data.load_images`` takes them."""
-        return {"caption_column": self.caption_column, "image_column": self.image_column}
 
     def to_json(self) -> str:
         """The configuration as indented JSON, keys in the order of the fields."""

@@ -260,7 +260,7 @@ def test_every_objective_is_compared() -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_can_be_trained(name, tmp_path) -> None:
-    args = ComparisonSettings(data="faces.zip", out=tmp_path)
+    args = ComparisonSettings(data=("faces.zip",), out=tmp_path)
     runs = compare.configs_of(ROWS[name], Path("out"), args)
     for config in runs.values():
         own = OBJECTIVES[config.objective].settings
@@ -271,6 +271,6 @@ def test_every_row_can_be_trained(name, tmp_path) -> None:
 
 
 def test_every_row_has_the_batch_that_is_asked_for(tmp_path) -> None:
-    args = ComparisonSettings(data="faces.zip", batch_size=6, out=tmp_path)
+    args = ComparisonSettings(data=("faces.zip",), batch_size=6, out=tmp_path)
     for name, stages in ROWS.items():
         assert {config.batch_size for config in compare.configs_of(stages, Path(name), args).values()} == {6}

@@ -15,6 +15,7 @@ from encoder.common.errors import InputError
 from gan import evaluate, pipeline
 from gan.benchmark import benchmark_evaluation
 from gan.data.decoding import decode_image
+from gan.data.settings import DataSettings
 from gan.evaluate import load_real, main
 from gan.evaluation import drawing
 from gan.evaluation import judge as judging
@@ -151,7 +152,7 @@ def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
 
 
 def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:
-    _, training, heldout = load_real(str(drawn_source), seed=0)
+    _, training, heldout = load_real(DataSettings(data=(str(drawn_source),)), seed=0)
     judge = FaceJudge(reader, training, heldout)
     evaluator = judge.evaluator(judge.asked(torch.arange(len(heldout))))
     closeness, nearest = evaluator.closeness(training.images[:20].flip(3))
@@ -291,7 +292,7 @@ def test_images_are_written_for_other_programs(
     assert [path.name for path in tmp_path.joinpath("out").iterdir() if path.name.startswith(".")] == []
     assert not Path("runs").exists()  # nothing was judged
 
-    heldout = load_real(str(drawn_source), 3)[2]
+    heldout = load_real(DataSettings(data=(str(drawn_source),)), 3)[2]
     real = read_folder(Path("out/real"), Path("out/real/captions.csv"))
     assert torch.equal(real.images, heldout.images[:])
     assert real.texts == [captions[0] for captions in heldout.captions]

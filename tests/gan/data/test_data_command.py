@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from making import png, write
 from PIL import Image
 
 import train_cgan
+from encoder.common.options import from_args
 from gan.data.__main__ import language_of, main
+from gan.data.settings import DataSettings
 
 
 @pytest.fixture
@@ -79,6 +82,14 @@ def test_bad_input(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pat
         assert main(arguments) == 2
         out, err = capsys.readouterr()
         assert out == "" and message in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "align", "classifier", "localiser"])
+def test_every_command_that_reads_images_takes_the_same_options(path: Path, name: str) -> None:
+    arguments = ["--data", str(path), "x", "--caption-column", "text", "--image-column", "file_name"]
+    options, _ = importlib.import_module(f"gan.{name}").parser().parse_known_args([*arguments, "--out", "new"])
+    settings = from_args(DataSettings, options)
+    assert settings == DataSettings(data=(str(path), "x"), caption_column="text", image_column="file_name")
 
 
 @pytest.mark.parametrize(

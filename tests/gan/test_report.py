@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from gan.evaluation.charts import POINTS, figure, short, thinned, ticks
 from gan.images import save_png
 from gan.training.config import TrainingConfig
 from gan.training.log import Log
-from gan.training.report import POINTS, STRIPS, Report, chart, short, thinned, ticks
+from gan.training.report import STRIPS, Report
 
 CONFIG = TrainingConfig(data=("faces.zip",), lr=2e-4, max_images=100)
 PROMPTS = ["red <hair>", "blue hair"]
@@ -128,8 +129,8 @@ def test_a_long_run_keeps_a_small_page(tmp_path) -> None:
 
 @pytest.mark.parametrize("points", [[(0, 0.0)], [(8, 5.0), (16, 5.0)], [(1, -3.0), (10**9, 1e-30)], [(5, 1e30)]])
 def test_any_curve_is_drawn_within_its_frame(points) -> None:
-    drawing = chart("x", {"a": points})
-    places = [float(number) for number in re.findall(r"c[xy]=([\d.]+)", drawing)]
+    drawing = figure("x", {"a": points})
+    places = [float(number) for number in re.findall(r"c[xy]='([\d.]+)", drawing)]
     assert len(places) == 2 * len(points)
     assert all(0 <= place <= 560 for place in places)
 

@@ -25,7 +25,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "stackgan1": {"widths": [16, 8, 8, 8]},
     "stackgan2": {"stage1": {"widths": [16, 8, 8, 8]}, "width": 8},
 }
-"""Arguments of small networks; the baseline's sizes are its own."""
+"""Arguments of small generators; the baseline's sizes are its own."""
+SMALL_D: dict[str, dict[str, Any]] = {
+    "residual": {"widths": [8, 8, 8, 8, 8], "feature_dim": 8, "fine_width": 4},
+    "grouped": {"widths": [8, 8, 8, 8, 8], "blocks": 1, "group_size": 4, "feature_dim": 8},
+}
+"""Arguments of small discriminators; a narrow one of the baseline's would hardly see the text at its start."""
 ALIGNED_DIM = 6
 
 

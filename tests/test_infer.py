@@ -129,7 +129,7 @@ def test_separate_alone_makes_no_grid_and_numbers_the_faces_of_a_line(model) -> 
 
 
 def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
-    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
+    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(200)))
     written: list[int] = []
     draw = TextToImage.draw_conditions
 
@@ -141,16 +141,16 @@ def test_many_lines_are_written_as_they_are_drawn(model, monkeypatch) -> None:
     monkeypatch.setattr(progress, "FIRST", 0)
     monkeypatch.setattr(progress, "EVERY", 0)
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces"]) == 0
-    assert written == [i // 64 * 64 for i in range(0, 1000, 32)]
+    assert written == [i // 64 * 64 for i in range(0, 200, 32)]
 
 
 def test_a_bar_of_many_faces_of_one_picture(model, capsys, monkeypatch) -> None:
     monkeypatch.setattr("encoder.common.progress.FIRST", 0)
-    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(1000)))
+    Path("lines.txt").write_text("\n".join(f"{i},red hair" for i in range(200)))
     assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("drawing: 1 of 1,000 faces, ")
-    assert lines[-1].startswith("drawing: 1,000 faces in ")
+    assert lines[0].startswith("drawing: 1 of 200 faces, ")
+    assert lines[-1].startswith("drawing: 200 faces in ")
 
 
 def test_interpolation_is_one_strip(model) -> None:

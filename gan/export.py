@@ -23,12 +23,11 @@ import argparse
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encoder.common import arguments
 from encoder.common.atomic import transaction, write_atomically
@@ -58,8 +57,7 @@ MAX_LEVELS = 1
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-@dataclass(frozen=True)
-class Parity:
+class Parity(NamedTuple):
     """How a graph's pictures differ from PyTorch's.
 
     Attributes:
@@ -187,7 +185,9 @@ def _graph(network: nn.Module, inputs: dict[str, torch.Tensor], output: str, axe
     """A network as ONNX, its inputs by name; ``axes`` of each are free."""
     import torch
 
-    with _quiet(), torch.no_grad():
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # its notes and warnings are for developers
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.eval(),
             tuple(inputs.values()),
@@ -204,20 +204,6 @@ def _graph(network: nn.Module, inputs: dict[str, torch.Tensor], output: str, axe
         del node.metadata_props[:]
         node.doc_string = ""
     return bytes(model.SerializeToString())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the exporter's notes to developers."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
 
 
 def session(graph: bytes) -> Any:

@@ -13,6 +13,7 @@ from encoder.common.atomic import write_atomically
 from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
+    import PIL.Image
     import torch
     from torch import nn
 
@@ -127,14 +128,20 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     write_atomically(path, lambda temporary: temporary.write_bytes(data), durable=False)
 
 
+def as_pil(image: torch.Tensor) -> PIL.Image.Image:
+    """A uint8 image (3, H, W) as one of Pillow."""
+    from PIL import Image
+
+    return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
+
+
 def encode_png(image: torch.Tensor, text: Mapping[str, str], *, compress_level: int = 1) -> bytes:
     """A picture as a PNG file: as ``save_png``, compressed; a level beyond 1 makes it little smaller."""
-    from PIL import Image, PngImagePlugin
+    from PIL import PngImagePlugin
 
     info = PngImagePlugin.PngInfo()
     for key, value in text.items():
         info.add_itxt(key, value)
     buffer = io.BytesIO()
-    picture = Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
-    picture.save(buffer, format="PNG", compress_level=compress_level, pnginfo=info)
+    as_pil(image).save(buffer, format="PNG", compress_level=compress_level, pnginfo=info)
     return buffer.getvalue()

@@ -21,7 +21,7 @@ from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
 from gan.drawing.settings import RANDOM_SEED, DrawSettings, random_seed
-from gan.images import to_uint8
+from gan.images import as_pil, to_uint8
 from gan.networks import build_generator, load_weights
 from gan.release import (
     ENCODER_FOLDER,
@@ -307,7 +307,7 @@ class TextToImage:
             InputError: A text or a setting that cannot be drawn; the message says what was wanted.
             ValueError: Seeds or numbers that do not fit; likewise.
         """
-        from gan.drawing.output import Output, as_pil
+        from gan.drawing.output import Output
 
         prompts = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
@@ -326,7 +326,7 @@ class TextToImage:
             warnings=list(dict.fromkeys(line for found in read for line in found.warnings)),
         )
 
-    def noise(self, seeds: int | Iterable[int], **settings: Any) -> torch.Tensor:
+    def noise(self, seeds: int | Iterable[int]) -> torch.Tensor:
         """Standard normal noise ``z (N, z_dim)`` times the truncation, each row from its own seed alone, as ``draw``.
 
         Drawn in float64 whatever the generator's type: PyTorch's float32 normal differs with the processor's vector
@@ -334,7 +334,7 @@ class TextToImage:
         """
         rows = [seeded_noise(seed, self.config.z_dim) for seed in seed_list(seeds)]
         z = torch.stack(rows) if rows else torch.empty(0, self.config.z_dim, dtype=torch.float64)
-        return (self.with_settings(**settings).settings.truncation * z).to(self.device, self.dtype)
+        return (self.settings.truncation * z).to(dtype=self.dtype).to(device=self.device)
 
     def conditions(self, texts: str | Sequence[str], *, progress: bool = False, **settings: Any) -> torch.Tensor:
         """The generator's conditions ``c (N, c_dim)`` of N texts.
@@ -354,7 +354,7 @@ class TextToImage:
         if asking:
             c[asking] = self.encoder.encode([texts[i] for i in asking], progress=progress)
         c = join_source(c, torch.full((len(c),), index), self.config.sources)
-        return c.to(self.device, self.dtype)
+        return c.to(dtype=self.dtype).to(device=self.device)
 
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         """What the text encoder makes of N texts."""
@@ -378,10 +378,10 @@ class TextToImage:
         return lines
 
     @torch.inference_mode()
-    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor, **settings: Any) -> torch.Tensor:
+    def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """One batch of images, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
-        guidance = self.with_settings(**settings).guidance
-        z, c = (x.to(self.device, self.dtype) for x in (z, c))
+        guidance = self.guidance
+        z, c = (x.to(dtype=self.dtype).to(device=self.device) for x in (z, c))
         if guidance != 1:
             c = self._with_text(c, lambda text: guide(text, self.encoder.space.null(text), guidance))
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from encoder.common.arguments import check_existing_folder, kind_of, resolved_by
-from encoder.common.errors import InputError
+from encoder.common.errors import InputError, reason_of
+from encoder.common.installation import missing_extra_error
 from encoder.common.records import Amount, Count, Within, read_record
 from encoder.paths import ENCODER_DIR, HEAD_DIR, PRETRAINED
 from gan.sources import condition_dim
@@ -31,6 +32,7 @@ Guidance = Annotated[float, Within(0.01, 3)]
 """How strongly to ask for what a text states. Beyond, hair and skin of faces run into one flat colour."""
 HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
 """A model of the hub, and the revision that is wanted of it."""
+_READ = ("*.json", "*.safetensors", "*.txt", "*.md")  # all that is read; never a pickle
 
 
 def find_release(model: str | Path, revision: str | None = None) -> Path:
@@ -49,9 +51,7 @@ def find_release(model: str | Path, revision: str | None = None) -> Path:
     if kind_of(folder) is None and (PRETRAINED / name / WEIGHTS_FILE).is_file():
         folder = PRETRAINED / name
     elif kind_of(folder) is None and hub and kind_of(folder.parent) is None:  # else a folder with a spelling mistake
-        from gan.hub import fetch
-
-        return fetch(hub["repo"], revision or hub["revision"])
+        return _fetch(hub["repo"], revision or hub["revision"])
     check_existing_folder(folder, "model folder")
     if revision is not None:
         raise InputError(f"{folder}: is a folder, and revision {revision} goes with a model of the hub; leave it out")
@@ -60,6 +60,33 @@ def find_release(model: str | Path, revision: str | None = None) -> Path:
 
 release_folder = resolved_by(find_release)
 """What an option ``--model`` takes, as a ``type`` of argparse."""
+
+
+def _fetch(repo: str, revision: str | None = None) -> Path:
+    """The folder of a model of the hub, in the cache of ``huggingface_hub``; no token is needed for a public one.
+
+    Raises:
+        InputError: There is no such model or revision, or neither a network nor an earlier copy of it.
+    """
+    with missing_extra_error():
+        from huggingface_hub import errors, snapshot_download
+    name = f"{repo}@{revision}" if revision else repo
+    try:
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=list(_READ)))
+    except errors.RevisionNotFoundError as error:
+        raise InputError(f"{name}: the hub's model has no such revision; give another, or none") from error
+    except errors.RepositoryNotFoundError as error:
+        raise InputError(
+            f"{name}: no such folder here, and no such model on the hub, or a private one; check the name, or log in"
+        ) from error
+    except Exception as error:  # what the network, the hub and its client raise is of many kinds
+        offline = isinstance(error, errors.LocalEntryNotFoundError)
+        reason = reason_of(error).rstrip(".")[:200]
+        if offline:
+            reason = "there is no network, and no copy from an earlier call"
+        raise InputError(
+            f"{name}: no such folder here, and it could not be downloaded from the Hub ({reason}); give a folder"
+        ) from error
 
 
 def release_name(folder: Path) -> str:

@@ -50,9 +50,7 @@ class Selector:
             with torch.random.fork_rng(devices=[]):  # the weights drawn here are replaced
                 D = build_discriminator(config.architecture, c_dim=config.c_dim, **config.discriminator)
             load_weights(D, model_dir / DISCRIMINATOR_FILE)
-        classifier = (
-            load_classifier() if pipeline.encoder.space.class_sizes else None
-        )  # which reads the colours of faces
+        classifier = load_classifier() if pipeline.encoder.space.class_sizes else None  # it reads the colours of faces
         if classifier is None and D is None:
             raise InputError(f"{model_dir}: has no {DISCRIMINATOR_FILE} to choose images by; leave --best-of out")
         return cls(pipeline, classifier, D)

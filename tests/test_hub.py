@@ -72,9 +72,8 @@ def hub() -> Iterator[Hub]:
 def python(program: str, *args: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a process that knows the test's hub: the library reads its address once, when imported."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-    command = [sys.executable, *(["-m", "gan"] if program == "gan" else ["-c", program]), *map(str, args)]
     return subprocess.run(
-        command,
+        [sys.executable, "-c", program, *map(str, args)],
         env={**clean, "PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_PROGRESS_BARS": "1", **environment},
         cwd=ROOT,
         capture_output=True,
@@ -91,9 +90,17 @@ print(TextToImage.from_pretrained(sys.argv[1]).push_to_hub(sys.argv[2], token=sy
 DRAW = """
 import sys, numpy as np
 from gan.pipeline import TextToImage
-pipe = TextToImage.from_pretrained(sys.argv[1], revision=sys.argv[2] or None)
-np.save(sys.argv[3], pipe.draw(sys.argv[4:], seeds=range(len(sys.argv) - 4)).numpy())
-print(pipe.name)
+model, out, revisions, *texts = sys.argv[1:]
+for revision in revisions.split(","):
+    pipe = TextToImage.from_pretrained(model, revision=revision or None)
+    np.save(f"{out}{revision}.npy", pipe.draw(texts, seeds=range(len(texts))).numpy())
+    print(pipe.name)
+"""
+COMMANDS = """
+import sys
+from gan.draw import main
+for model in sys.argv[2:]:
+    print(main(["--model", model, "--text", "red hair", "--quiet", "--out", sys.argv[1]]))
 """
 
 
@@ -111,56 +118,50 @@ def test_what_is_pushed_is_whole_and_draws_the_same_anywhere(release: Path, hub:
     moved = release.rename(release.with_name("gone"))  # the copy needs neither the release nor what that builds on
     elsewhere = (release.parent / "elsewhere").rename(release.parent / "gone too")
     try:
-        for revision in ("", "v1"):  # without a token
-            done = python(DRAW, "tester/shapes", revision, tmp_path / "drawn.npy", *TEXTS, **here)
-            assert done.returncode == 0, done.stderr
-            assert done.stdout == "shapes\n"
-            assert np.array_equal(np.load(tmp_path / "drawn.npy"), expected)
         offline = {**here, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "1"}
-        done = python(DRAW, "tester/shapes", "", tmp_path / "offline.npy", *TEXTS, **offline)
-        assert done.returncode == 0, done.stderr
-        assert np.array_equal(np.load(tmp_path / "offline.npy"), expected)
-        picture = tmp_path / "cli.png"
-        done = python("gan", "draw", "--model", "tester/shapes", "--text", "red hair", "--out", picture, **here)
-        assert done.returncode == 0, done.stderr
-        assert picture.is_file()
+        for name, revisions, environment in (("online", ",v1", here), ("offline", "", offline)):  # without a token
+            done = python(DRAW, "tester/shapes", tmp_path / name, revisions, *TEXTS, **environment)
+            assert done.returncode == 0, done.stderr
+            for revision in revisions.split(","):
+                assert np.array_equal(np.load(tmp_path / f"{name}{revision}.npy"), expected)
+            assert done.stdout == "shapes\n" * len(revisions.split(","))
+        done = python(COMMANDS, tmp_path / "cli.png", "tester/shapes", **here)
+        assert (done.stdout, done.stderr) == ("0\n", "")
+        assert (tmp_path / "cli.png").is_file()
     finally:
         moved.rename(release)
         elsewhere.rename(release.parent / "elsewhere")
 
 
+NOT_DOWNLOADED = "tester/one: no such folder here, and it could not be downloaded from the Hub ("
+
+
 @pytest.mark.parametrize(
-    ("model", "environment", "message"),
+    ("environment", "lines"),
     [
-        ("tester/none", {}, "tester/none: no such folder here, and no such model on the hub, or a private one; check"),
-        ("tester/one@v9", {}, "tester/one@v9: the hub's model has no such revision; give another, or none"),
         (
-            "tester/one",
-            {"HF_HUB_OFFLINE": "1"},
-            "tester/one: no such folder here, and it could not be downloaded from the Hub (there",
-        ),
-        (
-            "tester/one",
-            {"HF_ENDPOINT": "http://127.0.0.1:9"},
-            "tester/one: no such folder here, and it could not be downloaded from",
-        ),
-        ("tester/one", {}, "config.json is missing, so this is not a released model"),
-        (
-            "tests/one",
             {},
-            "tests/one: no such model folder; give another one",
-        ),  # there is such a folder: no hub is asked
-        ("nowhere", {}, "nowhere: no such model folder; give another one"),
+            {
+                "tests/one": "tests/one: no such model folder; give another one",  # "tests" is there: no hub is asked
+                "nowhere": "nowhere: no such model folder; give another one",
+                "tester/none": "tester/none: no such folder here, and no such model on the hub, or a private one; ",
+                "tester/one@v9": "tester/one@v9: the hub's model has no such revision; give another, or none",
+                "tester/one": "config.json is missing, so this is not a released model",
+            },
+        ),
+        ({"HF_HUB_OFFLINE": "1"}, {"tester/one": f"{NOT_DOWNLOADED}there"}),
+        ({"HF_ENDPOINT": "http://127.0.0.1:9"}, {"tester/one": NOT_DOWNLOADED}),
     ],
 )
-def test_a_model_that_cannot_be_had_is_one_line(hub: Hub, tmp_path: Path, model, environment, message) -> None:
+def test_a_model_that_cannot_be_had_is_one_line(hub: Hub, tmp_path: Path, environment, lines) -> None:
     hub.repos["tester/one"] = [{"README.md": b"no model"}]
     here = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), **environment}
-    done = python("gan", "draw", "--model", model, "--text", "red hair", "--out", tmp_path / "a.png", **here)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert message in done.stderr
-    assert "tests/one" not in model or not hub.asked
+    done = python(COMMANDS, tmp_path / "a.png", *lines, **here)
+    assert done.stdout == "2\n" * len(lines)
+    for line, message in zip(done.stderr.splitlines(), lines.values(), strict=True):
+        assert line.startswith("error: ")
+        assert message in line
+    assert not any("tests/one" in path for path in hub.asked)
 
 
 def test_pushing_without_a_token_is_one_line(release: Path, hub: Hub, tmp_path: Path) -> None:

@@ -46,42 +46,48 @@ def faces_of(path: str | Path) -> list[dict[str, object]]:
         return json.loads(picture.info["Faces"])
 
 
+def cell(path: str | Path, i: int) -> np.ndarray:
+    """The i-th image of a picture of five a row."""
+    row, column = divmod(i, 5)
+    return pixels(path)[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
+
+
 def test_testing_file_to_a_grid_of_five_a_row(model, capsys) -> None:
     Path("lines.txt").write_text(TESTING_FILE)
     assert infer.main(["--testing-file", "lines.txt", "--out", "new/grid.png"]) == 0
-    grid = pixels("new/grid.png")
-    assert grid.shape == (320, 320, 3)
+    out, err = capsys.readouterr()
+    assert out.startswith("new/grid.png: 25 faces in ")
+    assert (out.count("\n"), err) == (1, "")
+    assert pixels("new/grid.png").shape == (320, 320, 3)
     texts = [line.partition(",")[2] for line in TESTING_FILE.split("\n")]
     expected = TextToImage.from_pretrained(model).draw(texts, range(25))
     for i in (0, 4, 5, 24):
-        row, column = divmod(i, 5)
-        cell = grid[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
-        assert np.array_equal(cell, expected[i].permute(1, 2, 0).numpy())
+        assert np.array_equal(cell("new/grid.png", i), expected[i].permute(1, 2, 0).numpy())
     assert faces_of("new/grid.png") == [{"text": text, "seed": i} for i, text in enumerate(texts)]
-    out, err = capsys.readouterr()
-    assert out.startswith("new/grid.png: 25 faces in ")
-    assert out.count("\n") == 1
-    assert err == ""
+    assert infer.main(["--testing-file", "lines.txt", "--out", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("new/grid.png").read_bytes()
 
 
-def test_repeated_runs_write_the_same_bytes(model) -> None:
-    Path("lines.txt").write_text(TESTING_FILE)
-    for name in ("a.png", "b.png"):
-        assert infer.main(["--testing-file", "lines.txt", "--out", name]) == 0
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
-
-
-def test_same_seeds_start_every_text_from_the_seed_again(model) -> None:
-    arguments = ["--text", "a", "--text", "b", "--num", "2", "--seed", "3", "--same-seeds"]
-    assert infer.main([*arguments, "--out", "s.png"]) == 0
-    assert [(face["text"], face["seed"]) for face in faces_of("s.png")] == [("a", 3), ("a", 4), ("b", 3), ("b", 4)]
-
-
-def test_texts_num_and_seed(model) -> None:
-    assert infer.main(["--text", "red hair", "--text", "青い髪", "--num", "3", "--seed", "10"]) == 0
-    path = Path("samples/faces.png")
-    assert pixels(path).shape == (128, 320, 3)
-    assert faces_of(path) == [{"text": t, "seed": 10 + i} for i, t in enumerate(["red hair"] * 3 + ["青い髪"] * 3)]
+@pytest.mark.parametrize(
+    ("arguments", "shape", "faces"),
+    [
+        (["--text", "red hair"], (64, 64, 3), [("red hair", 0)]),
+        (
+            ["--text", "red hair", "--text", "青い髪", "--num", "3", "--seed", "10"],
+            (128, 320, 3),
+            list(zip(["red hair"] * 3 + ["青い髪"] * 3, range(10, 16), strict=True)),
+        ),
+        (
+            ["--text", "a", "--text", "b", "--num", "2", "--seed", "3", "--same-seeds"],
+            (64, 256, 3),
+            [("a", 3), ("a", 4), ("b", 3), ("b", 4)],
+        ),
+    ],
+)
+def test_texts_num_and_seed(model, arguments, shape, faces) -> None:
+    assert infer.main(arguments) == 0
+    assert pixels("samples/faces.png").shape == shape
+    assert [(face["text"], face["seed"]) for face in faces_of("samples/faces.png")] == faces
 
 
 def test_nothing_is_asked_by_zeros_and_with_other_texts_too(model, tiny_encoder) -> None:
@@ -90,35 +96,21 @@ def test_nothing_is_asked_by_zeros_and_with_other_texts_too(model, tiny_encoder)
     pipeline = TextToImage.from_pretrained(model)
     unasked = torch.cat(list(pipeline.draw_many(torch.zeros(6, tiny_encoder.dim), range(3, 9))))
     for i in range(6):
-        row, column = divmod(i, 5)
-        cell = pixels("any.png")[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
-        assert np.array_equal(cell, unasked[i].permute(1, 2, 0).numpy())
+        assert np.array_equal(cell("any.png", i), unasked[i].permute(1, 2, 0).numpy())
     mixed = pipeline.draw(["", "red hair", " "], [3, 4, 5])
     assert torch.equal(mixed[[0, 2]], unasked[[0, 2]])
     assert not torch.equal(mixed[1], unasked[1])
     assert [text.warnings for text in pipeline.read(["", " "])] == [[], []]
 
 
-def test_one_text_is_one_face(model) -> None:
-    assert infer.main(["--text", "red hair", "--out", "face.png"]) == 0
-    assert pixels("face.png").shape == (64, 64, 3)
-
-
-def test_the_same_line_twice_gives_two_faces(model) -> None:
-    Path("lines.txt").write_text("1,red hair\n2,red hair\n")
-    assert infer.main(["--testing-file", "lines.txt", "--out", "a.png"]) == 0
-    both = pixels("a.png")
-    assert not np.array_equal(both[:, :64], both[:, 64:])
-
-
 def test_separate_files_carry_the_ids_and_the_faces_of_the_grid(model, capsys) -> None:
-    Path("lines.txt").write_text("3,red hair\n12, blue hair\n")
+    Path("lines.txt").write_text("3,red hair\n12, red hair\n")
     assert infer.main(["--testing-file", "lines.txt", "--separate", "faces", "--out", "grid.png"]) == 0
     assert sorted(path.name for path in Path("faces").iterdir()) == ["12.png", "3.png"]
-    grid = pixels("grid.png")
-    assert np.array_equal(pixels("faces/3.png"), grid[:, :64])
-    assert np.array_equal(pixels("faces/12.png"), grid[:, 64:])
-    assert faces_of("faces/12.png") == [{"text": "blue hair", "seed": 1}]
+    assert np.array_equal(pixels("faces/3.png"), cell("grid.png", 0))
+    assert np.array_equal(pixels("faces/12.png"), cell("grid.png", 1))
+    assert not np.array_equal(cell("grid.png", 0), cell("grid.png", 1))  # the same text with another seed
+    assert faces_of("faces/12.png") == [{"text": "red hair", "seed": 1}]
     assert "grid.png and faces: 2 faces" in capsys.readouterr().out
 
 
@@ -472,14 +464,8 @@ def test_best_of_draws_a_face_that_its_seed_draws_again(model) -> None:
     chosen = faces_of("best.png")
     assert [face["text"] for face in chosen] == [text[1]] * 2
     for i, face in enumerate(chosen):
-        assert infer.main([*text, "--seed", str(face["seed"]), "--out", "again.png"]) == 0
-        assert np.array_equal(pixels("best.png")[:, 64 * i : 64 * (i + 1)], pixels("again.png")[:, :64])
-
-
-def test_best_of_one_changes_nothing(model) -> None:
-    for name, options in (("a.png", []), ("b.png", ["--best-of", "1", "--truncation", "1"])):
-        assert infer.main(["--text", "pink hair", "--out", name, *options]) == 0
-    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+        assert infer.main([*text, "--seed", str(face["seed"]), "--best-of", "1", "--out", "again.png"]) == 0
+        assert np.array_equal(cell("best.png", i), pixels("again.png"))
 
 
 def test_truncated_faces_vary_less_and_say_so(model) -> None:

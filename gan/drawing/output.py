@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import torch
     from PIL.Image import Image
 
 PER_ROW = 5
@@ -42,7 +41,7 @@ class Output:
         import numpy as np
         import torch
 
-        from gan.images import tile
+        from gan.images import as_pil, tile
 
         images = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in self.images])
         return as_pil(tile(images, per_row))
@@ -61,13 +60,6 @@ class Output:
             for image, text, seed in zip(self.images, self.texts, self.seeds, strict=True)
         ]
         return f'<div style="display:flex;flex-wrap:wrap;gap:8px">{"".join(figures)}</div>'
-
-
-def as_pil(image: torch.Tensor) -> Image:
-    """A uint8 image (3, H, W) as one of Pillow."""
-    from PIL import Image
-
-    return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
 def _png(image: Image) -> bytes:

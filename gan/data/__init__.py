@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan.data.dataset import ImageDataset, Summary
+    from gan.data.dataset import ImageDataset
     from gan.data.loading import load_images
     from gan.data.splits import Split
+    from gan.data.summary import Summary
 
 __all__ = ["ImageDataset", "Split", "Summary", "load_images"]
 

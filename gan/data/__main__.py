@@ -93,38 +93,34 @@ def describe(images: ImageDataset, summary: Summary, examples: int = EXAMPLES) -
         summary: What was read.
         examples: How many images to show, spread over all; 0 is all.
     """
+    from gan.data.summary import SourceSummary
     from gan.tasks import task_of_data
 
-    left_out: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    named: dict[str, list[str]] = {}
-    for source in summary.sources:
-        left_out.update(source.reasons)
-        sizes.update(source.sizes)
-        for reason, some in source.examples.items():
-            named.setdefault(reason, []).extend(some)
+    total = SourceSummary(None).add(summary.sources)
     said: list[str] = []
     task = task_of_data(images, said.append)
-    pixels = sorted((tuple(map(int, size.split("x"))) for size in sizes.elements()), key=lambda size: size[0] * size[1])
+    pixels = sorted(
+        (tuple(map(int, size.split("x"))) for size in total.sizes.elements()), key=lambda size: size[0] * size[1]
+    )
     return {
         "images": len(images),
         "captions": sum(map(len, images.captions)),
         "heldout": images.splits.count("heldout"),
-        "duplicates": sum(source.copies for source in summary.sources),
+        "duplicates": total.copies,
         "styles": {source.name: source.images.total() for source in summary.sources},
         "formats": dict(zip(images.source_names, images.formats, strict=True)),
         "languages": dict(Counter(language_of(text) for own in images.captions for text in own).most_common()),
         "sizes": {
-            "smallest": list(pixels[0]),
-            "median": list(pixels[len(pixels) // 2]),
-            "largest": list(pixels[-1]),
+            "smallest": pixels[0],
+            "median": pixels[len(pixels) // 2],
+            "largest": pixels[-1],
             "below 64 pixels": sum(min(size) < 64 for size in pixels),
         },
         "conditioning": "attributes" if "attributes" in task.conditionings else task.alias,
         "why": " ".join(said),
-        "notes": [note for source in summary.sources for note in source.notes],
-        "left_out": dict(left_out),
-        "left_out_examples": named,
+        "notes": total.notes,
+        "left_out": dict(total.reasons),
+        "left_out_examples": total.examples,
         "examples": [
             {"id": images.ids[i], "captions": list(images.captions[i])}
             for i in _spread(len(images), examples or len(images))

@@ -1,13 +1,12 @@
-"""Captioned images as one data set, whatever form they came in, and the account of what was read."""
+"""Captioned images as one data set, whatever form they came in."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -119,65 +118,3 @@ def contents_digest(data: ImageDataset) -> str:
         digest.update(data.images[start : start + 256].contiguous().numpy().data)
     digest.update(json.dumps([data.ids, data.captions, data.sources.tolist()]).encode())
     return digest.hexdigest()
-
-
-@dataclass
-class SourceSummary:
-    """What became of the rows and the images of one source.
-
-    Attributes:
-        name: The source's name.
-        rows: Captions read.
-        images: Images by split, as in ``ImageDataset.splits``.
-        reasons: How many rows or images were left out, by reason.
-        examples: The first few of them.
-        notes: Lines that say how the data were understood.
-        sizes: How many images have which size in pixels, ``"96x96"``.
-        copies: How many images are copies of an earlier one of the source.
-    """
-
-    name: str
-    rows: int = 0
-    images: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    sizes: Counter[str] = field(default_factory=Counter)
-    copies: int = 0
-
-    noun = "images"
-
-    @property
-    def left_out(self) -> str:
-        """What could not be used, in one line; empty where nothing was left out."""
-        parts = [_counted(count, reason, self.examples.get(reason, ())) for reason, count in self.reasons.items()]
-        if self.images["copy"]:
-            parts.append(f"{self.images['copy']:,} copies of held-out {self.noun}")
-        return ", ".join(parts)
-
-    def lines(self) -> list[str]:
-        """What is printed, but for what was left out."""
-        of = self.images
-        return [f"{self.name}: {self.rows:,} rows, {of['train']:,} training + {of['heldout']:,} held-out {self.noun}"]
-
-    def __str__(self) -> str:
-        notes = [f"  {note}" for note in self.notes]
-        return "\n".join([*self.lines(), *notes, *([f"  left out: {self.left_out}"] if self.left_out else [])])
-
-
-@dataclass
-class Summary:
-    """What was read, source by source, and how many images of ``split`` were loaded."""
-
-    split: Split
-    sources: Sequence[SourceSummary] = field(default_factory=list)
-    loaded: int = 0
-
-    def __str__(self) -> str:
-        noun = self.sources[0].noun if self.sources else "images"
-        return "\n".join([*map(str, self.sources), f"loaded: {self.loaded:,} {noun} ({self.split})"])
-
-
-def _counted(count: int, reason: str, examples: Sequence[str]) -> str:
-    named = ", ".join(examples) + (", ..." if count > len(examples) else "")
-    return f"{count:,} {reason} ({named})" if examples else f"{count:,} {reason}"

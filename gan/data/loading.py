@@ -11,16 +11,20 @@ from pathlib import Path
 import torch
 
 from encoder.common.errors import InputError, reason_of
-from gan.data import hub
-from gan.data.dataset import ImageDataset, Origin, SourceSummary, Summary
+from gan.data.dataset import ImageDataset, Origin
 from gan.data.entries import load_entry
-from gan.data.examples import NAMED, Columns, Ledger
-from gan.data.reading import Index, find_copies, read_examples
+from gan.data.index import Index, find_copies, read_examples
 from gan.data.splits import Split as Split
 from gan.data.splits import split_all, with_both
 from gan.data.store import Images, Rows
+from gan.data.summary import SourceSummary
+from gan.data.summary import Summary as Summary
+from gan.data.tables import Columns
 from gan.data.tree import exists, fingerprint, open_tree
 
+_HUB = "hub:"
+_WEB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#]+/[^/?#]+)(?:/tree/([^?#]+))?.*")
+_OWNED = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _IDENTITY_WITH_SOURCE = ("anime", "extra")  # formats whose images were always held out by "source/key"
 
 
@@ -87,8 +91,8 @@ def load_images(
     for path, of_path in zip(paths, read, strict=True):
         for name in of_path.names:
             if any(other.name == name for other in sources):
-                raise InputError(f"{path}: a second source called {name!r}; name it, as in NAME={_plain(path)}")
-        sources += _accounts(of_path)
+                raise InputError(f"{path}: a second source called {name!r}; name it, as in NAME={split_name(path)[1]}")
+        sources += _summaries(of_path)
     summary.sources = sources
 
     splits: list[str] = []
@@ -131,8 +135,8 @@ def _joined(read: Sequence[_Path], splits: list[str]) -> ImageDataset:
 
 def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
     given, where = split_name(path)
-    if address := hub.address_of(where):
-        own, location = hub.fetch(address)
+    if address := _hub_address(where):
+        own, location = _fetch(address)
     else:
         location = Path(where)
         exists(location) or open_tree(where, location)  # says that there is nothing
@@ -141,7 +145,8 @@ def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
     def build(rows: Rows) -> Index:
         index = read_examples(open_tree(where, location), columns, rows, progress)
         if not index.keys:
-            raise InputError(f"{where}: no usable image ({_why(index.ledger)})")
+            why = SourceSummary(None).add(index.ledger.sources.values()).left_out
+            raise InputError(f"{where}: no usable image ({why or 'it holds no rows'})")
         # The names of all files are gone from the memory by now.
         index.copies = find_copies(rows, index.sources, progress)
         return index
@@ -171,10 +176,6 @@ def split_name(path: str | Path) -> tuple[str | None, str]:
     return match[1], match[2]
 
 
-def _plain(path: str | Path) -> str:
-    return split_name(path)[1]
-
-
 def _sources(index: Index, given: str | None, own: str) -> tuple[list[str], list[int]]:
     """The names of a path's sources, and the position among them of each image's."""
     unnamed = given or index.source or own
@@ -190,33 +191,49 @@ def _sources(index: Index, given: str | None, own: str) -> tuple[list[str], list
     return [*column, unnamed], [len(column) if number == -1 else number for number in index.sources]
 
 
-def _accounts(path: _Path) -> list[SourceSummary]:
-    """The account of each source of a path; what belongs to none of them stands with the first."""
-    accounts = [SourceSummary(name) for name in path.names]
-    column = {name: number for number, name in enumerate(path.index.column)}
-
-    def of(source: str | None) -> SourceSummary:
-        unnamed = len(accounts) - 1 if -1 in path.index.sources else 0
-        return accounts[unnamed if source is None else column.get(source, 0)]
-
-    ledger = path.index.ledger
-    accounts[0].notes += ledger.notes
-    accounts[0].sizes.update(ledger.sizes)
+def _summaries(path: _Path) -> list[SourceSummary]:
+    """What became of each source of a path; what belongs to none of them stands with the first, or with the unnamed."""
+    result = [SourceSummary(name) for name in path.names]
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(path.index.column)}
+    numbers[None] = len(result) - 1 if -1 in path.index.sources else 0
+    for source in path.index.ledger.sources.values():
+        result[numbers.get(source.name, 0)].add([source])
     for position, first in enumerate(path.index.copies):
-        accounts[path.numbers[position]].copies += position != first
-    for source, count in ledger.rows.items():
-        of(source).rows += count
-    for (source, reason), count in ledger.counts.items():
-        of(source).reasons[reason] += count
-        named = of(source).examples.setdefault(reason, [])
-        named += ledger.examples[source, reason][: NAMED - len(named)]
-    return accounts
+        result[path.numbers[position]].copies += position != first
+    return result
 
 
-def _why(ledger: Ledger) -> str:
-    """What was left out, in one line."""
-    summary = SourceSummary("")
-    for (source, reason), count in ledger.counts.items():
-        summary.reasons[reason] += count
-        summary.examples.setdefault(reason, ledger.examples[source, reason])
-    return summary.left_out or "it holds no rows"
+# -- the Hub ---------------------------------------------------------------------------------------------------------
+
+
+def _hub_address(where: str) -> str | None:
+    """What ``_fetch`` takes, of a text that means a data set of the hub; ``None`` of a path.
+
+    ``OWNER/NAME`` means one if neither that folder nor its parent is there: else it is a path with a spelling mistake.
+    """
+    if where.startswith(_HUB):
+        return where
+    if web := _WEB.fullmatch(where):
+        return f"{_HUB}{web[1]}{(web[2] and '@' + web[2].strip('/')) or ''}"
+    path = Path(where)
+    return _HUB + where if _OWNED.fullmatch(where) and not path.exists() and not path.parent.exists() else None
+
+
+def _fetch(address: str) -> tuple[str, Path]:
+    """The name of a data set and the folder that it was fetched into, in the cache of ``huggingface_hub``.
+
+    Raises:
+        InputError: The address is none, there is no such data set, or neither a network nor an earlier copy of it.
+    """
+    match = re.fullmatch(rf"{_HUB}(?P<repo>(?:\w[\w.-]*/)?\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?", address)
+    if match is None:
+        raise InputError(f"{address}: not an address of a data set; write hub:OWNER/NAME or hub:OWNER/NAME@REVISION")
+    import huggingface_hub
+
+    try:
+        folder = huggingface_hub.snapshot_download(match["repo"], repo_type="dataset", revision=match["revision"])
+    except Exception as error:  # what the network, the Hub and its client raise is of many kinds
+        reason = reason_of(error).rstrip(".")
+        message = f"{address}: cannot be fetched ({reason[:200]}); check the name and the network, or give a folder"
+        raise InputError(message) from error
+    return match["repo"].rpartition("/")[2], Path(folder)

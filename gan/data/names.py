@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from gan.data.decoding import READ, is_image, suffix
-from gan.data.examples import NO_IMAGE, Ledger
+from gan.data.summary import NO_IMAGE, Ledger
 from gan.data.tree import same_name
 
 

@@ -9,7 +9,8 @@ from encoder.common import arguments
 from encoder.common.options import Settings, setting
 
 if TYPE_CHECKING:
-    from gan.data.dataset import ImageDataset, Summary
+    from gan.data.dataset import ImageDataset
+    from gan.data.summary import Summary
 
 DATA = "captioned images"
 """The title of the options in ``--help``."""

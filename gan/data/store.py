@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,18 @@ CHECKED = 4096
 
 _MOST = 1 << 23  # bytes read by one call
 _END = b"rows 2 crc32"  # stands at the end of a whole file, behind the checksums of the rows and the one of these
+
+
+class NoRoomError(OSError):
+    """Rows cannot be written."""
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoRoomError(*error.args) from error
 
 
 class Rows:
@@ -43,33 +57,19 @@ class Rows:
 
     @classmethod
     def create(cls, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8) -> Rows:
-        """A new file without rows; an OSError where it cannot be made."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC
-        return cls(os.open(path, flags, 0o644), Path(path), shape, dtype)
+        """A new file without rows; a ``NoRoomError`` where it cannot be made."""
+        with _writing():
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        return cls(handle, Path(path), shape, dtype)
 
     @classmethod
-    def open(
-        cls,
-        path: str | Path,
-        shape: tuple[int, ...],
-        dtype: torch.dtype = torch.uint8,
-        *,
-        dir_fd: int | None = None,
-        name: Path | None = None,
-    ) -> Rows:
+    def open(cls, path: str | Path, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8) -> Rows:
         """The rows of a finished file.
-
-        Args:
-            path: The file.
-            shape: Of a row.
-            dtype: Of the rows.
-            dir_fd: The folder that ``path`` is relative to.
-            name: The whole path then.
 
         Raises:
             ValueError: The file was not finished, or is damaged as far as was looked: see ``CHECKED``.
         """
-        rows = cls(os.open(path, os.O_RDONLY | os.O_NONBLOCK, dir_fd=dir_fd), name or Path(path), shape, dtype)
+        rows = cls(os.open(path, os.O_RDONLY | os.O_NONBLOCK), Path(path), shape, dtype)
         ending = len(_END) + 4
         size = os.fstat(rows._handle).st_size - ending
         count, rest = divmod(size, rows.row_bytes + 4)
@@ -85,7 +85,7 @@ class Rows:
         return rows
 
     def append(self, values: Tensor | np.ndarray) -> None:
-        """Add rows (n, *shape) at the end; an OSError, as of a full disk, leaves the file to be thrown away."""
+        """Add rows (n, *shape) at the end; a ``NoRoomError``, as of a full disk, leaves the file to be thrown away."""
         array = np.ascontiguousarray(values.numpy() if isinstance(values, Tensor) else values, dtype=self._numpy)
         if array.shape[1:] != self.shape:
             raise ValueError(f"rows of {array.shape[1:]}, not of {self.shape}")
@@ -99,7 +99,13 @@ class Rows:
         at = len(self) * self.row_bytes
         self._write(sums, at)
         self._write(memoryview(zlib.crc32(sums).to_bytes(4, "little") + _END), at + len(sums))
-        os.fsync(self._handle)
+        with _writing():
+            os.fsync(self._handle)
+
+    @property
+    def checksum(self) -> int:
+        """A CRC-32 of all rows."""
+        return zlib.crc32(self._all_sums().astype("<u4").tobytes())
 
     def __len__(self) -> int:
         return sum(map(len, self._sums))
@@ -147,9 +153,10 @@ class Rows:
         return self._sums[0]
 
     def _write(self, data: memoryview, at: int) -> None:
-        while data:
-            written = os.pwrite(self._handle, data[:_MOST], at)
-            data, at = data[written:], at + written
+        with _writing():
+            while data:
+                written = os.pwrite(self._handle, data[:_MOST], at)
+                data, at = data[written:], at + written
 
     def _read(self, target: memoryview, at: int) -> None:
         while target:

@@ -24,7 +24,7 @@ from encoder.files import (
     unquoted,
 )
 from gan.data.decoding import is_image, suffix
-from gan.data.examples import Columns, printable
+from gan.data.summary import printable
 from gan.data.tree import Tree
 
 GROUP_COLUMNS = ("label", "class", "species", "category", "class_name")
@@ -38,6 +38,14 @@ _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
 _SAMPLE = 1000  # rows that tell what columns hold
 _DEEP = 3  # brackets within each other in which lists of captions are looked for
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of lists that hold captions and name images, by name; empty: their values tell."""
+
+    caption: str = ""
+    image: str = ""
 
 
 @dataclass

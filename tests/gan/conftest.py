@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes
 from gan.data import load_images
-from gan.data.dataset import ImageDataset, Summary
+from gan.data.dataset import ImageDataset
+from gan.data.summary import Summary
 from gan.evaluation.matcher import Matcher, MatcherConfig, matcher_for
 from gan.faces.classifier import AttributeClassifier, Reading
 from gan.faces.dataset import FaceDataset, faces_of

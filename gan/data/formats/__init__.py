@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 
 from encoder.common.errors import InputError
 from gan.data.decoding import READ, suffix
-from gan.data.examples import NAMED, NO_CAPTION, UNREAD_KIND, Columns, Example, Ledger, printable
 from gan.data.formats import assignment, beside, embedded, lists
-from gan.data.formats.reading import Reading
+from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, words_of
+from gan.data.summary import NAMED, NO_CAPTION, UNREAD_KIND, Ledger, printable
+from gan.data.tables import Columns
 from gan.data.tree import Tree
 
 ACCEPTED = (

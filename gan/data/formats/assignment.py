@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS
 from encoder.files import Record, decode_lines, read_records
 from encoder.text import MAX_TEXT, normalise
-from gan.data.examples import MALFORMED, Example
 from gan.data.formats import lists
-from gan.data.formats.reading import Reading
+from gan.data.formats.reading import Example, Reading
+from gan.data.summary import MALFORMED
 
 _COUNTED = re.compile(r"(?P<tag>.+):\d+")
 _EXTRA = re.compile(rf"(?:{'|'.join(HAIR_COLOURS)}) hair (?:{'|'.join(EYE_COLOURS)}) eyes")
@@ -40,7 +40,7 @@ def read(reading: Reading) -> Iterator[Example]:
     matched.look_up(record.id for record, _ in rows)
     for record, caption in rows:
         if caption is None:
-            reading.ledger.rows[None] += 1
+            reading.ledger.of(None).rows += 1
             reading.ledger.leave_out(MALFORMED, f"line {record.line}")
         else:
             matched.add(record.id, [caption])

@@ -13,9 +13,9 @@ from typing import Any
 
 from encoder.files import decode_lines, plain_name
 from gan.data.decoding import READ, UNREAD, suffix
-from gan.data.examples import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND, Example
-from gan.data.formats.reading import Reading
+from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, path_ends, without_suffix
+from gan.data.summary import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND
 from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, TEXT_COLUMNS, texts_of, word_of
 from gan.data.tree import READ_ERRORS, TarTree, Tree, same_name
 
@@ -40,7 +40,7 @@ def read_pairs(reading: Reading) -> Iterator[Example]:
         if not captions and not any(suffix(name) in _TEXTS for name in files):
             continue
         reading.found("sidecar")
-        ledger.rows[source] += len(captions)
+        ledger.of(source).rows += len(captions)
         if suffix(image) not in READ:
             ledger.leave_out(UNREAD_KIND, base_name(image))
             reading.captioned.add(image)
@@ -163,7 +163,7 @@ def _sample(reading: Reading, key: str, image: str | None, files: list[str], unr
         ledger.leave_out(MALFORMED, base_name(texts[0]))
         return None
     captions = captions or [""]
-    ledger.rows[source] += len(captions)
+    ledger.of(source).rows += len(captions)
     return reading.example(image, key, captions, source, group)
 
 

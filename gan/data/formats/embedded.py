@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from encoder.common.errors import InputError, reason_of
 from encoder.files import Row, plain_name
 from gan.data.decoding import suffix
-from gan.data.examples import MALFORMED, NO_IMAGE, Example, printable
-from gan.data.formats.reading import Reading
+from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name
+from gan.data.summary import MALFORMED, NO_IMAGE, printable
 from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, Table, caption_columns, texts_of, word_of
 from gan.data.tree import MAX_IMAGE_FILE
 
@@ -161,7 +161,7 @@ def _examples(reading: Reading, batch: pa.RecordBatch, columns: _Columns, first:
             captions = [word(columns.group, i) or ""]
         else:
             captions = [text for name in columns.texts for text in texts_of(values[name][i].as_py())] or [""]
-        ledger.rows[source] += len(captions)
+        ledger.of(source).rows += len(captions)
         cell = values[columns.image][i].as_py()
         key = word(columns.key, i)
         if isinstance(cell, list):

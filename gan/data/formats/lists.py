@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from encoder.common.errors import InputError
 from gan.data.decoding import READ, is_image, suffix
-from gan.data.examples import MALFORMED, UNREAD_KIND, Example, printable
-from gan.data.formats.reading import Reading
+from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, cleaned, common_folder, folder_of, without_suffix
+from gan.data.summary import MALFORMED, UNREAD_KIND, printable
 from gan.data.tables import Chosen, choose, read_tables
 from gan.data.tree import READ_ERRORS, Tree
 
@@ -122,10 +122,10 @@ class Matched:
         reading = self.reading
         name = self.names.get(reference)
         if name is None:
-            reading.ledger.rows[source] += len(captions)
+            reading.ledger.of(source).rows += len(captions)
             reading.images.count_missing(reference, reading.ledger, base_name(self.table), source)
         elif name in self.images or name not in reading.captioned:
-            reading.ledger.rows[source] += len(captions)
+            reading.ledger.of(source).rows += len(captions)
             if suffix(name) not in READ:
                 reading.ledger.leave_out(UNREAD_KIND, base_name(name), source)
                 reading.captioned.add(name)
@@ -200,10 +200,10 @@ def _read_table(matched: Matched, chosen: Chosen) -> None:
     for row, reference in chosen.references():
         captions = chosen.captions(row)
         if captions is None or not reference:
-            ledger.rows[None] += 1
+            ledger.of(None).rows += 1
             ledger.leave_out(MALFORMED, f"{name}, line {row.line}")
         else:
             matched.add(reference, captions, chosen.word(row, chosen.source), chosen.word(row, chosen.group))
     for line in chosen.table.malformed:
-        ledger.rows[None] += 1
+        ledger.of(None).rows += 1
         ledger.leave_out(MALFORMED, f"{name}, line {line}")

@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 
 from gan.data.decoding import is_image
-from gan.data.examples import Columns, Example, Ledger
 from gan.data.names import ImageNames, base_name
+from gan.data.summary import Ledger
+from gan.data.tables import Columns
 from gan.data.tree import Tree
+
+
+@dataclass(frozen=True)
+class Example:
+    """One image with its captions.
+
+    Attributes:
+        key: What the data call it; the same wherever the data lie.
+        load: The bytes of its file; may be called in another thread, and may raise anything.
+        captions: As they stand in the data, perhaps unusable.
+        name: What messages call its file.
+        source: Where the data name one.
+        group: Its class, where the data name one.
+    """
+
+    key: str
+    load: Callable[[], bytes]
+    captions: Sequence[str]
+    name: str
+    source: str | None = None
+    group: str | None = None
 
 
 class Reading:
@@ -50,8 +73,8 @@ class Reading:
         """Say that a form of captions is here."""
         if form not in self.forms:
             self.forms.append(form)
-        if note and note not in self.ledger.notes:
-            self.ledger.notes.append(note)
+        if note:
+            self.ledger.note(note)
 
     def example(
         self, name: str, key: str, captions: Sequence[str], source: str | None = None, group: str | None = None

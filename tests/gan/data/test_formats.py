@@ -310,7 +310,7 @@ def test_parquet_of_bytes_and_lists(path: Path) -> None:
     data, summary = load(write(path, {"a.parquet": parquet(rows)}))
     assert captions(data) == {"x/00000000": ["one", "two"]}
     assert summary.sources[0].left_out == (
-        "1 without image (row 1), 1 with an empty caption (row 3), 1 damaged (row 2)"
+        "1 with an empty caption (row 3), 1 damaged (row 2), 1 without image (row 1)"
     )
 
 

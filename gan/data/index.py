@@ -18,21 +18,11 @@ from encoder.common.progress import Progress
 from encoder.text import MAX_TEXT
 from gan.data.decoding import IMAGE_SIZE, Decoded, decode
 from gan.data.duplicates import copy_groups
-from gan.data.examples import (
-    CUT_OFF,
-    DAMAGED,
-    EMPTY,
-    NOT_TEXT,
-    POINTER,
-    REPEATED,
-    SHORTENED,
-    Columns,
-    Example,
-    Ledger,
-    printable,
-)
 from gan.data.formats import read_tree
+from gan.data.formats.reading import Example
 from gan.data.store import Rows
+from gan.data.summary import CUT_OFF, DAMAGED, EMPTY, NOT_TEXT, POINTER, REPEATED, SHORTENED, Ledger, printable
+from gan.data.tables import Columns
 from gan.data.tree import Tree, is_pointer
 
 SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
@@ -71,28 +61,13 @@ class Index:
 
     def to_json(self) -> str:
         """The index as one text."""
-        values = {name: value for name, value in vars(self).items() if name != "ledger"}
-        ledger = {
-            "rows": list(self.ledger.rows.items()),
-            "counts": [[*key, count] for key, count in self.ledger.counts.items()],
-            "examples": [[*key, named] for key, named in self.ledger.examples.items()],
-            "notes": self.ledger.notes,
-            "sizes": self.ledger.sizes,
-        }
-        return json.dumps({**values, "ledger": ledger})
+        return json.dumps({**vars(self), "ledger": self.ledger.to_json()})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Index:
         """The inverse of ``to_json``; a text that is none is a ValueError, a KeyError or a TypeError."""
         values: dict[str, Any] = json.loads(text)
-        account = values.pop("ledger")
-        index = cls(**values)
-        index.ledger.rows.update(dict(account["rows"]))
-        index.ledger.counts.update({(source, reason): count for source, reason, count in account["counts"]})
-        index.ledger.examples.update({(source, reason): named for source, reason, named in account["examples"]})
-        index.ledger.notes += account["notes"]
-        index.ledger.sizes.update(account["sizes"])
-        return index
+        return cls(**{**values, "ledger": Ledger.from_json(values["ledger"])})
 
 
 def read_examples(tree: Tree, columns: Columns, rows: Rows, progress: bool) -> Index:
@@ -119,7 +94,7 @@ def read_examples(tree: Tree, columns: Columns, rows: Rows, progress: bool) -> I
                     continue
                 if image.cut_off:
                     ledger.leave_out(CUT_OFF, example.name, example.source)
-                ledger.sizes[f"{image.size[0]}x{image.size[1]}"] += 1
+                ledger.of(example.source).sizes[f"{image.size[0]}x{image.size[1]}"] += 1
                 key = _own_key(example, taken)
                 index.keys.append(key)
                 index.captions.append(list(example.captions))

@@ -33,14 +33,13 @@ class Encoder(Protocol):
     def space(self) -> ConditionSpace:
         """The meaning of a condition."""
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """Encode texts, each in its normalised form (``encoder.text.normalise``).
 
-        The vector of a text depends neither on the batch that it was encoded in nor on the number of threads.
+        In float64 the vector of a text depends neither on the texts beside it nor on the number of threads.
 
         Args:
             texts: N texts.
-            batch_size: How many texts run through the network together.
             progress: Whether to show a progress bar.
 
         Returns:

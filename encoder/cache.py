@@ -21,11 +21,13 @@ import numpy as np
 import torch
 
 from encoder.base import ConditionSpace, Encoder, digest
+from encoder.common.progress import Progress
 from encoder.text import normalise
 
 logger = logging.getLogger(__name__)
 
 _TABLE = "CREATE TABLE IF NOT EXISTS vectors (key BLOB PRIMARY KEY, vector BLOB NOT NULL, checksum BLOB NOT NULL)"
+_BLOCK = 1024  # texts encoded at a time; those of earlier blocks are kept when the process ends
 _LOOKUP_SIZE = 500  # placeholders in one query; the limit of old SQLite builds is 999
 _TRIM = "DELETE FROM vectors WHERE rowid <= (SELECT max(rowid) FROM vectors) - ?"
 MOST = 500_000
@@ -44,10 +46,10 @@ class EmbeddingCache:
     Args:
         path: The SQLite file. It need not exist, nor its folder.
         read_only: Never write to it; it may then lie on a read-only medium.
-        most: How many vectors it may hold.
+        most: How many vectors it may hold; any number without it.
     """
 
-    def __init__(self, path: str | Path, *, read_only: bool = False, most: int = MOST):
+    def __init__(self, path: str | Path, *, read_only: bool = False, most: int | None = MOST):
         self.path = Path(path)
         self.read_only = read_only
         self.most = most
@@ -97,8 +99,9 @@ class EmbeddingCache:
             try:
                 with closing(self._connect()) as connection, connection:
                     connection.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)", rows)
-                    # Row numbers count up, a replaced vector's too: between the first and the last lie at most so many.
-                    connection.execute(_TRIM, (self.most,))
+                    if self.most is not None:
+                        # Row numbers count up, a replaced vector's too, so that at most so many lie between two.
+                        connection.execute(_TRIM, (self.most,))
                 return
             except _FAILURES as error:
                 self._recover(error)
@@ -155,6 +158,8 @@ class EmbeddingCache:
 class CachedEncoder:
     """An encoder behind caches: only texts that none of them holds are encoded, then kept in the writable ones.
 
+    What a later cache holds is kept in those before it too.
+
     The encoder does not load its weights while there is no such text.
 
     Args:
@@ -180,21 +185,28 @@ class CachedEncoder:
     def space(self) -> ConditionSpace:
         return self._encoder.space
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """As of ``Encoder``; the progress bar counts the misses."""
         names = [normalise(text) for text in texts]
         missing = list(dict.fromkeys(names))
         vectors: dict[str, torch.Tensor] = {}
-        for cache in self._caches:
+        for i, cache in enumerate(self._caches):
             if missing:
-                vectors |= cache.get(self.fingerprint, missing, self._dim)
+                found = cache.get(self.fingerprint, missing, self._dim)
+                for before in self._caches[:i]:
+                    before.put(self.fingerprint, found)
+                vectors |= found
                 missing = [text for text in missing if text not in vectors]
         if missing:
-            encoded = self._encoder.encode(missing, batch_size=batch_size, progress=progress)
-            made = dict(zip(missing, encoded, strict=True))
-            for cache in self._caches:
-                cache.put(self.fingerprint, made)
-            vectors |= made
+            missing.sort(key=len)  # texts of like length run together, with little padding
+            with Progress("encoding", len(missing), "text", shown=progress) as bar:
+                for start in range(0, len(missing), _BLOCK):
+                    block = missing[start : start + _BLOCK]
+                    made = dict(zip(block, self._encoder.encode(block), strict=True))
+                    for cache in self._caches:
+                        cache.put(self.fingerprint, made)
+                    vectors |= made
+                    bar.update(len(block))
         return torch.stack([vectors[name] for name in names]) if names else torch.empty(0, self.dim)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from encoder.common.errors import InputError
 from encoder.paths import ENCODER_DIR, HEAD_DIR, SHIPPED_CACHE_DIR, USER_CACHE_DIR
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from encoder.base import Encoder
 
 KINDS = ("head", "pooled", "aligned", "onehot")
+Dtype = Literal["float64", "float32", "bfloat16"]
 
 
 def load_encoder(
@@ -23,7 +24,7 @@ def load_encoder(
     cached: bool = True,
     cache_dir: str | Path | None = None,
     statistics: torch.Tensor | None = None,
-    exact: bool = True,
+    dtype: Dtype = "float64",
 ) -> Encoder:
     """The encoder of a kind: texts in, conditions ``c`` out.
 
@@ -37,7 +38,7 @@ def load_encoder(
         cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``USER_CACHE_DIR``.
         statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
             of the captions of the data; by default those of the canonical captions of faces.
-        exact: As of ``load_source``.
+        dtype: As of ``load_source``.
 
     Raises:
         InputError: An unknown kind, or a model folder that is missing or broken.
@@ -49,7 +50,7 @@ def load_encoder(
             raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
         return OneHotEncoder()
 
-    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir, exact=exact)
+    encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir, dtype=dtype)
     if kind == "head":
         from encoder.attributes.reader import AttributeEncoder
 
@@ -67,7 +68,8 @@ def load_source(
     *,
     cached: bool = False,
     cache_dir: str | Path | None = None,
-    exact: bool = True,
+    dtype: Dtype = "float64",
+    own_cache: Path | None = None,
 ) -> Encoder:
     """The encoder whose vectors are cached for a kind.
 
@@ -75,10 +77,12 @@ def load_source(
 
     Args:
         kind: As of ``load_encoder``; so are ``path``, ``cached`` and ``cache_dir``.
-        exact: Compute in float64, so that a vector is the same in any batch; otherwise in float32, twice as fast, which
-            differs from it in the sixth digit and is kept in a file of its own.
+        dtype: Of the arithmetic. In float64 a vector is the same in any batch and on any CPU. Float32 is twice as fast
+            and differs in the sixth digit, bfloat16 in the second; their vectors are cached in files of their own.
+        own_cache: A file of a run, which keeps the vectors too and is asked first. The run thus goes on with the same
+            vectors, whatever becomes of the other caches, and on any CPU.
     """
-    encoder = _open(kind, path, exact)
+    encoder = _open(kind, path, dtype)
     if not cached:
         return encoder
     from encoder.cache import CachedEncoder, EmbeddingCache
@@ -86,14 +90,15 @@ def load_source(
     user_dir = Path(cache_dir or os.environ.get("TEXT2FACE_CACHE") or USER_CACHE_DIR)
     shipped = EmbeddingCache(SHIPPED_CACHE_DIR / cache_name(kind), read_only=True)
     known = None if kind == "pooled" and path else encoder.dim  # another library may have to load its model to know
-    own = EmbeddingCache(user_dir / cache_name(kind if exact else f"{kind}-float32"))
-    return CachedEncoder(encoder, [shipped, own], known)
+    user = EmbeddingCache(user_dir / cache_name(kind if dtype == "float64" else f"{kind}-{dtype}"))
+    own = [EmbeddingCache(own_cache, most=None)] if own_cache else []
+    return CachedEncoder(encoder, [*own, shipped, user], known)
 
 
-def _open(kind: str, path: str | Path | None, exact: bool) -> Encoder:
+def _open(kind: str, path: str | Path | None, dtype_name: Dtype) -> Encoder:
     import torch
 
-    dtype = torch.float64 if exact else torch.float32
+    dtype: torch.dtype = getattr(torch, dtype_name)
     if kind == "head":
         from encoder.attributes.head import HeadEncoder
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 
 from encoder.base import files_digest
 from encoder.common.errors import InputError
+from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.records import Count, Within, check, read_json, record
 from encoder.common.threads import parallel_cat
@@ -35,7 +37,7 @@ _MODULES, _POOLING, _PROMPTS = "modules.json", "1_Pooling/config.json", "config_
 _LIMITS, _TOKENIZER_LIMITS = "sentence_bert_config.json", "tokenizer_config.json"
 _FILES = (_CONFIG, _WEIGHTS, _TOKENIZER, _MODULES, _POOLING, _PROMPTS, _LIMITS, _TOKENIZER_LIMITS)
 
-_BATCH_TOKENS = 2048  # 50 MB of activations in float64, however long the texts are
+_BATCH_TOKENS = 2048  # 50 MB of activations in float64; with fewer, the matrix products are slower
 
 _EMBEDDINGS = ("word", "position", "token_type")
 _LINEARS = {
@@ -119,7 +121,7 @@ class MiniLM:
         layers: How many it has (6 in the bundled model).
         dim: The width of the token states and of the pooled embedding (384 in the bundled model).
         max_length: Longer texts are cut to this many tokens (256), the two special ones included.
-        dtype: The arithmetic, torch.float32 or torch.float64.
+        dtype: Of the token states, torch.float32 or torch.float64.
 
     Raises:
         InputError: At the first text, or where the fingerprint is asked for: the bundled folder is not as published.
@@ -139,7 +141,8 @@ class MiniLM:
         self.layers = config.num_hidden_layers
         self.dim = config.hidden_size
         self.max_length = max_length
-        self.dtype = dtype
+        self.dtype = torch.float32 if dtype == torch.bfloat16 else dtype
+        self._arithmetic = dtype
         self._config = config
         self._tensors = tensors
         self._published = published or self  # the model of the folder, which this one may be a variant of
@@ -150,7 +153,8 @@ class MiniLM:
 
         Args:
             folder: Holds a BERT in ``model.safetensors`` with its ``config.json`` and ``tokenizer.json``.
-            dtype: float32, or float64 where a vector must be the same, rounded to float32, in any batch.
+            dtype: Of the arithmetic: float32; bfloat16, for the layers alone; or float64, where a vector must be the
+                same, rounded to float32, in any batch.
 
         Raises:
             UnsupportedModelError: The folder holds a model of another kind.
@@ -184,7 +188,7 @@ class MiniLM:
             self._config,
             changed,
             max_length=self.max_length,
-            dtype=self.dtype,
+            dtype=self._arithmetic,
             published=self._published,
         )
 
@@ -210,7 +214,6 @@ class MiniLM:
         readout: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         *,
         tokens: int | None = None,
-        batch_size: int = 64,
         progress: bool = False,
     ) -> torch.Tensor:
         """A vector for each of many texts; texts of like length run together, so that little padding is computed.
@@ -219,7 +222,6 @@ class MiniLM:
             texts: N texts.
             readout: The last token states (n, T, ``dim``) and the mask (n, T) of n texts to their vectors (n, D).
             tokens: Give ``readout`` the states of the first so many tokens alone, which saves most of the last layer.
-            batch_size: How many texts run through the network together, at most.
             progress: Whether to show how far it is.
 
         Returns:
@@ -229,7 +231,7 @@ class MiniLM:
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]), reverse=True)
         batches, start = [], 0
         while start < len(order):
-            n = max(1, min(batch_size, _BATCH_TOKENS // len(ids[order[start]])))
+            n = max(1, _BATCH_TOKENS // len(ids[order[start]]))
             batches.append(order[start : start + n])
             start += n
 
@@ -242,14 +244,14 @@ class MiniLM:
         bar = Progress("encoding", len(order), "text", shown=progress)
         return parallel_cat(vectors_of, batches, bar=bar)[torch.tensor(order).argsort()]
 
-    def pooled(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def pooled(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """The sentence embeddings: the mean of the token states, scaled to unit norm.
 
         Returns:
             (N, ``dim``) in ``dtype``, in the order of ``texts``; what ``SentenceTransformer.encode`` gives.
         """
 
-        return self.read(texts, mean_pooling, batch_size=batch_size, progress=progress)
+        return self.read(texts, mean_pooling, progress=progress)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
@@ -293,24 +295,26 @@ class MiniLM:
 
     @cached_property
     def _layers(self) -> list[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
-        """(weight, bias) of every linear map and norm of every layer, in ``dtype``."""
+        """(weight, bias) of every linear map and norm of every layer."""
         if self._published.fingerprint != ENCODER_FINGERPRINT:
             check_finite(self._tensors, self.folder / _WEIGHTS)
         return [
-            {name: self._affine(f"encoder.layer.{i}.{key}") for name, key in (_LINEARS | _NORMS).items()}
+            {name: self._affine(f"encoder.layer.{i}.{key}", self._arithmetic) for name, key in _LINEARS.items()}
+            | {name: self._affine(f"encoder.layer.{i}.{key}", self.dtype) for name, key in _NORMS.items()}
             for i in range(self.layers)
         ]
 
-    def _affine(self, key: str) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._tensors[f"{key}.weight"].to(self.dtype), self._tensors[f"{key}.bias"].to(self.dtype)
+    def _affine(self, key: str, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._tensors[f"{key}.weight"].to(dtype), self._tensors[f"{key}.bias"].to(dtype)
 
     @torch.no_grad()
     def _states(self, ids: list[list[int]], tokens: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """BERT on a batch of token ids: states (N, T, width), or of the first ``tokens`` alone, and mask (N, T)."""
         padded, mask = pad(ids)
         x = self.embed(padded)
-        for i in range(self.layers):
-            x = self.layer(i, x, mask, tokens=tokens if i == self.layers - 1 else None)
+        with autocast("bfloat16") if self._arithmetic == torch.bfloat16 else nullcontext():
+            for i in range(self.layers):
+                x = self.layer(i, x, mask, tokens=tokens if i == self.layers - 1 else None)
         return x, mask
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
@@ -318,7 +322,7 @@ class MiniLM:
         word, position, token_type = (self._tensors[f"embeddings.{name}_embeddings.weight"] for name in _EMBEDDINGS)
         # Rows are converted after the look-up: the table of words is two thirds of the file and mostly unused.
         x = word[ids].to(self.dtype) + position[: ids.shape[1]].to(self.dtype) + token_type[0].to(self.dtype)
-        return self._norm(x, self._affine("embeddings.LayerNorm"))
+        return self._norm(x, self._affine("embeddings.LayerNorm", self.dtype))
 
     def layer(self, i: int, x: torch.Tensor, mask: torch.Tensor, *, tokens: int | None = None) -> torch.Tensor:
         """One layer of BERT, which gradients pass through.

@@ -20,9 +20,9 @@ from encoder.text import normalise
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# Both encoders compute in float64 and round to float32 at the end. Float noise, which differs with the batch, the
-# threads and the CPU, is then 1e-16 a step and does not reach the result: a vector from the cache is, bit for bit, the
-# one that encoding its text again would give. The price is twice the time of float32, once for each text.
+# To draw, both encoders compute in float64 and round to float32 at the end. Float noise, which differs with the batch,
+# the threads and the CPU, is then 1e-16 a step and does not reach the result: a vector from the cache is, bit for bit,
+# the one that encoding its text again would give. The price is twice the time of float32, once for each text.
 
 
 class MiniLMSentenceEncoder:
@@ -41,9 +41,9 @@ class MiniLMSentenceEncoder:
     def space(self) -> ConditionSpace:
         return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         texts = [normalise(text) for text in texts]
-        return self.model.read(texts, self.readout, batch_size=batch_size, progress=progress)
+        return self.model.read(texts, self.readout, progress=progress)
 
     def readout(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The last token states (n, T, D) of n texts and their mask (n, T) -> unit vectors, float32 (n, D)."""
@@ -57,8 +57,9 @@ class LibrarySentenceEncoder:
         InputError: The folder is not in the library's format, or (at the first text) the library cannot load it.
     """
 
-    def __init__(self, folder: str | Path):
+    def __init__(self, folder: str | Path, dtype: torch.dtype = torch.float64):
         self._folder = Path(folder)
+        self._dtype = dtype
         if not (self._folder / "modules.json").is_file():
             raise InputError(f"{folder}: not a sentence-transformers folder (it has no modules.json)")
 
@@ -79,10 +80,9 @@ class LibrarySentenceEncoder:
     def space(self) -> ConditionSpace:
         return ConditionSpace("sentence", f"sentence-{self.fingerprint[:12]}")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         vectors = self._model.encode(
             [normalise(text) for text in texts],
-            batch_size=batch_size,
             show_progress_bar=progress,
             convert_to_tensor=True,
         )
@@ -94,7 +94,7 @@ class LibrarySentenceEncoder:
         from sentence_transformers import SentenceTransformer
 
         try:
-            return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True).double()
+            return SentenceTransformer(str(self._folder), device="cpu", local_files_only=True).to(self._dtype)
         except Exception as error:  # whatever a folder of any model family can raise
             reason = reason_of(error)
             raise InputError(f"{self._folder}: sentence-transformers cannot load it ({reason})") from error
@@ -141,8 +141,8 @@ class StandardisedEncoder:
     def space(self) -> ConditionSpace:
         return ConditionSpace(self._kind, f"{self._kind}-{self.fingerprint[:12]}")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        return self.standardise(self._texts.encode(texts, batch_size=batch_size, progress=progress))
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
+        return self.standardise(self._texts.encode(texts, progress=progress))
 
     def standardise(self, raw: torch.Tensor) -> torch.Tensor:
         """Raw vectors (N, dim) -> float32 (N, dim); ``InputError`` where they are of another size."""
@@ -177,7 +177,7 @@ def load_sentence_encoder(folder: str | Path, dtype: torch.dtype = torch.float64
     try:
         return MiniLMSentenceEncoder(MiniLM.load(folder, dtype))
     except UnsupportedModelError:
-        return LibrarySentenceEncoder(folder)
+        return LibrarySentenceEncoder(folder, dtype)
 
 
 STATISTICS_FILE = "statistics.safetensors"

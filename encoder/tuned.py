@@ -169,10 +169,10 @@ class TunedEncoder:
         """Conditions (n, D) from the numbers (n, D) of the linear map."""
         raise NotImplementedError
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """The conditions (N, D) of N texts; see ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
-        return self._model.read(texts, self.readout, tokens=1, batch_size=batch_size, progress=progress)
+        return self._model.read(texts, self.readout, tokens=1, progress=progress)
 
 
 def save(

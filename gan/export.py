@@ -161,7 +161,7 @@ def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, 
     from encoder.pooled import StandardisedEncoder
 
     dim = pipeline.config.conditioning.dim
-    source: Any = load_source(pipeline.config.conditioning.kind, path, exact=False)
+    source: Any = load_source(pipeline.config.conditioning.kind, path, dtype="float32")
     if not hasattr(source, "readout"):
         raise InputError(f"{path}: sentence-transformers runs this text encoder, which cannot be written as ONNX")
     model: MiniLM = source.model
@@ -263,7 +263,7 @@ def conditions(pipeline: TextToImage, graph: Any, model: MiniLM, texts: Sequence
         fingerprint = ""
         dim, space = pipeline.encoder.dim, pipeline.encoder.space
 
-        def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+        def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
             if not texts:
                 return torch.zeros(0, self.dim)
             ids, mask = tokens(model, texts)

@@ -16,7 +16,7 @@ from torch import nn
 from encoder.base import Encoder, Reading
 from encoder.common.device import find_device
 from encoder.common.errors import InputError
-from encoder.loading import load_encoder
+from encoder.loading import Dtype, load_encoder
 from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
 from gan.drawing.exact_conv import FastFloat64
@@ -492,6 +492,7 @@ def _on_a_device(settings: DrawSettings) -> DrawSettings:
 def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | None, exact: bool) -> Encoder:
     """The text encoder of a release."""
     kind, own = conditioning.kind, release / ENCODER_FOLDER
+    dtype: Dtype = "float64" if exact else "float32"
     if kind in ("pooled", "aligned") and not own.is_dir():
         raise InputError(f"{own}: the text encoder of the release is missing; restore the folder")
     found = encoder_folder(release, kind)
@@ -500,8 +501,8 @@ def _load_encoder(conditioning: Conditioning, release: Path, path: str | Path | 
     if kind in ("pooled", "aligned"):
         from encoder.pooled import STATISTICS_FILE, load_statistics
 
-        return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), exact=exact)
-    encoder = load_encoder(kind, path=path, exact=exact)
+        return load_encoder(kind, path, statistics=load_statistics(own / STATISTICS_FILE), dtype=dtype)
+    encoder = load_encoder(kind, path=path, dtype=dtype)
     if kind != "head" or encoder.space.name == conditioning.space:
         return encoder
     from encoder.attributes.reader import in_space

@@ -64,6 +64,17 @@ def test_colours_of_drawn_flowers_are_read_from_their_pixels() -> None:
     assert colours_of(pixels.view(-1, 64, 64, 3).permute(0, 3, 1, 2)) == list(PAIRS)
 
 
+def test_a_run_resumes_with_its_vectors_on_another_cpu(flowers, tmp_path, monkeypatch) -> None:
+    assert train(flowers, tmp_path / "a", "--conditioning", "pooled") == 0
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    assert train(flowers, tmp_path / "a", "--resume", "--max-images", "12") == 0
+    shutil.rmtree(tmp_path / "cache")
+    monkeypatch.setattr("gan.training.conditioning.fast_dtype", lambda: "bfloat16")
+    assert train(flowers, tmp_path / "b", "--resume", "--max-images", "12") == 0
+    a, b = (load_file(tmp_path / name / "snapshot" / "generator.safetensors") for name in "ab")
+    assert all(torch.equal(a[name], b[name]) for name in a)
+
+
 @pytest.mark.parametrize("conditioning", ["pooled", "aligned"])
 def test_a_release_of_any_captions_is_whole(trained, tmp_path, monkeypatch, capsys, conditioning) -> None:
     config = json.loads((trained(conditioning) / "config.json").read_text())

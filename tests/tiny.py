@@ -48,7 +48,7 @@ class HashEncoder:
     def __init__(self, space: str = "attributes-tiny") -> None:
         self.space = AttributeSpace("head", space)
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         digests = [hashlib.sha256(text.encode()).digest()[: self.dim] for text in texts]
         return torch.tensor([list(digest) for digest in digests], dtype=torch.float32) / 255
 
@@ -61,7 +61,7 @@ class ColourEncoder(HashEncoder):
     def __init__(self) -> None:
         super().__init__("attributes-tiny-colours")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         c = torch.zeros(len(texts), self.dim)
         for row, text in zip(c, texts, strict=True):
             start = 0

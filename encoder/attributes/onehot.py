@@ -36,7 +36,7 @@ class OneHotEncoder:
     fingerprint = digest("onehot", *HAIR_COLOURS, *EYE_COLOURS)
     space = OneHotSpace("onehot", f"onehot-{fingerprint[:12]}")
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """One row a caption, float32 (N, 132): zero where a colour is unstated; a hair length changes nothing.
 
         Raises:

@@ -68,7 +68,7 @@ class AttributeEncoder:
         """Digest of the head's and of the rules' version."""
         return digest(self._head.fingerprint, _VERSION)
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """The conditions (N, 25) or (N, 33); see ``Encoder.encode``."""
         texts = [in_english(normalise(text)) for text in texts]
         unusual = [i for i, text in enumerate(texts) if Attributes.from_caption(text) is None]
@@ -87,11 +87,11 @@ class AttributeEncoder:
             if terms := _figures(texts[i]):
                 figures[i] = terms
         read_as = [_replaced(text, figures.get(i, ())) for i, text in enumerate(texts)]
-        c = self._head.encode(read_as, batch_size=batch_size, progress=progress)
+        c = self._head.encode(read_as, progress=progress)
         probes = {i: c[i].clone() for i in figures}
         if self._reads_colours:
             c = _sharpened(c)
-            self._bind_names(c, read_as, [i for i in unusual if c[i, DIM::NUMBERS].any()], batch_size)
+            self._bind_names(c, read_as, [i for i in unusual if c[i, DIM::NUMBERS].any()])
         for i, terms in figures.items():
             _bind(c[i], probes[i], terms, in_figures=True)
         for i, slots in unspoken.items():
@@ -108,10 +108,10 @@ class AttributeEncoder:
     def _reads_colours(self) -> bool:
         return self.dim > DIM
 
-    def _bind_names(self, c: torch.Tensor, texts: Sequence[str], rows: Sequence[int], batch_size: int) -> None:
+    def _bind_names(self, c: torch.Tensor, texts: Sequence[str], rows: Sequence[int]) -> None:
         """Give the rows of ``c`` that state an exact colour the looks of the listed names in their texts."""
         named = {i: terms for i in rows if (terms := _names(texts[i]))}
-        probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()], batch_size=batch_size)
+        probes = self._head.encode([_replaced(texts[i], terms) for i, terms in named.items()])
         for (i, terms), probe in zip(named.items(), probes, strict=True):
             _bind(c[i], probe, terms)
 
@@ -129,8 +129,8 @@ class _Values:
     def fingerprint(self) -> str:
         return digest(self._head.fingerprint, VALUE_SPACE.name)
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        return self._head.encode(texts, batch_size=batch_size, progress=progress)[:, :DIM]
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
+        return self._head.encode(texts, progress=progress)[:, :DIM]
 
 
 class _WithColours:
@@ -146,8 +146,8 @@ class _WithColours:
     def fingerprint(self) -> str:
         return digest(self._encoder.fingerprint, COLOUR_SPACE.name)
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
-        c = self._encoder.encode(texts, batch_size=batch_size, progress=progress)
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
+        c = self._encoder.encode(texts, progress=progress)
         return torch.cat([c, c.new_zeros(len(c), EXACT_DIM)], dim=1)
 
 

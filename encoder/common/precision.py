@@ -27,6 +27,10 @@ def has_bfloat16(device: str | torch.device = "cpu") -> bool:
     return torch.device(device).type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
+def fast_dtype(device: str | torch.device = "cpu") -> Literal["bfloat16", "float32"]:
+    return "bfloat16" if has_bfloat16(device) else "float32"
+
+
 def autocast(precision: Precision = "auto", device: str | torch.device = "cpu") -> torch.autocast:
     """A context in which layers compute in ``precision``; ``"auto"`` is bfloat16 where it is fast."""
     import torch

@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from encoder import tuned
 from encoder.attributes.reader import in_space
 from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
+from encoder.common.precision import fast_dtype
 from encoder.common.records import read_json
-from encoder.loading import load_encoder, load_source
+from encoder.loading import cache_name, load_encoder, load_source
 from encoder.minilm import MiniLM, UnsupportedModelError
 from encoder.paths import ENCODER_DIR
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
+from gan.data.store import Rows
 from gan.faces.dataset import FaceDataset
 from gan.faces.hue import drop_inconsistent_captions
 from gan.release import ENCODER_FOLDER
@@ -26,7 +30,7 @@ from gan.training.conditions import Conditioner
 from gan.training.conditions.captions import CaptionConditions, check_captions
 from gan.training.conditions.faces import AttributeConditions
 from gan.training.conditions.measurements import measurements
-from gan.training.run import MEASUREMENTS_FILE, Run
+from gan.training.run import MEASUREMENTS_FILE, VECTORS_FOLDER, Run
 from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
 
 CAPTIONS_OF_GRID = 10
@@ -141,8 +145,7 @@ def caption_conditioner(
     if not quiet and (line := unknown_letters(captions, reader)):
         print(line, flush=True)
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
-    fast = load_source(config.conditioning, path, exact=False)  # for many texts, whose vectors lie in a file
-    vectors = raw_vectors(captions, texts if len(captions) <= FEW else fast, progress=not quiet)
+    vectors = _training_vectors(run, captions, texts, path, quiet=quiet)
     folder = Path(path) if config.conditioning == "aligned" and path else None
     measured = statistics_over(vectors)
     if not measured.isfinite().all():
@@ -163,6 +166,25 @@ def caption_conditioner(
         seed=config.seed,
         progress=not quiet,
     )
+
+
+def _training_vectors(
+    run: Run, captions: Sequence[str], exact: Encoder, path: str | None, *, quiet: bool
+) -> Tensor | Rows:
+    """The vectors of different captions before they are standardised; on resume they are the same.
+
+    Up to ``FEW`` are kept in the run's folder, and are computed in the fastest precision of this machine. More lie in a
+    file of their own, in float32.
+    """
+    kind = run.config.conditioning
+    if len(captions) > FEW:
+        return raw_vectors(captions, load_source(kind, path, dtype="float32"), progress=not quiet)
+    kept = run.folder / VECTORS_FOLDER / cache_name(kind)
+    if run.config.encoder == "live" or (run.saved and not kept.exists()):  # an earlier version's: float64, none kept
+        return raw_vectors(captions, exact, progress=not quiet)
+    with locked(kept.parent, wait=True):  # of several processes of a run, one encodes
+        source = load_source(kind, path, cached=True, dtype=fast_dtype(), own_cache=kept)
+        return raw_vectors(captions, source, progress=not quiet)
 
 
 def copy_encoder_of_release(release: Path, folder: Path) -> None:

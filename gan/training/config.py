@@ -105,7 +105,7 @@ class TrainingConfig(DataSettings):
     )
     encoder: Literal["cached", "live", "onehot"] = setting(
         "cached",
-        "cached looks vectors up on disk; live encodes in the loop, to the same vectors; onehot is the assignment's "
+        "cached looks vectors up on disk; live encodes in the loop, in float64; onehot is the assignment's "
         "own condition",
         group=WHAT,
     )

@@ -29,6 +29,8 @@ from gan.training.trackers import ID_FILE, TENSORBOARD_FOLDER, check_packages
 
 MEASUREMENTS_FILE = "faces.safetensors"
 """What a run has measured of its faces."""
+VECTORS_FOLDER = "captions"
+"""Where a run keeps the vectors of its captions, so that it goes on with the same ones."""
 BEST_FOLDER = "best"
 """Where a run keeps the generator with the best score, in the form of a release."""
 
@@ -41,6 +43,7 @@ OUTPUT = OutputFolder(
         REPORT_FILE,
         MEASUREMENTS_FILE,
         ENCODER_FOLDER,
+        VECTORS_FOLDER,
         SAMPLES_FOLDER,
         SNAPSHOT_FOLDER,
         BEST_FOLDER,

@@ -50,7 +50,7 @@ def test_a_condition_is_a_unit_vector_times_the_root_of_its_size(folder: Path):
 
 def test_a_condition_depends_neither_on_case_nor_on_its_batch(folder: Path):
     encoder = AlignedEncoder.load(folder)
-    c = encoder.encode(TEXTS, batch_size=2)
+    c = encoder.encode(TEXTS)
     for text, row in zip(TEXTS, c, strict=True):
         assert torch.equal(encoder.encode([f"  {text.upper()} "])[0], row)
 

@@ -31,7 +31,7 @@ class CountingEncoder:
         self.fingerprint = fingerprint
         self.asked: list[str] = []
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         self.asked += texts
         return torch.stack([vector(text) for text in texts])
 

@@ -14,7 +14,7 @@ from tiny_bert import WIDTH, edit_json, make_tiny_bert
 from encoder import loading as package
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, Attributes, canonical_captions
 from encoder.common.errors import InputError
-from encoder.loading import KINDS, cache_name, load_encoder, load_source
+from encoder.loading import KINDS, Dtype, cache_name, load_encoder, load_source
 from encoder.minilm import MiniLM
 from encoder.paths import ENCODER_DIR, ROOT
 from encoder.pooled import STATISTICS_FILE, load_statistics, statistics_of
@@ -62,7 +62,7 @@ def test_every_kind_keeps_the_protocol(kind: str, no_network: None, aligned_fold
     path = aligned_folder if kind == "aligned" else None
     encoder = load_encoder(kind, path)
     texts = ["pink hair green eyes", "blue hair", "PINK hair  green eyes"]
-    c = encoder.encode(texts, batch_size=2)
+    c = encoder.encode(texts)
     assert (encoder.space.kind, c.shape, c.dtype) == (kind, (3, encoder.dim), torch.float32)
     assert torch.equal(c[0], c[2]) and not torch.equal(c[0], c[1])
     int(encoder.fingerprint, 16)
@@ -82,7 +82,7 @@ def test_every_kind_keeps_the_protocol(kind: str, no_network: None, aligned_fold
 
 @pytest.mark.parametrize("kind", ["head", "pooled"])
 def test_live_is_cached_bit_for_bit(kind: str, user_cache: Path, no_network: None) -> None:
-    live = load_encoder(kind, cached=False).encode(TEXTS, batch_size=2)
+    live = load_encoder(kind, cached=False).encode(TEXTS)
     assert not user_cache.exists()
     first = load_encoder(kind).encode(TEXTS)  # fills the cache
     assert (user_cache / cache_name(kind)).is_file()
@@ -93,7 +93,7 @@ def test_live_is_cached_bit_for_bit(kind: str, user_cache: Path, no_network: Non
 @pytest.mark.parametrize("make", [make_tiny_bert, None], ids=["run lightly", "run by the library"])
 def test_encoder_path_takes_other_models(make, tmp_path: Path, no_network: None) -> None:
     folder = own_folder(tmp_path) if make is None else make(tmp_path / "own")
-    live = load_encoder("pooled", path=folder, cached=False).encode(TEXTS, batch_size=2)
+    live = load_encoder("pooled", path=folder, cached=False).encode(TEXTS)
     encoder = load_encoder("pooled", path=folder)
     assert torch.equal(encoder.encode(TEXTS), live)
     assert torch.equal(load_encoder("pooled", path=folder).encode(TEXTS[::-1]), live.flip(0))
@@ -176,17 +176,30 @@ def test_statistics_of_the_data_standardise_and_make_another_space(tmp_path: Pat
     assert encoder.space.labels(c) is None and torch.equal(encoder.space.null(c), torch.zeros(3, 384))
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("bfloat16", 0.05)])
 @pytest.mark.parametrize("kind", ["head", "pooled", "aligned"])
-def test_fast_vectors_are_nearly_the_exact_ones_and_are_kept_apart(kind: str, user_cache, aligned_folder: Path) -> None:
+def test_fast_vectors_are_nearly_the_exact_ones_and_are_kept_apart(
+    kind: str, dtype: Dtype, tolerance: float, user_cache, aligned_folder: Path
+) -> None:
     path = aligned_folder if kind == "aligned" else None
     texts = ["a cat on a mat", "two birds"]
-    fast = load_source(kind, path, cached=True, exact=False)
-    vectors = fast.encode(texts)
-    assert [path.name for path in user_cache.iterdir()] == [f"{kind}-float32.sqlite3"]
+    vectors = load_source(kind, path, cached=True, dtype=dtype).encode(texts)
+    assert [path.name for path in user_cache.iterdir()] == [f"{kind}-{dtype}.sqlite3"]
+    assert torch.equal(load_source(kind, path, cached=True, dtype=dtype).encode(texts), vectors)
     exact = load_source(kind, path).encode(texts)
-    assert torch.equal(load_source(kind, path, cached=True, exact=False).encode(texts), vectors)
-    torch.testing.assert_close(vectors, exact, atol=2e-5, rtol=1e-3)
     assert vectors.dtype == torch.float32
+    assert 0 < (vectors - exact).norm() < tolerance * exact.norm()
+
+
+def test_a_run_keeps_its_vectors_though_the_other_caches_go(user_cache: Path, tmp_path: Path) -> None:
+    own = tmp_path / "run" / "captions.sqlite3"
+    texts = ["a cat on a mat", "two birds", "pink hair green eyes"]
+    load_source("pooled", cached=True, dtype="bfloat16").encode(texts[:1])  # an earlier run has cached it
+    vectors = load_source("pooled", cached=True, dtype="bfloat16", own_cache=own).encode(texts)
+    shutil.rmtree(user_cache)
+    again = load_source("pooled", cached=True, dtype="float32", own_cache=own)  # another CPU
+    assert torch.equal(again.encode(texts), vectors)
+    assert not user_cache.exists()
 
 
 def test_a_text_in_another_script_is_remarked_on() -> None:

@@ -77,7 +77,7 @@ def test_an_unstated_attribute_is_a_slot_of_zeros(head: HeadEncoder):
 
 
 def test_a_condition_depends_neither_on_case_nor_on_its_batch(head: HeadEncoder):
-    c = head.encode(TEXTS, batch_size=2)
+    c = head.encode(TEXTS)
     for text, row in zip(TEXTS, c, strict=True):
         assert torch.equal(head.encode([f"  {text.upper()} "])[0], row)
 

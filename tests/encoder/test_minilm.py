@@ -76,10 +76,11 @@ def test_attention_has_the_heads_of_the_configuration(folder: Path) -> None:
     assert not torch.allclose(MiniLM.load(folder).pooled(["pink hair"]), before, atol=1e-3)
 
 
-def test_float64_embeddings_do_not_depend_on_the_batch(folder: Path) -> None:
+def test_float64_embeddings_do_not_depend_on_the_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minilm, "_BATCH_TOKENS", 60)
     for path in (folder, ENCODER_DIR):
         model = MiniLM.load(path, torch.float64)
-        together = model.pooled(TEXTS, batch_size=3).float()
+        together = model.pooled(TEXTS).float()
         assert torch.equal(together, torch.cat([model.pooled([text]) for text in TEXTS]).float())
         assert torch.equal(together.flip(0), model.pooled(TEXTS[::-1]).float())
 
@@ -106,7 +107,7 @@ def test_every_text_is_read_once_in_its_place_and_batches_stay_small(folder: Pat
         shapes.append(mask.shape)
         return mask.sum(1, keepdim=True)
 
-    lengths = model.read(texts, count_tokens, batch_size=1000)
+    lengths = model.read(texts, count_tokens)
     assert lengths.squeeze(1).tolist() == [len(ids) for ids in model.token_ids(texts)]
     assert max(shape.numel() for shape in shapes) <= 2048  # rows times tokens: what bounds the memory
     assert max(tokens for _, tokens in shapes) == MAX_LENGTH

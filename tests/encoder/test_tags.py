@@ -60,7 +60,7 @@ class Sure(HashEncoder):
     dim = 33
     space = "attributes with colours"
 
-    def encode(self, texts, *, batch_size=64, progress=False) -> torch.Tensor:
+    def encode(self, texts, *, progress=False) -> torch.Tensor:
         c = torch.zeros(len(texts), 33)
         c[:, 5] = c[:, 12 + 10] = 1
         c[:, 25:] = 0.3

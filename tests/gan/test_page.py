@@ -240,7 +240,7 @@ class PlainHead:
         self.dim = dim
         self.read: list[str] = []
 
-    def encode(self, texts: Sequence[str], *, batch_size: int = 64, progress: bool = False) -> torch.Tensor:
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         self.read += texts
         c = torch.zeros(len(texts), COLOUR_DIM)
         for row, text in zip(c, texts, strict=True):

@@ -119,7 +119,7 @@ class StyledGenerator(TextToImageGenerator):
 
     def __init__(self, z_dim: int, c_dim: int, width: int, style_dim: int, text_layout: bool = False) -> None:
         super().__init__()
-        self.z_dim, self.c_dim, self.text_layout = z_dim, c_dim, text_layout
+        self.z_dim, self.c_dim, self.style_dim, self.text_layout = z_dim, c_dim, style_dim, text_layout
         self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
         self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
         self.start = linear((2 if text_layout else 1) * z_dim, width * 4 * 4)
@@ -177,10 +177,20 @@ class Generator(StyledGenerator):
 
     def forward(self, z: Tensor, c: Tensor) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1], or about it."""
-        x, w = self.layout_and_style(z, c)
-        for block in self.blocks:
+        layout, w = self.layout_and_style(z, c)
+        return self.synthesise(layout, [w] * self.style_places)
+
+    @property
+    def style_places(self) -> int:
+        """The places that a style modulates: each block, and the features before the detail."""
+        return len(self.blocks) + 1
+
+    def synthesise(self, layout: Tensor, styles: Sequence[Tensor]) -> Tensor:
+        """A start ``(N, width, 4, 4)`` and a style ``(N, style_dim)`` for each of ``style_places`` -> images."""
+        x = layout
+        for block, w in zip(self.blocks, styles[:-1], strict=True):
             x = block(x, w)
-        x = activate(self.modulate(x, w))
+        x = activate(self.modulate(x, styles[-1]))
         detail = self.detail(upsample(activate(self.to_detail(x))))
         img: Tensor = self.to_rgb(activate(detail + upsample(self.shortcut(x))))
         return img.tanh() if self.bounded else img

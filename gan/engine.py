@@ -178,5 +178,5 @@ def metadata(pipeline: TextToImage, faces: Sequence[Mapping[str, Any]]) -> dict[
     for name, default in look_defaults().items():
         value = getattr(pipeline.settings, name)
         if value not in (default, getattr(pipeline.config, name, None)):  # the model may have a default of its own
-            result[name.capitalize()] = str(value)
+            result[name.capitalize().replace("_", " ")] = str(value)
     return result

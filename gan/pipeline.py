@@ -152,8 +152,8 @@ class TextToImage:
                 everywhere; otherwise in float32, twice as fast.
             settings: Fields of ``gan.drawing.settings.DrawSettings``: ``encoder_path``, by default the folder within
                 the release or beside it, or else the bundled one; ``dtype``, of PyTorch or by name (pictures are the
-                same everywhere in float64 only); ``device``; and ``style``, ``truncation``, ``guidance`` and
-                ``batch_size``, which calls may change.
+                same everywhere in float64 only); ``device``; and ``style``, ``truncation``, ``guidance``,
+                ``layout_seed`` and ``batch_size``, which calls may change.
 
         Raises:
             InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
@@ -297,7 +297,7 @@ class TextToImage:
                 the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: they are
                 chosen by chance, and returned.
             num_images: Of each text; 1, or as many as there are seeds for one text.
-            settings: ``style``, ``guidance``, ``truncation`` and ``batch_size`` of this call, as of
+            settings: ``style``, ``guidance``, ``truncation``, ``layout_seed`` and ``batch_size`` of this call, as of
                 ``from_pretrained``; the pipeline's own where they are left out or ``None``.
 
         Returns:
@@ -380,12 +380,17 @@ class TextToImage:
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """One batch of images, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
-        guidance = self.guidance
+        guidance, layout_seed = self.guidance, self.settings.layout_seed
         z, c = (x.to(dtype=self.dtype).to(device=self.device) for x in (z, c))
         if guidance != 1:
             c = self._with_text(c, lambda text: guide(text, self.encoder.space.null(text), guidance))
+        layout: tuple[torch.Tensor, ...] = ()
+        if layout_seed is not None:
+            if not self.G.separate_layout:
+                raise InputError(f"{self.name}: draws layout and manner from one noise; leave layout_seed out")
+            layout = (self.noise([layout_seed]).to(z).expand_as(z),)
         with FastFloat64() if self.dtype == torch.float64 else nullcontext():
-            img = self.G(z, c)
+            img = self.G(z, c, *layout)
         if not img.isfinite().all():
             raise InputError(
                 f"{self.name}: some pixels are not finite numbers; truncation or guidance ({guidance:g}) is too "

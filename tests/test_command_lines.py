@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gan.benchmark": ("all",),
     "gan.classifier": ("--data", "x"),
     "gan.localiser": ("--data", "x"),
+    "gan.inverter": ("--data", "x"),
     "gan.compare": ("--data", "x"),
     "gan.data.__main__": ("x",),
     "gan.evaluate": (),

@@ -36,7 +36,15 @@ _OTHERS = {"cp", "echo", "export", "fidelity", "git", "hf", "npm", "source", "ta
 _OPTIONS_OF_OTHERS = {"--no-deps"}
 _MODULES = [
     *("infer", "train_cgan", "gan.__main__", "gan.evaluate", "gan.export", "gan.page.__main__", "gan.compare"),
-    *("gan.benchmark", "gan.data.__main__", "gan.classifier", "gan.localiser", "encoder.align", "encoder.train_head"),
+    *(
+        "gan.benchmark",
+        "gan.data.__main__",
+        "gan.classifier",
+        "gan.localiser",
+        "gan.inverter",
+        "encoder.align",
+        "encoder.train_head",
+    ),
     *("encoder.evaluate_head", "encoder.build_cache", "encoder.fetch"),
     *("tests.campaign.__main__", "tests.flowers", "tests.gan.data.large", "tests.page_speed"),
 ]

@@ -40,6 +40,11 @@ class DrawSettings(Settings):
     guidance: Guidance | None = setting(
         None, "how strongly to ask for what the text states; above 1, purer colours (default: the model's)", group=LOOK
     )
+    layout_seed: Amount | None = setting(
+        None,
+        "take pose and shape from this seed, and shade and manner from that of the image (default: both from it)",
+        group=LOOK,
+    )
     best_of: Annotated[int, Within(1, 100)] = setting(
         1, "draw N images for each and keep the best one (default 1)", group=LOOK
     )
@@ -73,6 +78,8 @@ class DrawSettings(Settings):
         check_device(self.device)
         if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
             raise InputError("backend onnx draws in float32 on the CPU; give dtype float32 and device cpu")
+        if self.backend == "onnx" and self.layout_seed is not None:
+            raise InputError("backend onnx has no layout of its own; leave layout_seed out, or the backend")
 
     @property
     def is_exact(self) -> bool:

@@ -31,8 +31,7 @@ class Latents(NamedTuple):
     @classmethod
     def of_noise(cls, G: Generator, z: Tensor) -> Self:
         """Noise (N, z_dim) with nothing added."""
-        width = G.blocks[0].conv1.in_channels
-        return cls(z, z.new_zeros(len(z), width, 4, 4), z.new_zeros(len(z), G.style_places, G.style_dim))
+        return cls(z, z.new_zeros(len(z), G.width, 4, 4), z.new_zeros(len(z), G.style_places, G.style_dim))
 
     def draw(self, G: Generator, c: Tensor) -> Tensor:
         """The pictures (N, 3, 64, 64), in [-1, 1] or about it, under conditions ``c`` (N, c_dim)."""

@@ -47,6 +47,8 @@ class Inverter(nn.Module):
         dense_width: Numbers that the noise and the styles are read from.
     """
 
+    scales: Tensor
+
     def __init__(
         self,
         z_dim: int,
@@ -76,16 +78,15 @@ class Inverter(nn.Module):
         self.layout = nn.Conv2d(widths[-1], layout_width, 1)
         self.dense = linear(widths[-1] * 4 * 4, dense_width)
         self.out = nn.Linear(dense_width, sum(self.sizes))
-        for layer in (self.layout, self.out):  # the first guess is the mean face
-            nn.init.zeros_(layer.bias)
-            nn.init.normal_(layer.weight, std=0.01)
+        for parameters in (self.layout.named_parameters(), self.out.named_parameters()):  # first, the mean face
+            for name, parameter in parameters:
+                nn.init.normal_(parameter, std=0.01 if name == "weight" else 0)
         self.register_buffer("scales", torch.ones(2))  # of the layout and the style
 
     @classmethod
     def of(cls, G: Generator, sources: int, **arguments: Any) -> Inverter:
         """A new one for a generator."""
-        layout_width = G.blocks[0].conv1.in_channels
-        result = cls(G.z_dim, layout_width, G.style_places, G.style_dim, sources, **arguments)
+        result = cls(G.z_dim, G.width, G.style_places, G.style_dim, sources, **arguments)
         result.scales.copy_(torch.tensor(Scales.of(G)))
         return result
 

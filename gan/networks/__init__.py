@@ -29,6 +29,7 @@ class TextToImageGenerator(nn.Module):
 
     Attributes:
         resolution: height and width of its images; the discriminator of its file takes the same.
+        separate_layout: whether ``forward`` takes noise of its own for the layout, as a third argument.
         first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
         arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
         for_captions: arguments that suit images of any captions better than the defaults, which are those of faces.
@@ -36,6 +37,7 @@ class TextToImageGenerator(nn.Module):
 
     for_captions: ClassVar[dict[str, Any]] = {}
     resolution: int = 64
+    separate_layout: bool = False
     first_stage: str = ""
 
     def __init__(self) -> None:

@@ -92,9 +92,9 @@ class Generator(StyledGenerator):
         )
         self.to_rgb = conv(widths[-1], 3, 1, gain=0.5)
 
-    def forward(self, z: Tensor, c: Tensor) -> Tensor:
+    def forward(self, z: Tensor, c: Tensor, layout_z: Tensor | None = None) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1]."""
-        x, w = self.layout_and_style(z, c)
+        x, w = self.layout_and_style(z, c, layout_z)
         for stage in self.stages:
             x = stage(x, w)
         return torch.tanh(self.to_rgb(activate(x)))

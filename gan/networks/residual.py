@@ -117,17 +117,25 @@ class StyledGenerator(TextToImageGenerator):
         text_layout: whether the condition has a say in the start.
     """
 
+    separate_layout = True
+
     def __init__(self, z_dim: int, c_dim: int, width: int, style_dim: int, text_layout: bool = False) -> None:
         super().__init__()
-        self.z_dim, self.c_dim, self.style_dim, self.text_layout = z_dim, c_dim, style_dim, text_layout
+        self.z_dim, self.c_dim, self.text_layout = z_dim, c_dim, text_layout
+        self.width, self.style_dim = width, style_dim
         self.embed = nn.Sequential(linear(c_dim, 256), nn.LeakyReLU(LEAK), linear(256, z_dim))
         self.mapping = nn.Sequential(linear(2 * z_dim, style_dim), nn.LeakyReLU(LEAK), linear(style_dim, style_dim))
         self.start = linear((2 if text_layout else 1) * z_dim, width * 4 * 4)
 
-    def layout_and_style(self, z: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> start ``(N, width, 4, 4)`` and style ``w (N, style_dim)``."""
-        both = torch.cat([z, normalise(self.embed(c))], dim=1)
-        start = self.start(both if self.text_layout else z)
+    def layout_and_style(self, z: Tensor, c: Tensor, layout_z: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """``z (N, z_dim)`` and ``c (N, c_dim)`` -> start ``(N, width, 4, 4)`` and style ``w (N, style_dim)``.
+
+        With ``layout_z`` (N, z_dim) that noise gives the start, and ``z`` the style alone.
+        """
+        c = normalise(self.embed(c))
+        layout_z = z if layout_z is None else layout_z
+        both = torch.cat([z, c], dim=1)
+        start = self.start(torch.cat([layout_z, c], dim=1) if self.text_layout else layout_z)
         layout = start.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
         return layout, activate(self.mapping(both))
 
@@ -175,9 +183,9 @@ class Generator(StyledGenerator):
         self.shortcut = conv(widths[-1], detail_width // 2, 1, gain=0, bias=False)
         self.to_rgb = conv(detail_width // 2, 3, 3, gain=0.5)
 
-    def forward(self, z: Tensor, c: Tensor) -> Tensor:
+    def forward(self, z: Tensor, c: Tensor, layout_z: Tensor | None = None) -> Tensor:
         """``z (N, z_dim)``, ``c (N, c_dim)`` -> images ``(N, 3, 64, 64)`` in [-1, 1], or about it."""
-        layout, w = self.layout_and_style(z, c)
+        layout, w = self.layout_and_style(z, c, layout_z)
         return self.synthesise(layout, [w] * self.style_places)
 
     @property

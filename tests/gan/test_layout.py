@@ -1,0 +1,43 @@
+"""Layout and manner apart: pose and shape from one seed, shade and manner from another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from releases import write_one_hot
+
+from encoder.common.errors import InputError
+from gan.draw import main
+from gan.engine import metadata
+from gan.pipeline import TextToImage
+
+TEXT = "pink hair green eyes"
+
+
+@pytest.mark.parametrize("architecture", ["residual", "grouped"])
+def test_the_layout_comes_from_its_seed_and_the_style_from_the_images_own(tmp_path, architecture) -> None:
+    pipe = TextToImage.from_pretrained(write_one_hot(tmp_path / "release", architecture))
+    own = pipe.draw([TEXT] * 2, [1, 2])
+    assert torch.equal(pipe.draw([TEXT], [1], layout_seed=1), own[:1])
+    mixed = pipe.draw([TEXT] * 2, [1, 2], layout_seed=2)
+    assert torch.equal(mixed[1], own[1])
+    assert not torch.equal(mixed[0], own[0]) and not torch.equal(mixed[0], own[1])
+    z, c = pipe.noise([1, 2]), pipe.conditions([TEXT] * 2)
+    (layouts, styles), (other, same) = pipe.G.layout_and_style(z, c), pipe.G.layout_and_style(z, c, z.flip(0))
+    assert torch.equal(other, layouts.flip(0)) and torch.equal(same, styles)
+
+
+def test_a_picture_tells_its_layout_seed(tmp_path) -> None:
+    pipe = TextToImage.from_pretrained(write_one_hot(tmp_path / "release"), layout_seed=3)
+    assert metadata(pipe, [])["Layout seed"] == "3"
+
+
+def test_models_without_a_layout_are_refused_in_one_line(tmp_path, capsys) -> None:
+    release = write_one_hot(tmp_path / "release", "baseline")
+    with pytest.raises(InputError, match="release: draws layout and manner from one noise; leave layout_seed out"):
+        TextToImage.from_pretrained(release).draw([TEXT], [1], layout_seed=2)
+    options = ["--model", str(release), "--text", TEXT, "--out", str(tmp_path / "a.png")]
+    assert main([*options, "--layout-seed", "2"]) == 2
+    assert "draws layout and manner from one noise" in capsys.readouterr().err
+    assert main([*options, "--layout-seed", "2", "--backend", "onnx", "--dtype", "float32"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -40,7 +40,7 @@ class DrawSettings(Settings):
     guidance: Guidance | None = setting(
         None, "how strongly to ask for what the text states; above 1, purer colours (default: the model's)", group=LOOK
     )
-    layout_seed: Amount | None = setting(
+    layout_seed: Annotated[int, Within(0, MAX_SEED)] | None = setting(
         None,
         "take pose and shape from this seed, and shade and manner from that of the image (default: both from it)",
         group=LOOK,

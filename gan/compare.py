@@ -202,6 +202,7 @@ def configs_of(
     common = {
         **{field.name: getattr(args, field.name) for field in dataclasses.fields(DataSettings)},
         "conditioning": conditioning,
+        "init": "none",
         "seed": args.seed,
         "batch_size": args.batch_size,
         "device": args.device,

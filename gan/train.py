@@ -100,7 +100,7 @@ def show_data(config: TrainingConfig) -> None:
     images, summary = config.load(progress=False)
     print(summary, file=sys.stderr)
     check_heldout(config, images)
-    if not config.init and not config.stage1:
+    if not config.release and not config.stage1:
         resolve_task(Run(Path(), config), images, lambda line: print(line, file=sys.stderr))
 
 

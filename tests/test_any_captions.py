@@ -182,6 +182,39 @@ def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(trained
     assert TextToFace.from_pretrained(run / "snapshot").encoder.space.name == encoder_of(run / "snapshot")["space"]
 
 
+def test_captions_go_on_from_the_shipped_release_that_fits(trained, faces_zip, tmp_path, monkeypatch, capsys) -> None:
+    shipped = tmp_path / "pretrained" / "emoji"
+    shutil.copytree(trained("aligned") / "snapshot", shipped)
+    monkeypatch.setattr("gan.tasks.PRETRAINED", shipped.parent)
+    others, run = write_flowers(tmp_path / "others.zip", 20, seed=1), tmp_path / "run"
+    capsys.readouterr()
+    assert train(others, run) == 0
+    out = capsys.readouterr().out
+    assert f"init: {shipped}, its text encoder included" in out
+    assert "fitting" not in out
+    assert encoder_of(run / "snapshot") == encoder_of(shipped)
+    assert json.loads((run / "config.json").read_text())["init"] == str(shipped)
+    shutil.move(shipped, tmp_path / "gone")
+    assert train(others, run, "--resume", "--max-images", "12") == 0
+    assert train(others, run, "--resume", "--max-images", "16", "--init", "none") == 2
+    assert f"init: {shipped} -> none" in capsys.readouterr().err
+    shutil.move(tmp_path / "gone", shipped)
+    for options, reason in [
+        (["--conditioning", "pooled"], f"init: none, for {shipped} does not go with --conditioning pooled"),
+        (["--encoder-path", str(shipped / "encoder")], "does not go with --encoder-path"),
+        (["--objective", "gan-cls", "--lr", "1e-4"], "does not go with --objective gan-cls"),
+        (["--generator", '{"widths": [16, 8, 8, 8]}'], "does not go with --generator"),
+        (["--z-dim", "5"], "does not go with --z-dim 5"),
+        (["--init", "none"], ""),
+        (["--architecture", "baseline", "--discriminator", '{"norm": false}', "--generator", "{}"], ""),
+    ]:
+        assert train(others, tmp_path / "new", *options, "--dry-run") == 0
+        err = capsys.readouterr().err
+        assert reason in err if reason else "init:" not in err
+    assert train(faces_zip, tmp_path / "new", "--wordings", "1", "--dry-run") == 0
+    assert "init:" not in capsys.readouterr().err
+
+
 def test_a_release_of_another_kind_is_refused_in_one_line(trained, flowers, faces_zip, tmp_path, capsys) -> None:
     first = str(trained("pooled") / "snapshot")
     classes = ["--objective", "acgan", "--conditioning", "attributes", "--wordings", "1"]

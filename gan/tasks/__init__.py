@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from encoder.common.errors import InputError
+from encoder.paths import PRETRAINED
 from gan.release import ReleaseConfig
 from gan.tasks.base import Task
 
@@ -109,8 +110,8 @@ def resolve_task(run: Run, data: ImageDataset, say: Callable[[str], None]) -> tu
         earlier = conditioning_of(run.start)
         if earlier not in options:
             raise InputError(
-                f"{config.init or config.stage1}: was trained with --conditioning {earlier}, and this run is to train "
-                f"{options[0]}; give --conditioning {earlier}, or start from another release"
+                f"{config.release or config.stage1}: was trained with --conditioning {earlier}, and this run is to "
+                f"train {options[0]}; give --conditioning {earlier}, or start from another release"
             )
     if earlier:
         conditioning = earlier
@@ -119,4 +120,39 @@ def resolve_task(run: Run, data: ImageDataset, say: Callable[[str], None]) -> tu
     else:
         conditioning = task_of_data(data, say).default
     task = task_of(conditioning)
-    return task, run.settled(task.settle(dataclasses.replace(config, conditioning=conditioning)))
+    run = run.settled(dataclasses.replace(config, conditioning=conditioning))
+    if config.init == AUTO:
+        run = _from_shipped_release(task, run, say)
+    return task, run.settled(task.settle(run.config))
+
+
+def _from_shipped_release(task: Task, run: Run, say: Callable[[str], None]) -> Run:
+    """A new run with ``--init auto`` settled: it starts from the first release of its task that fits, else from none.
+
+    ``say`` gets one line: the release, or the options that keep one of the same architecture from being taken.
+    """
+    config, refused = run.config, ""
+    for folder in (PRETRAINED / name for name in task.releases):
+        if config.stage1 or not folder.is_dir() or ReleaseConfig.read(folder).architecture != config.architecture:
+            continue
+        if options := _misfits(ReleaseConfig.read(folder), config):
+            refused = refused or f"init: none, for {folder} does not go with {', '.join(options)}"
+        else:
+            say(f"init: {folder}, its text encoder included; --init none starts from new weights")
+            return run.from_release(folder)
+    if refused:
+        say(refused)
+    return run.settled(dataclasses.replace(config, init="none"))
+
+
+def _misfits(start: ReleaseConfig, config: TrainingConfig) -> list[str]:
+    """The options of a run that a release of the same architecture does not go with."""
+    networks = {"generator": start.network, "discriminator": start.discriminator}
+    other = {
+        f"--conditioning {config.conditioning}": conditioning_of(start) != config.conditioning,
+        "--encoder-path": bool(config.encoder_path),
+        f"--objective {config.objective}": config.objective != type(config).objective,
+        f"--z-dim {config.z_dim}": start.z_dim != config.z_dim,
+        **{f"--{name}": own | getattr(config, name) != own for name, own in networks.items()},
+    }
+    return [option for option, differs in other.items() if differs]

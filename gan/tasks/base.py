@@ -26,6 +26,7 @@ class Task(ABC):
         alias: Another value of ``--conditioning``, which leaves open which of ``conditionings`` it is.
         summary: What conditions its generators, for people.
         reads_texts: Whether pictures can be judged by any texts, not only by captions of held-out images.
+        releases: Folders of ``pretrained/`` that a new run starts from, the first one that is there and fits.
     """
 
     name: ClassVar[str]
@@ -34,6 +35,7 @@ class Task(ABC):
     alias: ClassVar[str]
     summary: ClassVar[str]
     reads_texts: ClassVar[bool] = False
+    releases: ClassVar[tuple[str, ...]] = ()
 
     @property
     def default(self) -> str:

@@ -26,6 +26,7 @@ class Captions(Task):
     name, noun, alias = "captions", "image", "captions"
     conditionings = {"aligned": ("aligned",), "pooled": ("pooled",)}  # noqa: RUF012
     summary = "captions, as they are written"
+    releases = ("avatars", "emoji")
 
     def share(self, data: ImageDataset) -> float:
         return 0.5  # it can use all images; another task that can use most of them suits them better
@@ -38,7 +39,7 @@ class Captions(Task):
                 f"--colours are those of hair and eyes, not of --conditioning {config.conditioning}; leave it out"
             )
         # A run from a release has its networks.
-        generator = {} if config.init else caption_arguments(config.architecture)
+        generator = {} if config.release else caption_arguments(config.architecture)
         return dataclasses.replace(config, generator=generator | config.generator)
 
     def prepare(self, data: ImageDataset, say: Callable[[str], None] = print) -> ImageDataset:

@@ -132,7 +132,7 @@ def caption_conditioner(
     check_captions(data.captions)
     config = run.config
     path, own = config.encoder_path or None, run.folder / ENCODER_FOLDER
-    start = config.init or config.stage1
+    start = config.release or config.stage1
     if run.start:
         copy_encoder_of_release(Path(start), own)
     if config.conditioning == "aligned" and path is None:

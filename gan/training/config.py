@@ -22,6 +22,9 @@ from gan.data.settings import DATA, DataSettings
 SNAPSHOT_FOLDER = "snapshot"
 """Where a run keeps its generator, in the form of a release: what another run starts from."""
 
+AUTO, NONE = "auto", "none"
+"""Values of ``init`` that are no folder."""
+
 SAMPLES_FOLDER = "samples"
 """Where a run keeps its sample grids, each named by the number of images that training had shown."""
 
@@ -155,7 +158,11 @@ class TrainingConfig(DataSettings):
     seed: Seed = setting(0, "of the weights, the noise, the order of images and the captions", group=HOW_LONG)
 
     init: str = setting(
-        "", "a released folder whose weights training starts from; empty is new weights", group=START, metavar="DIR"
+        AUTO,
+        "a released folder whose weights, text encoder included, training starts from; none: new weights; auto: a "
+        "shipped one that fits, where the data are captions of any kind, else none",
+        group=START,
+        metavar="DIR",
     )
     stage1: str = setting(
         "",
@@ -240,6 +247,7 @@ class TrainingConfig(DataSettings):
         super().__post_init__()
         check_device(self.device)
         object.__setattr__(self, "log", tuple(dict.fromkeys(self.log)))
+        object.__setattr__(self, "init", self.init or NONE)  # states of earlier versions say so by an empty text
         for name in ("generator", "discriminator"):
             if {"z_dim", "c_dim"} & getattr(self, name).keys():
                 shown = str(getattr(self, name))[:100]
@@ -250,6 +258,11 @@ class TrainingConfig(DataSettings):
         start, end = getattr(self, name), getattr(self, f"{name}_end")
         progress = min(cur_nimg / self.schedule_images, 1.0)
         return float(end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress)))
+
+    @property
+    def release(self) -> str:
+        """The folder whose weights training starts from; empty where there is none, or ``init`` is still ``auto``."""
+        return "" if self.init in (AUTO, NONE) else self.init
 
     def to_json(self) -> str:
         """The configuration as indented JSON, keys in the order of the fields."""

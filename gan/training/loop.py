@@ -82,8 +82,8 @@ class Trainer:
         if run.state:
             self._resume(run.state)
             run.state.clear()
-        elif run.start and config.init:
-            self._start_from(Path(config.init), run.start)
+        elif run.start and config.release:
+            self._start_from(Path(config.release), run.start)
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""

@@ -109,13 +109,13 @@ class Networks:
         if space != self.space and not new_numbers:
             raise InputError(
                 f"{release}: was trained with the text encoder {space}, and this run's is {self.space}; "
-                "give the same --encoder and --encoder-path as for that one, or leave --init out"
+                "give the same --encoder and --encoder-path as for that one, or give --init none"
             )
         heads = [arguments.get("class_heads", []) for arguments in (start_config.discriminator, self.D.arguments)]
         if heads[0] != heads[1]:
             raise InputError(
                 f"{release}: its discriminator tells classes of {heads[0] or 'no'} sizes, and this run's of "
-                f"{heads[1] or 'no'}; give the --objective and the classes of that run, or leave --init out"
+                f"{heads[1] or 'no'}; give the --objective and the classes of that run, or give --init none"
             )
         try:
             for network, name in ((self.G, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):

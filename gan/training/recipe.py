@@ -9,7 +9,7 @@ from typing import Any
 
 from encoder.common.errors import InputError
 from encoder.common.records import read_record, record
-from gan.training.config import RUNTIME_FIELDS, SNAPSHOT_FOLDER, TrainingConfig
+from gan.training.config import NONE, RUNTIME_FIELDS, SNAPSHOT_FOLDER, TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Recipe:
         """
         configs = []
         for number, stage in enumerate(self.stages, start=1):
-            start = {"init": str(run_dir / str(number - 1) / SNAPSHOT_FOLDER)} if number > 1 else {}
+            start = {"init": str(run_dir / str(number - 1) / SNAPSHOT_FOLDER) if number > 1 else NONE}
             configs.append(record(TrainingConfig, {**runtime, **stage, **start}, f"stage {number} of the recipe"))
         return configs
 

@@ -20,7 +20,7 @@ from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
 from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
-from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
+from gan.training.config import AUTO, SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import SINGLE_PROCESS, World
 from gan.training.log import STATS_FILE, check_stats, read_stats
 from gan.training.report import REPORT_FILE
@@ -123,6 +123,19 @@ class Run:
         """The same run with the settings that its data have settled."""
         return dataclasses.replace(self, config=config)
 
+    def from_release(self, release: Path) -> Run:
+        """The same new run, to start from a release; ``InputError`` where the release does not fit the settings."""
+        start, config = ReleaseConfig.read(release), self.config
+        if start.architecture != config.architecture:
+            raise InputError(
+                f"{release}: holds the architecture {start.architecture}, and this run is to train "
+                f"{config.architecture}; give --architecture {start.architecture}, or --init none"
+            )
+        if start.z_dim != config.z_dim:
+            raise InputError(f"{release}: was trained with --z-dim {start.z_dim}; give this run the same")
+        config = _with_networks(dataclasses.replace(config, init=str(release)), start.network, start.discriminator)
+        return dataclasses.replace(self, config=config, space=start.conditioning.space, start=start)
+
     def refuse(self, changes: list[str]) -> None:
         """Raise ``InputError`` where something has changed since the state was saved."""
         if not changes:
@@ -169,7 +182,9 @@ def _resumed(folder: Path, config: TrainingConfig) -> Run:
     gone; so what only the data settle is compared later, when they are known."""
     state = load_state(folder)
     saved = TrainingConfig.from_json(state["config"], f"{folder / STATE_FILE}: config")
-    if config.init:
+    if config.init == AUTO:
+        config = dataclasses.replace(config, init=saved.init)
+    if config.release:
         config = _with_networks(config, saved.generator, saved.discriminator)
     run = Run(folder, config, state, saved, int(state["cur_nimg"]), str(state["space"]))
     run.refuse([change for change in saved.changes(config) if not change.startswith(SETTLED_BY_DATA)])
@@ -178,22 +193,14 @@ def _resumed(folder: Path, config: TrainingConfig) -> Run:
 
 def _new(folder: Path, config: TrainingConfig) -> Run:
     """A run that begins. One from a release has its networks: what the settings leave open is the release's."""
-    for release in filter(None, (config.init, config.stage1)):
+    for release in filter(None, (config.release, config.stage1)):
         check_existing_folder(Path(release), "model folder")
-    if not (config.init or config.stage1):
+    if config.release:
+        return Run(folder, config).from_release(Path(config.release))
+    if not config.stage1:
         return Run(folder, config)
-    start = ReleaseConfig.read(Path(config.init or config.stage1))
-    space = start.conditioning.space
-    if not config.init:
-        return Run(folder, config, space=space, start=start)
-    if start.architecture != config.architecture:
-        raise InputError(
-            f"{config.init}: holds the architecture {start.architecture}, and this run is to train "
-            f"{config.architecture}; give --architecture {start.architecture}, or leave --init out"
-        )
-    if start.z_dim != config.z_dim:
-        raise InputError(f"{config.init}: was trained with --z-dim {start.z_dim}; give this run the same")
-    return Run(folder, _with_networks(config, start.network, start.discriminator), space=space, start=start)
+    start = ReleaseConfig.read(Path(config.stage1))
+    return Run(folder, config, space=start.conditioning.space, start=start)
 
 
 def _with_networks(config: TrainingConfig, generator: dict[str, Any], discriminator: dict[str, Any]) -> TrainingConfig:

@@ -899,7 +899,7 @@ def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, tmp_
     with pytest.raises(InputError, match=r"generator: .* -> .*keep them"):
         changed = small(init=release, max_images=8, generator={"detail_width": 6}, discriminator={})
         train(changed, faces, tmp_path / "second", resume=True)
-    with pytest.raises(InputError, match="give --architecture residual, or leave --init out"):
+    with pytest.raises(InputError, match="give --architecture residual, or --init none"):
         train(small(init=release, architecture="baseline", generator={}, discriminator={}), faces, tmp_path / "third")
 
 

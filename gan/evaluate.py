@@ -28,10 +28,9 @@ from encoder.common.options import add_settings, from_args, setting
 from encoder.common.records import Amount, Within
 from gan.data.dataset import ImageDataset
 from gan.data.settings import DATA, DataSettings
-from gan.evaluation.judge import Judge, judge_images
+from gan.evaluation.judge import Judge, Stopwatch, judge_images
 from gan.evaluation.pictures import export, read_folder, read_grid
 from gan.evaluation.report import REPORT_FILES, Results, write_report
-from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.images import channels_last
 from gan.pipeline import TextToImage

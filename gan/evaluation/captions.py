@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from gan.data.dataset import ImageDataset
-from gan.evaluation.judge import SHEET, Asked, Details, Grouping, Judge, Judged
+from gan.evaluation.judge import SHEET, Asked, Details, Grouping, Judge, Judged, Stopwatch
 from gan.evaluation.matcher import CaptionPool, Matcher
 from gan.evaluation.metrics import Estimate, share
 from gan.evaluation.registry import MORE, Metric, register
 from gan.evaluation.report import Sheet
-from gan.evaluation.stopwatch import Stopwatch
 from gan.images import thumbnails
 
 THUMBNAIL = 8  # pixels a side, by which the real image of a caption is looked for

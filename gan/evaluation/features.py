@@ -60,8 +60,10 @@ class EfficientNetLite:
         if len(images) < MEMORABLE:
             return self._seen(images)
         path = self._path(images)
-        features = _recall(path, len(images))
-        if features is None:
+        try:
+            features = weights.load(path)["features"]
+            os.utime(path)  # the last used ones stay
+        except (InputError, OSError, KeyError):  # there are none, or the file is damaged
             features = self._seen(images)
             _remember(path, features)
         return features
@@ -81,16 +83,6 @@ class EfficientNetLite:
         large = F.interpolate(to_signed(images), size=224, mode="bicubic", align_corners=False).clamp(-1, 1)
         features: Tensor = self.model.extract_features(large).mean((2, 3))
         return features
-
-
-def _recall(path: Path, count: int) -> Tensor | None:
-    """The features (``count``, F) that a file holds; ``None`` where there is none, or a damaged one."""
-    try:
-        features = weights.load(path).get("features")
-        os.utime(path)  # the last used ones stay
-    except (InputError, OSError):
-        return None
-    return features if features is not None and len(features) == count else None
 
 
 def _remember(path: Path, features: Tensor) -> None:

@@ -7,6 +7,7 @@ quick score of a generator in training.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +27,29 @@ from gan.evaluation.pictures import BLUR, blurred
 from gan.evaluation.registry import METRICS, Row, Scores
 from gan.evaluation.report import Results, Sheet
 from gan.evaluation.sets import Evaluator, Features, matching
-from gan.evaluation.stopwatch import Stopwatch
 from gan.images import enlarged
 from gan.pipeline import TextToImage
 
 SHEET = 24  # images of a picture in the report
 MONITORED = 1024  # images of a quick score, at most
+
+
+class Stopwatch:
+    """Seconds of each part of an evaluation, in their order."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last call for ``part``."""
+        now = time.perf_counter()
+        self.seconds[part] = self.seconds.get(part, 0.0) + now - self.last
+        self.last = now
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -387,27 +405,26 @@ def judge_sets(
     own, real_reading = judge.asked(torch.arange(n)), judge.read(real)
     hazy, one = blurred(real), judge.read(images[:1])
     permuted = asked[torch.randperm(len(asked), generator=judge.generator())]
-    subject, of_real, untrained_set, of_one, of_blurred = (
-        f"these {noun}s",
-        f"real {noun}s",
-        "untrained generator",
-        f"one {noun} repeated",
-        f"real {noun}s, blurred by {BLUR} px",
-    )
+    subject, of_real, of_one = f"these {noun}s", f"real {noun}s", f"one {noun} repeated"
+    untrained_set, of_blurred = "untrained generator", f"real {noun}s, blurred by {BLUR} px"
     if blank is None and judged.pipeline is not None:
         blank = judge.draw(untrained(judged.pipeline, judge.seed), first, "untrained")
     blank_reading = None if blank is None else judge.read(blank)
 
-    shown = {subject: judge.scores(images, reading, asked), of_real: judge.scores(real, real_reading, own, real=True)}
+    scores: dict[str, Scores] = {}
+
+    def score(name: str, images: Tensor, reading: Reading, asked: Asked, real: bool = False) -> None:
+        scores[name] = {judge.group: judge.scores(images, reading, asked, real=real)}
+
+    score(subject, images, reading, asked)
+    score(of_real, real, real_reading, own, real=True)
     if blank is not None and blank_reading is not None:
-        shown[untrained_set] = judge.scores(blank, blank_reading, first)
-    shown |= {
-        "captions permuted": judge.scores(images, reading, permuted),
-        of_one: judge.scores(images[:1].expand(n, -1, -1, -1), one[torch.zeros(n, dtype=torch.int64)], first),
-        of_blurred: judge.scores(hazy, judge.read(hazy), own, real=True),
-        "chance": judge.chance(asked),
-    }
-    scores: dict[str, Scores] = {name: {judge.group: found} for name, found in shown.items() if found}
+        score(untrained_set, blank, blank_reading, first)
+    score("captions permuted", images, reading, permuted)
+    score(of_one, images[:1].expand(n, -1, -1, -1), one[torch.zeros(n, dtype=torch.int64)], first)
+    score(of_blurred, hazy, judge.read(hazy), own, real=True)
+    if chance := judge.chance(asked):
+        scores["chance"] = {judge.group: chance}
     best = judge.fit(reading, asked).argsort(descending=True, stable=True)
     orders = {f"Any {noun}s": torch.arange(len(images)), "Most as asked": best, "Least as asked": best.flip(0)}
     sheets = [judge.sheet(title, images[order[:SHEET]], asked[order[:SHEET]]) for title, order in orders.items()]

@@ -26,21 +26,18 @@ class Estimate:
         return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
 
 
-def bootstrap_mean(
-    values: Tensor, generator: torch.Generator, over: Tensor | None = None, rounds: int = 1000
-) -> Estimate:
-    """The mean of values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979).
+def bootstrap_mean(values: Tensor, generator: torch.Generator, over: Tensor | None = None) -> Estimate:
+    """The mean of finite values (N,), N at least 1, with its percentile bootstrap interval (Efron 1979).
 
     With ``over`` (N,), not all 0, it is the ratio of the two means, values and divisors drawn together.
     """
     values = values.double()
     over = torch.ones_like(values) if over is None else over.double()
-    n, at_once = len(values), 1 + 1_000_000 // len(values)  # rounds at once, to bound the memory
-    sizes = [min(at_once, rounds - start) for start in range(0, rounds, at_once)]
-    samples = (torch.randint(n, (size, n), generator=generator) for size in sizes)
-    means = torch.cat([values[rows].mean(1) / over[rows].mean(1) for rows in samples])
-    low, high = means.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Estimate((values.mean() / over.mean()).item(), low, high)
+
+    def ratio(rows: Tensor) -> Tensor:
+        return values[rows].mean(-1) / over[rows].mean(-1)
+
+    return _percentiles(ratio(torch.arange(len(values))).item(), _resampled(ratio, len(values), generator))
 
 
 def share(values: Tensor) -> Estimate:
@@ -54,25 +51,30 @@ def share(values: Tensor) -> Estimate:
     return Estimate(p, max(low, 0.0), min(high, 1.0))
 
 
-def bootstrap(
-    statistic: Callable[[Tensor], Tensor], n: int, generator: torch.Generator, rounds: int = 1000
-) -> Estimate | None:
+def bootstrap(statistic: Callable[[Tensor], Tensor], n: int, generator: torch.Generator) -> Estimate | None:
     """A statistic of ``n`` things with its percentile bootstrap interval, for things that are not single numbers.
 
     Args:
         statistic: Of choices of them, int64 positions (R, ``n``): (R,).
         n: Things, at least 1.
         generator: The source of randomness.
-        rounds: Choices.
 
     Returns:
         ``None`` where it is not finite: nothing could be measured.
     """
-    value = statistic(torch.arange(n)[None]).item()
-    found = statistic(torch.randint(n, (rounds, n), generator=generator)).double()
+    value, found = statistic(torch.arange(n)[None]).item(), _resampled(statistic, n, generator)
     found = found[found.isfinite()]
-    if not math.isfinite(value) or not len(found):
-        return None
+    return _percentiles(value, found) if math.isfinite(value) and len(found) else None
+
+
+def _resampled(statistic: Callable[[Tensor], Tensor], n: int, generator: torch.Generator) -> Tensor:
+    """A statistic of 1,000 choices of ``n`` things with replacement, float64 (1000,)."""
+    at_once = 1 + 1_000_000 // n  # choices, to bound the memory
+    sizes = [min(at_once, 1000 - start) for start in range(0, 1000, at_once)]
+    return torch.cat([statistic(torch.randint(n, (size, n), generator=generator)) for size in sizes]).double()
+
+
+def _percentiles(value: float, found: Tensor) -> Estimate:
     low, high = found.quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Estimate(value, low, high)
 

@@ -9,11 +9,11 @@ import base64
 import io
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from PIL import Image
 from torch import Tensor
@@ -24,6 +24,8 @@ from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Row, Scores, where
 
 REPORT_FILES = ("report.html", "results.md", "results.json")
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""The cells of a header and of rows."""
 VERDICTS = ((0.95, "as asked as real images"), (0.8, "good"), (0.5, "fair"), (-math.inf, "poor"))
 """The least share of the way from chance to real images, and what it is called."""
 TEMPLATES = Path(__file__).parent / "templates"
@@ -102,26 +104,15 @@ class Results:
 
     def markdown(self) -> str:
         """All tables and notes: a row for each metric, a column for each set of images."""
-        rows = {
-            self._name(group, metric): [METRICS[metric].better.format(noun=self.noun), *self._cells(group, metric)]
-            for group, metric in self._rows()
-        }
-        return self._page(table(["", "", *self._columns], rows))
+        return self._page(self._table_of_sets())
 
     def summary(self) -> str:
         """The tables at a glance, as of the README: distances in one feature space, the last."""
-        spaces = [group for group, _ in self._rows() if where(group)]
-        rows = {
-            self._name(group, metric): self._cells(group, metric)
-            for group, metric in self._rows()
-            if (not where(group) or group == spaces[-1]) and METRICS[metric].brief
-        }
-        return self._page(table(["", *self._columns], rows))
+        return self._page(self._table_of_sets(brief=True))
 
     def html(self) -> str:
         """The page, with its pictures inside."""
-        tables = [_cells(part) for part in self.markdown().split("\n\n") if part.startswith("|")]
-        return self._render("report.html", tables=tables, notes=self.notes)
+        return self._render("report.html", tables=[self._table_of_sets(), *self._further_tables()], notes=self.notes)
 
     @cached_property
     def notes(self) -> list[str]:
@@ -157,26 +148,36 @@ class Results:
             f"Verdict: {word}, {100 * reached:.0f} % of the way from chance to real {self.noun}s ({worth}). {shares}."
         )
 
-    def _page(self, lines: list[str]) -> str:
-        further = [line for first, rows in self.tables.items() if rows for line in ("", *_table_of(first, rows))]
-        return "\n".join([self.verdict, "", *lines, *further, "", *self.notes, ""])
+    def _page(self, first: Table) -> str:
+        tables = "\n\n".join("\n".join(table(*each)) for each in (first, *self._further_tables()))
+        return "\n".join([self.verdict, "", tables, "", *self.notes, ""])
 
-    @property
-    def _columns(self) -> list[str]:
-        return [self.subject, *list(self.sets)[1:]]
+    def _table_of_sets(self, *, brief: bool = False) -> Table:
+        """The table of all sets; a ``brief`` one does without a column of what is better, and without some metrics."""
+        measured = [(group, metric) for group, scores in next(iter(self.sets.values())).items() for metric in scores]
+        spaces = [group for group, _ in measured if where(group)]
+        rows = []
+        for group, metric in measured:
+            shown = METRICS[metric]
+            if brief and (not shown.brief or (where(group) and group != spaces[-1])):
+                continue
+            better = [] if brief else [shown.better.format(noun=self.noun)]
+            cells = [shown.format(scores.get(group, {}).get(metric)) for scores in self.sets.values()]
+            rows.append([self._name(group, metric), *better, *cells])
+        return ["", *([] if brief else [""]), self.subject, *list(self.sets)[1:]], rows
+
+    def _further_tables(self) -> list[Table]:
+        """A column for each metric that a row has."""
+        found: list[Table] = []
+        for first, rows in self.tables.items():
+            metrics = [METRICS[name] for name in dict.fromkeys(metric for row in rows.values() for metric in row)]
+            cells = [[name, *(metric.format(row.get(metric.name)) for metric in metrics)] for name, row in rows.items()]
+            if rows:
+                found.append(([first, *(metric.column or metric.title for metric in metrics)], cells))
+        return found
 
     def _name(self, group: str, metric: str) -> str:
         return METRICS[metric].title.format(noun=self.noun, common=self.common, **self.extra) + where(group)
-
-    def _cells(self, group: str, metric: str) -> list[str]:
-        """A metric of every set."""
-        return [METRICS[metric].format(scores.get(group, {}).get(metric)) for scores in self.sets.values()]
-
-    def _rows(self) -> Iterator[tuple[str, str]]:
-        """The group and metric of every row: those of the first set, which has them all."""
-        for group, scores in next(iter(self.sets.values())).items():
-            for metric in scores:
-                yield group, metric
 
 
 def write_report(results: Results, folder: Path) -> None:
@@ -187,27 +188,10 @@ def write_report(results: Results, folder: Path) -> None:
             write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
 
 
-def table(header: Sequence[str], rows: Mapping[str, Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a Markdown table."""
-    first, *lines = (
-        "|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|"
-        for line in (header, *([name, *cells] for name, cells in rows.items()))
-    )
+    first, *lines = ("|" + "|".join(f" {cell} " if cell else " " for cell in row) + "|" for row in (header, *rows))
     return [first, "|" + "---|" * len(header), *lines]
-
-
-def _table_of(first: str, rows: Mapping[str, Row]) -> list[str]:
-    """A table of estimates: a column for each metric that a row has."""
-    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row))
-    titles = [METRICS[metric].column or METRICS[metric].title for metric in metrics]
-    cells = {name: [METRICS[metric].format(row.get(metric)) for metric in metrics] for name, row in rows.items()}
-    return table([first, *titles], cells)
-
-
-def _cells(markdown: str) -> tuple[list[str], list[list[str]]]:
-    """The cells of a Markdown table: its header, and its rows."""
-    header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines())
-    return header, rows
 
 
 def _percent(estimate: Estimate) -> str:

@@ -145,19 +145,25 @@ class _Residual(nn.Module):
         return F.relu(self.body(x) + self.shortcut(x))
 
 
-def accuracies(reading: Reading, asked: Tensor) -> dict[str, float]:
-    """The shares of the hair colours, of the eye colours and of both together that are read as asked.
+def right_colours(reading: Reading, asked: Tensor) -> dict[str, Tensor]:
+    """Whether ``hair``, ``eyes`` and ``both`` are read as asked, bool, in those of N faces that are asked for each.
 
     Args:
-        reading: Of N faces.
-        asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``; unknown colours do not count. A share
-            of nothing is NaN.
+        reading: Of the faces.
+        asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``; an unknown colour is not asked for.
     """
-    known = asked[:, :2] != UNKNOWN
-    right = torch.stack([reading.hair, reading.eyes], 1) == asked[:, :2]
-    known = torch.cat([known, known.all(1, keepdim=True)], 1)  # hair, eyes, both
-    right = torch.cat([right, right.all(1, keepdim=True)], 1)
-    return {name: right[known[:, i], i].double().mean().item() for i, name in enumerate(("hair", "eyes", "both"))}
+    asked = asked[:, :2]
+    known, right = asked != UNKNOWN, torch.stack([reading.hair, reading.eyes], 1) == asked
+    return {
+        "hair": right[known[:, 0], 0],
+        "eyes": right[known[:, 1], 1],
+        "both": right.all(1)[known.all(1)],
+    }
+
+
+def accuracies(reading: Reading, asked: Tensor) -> dict[str, float]:
+    """The shares that ``right_colours`` come to; a share of nothing is NaN."""
+    return {name: values.double().mean().item() for name, values in right_colours(reading, asked).items()}
 
 
 def length_accuracy(reading: Reading, asked: Tensor) -> dict[str, float] | None:

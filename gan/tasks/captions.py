@@ -59,13 +59,7 @@ class Captions(Task):
         return list(dict.fromkeys(captions[0] for captions in heldout.captions))[:PROMPTS]
 
     def judge(
-        self,
-        training: ImageDataset | None,
-        heldout: ImageDataset | None,
-        seed: int = 0,
-        *,
-        classifier_dir: Path | None = None,
-        cascade: Path | None = None,
+        self, training: ImageDataset | None, heldout: ImageDataset | None, seed: int = 0, **_: Path | None
     ) -> Judge[Any]:
         from gan.evaluation.captions import CaptionJudge
         from gan.evaluation.matcher import matcher_for

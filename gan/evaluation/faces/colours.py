@@ -8,7 +8,7 @@ from torch import Tensor
 from encoder.attributes.vocabulary import SLOTS
 from gan.evaluation.metrics import Estimate, bootstrap_mean, confusion, share
 from gan.evaluation.registry import MORE, Metric, Row, register
-from gan.faces.classifier import UNKNOWN, Reading
+from gan.faces.classifier import UNKNOWN, Reading, right_colours
 from gan.faces.hue import LEAST_CHROMA, chroma_as_stated
 
 register(
@@ -23,21 +23,8 @@ register(
 
 
 def judge_colours(reading: Reading, asked: Tensor) -> dict[str, Estimate]:
-    """The shares of the asked hair colours, eye colours and pairs that are read in N faces.
-
-    Args:
-        reading: Of the faces.
-        asked: int64 (N, 2 or more): hair and eyes, as in ``Attributes.indices``; what is not asked for does not count.
-    """
-    asked = asked[:, :2]
-    right = torch.stack([reading.hair, reading.eyes], 1) == asked
-    known = asked != UNKNOWN
-    cases = {
-        "hair": right[known[:, 0], 0],
-        "eyes": right[known[:, 1], 1],
-        "both": right.all(1)[known.all(1)],
-    }
-    return {name: share(values) for name, values in cases.items() if len(values)}
+    """The shares of ``right_colours``, of those that are asked for."""
+    return {name: share(values) for name, values in right_colours(reading, asked).items() if len(values)}
 
 
 def judge_hue(images: Tensor, asked: Tensor) -> dict[str, Estimate]:
@@ -48,7 +35,7 @@ def judge_hue(images: Tensor, asked: Tensor) -> dict[str, Estimate]:
 
     Args:
         images: uint8 (N, 3, 64, 64).
-        asked: int64 (N, 2 or more), as in ``judge_colours``.
+        asked: int64 (N, 2 or more), as of ``right_colours``.
     """
     chroma = chroma_as_stated(images, asked[:, 0])
     coloured = chroma[chroma.isfinite()]
@@ -93,7 +80,7 @@ def judge_wording(reading: Reading, canonical: Reading, asked: Tensor, seed: int
 
 
 def judge_each_colour(reading: Reading, asked: Tensor) -> dict[str, dict[str, Estimate]]:
-    """The share read right of every colour asked for, by slot and colour; arguments as in ``judge_colours``."""
+    """The share read right of every colour asked for, by slot and colour; arguments as of ``right_colours``."""
     return {
         slot: {
             colour: share(read[wanted == i] == i)

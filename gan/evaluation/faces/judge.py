@@ -25,10 +25,9 @@ from gan.evaluation.faces.colours import (
 )
 from gan.evaluation.faces.named_colours import judge_names
 from gan.evaluation.faces.per_value_scores import Values, judge_values, worst
-from gan.evaluation.judge import Asked, Details, Grouping, Judge, Judged
+from gan.evaluation.judge import Asked, Details, Grouping, Judge, Judged, Stopwatch
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import Row
-from gan.evaluation.stopwatch import Stopwatch
 from gan.faces.classifier import AttributeClassifier, Reading, accuracies
 from gan.faces.dataset import FaceDataset, read_attributes
 from gan.faces.localiser import load_localiser

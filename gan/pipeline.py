@@ -193,9 +193,9 @@ class TextToImage:
         changed = {name: value for name, value in settings.items() if value is not None}
         if not changed:
             return self
-        result = copy.copy(self)
-        result.settings = replace(self.settings, **changed)
-        if (result.dtype, result.device) != (self.dtype, self.device):
+        result, ours = copy.copy(self), self.settings
+        result.settings = replace(ours, **changed)
+        if (result.settings.dtype, result.settings.device) != (ours.dtype, ours.device):
             raise TypeError("dtype and device are those of the whole pipeline; change them with to()")
         return result
 

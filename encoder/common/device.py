@@ -32,12 +32,14 @@ def find_device(name: str, *, float64: bool = False) -> torch.device:
     import torch
 
     check_device(name)
+    if name == "cpu":  # to ask for GPUs takes time
+        return torch.device(name)
     gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     gpus += ["mps"] if torch.backends.mps.is_available() and not float64 else []
     if name == "auto":
         name = gpus[0].removesuffix(":0") if gpus else "cpu"
     elif name == "mps" and float64 and torch.backends.mps.is_available():
         raise InputError("device mps has no float64; give dtype float32, or device cpu")
-    elif name not in ("cpu", *gpus) and not (name == "cuda" and "cuda:0" in gpus):
+    elif name not in gpus and not (name == "cuda" and "cuda:0" in gpus):
         raise InputError(f"device is {name!r}, which PyTorch does not find here; it finds {', '.join(['cpu', *gpus])}")
     return torch.device(name)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -69,6 +68,8 @@ def _has_all(python: Path) -> bool:
     """Whether a Python can run the commands; one that an installation has yet to finish cannot."""
     if (ROOT / ".cache" / "installing").exists() or not os.access(python, os.X_OK):
         return False
+    import subprocess  # few commands come here: the others start sooner
+
     try:
         return subprocess.run([str(python), "-c", _HAS_ALL], stderr=subprocess.DEVNULL, check=False).returncode == 0
     except OSError:

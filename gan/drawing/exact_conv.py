@@ -37,31 +37,8 @@ class FastFloat64(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if func is F.conv2d and _is_plain(*args, **kwargs):
-            return _conv2d(*args, **kwargs)
-        return func(*args, **kwargs)
-
-
-def _is_plain(
-    input: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> bool:
-    ones = (1, (1, 1), [1, 1])
-    return (
-        input.dtype == torch.float64
-        and input.device.type == "cpu"
-        and input.dim() == 4
-        and groups == 1
-        and stride in ones
-        and dilation in ones
-        and not isinstance(padding, str)
-        and not (torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad))
-    )
+        output = _conv2d(*args, **kwargs) if func is F.conv2d else None
+        return func(*args, **kwargs) if output is None else output
 
 
 def _conv2d(
@@ -72,7 +49,21 @@ def _conv2d(
     padding: Any = 0,
     dilation: Any = 1,
     groups: int = 1,
-) -> torch.Tensor:
+) -> torch.Tensor | None:
+    """``torch.nn.functional.conv2d``; ``None`` where it is left to PyTorch."""
+    ones = (1, (1, 1), [1, 1])
+    is_plain = (
+        input.dtype == torch.float64
+        and input.device.type == "cpu"
+        and input.dim() == 4
+        and groups == 1
+        and stride in ones
+        and dilation in ones
+        and not isinstance(padding, str)
+        and not (torch.is_grad_enabled() and (input.requires_grad or weight.requires_grad))
+    )
+    if not is_plain:
+        return None
     pad_h, pad_w = (padding, padding) if isinstance(padding, int) else padding
     _, _, kernel_h, kernel_w = weight.shape
     padded = F.pad(input.permute(0, 2, 3, 1), (0, 0, pad_w, pad_w, pad_h, pad_h)).contiguous()  # (N, H, W, C)

@@ -32,7 +32,8 @@ def test_other_calls_are_left_to_torch(options, monkeypatch) -> None:
     def must_not_run(*_args: object, **_kwargs: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(gan.drawing.exact_conv, "_conv2d", must_not_run)
+    for name in ("_windows", "_shifted"):
+        monkeypatch.setattr(gan.drawing.exact_conv, name, must_not_run)
     dtype = options.pop("dtype", torch.float64)
     x, weight = torch.ones(1, 2, 8, 8, dtype=dtype), torch.ones(2, 2 // options.get("groups", 1), 3, 3, dtype=dtype)
     with torch.no_grad(), FastFloat64():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ WINDOW = 256
 """Texts that are encoded together, in batches of like length; an equal text is encoded once."""
 
 Each = TypeVar("Each")
+Result = TypeVar("Result")
 
 
 class Item(NamedTuple):
@@ -109,43 +110,39 @@ class Engine:
         """
         size = max(1, self.settings.batch_size // self.settings.best_of)
         for window in batched(items, WINDOW):
-            texts = self._read(list(dict.fromkeys(item.text for item in window)))
+            texts = list(dict.fromkeys(item.text for item in window))
+            found = dict(zip(texts, _of_each(self.pipeline.read, texts), strict=True))
             for batch in batched(window, size):
-                read = [(item, text) for item in batch if not isinstance(text := texts[item.text], str)]
-                drawn = iter(self._draw(read))
+                read = [(item, text) for item in batch if not isinstance(text := found[item.text], str)]
+                images = iter(_of_each(self._draw, read))
                 for item in batch:
-                    yield Drawn(item, error=error) if isinstance(error := texts[item.text], str) else next(drawn)
-
-    def _read(self, texts: list[str]) -> dict[str, ReadText | str]:
-        """What is read in each text, or why it cannot be."""
-        pipeline = self.pipeline
-        try:
-            return dict(zip(texts, pipeline.read(texts), strict=True))
-        except InputError as error:
-            if len(texts) == 1:
-                return {texts[0]: str(error)}
-            return {text: found for one in texts for text, found in self._read([one]).items()}
+                    drawn = text if isinstance(text := found[item.text], str) else next(images)
+                    yield Drawn(item, error=drawn) if isinstance(drawn, str) else drawn
 
     def _draw(self, batch: Sequence[tuple[Item, ReadText]]) -> list[Drawn]:
         import torch
 
-        if not batch:
-            return []
         items, texts = zip(*batch, strict=True)
         c, seeds = torch.stack([text.c for text in texts]), [item.seed for item in items]
-        try:
-            if self.settings.best_of > 1:
-                asked = [item.text for item in items]
-                seeds = list(self._selector.best_seeds(asked, c, seeds, self.settings.best_of))
-            (images,) = self.pipeline.draw_many(c, seeds, batch_size=len(seeds))
-        except InputError as error:
-            if len(batch) == 1:
-                return [Drawn(items[0], error=str(error))]
-            return [drawn for one in batch for drawn in self._draw([one])]
+        if self.settings.best_of > 1:
+            seeds = list(self._selector.best_seeds(c, seeds, self.settings.best_of))
+        (images,) = self.pipeline.draw_many(c, seeds, batch_size=len(seeds))
         return [
             Drawn(item._replace(seed=seed), image, text)
             for item, seed, image, text in zip(items, seeds, images, texts, strict=True)
         ]
+
+
+def _of_each(function: Callable[[list[Each]], Iterable[Result]], values: list[Each]) -> list[Result | str]:
+    """What ``function`` gives for all values at once; where it refuses some, these have its error in their place."""
+    if not values:
+        return []
+    try:
+        return [*function(values)]
+    except InputError as error:
+        if len(values) == 1:
+            return [str(error)]
+        return [result for value in values for result in _of_each(function, [value])]
 
 
 def batched(values: Iterable[Each], size: int) -> Iterator[list[Each]]:

@@ -76,12 +76,11 @@ class Selector:
             merit = merit + self.D(to_signed(images), c.float().cpu())
         return merit
 
-    def best_seeds(self, texts: Sequence[str], c: Tensor, seeds: Sequence[int], count: int) -> Iterator[int]:
-        """The seed of the best of ``count`` faces of each text, one after the other.
+    def best_seeds(self, c: Tensor, seeds: Sequence[int], count: int) -> Iterator[int]:
+        """The seed of the best of ``count`` faces of each condition, one after the other.
 
         Args:
-            texts: N texts.
-            c: Their conditions, (N, c_dim).
+            c: N conditions, (N, c_dim).
             seeds: N seeds; the first candidate of each is the face that the seed gives by itself.
             count: Candidates of each face, at least 1.
         """

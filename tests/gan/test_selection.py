@@ -50,7 +50,7 @@ def test_candidates_start_with_the_seed_itself_and_differ() -> None:
 def test_the_best_candidate_wins(pipeline, D, channel) -> None:
     selector = Selector(pipeline, Classifier(), D)
     c = pipeline.conditions(TEXTS)
-    best = list(selector.best_seeds(TEXTS, c, [0, 1, 2], 8))
+    best = list(selector.best_seeds(c, [0, 1, 2], 8))
     for row, seed, chosen in zip(c, range(3), best, strict=True):
         candidates = candidate_seeds(seed, 8)
         images = torch.cat(list(pipeline.draw_many(row.expand(8, -1), candidates)))
@@ -59,7 +59,7 @@ def test_the_best_candidate_wins(pipeline, D, channel) -> None:
 
 def test_one_candidate_is_the_face_itself(pipeline) -> None:
     c = pipeline.conditions(TEXTS)
-    assert list(Selector(pipeline, AttributeClassifier((8, 8))).best_seeds(TEXTS, c, [5, 6, 7], 1)) == [5, 6, 7]
+    assert list(Selector(pipeline, AttributeClassifier((8, 8))).best_seeds(c, [5, 6, 7], 1)) == [5, 6, 7]
 
 
 def test_what_is_not_asked_for_does_not_count(pipeline) -> None:

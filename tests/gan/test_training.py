@@ -543,10 +543,8 @@ def test_the_released_discriminator_ranks_faces(faces, tmp_path, request, case) 
     trainer = make_trainer(config, faces, tmp_path)
     trainer.snapshot()
     pipeline = TextToFace.from_pretrained(tmp_path / "snapshot")
-    texts = ["red hair blue eyes"]
-    (seed,) = Selector.from_pretrained(tmp_path / "snapshot", pipeline).best_seeds(
-        texts, pipeline.conditions(texts), [0], count=2
-    )
+    c = pipeline.conditions("red hair blue eyes")
+    (seed,) = Selector.from_pretrained(tmp_path / "snapshot", pipeline).best_seeds(c, [0], count=2)
     assert seed in candidate_seeds(0, 2)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from encoder.common.errors import InputError
 from encoder.text import check_text
-from gan.drawing.settings import DrawSettings
+from gan.drawing.settings import RANDOM_SEED, DrawSettings, random_seed
 from gan.engine import WINDOW, Engine, Item, batched
 from gan.many.folder import Encoded
 from gan.many.workers import encode
@@ -41,7 +41,7 @@ class Drawer:
 
         Args:
             batch: Columns of one length, as lists or arrays: ``text``, ``None`` or NaN where one is missing; ``seed``,
-                whole numbers from 0; any others.
+                whole numbers from 0, or -1 for one by chance; any others.
 
         Returns:
             The same columns, with ``seed`` the one drawn (of ``best_of``), and ``png`` (bytes, or ``None``), ``read``
@@ -50,7 +50,8 @@ class Drawer:
         columns = {
             name: values.tolist() if hasattr(values, "tolist") else list(values) for name, values in batch.items()
         }
-        lines = [(_refusal(text), text, seed) for text, seed in zip(columns["text"], columns["seed"], strict=True)]
+        seeds = [random_seed() if seed == RANDOM_SEED else seed for seed in columns["seed"]]
+        lines = [(_refusal(text), text, seed) for text, seed in zip(columns["text"], seeds, strict=True)]
         items = [Item(0, 0, "", "", text, seed) for refusal, text, seed in lines if not refusal]
         drawn = (encode(self._engine, each) for each in self._engine.draw(items))
         images = [Encoded(None, seed, {}, refusal) if refusal else next(drawn) for refusal, _, seed in lines]

@@ -323,6 +323,7 @@ def test_a_missing_text_is_told(model, missing) -> None:
     result = Drawer(model)({"text": [missing, "blue hair", missing], "seed": [1, 2, 3]})
     assert result["error"] == ["the text is missing", None, "the text is missing"]
     assert result["png"] == [None, Drawer(model)({"text": ["blue hair"], "seed": [2]})["png"][0], None]
+    assert Drawer(model)({"text": ["blue hair"], "seed": [-1]})["seed"][0] >= 0  # by chance
     assert Drawer(model)({"text": np.array([missing] * 2), "seed": [0, 1]})["error"] == ["the text is missing"] * 2
 
 

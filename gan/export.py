@@ -253,8 +253,18 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
     return ids, mask.long()
 
 
-def conditions(pipeline: TextToImage, graph: Any, model: MiniLM, texts: Sequence[str]) -> torch.Tensor:
-    """The conditions (N, dim) of texts by a text encoder's graph, a ``session``, within the rules around a head."""
+def conditions(
+    pipeline: TextToImage,
+    graph: Any,
+    model: MiniLM,
+    texts: Sequence[str],
+    *,
+    seen: dict[str, torch.Tensor] | None = None,
+) -> torch.Tensor:
+    """The conditions (N, dim) of texts by a text encoder's graph, a ``session``, within the rules around a head.
+
+    ``seen`` takes what the graph gives for each text that the rules let it read.
+    """
     import torch
 
     from encoder.attributes.reader import AttributeEncoder
@@ -267,7 +277,10 @@ def conditions(pipeline: TextToImage, graph: Any, model: MiniLM, texts: Sequence
             if not texts:
                 return torch.zeros(0, self.dim)
             ids, mask = tokens(model, texts)
-            return run(graph, ids=ids, mask=mask)
+            c = run(graph, ids=ids, mask=mask)
+            if seen is not None:
+                seen.update(zip(texts, c, strict=True))
+            return c
 
     is_head = pipeline.config.conditioning.kind == "head"
     return (AttributeEncoder(Graph()) if is_head else Graph()).encode(texts)

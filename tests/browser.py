@@ -34,6 +34,7 @@ class Browser:
     def at(self, site: Path, address: str = "") -> Iterator[Browser]:
         """Serve a page, open it with what follows the #, and wait until it has drawn or says why not."""
         with server_of(site) as server:
+            self.server = server
             threading.Thread(target=server.serve_forever, daemon=True).start()
             self.root = f"http://127.0.0.1:{server.server_address[1]}/"
             try:

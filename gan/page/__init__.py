@@ -8,6 +8,7 @@ modules, copied as they are (``.mjs`` as ``.js``).
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -16,12 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from encoder.attributes.vocabulary import canonical_captions
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.folders import OutputFolder
+from encoder.text import normalise
 from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
+    from encoder.minilm import MiniLM
     from gan.export import Exported, Parity
+    from gan.pipeline import TextToImage
 
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
@@ -30,7 +35,9 @@ SERVED = {".mjs": ".js", ".gz": ".gz", ".txt": ".txt"}
 MODEL = "model"
 RUNTIME = "ort-wasm-simd-threaded.wasm.gz"
 CARD, ATTRIBUTES = "README.md", ".gitattributes"
-OUTPUT = OutputFolder("gan.page", ("index.html", "style.css", "icon.svg", "js", "vendor", MODEL, CARD, ATTRIBUTES))
+MANIFEST, OFFLINE = "manifest.json", "sw.js"
+PAGE = ("index.html", "style.css", "icon.svg")
+OUTPUT = OutputFolder("gan.page", (*PAGE, MANIFEST, OFFLINE, "js", "vendor", MODEL, CARD, ATTRIBUTES))
 FACES = (
     "pink hair green eyes",
     "a girl with golden locks and eyes like emeralds",
@@ -39,6 +46,9 @@ FACES = (
     "long black hair",
 )
 """What a page of faces proposes to begin with."""
+FIRST = 12
+"""Pictures of the first example that travel with the page, from seed 0 on: they are shown before a network is there."""
+VERSION = "js/version.js"
 SHIPPED = {
     "emoji": {
         "examples": ["a red heart", "green apple", "smiling cat with heart-eyes", "blue fish", "a slice of pizza"],
@@ -103,33 +113,59 @@ def build(
         InputError: A file cannot be written.
     """
     encoder, bits, parity = _smallest(exported, levels)
-    packed = {f"{MODEL}/generator.onnx.gz": _packed(exported.generator)}
-    if encoder and exported.model:
-        packed[f"{MODEL}/encoder.onnx.gz"] = _packed(encoder)
-        packed[f"{MODEL}/tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
-    config = {**exported.config, "nothing": _nothing(exported), "noun": _noun(exported), "examples": list(examples)}
+    reads_attributes = bool(exported.pipeline.encoder.space.class_sizes)
     shipped = SHIPPED.get(exported.config["name"], {})
-    config |= {name: value for name, value in shipped.items() if not config.get(name)}
-    if exported.pipeline.encoder.space.class_sizes:
+    shown = list(examples or (FACES if reads_attributes else shipped.get("examples", ())))
+    written = _static_files()
+    config = exported.config | {
+        "version": _digest(*written.values()),
+        "nothing": _nothing(exported),
+        "noun": _noun(exported),
+        "examples": shown,
+        "credits": shipped.get("credits", ""),
+    }
+    model = _model_files(exported, encoder, shown)
+    if reads_attributes:
         from gan.page.rules import rules
 
-        packed[f"{MODEL}/rules.json.gz"] = _packed(_compact(rules()))
+        model["rules.json.gz"] = _packed(_compact(rules()))
         config["palette"] = exported.pipeline.config.palette
-        config["examples"] = list(examples or FACES)
-    files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
-    vendored = [path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED]
-    files |= {f"vendor/{path.stem}{SERVED[path.suffix]}": path for path in vendored}
-    written = {name: path.read_bytes() for name, path in files.items()} | packed
-    loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]}
-    loaded |= {Path(name).name: data for name, data in packed.items()}
-    config["files"] = {name: len(data) for name, data in loaded.items()}
+    loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]} | model
+    config["files"] = {name: {"bytes": len(data), "version": _digest(data)} for name, data in loaded.items()}
+    written |= {f"{MODEL}/{name}": data for name, data in (model | {"config.json": _compact(config)}).items()}
+    written[VERSION] = written[VERSION].replace(b'""', f'"{config["version"]}"'.encode())
+    written[MANIFEST] = written[MANIFEST].replace(b"to picture", f"to {config['noun']}".encode())
+    kept = {name: _digest(data) for name, data in written.items() if name != OFFLINE}
+    written[OFFLINE] = written[OFFLINE].replace(b"FILES = {}", b"FILES = " + _compact(kept))
     if space:
         written |= _space(exported)
-    written[f"{MODEL}/config.json"] = _compact(config)  # the last: without it the page says that it is not whole
     with transaction():
         for name, data in written.items():
             write_atomically(out / name, partial(_write, data))
     return Built({name: len(data) for name, data in written.items()}, bits, parity)
+
+
+def _static_files() -> dict[str, bytes]:
+    """The page's own files and those of the libraries, by their paths in the page."""
+    files = {path.relative_to(STATIC).as_posix(): path for path in sorted(STATIC.rglob("*")) if path.is_file()}
+    vendored = [path for path in sorted(VENDOR.iterdir()) if path.suffix in SERVED]
+    files |= {f"vendor/{path.stem}{SERVED[path.suffix]}": path for path in vendored}
+    return {name: path.read_bytes() for name, path in files.items()}
+
+
+def _model_files(exported: Exported, encoder: bytes | None, examples: Sequence[str]) -> dict[str, bytes]:
+    """The networks, and what the page shows before it has them: conditions of texts, pictures of the first example."""
+    files = {"generator.onnx.gz": _packed(exported.generator)}
+    if encoder and exported.model:
+        is_head = exported.pipeline.config.conditioning.kind == "head"
+        texts = [*(canonical_captions() if is_head else ()), *examples]
+        known = _conditions(exported.pipeline, encoder, exported.model, texts)
+        files["encoder.onnx.gz"] = _packed(encoder)
+        files["tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
+        files["known.json.gz"] = _packed(_compact(known))
+    if examples:
+        files["first.rgb.gz"] = _packed(_pictures(exported, examples[0]))
+    return files
 
 
 def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
@@ -156,6 +192,25 @@ def _free_captions() -> list[str]:
     source = grammar.Grammar(rng, grammar.forms("held out"), foreign=0.3)
     captions = [source.caption().text for _ in range(48)]
     return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
+
+
+def _conditions(pipeline: TextToImage, encoder: bytes, model: MiniLM, texts: Sequence[str]) -> dict[str, list[float]]:
+    """What the text encoder's graph gives for some texts, so that the page can draw these without it."""
+    from gan.export import conditions, session
+
+    seen: dict[str, Any] = {}
+    conditions(pipeline, session(encoder), model, texts, seen=seen)
+    return {normalise(text): [float(str(x)) for x in c.numpy()] for text, c in seen.items()}  # float32's own digits
+
+
+def _pictures(exported: Exported, text: str) -> bytes:
+    """The first pictures of a text in the first style: uint8 (FIRST, H, W, 3)."""
+    images = exported.pipeline.draw([text] * FIRST, range(FIRST))
+    return images.permute(0, 2, 3, 1).numpy().tobytes()
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def _write(data: bytes, path: Path) -> None:

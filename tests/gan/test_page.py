@@ -24,7 +24,9 @@ from PIL import Image
 from releases import ALIGNED_DIM, write_aligned, write_head, write_one_hot
 from tiny_bert import make_tiny_bert
 
+import infer
 from encoder.attributes import colour_names, palette
+from encoder.attributes.languages import load
 from encoder.attributes.reader import AttributeEncoder
 from encoder.attributes.space import COLOUR_DIM, DIM, AttributeSpace
 from encoder.attributes.tags import left_open
@@ -102,7 +104,9 @@ def node() -> Node:
 def site(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the released faces."""
     folder = tmp_path_factory.mktemp("page") / "site"
-    assert main(["--out", str(folder), "--space"]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan.page.quantise.CHOICES", ((11, 13),))  # what the search for the fewest bits finds
+        assert main(["--out", str(folder), "--space"]) == 0
     return folder
 
 
@@ -255,9 +259,9 @@ class PlainHead:
 
 PLAIN_HEAD = """
 const [json, reads, palette, texts] = given, rules = JSON.parse(json), all = []; // the driver sorts keys
-const { AttributeReader } = await import("./js/attributes.js");
+const { AttributeReader } = await import("./js/attributes.js"), { fill } = await import("./js/text.js");
 for (const text of texts) {
-  const read = [];
+  const read = [], said = ({ template, values, words }) => fill(template, { ...values, ...words });
   const reader = new AttributeReader({ rules, reads, palette }, async (text) => {
     read.push(text);
     const c = new Float32Array(33);
@@ -272,7 +276,7 @@ for (const text of texts) {
     return c.slice(0, reads);
   });
   const c = await reader.condition(text);
-  all.push({ read, c: Array.from(c), remarks: reader.remarks(text, c) });
+  all.push({ read, c: Array.from(c), remarks: reader.remarks(text, c).map(said) });
 }
 return all;
 """
@@ -324,7 +328,7 @@ const model = Object.assign(new Model(), {
   config: { z_dim: 40, c_dim: from.length, sources: [""], resolution: 1, guidance: 1 },
   reader: new AttributeReader({ rules: JSON.parse(json), reads: from.length }, null),
   runtime: { Tensor: class { constructor(type, data) { this.data = data; } } },
-  generator: { run: ({ c }) => (all.push(Array.from(c.data)), { img: { data: [0, 0, 0] } }) },
+  generator: async () => ({ run: async ({ c }) => (all.push(Array.from(c.data)), { img: { data: [0, 0, 0] } }) }),
 });
 for (const share of [0, 0.25, 1]) await model.draw(Float32Array.from(from), 7n, { to: Float32Array.from(to), share });
 return all;
@@ -748,6 +752,129 @@ def test_fields_can_be_seen_read_and_reached(faces: Browser) -> None:
     assert directions == ["auto"] * 4
 
 
+def test_what_is_typed_is_drawn_and_entered_it_keeps_its_seed(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    found = used(
+        faces,
+        "const before = history.length; set('text', 'green hai'); await until(() => location.hash.includes('hai&'));"
+        "set('text', 'green hair'); await until(() => location.hash.includes('green+hair')); await idle();"
+        "const typed = [$('seed').value, history.length - before, $('understood').textContent];"
+        "submit('green hair'); await idle(); return [...typed, $('seed').value, history.length - before]",
+    )
+    assert found[:2] == ["5", 1]
+    assert "green" in found[2]
+    assert found[3:] == ["5", 1]
+
+
+def test_a_saved_picture_gives_its_text_seed_and_settings_back(faces: Browser, tmp_path: Path) -> None:
+    drop = (
+        "const drop = (bytes, name, type) => { const dataTransfer = new DataTransfer();"
+        "  dataTransfer.items.add(new File([bytes], name, { type }));"
+        "  dispatchEvent(new DragEvent('drop', { dataTransfer })); };"
+    )
+    faces.ask(urlencode({"text": "“rosy” 髪", "seed": 2**63 - 1, "num": 1, "style": "anime", "guidance": 1.5}))
+    address = faces.driver.execute_script("return location.hash")
+    (saved_one,) = saved(faces, "#grid img")
+    again, other, refused = used(
+        faces,
+        drop + "const bytes = await (await fetch(document.querySelector('#grid img').src)).blob();"
+        "location.hash = 'text=blue+hair&num=4';"
+        "await until(() => document.querySelectorAll('#grid img').length === 4);"
+        "await idle(); drop(bytes, 'a.png', 'image/png'); await until(() => location.hash.includes('anime'));"
+        "await idle(); const again = [location.hash, $('lock').getAttribute('aria-pressed')];"
+        "drop(Uint8Array.from(atob(given[0]), (x) => x.charCodeAt(0)), 'b.png', 'image/png');"
+        "await until(() => location.hash.includes('green')); await until(() => $('open-error').textContent);"
+        "const other = [location.hash, $('open-error').textContent];"
+        "drop('no picture', 'c.png', 'image/png'); await until(() => $('open-error').textContent.startsWith('c.png'));"
+        "return [again, other, $('open-error').textContent]",
+        base64.b64encode(infer_picture(tmp_path)).decode(),
+    )
+    assert again == [address, "true"]
+    assert "text=green+eyes&seed=7&num=1" in other[0]
+    assert other[1] == "The file holds 2 pictures. This is the first."
+    assert "does not say how it was drawn" in refused
+    assert saved_one.info["Style"] == "anime"
+
+
+def infer_picture(folder: Path) -> bytes:
+    """A grid of two texts, as ``infer.py`` saves it."""
+    assert (
+        infer.main(["--text", "green eyes", "--text", "red hair", "--seed", "7", "--out", str(folder / "b.png")]) == 0
+    )
+    return (folder / "b.png").read_bytes()
+
+
+def test_a_picture_leads_to_others_like_it_and_can_be_a_favourite(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=4")
+    near, seeds, favourites, opened = used(
+        faces,
+        "const pixels = async (image) => {"
+        "  const bitmap = await createImageBitmap(await (await fetch(image.src)).blob());"
+        "  const context = new OffscreenCanvas(64, 64).getContext('2d'); context.drawImage(bitmap, 0, 0);"
+        "  return context.getImageData(0, 0, 64, 64).data; };"
+        "const all = async () => Promise.all([...document.querySelectorAll('#grid img')].map(pixels));"
+        "const away = (one, other) => one.reduce((sum, x, i) => sum + Math.abs(x - other[i]), 0) / one.length;"
+        "const before = await all(); $('grid').children[1].click(); $('favourite').click();"
+        "await until(() => $('favourite').getAttribute('aria-pressed') === 'true'); $('like').click(); await idle();"
+        "await until(() => location.hash.includes('like=6')); await idle(); const like = await all();"
+        "const far = before.map((one) => away(one, before[1])).filter((x) => x > 0);"
+        "const near = like.map((one) => away(one, before[1]));"
+        "const seeds = [$('likeness').hidden, $('like-what').textContent];"
+        "const favourites = $('favourites').querySelectorAll('a'); const { hash } = favourites[0];"
+        "let link; HTMLAnchorElement.prototype.click = function () { link = this; }; $('export').click();"
+        "delete HTMLAnchorElement.prototype.click; const text = await (await fetch(link.href)).text();"
+        "$('unlike').click(); await until(() => !location.hash.includes('like')); await idle();"
+        "return [[Math.max(...near), Math.min(...far)], seeds, [favourites.length, hash, JSON.parse(text)[0].hash],"
+        "  $('likeness').hidden]",
+    )
+    assert 1 < near[0] < near[1]
+    assert seeds == [False, "Pictures like that of seed 6"]
+    assert favourites[0] == 1
+    assert favourites[1] == favourites[2] == "#text=blue+hair&seed=6&num=1"
+    assert opened
+
+
+def test_the_way_is_drawn_anew_only_where_it_changes(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1&to=red+hair")
+    faces.wait("return document.querySelector('#strip img') !== null")
+    calls = used(
+        faces,
+        "const call = engine.call.bind(engine); let calls = 0; const count = async (act, done) => { calls = 0; act();"
+        "  await until(done); await idle(); await new Promise((resolve) => setTimeout(resolve, 300)); return calls; };"
+        "engine.call = (name, ...rest) => { calls += name === 'draw'; return call(name, ...rest); };"
+        "const src = $('middle').firstChild.src, strip = $('strip').firstChild.src;"
+        "const slid = await count(() => set('at', '0.75'), () => $('middle').firstChild.src !== src);"
+        "const more = await count(() => set('num', '4'), () => document.querySelectorAll('#grid img').length === 4);"
+        "delete engine.call; return [slid, more, strip === $('strip').firstChild.src]",
+    )
+    assert calls == [1, 3, True]
+
+
+def test_larger_files_are_sharp_and_say_how_they_were_drawn(faces: Browser) -> None:
+    faces.ask("text=blue+hair&seed=5&num=1")
+    data = used(
+        faces,
+        "let link; HTMLAnchorElement.prototype.click = function () { link = this; };"
+        "$('grid').children[0].click(); const all = [];"
+        "for (const button of $('sizes').children) { link = null; button.click(); await until(() => link);"
+        "  const bytes = new Uint8Array(await (await fetch(link.href)).arrayBuffer());"
+        "  all.push([link.download, btoa(Array.from(bytes, (x) => String.fromCharCode(x)).join(''))]); }"
+        "delete HTMLAnchorElement.prototype.click; $('big').close(); return all",
+    )
+    assert [name for name, _ in data] == ["blue-hair-5-256.png", "blue-hair-5-512.png"]
+    (exact,) = shown(faces)
+    for (_, encoded), size in zip(data, (256, 512), strict=True):
+        with Image.open(io.BytesIO(base64.b64decode(encoded))) as large:
+            assert large.size == (size, size)
+            assert large.info == exact.info
+            small = large.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
+            smooth = np.asarray(exact.convert("RGB").resize((size, size), Image.Resampling.BICUBIC)).astype(float)
+            sharp = np.asarray(large.convert("RGB")).astype(float)
+        assert np.abs(np.asarray(small).astype(float) - pixels([exact])[0]).mean() < 8
+        steep = [np.abs(np.diff(image, axis=1)).max(1).mean() for image in (sharp, smooth)]
+        assert steep[0] > 1.2 * steep[1]
+
+
 def test_only_who_has_no_javascript_reads_that_it_is_needed() -> None:
     html = (STATIC / "index.html").read_text("utf-8")
     assert "JavaScript" in html
@@ -779,11 +906,11 @@ def test_the_page_has_its_texts_in_other_languages(node: Node, language: str) ->
     names = {"ONNX Runtime", "MIT", "Apache-2.0", "PNG"}
     for text in fixed - names:
         assert text in table or not re.search("[A-Za-z]{3}", text), text
-    made = set(re.findall(r'(?:\bt|InputError|LoadError|tell|clearPictures)\("([^"]*[a-z][^"]*)"', scripts))
+    made = set(re.findall(r'(?:\bt|InputError|LoadError|remark|told|answer)\(\s*"([^"]*[a-z][^"]*)"', scripts))
     values = {value for every in SLOTS.values() for value in every}
     titles = {"Text to face", "Text to image"}
     assert made <= table.keys()
-    known = fixed | made | values | titles | set(FACES)
+    known = fixed | made | values | titles | {*FACES, load("en").messages["things"]}
     assert {text for text in table if text not in known and f'"{text}"' not in scripts} == set()
     for english, other in table.items():
         assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", other)), english
@@ -791,32 +918,60 @@ def test_the_page_has_its_texts_in_other_languages(node: Node, language: str) ->
 
 def test_the_browser_and_a_switch_choose_the_language(faces: Browser) -> None:
     faces.ask("text=blue+hair&seed=5&num=1")
-    chosen, japanese, english = used(
+    chosen, japanese, english, warned = used(
         faces,
         "const { preferred } = await import('./js/texts.js');"
         "const is = () => [document.documentElement.lang, $('draw').textContent, $('understood').textContent,"
         "  document.querySelector('#examples button').textContent, document.title];"
         "const chosen = [['zh-TW', 'en'], ['ja'], ['de', 'ja-JP'], ['fr']].map(preferred);"
         "set('language', 'ja'); await until(() => is()[0] === 'ja'); const japanese = is();"
-        "set('language', 'en'); await until(() => is()[0] === 'en'); return [chosen, japanese, is()]",
+        "submit('blue hair and glasses'); await until(() => $('remarks').textContent); await idle();"
+        "const warned = $('remarks').textContent;"
+        "set('language', 'en'); await until(() => is()[0] === 'en'); return [chosen, japanese, is(), warned]",
     )
     assert chosen == ["zh-Hant", "ja", "ja", "en"]
     assert japanese[:2] == ["ja", "描く"]
     assert "青" in japanese[2]
+    assert "描けません" in warned
     assert japanese[3] == "ピンクの髪と緑の目"
     assert english[:2] == ["en", "Draw"]
     assert english[4] == "Text to face"
 
 
-def test_a_missing_file_is_answered_in_words(browser: Browser, site: Path, tmp_path: Path) -> None:
+def test_what_travels_with_the_page_is_drawn_before_the_networks_are_there(
+    browser: Browser, site: Path, pipeline: TextToImage, tmp_path: Path
+) -> None:
     shutil.copytree(site, tmp_path / "site")
-    (tmp_path / "site" / "model" / "generator.onnx.gz").unlink()
+    model = tmp_path / "site" / "model"
+    (model / "encoder.onnx.gz").unlink()
+    with browser.at(tmp_path / "site", "#text=long+blue+hair+red+eyes&num=1") as page:  # by the table of conditions
+        wanted = pipeline.draw(["long blue hair red eyes"], [0])
+        assert levels(pixels(shown(page)), wanted) <= 1
+        page.wait("return document.getElementById('stage-text').textContent.includes('encoder.onnx.gz is missing')")
+        assert all("encoder.onnx.gz" in line for line in page.errors())  # the browser's own line
+    (model / "generator.onnx.gz").write_bytes(b"\x1f\x8bno")
     with browser.at(tmp_path / "site") as page:
-        assert "generator.onnx.gz is missing on the server (404)" in page.text("stage-text")
-        assert all("generator.onnx.gz" in line for line in page.errors())  # the browser's own line
-    (tmp_path / "site" / "model" / "generator.onnx.gz").write_bytes(b"\x1f\x8bno")
+        assert levels(pixels(shown(page)), pipeline.draw([FACES[0]] * 12, range(12))) <= 1
+        page.wait("return document.getElementById('stage-text').textContent.includes('arrived broken')")
+        assert page.run("return !document.getElementById('retry').hidden")
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"version": "older"}))
     with browser.at(tmp_path / "site") as page:
-        assert "arrived broken" in page.text("stage-text")
+        assert "are of different versions. Reload the page." in page.text("stage-text")
+
+
+def test_the_page_works_without_a_connection(browser: Browser, site: Path) -> None:
+    with browser.at(site) as page:
+        kept = page.run("await navigator.serviceWorker.ready; return (await caches.keys()).length")
+        assert kept == 1
+        page.server.shutdown()
+        page.server.server_close()
+        page.go("?#text=rosy+locks,+no+red+eyes&num=1")
+        assert len(shown(page)) == 1
+        page.errors()  # what the browser says of the connection
+    manifest = json.loads((site / "manifest.json").read_text())
+    assert manifest["name"] == "Text to face"
+    assert all((site / icon["src"]).is_file() for icon in manifest["icons"])
 
 
 # -- other releases --------------------------------------------------------------------------------------------------

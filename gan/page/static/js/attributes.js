@@ -3,17 +3,34 @@
 import { Colours, NUMBERS, codes, distance, fromHex, scale, toHex, unscale } from "./colour.js";
 import { Languages } from "./languages.js";
 import { leftOpenBy } from "./tags.js";
-import { InputError, deniedBy, denialsBy, explicitBy, isForeign, normalise, plain } from "./text.js";
+import { InputError, deniedBy, denialsBy, explicitBy, fill, isForeign, normalise, plain } from "./text.js";
 
 const UNSURE_BELOW = 0.6;
 const SAME = 2e-3;
 const BESIDE = 8;
+const NOUNS = { hair: "hair", eyes: "eye" };
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 const short = (text) => {
   const characters = [...text];
   return characters.length <= 60 ? text : `${characters.slice(0, 59).join("")}…`;
 };
 const quoted = (text) => `“${text}”`;
+
+/** What the writer of a text should know: a sentence with `{names}`, what stands there, and words to be translated too. */
+const remark = (template, values = {}, words = {}) => ({ template, values, words });
+const inEnglish = ({ template, values, words }) => fill(template, { ...values, ...words });
+
+/** Let properties be made when they are first asked for: most texts need few of them, and the first picture none. */
+function makeLater(target, makers) {
+  for (const [name, make] of Object.entries(makers)) {
+    const get = () => {
+      const value = make();
+      Object.defineProperty(target, name, { value });
+      return value;
+    };
+    Object.defineProperty(target, name, { configurable: true, get });
+  }
+}
 
 function anyOf(words, end = "(?![a-z])") {
   const longestFirst = [...words].sort((one, other) => other.length - one.length);
@@ -41,7 +58,7 @@ export class FreeReader {
 
   remarks(text) {
     if (!isForeign(text)) return [];
-    return [`${quoted(short(text))}: the text encoder was trained on English, and may not understand it.`];
+    return [remark("“{text}”: the text encoder was trained on English, and may not understand it.", { text: short(text) })];
   }
 }
 
@@ -57,33 +74,39 @@ export class AttributeReader {
       return { slot, values, start, end };
     });
     this.particular = config.reads > end;
-    this.colours = new Colours(rules);
-    this.explicit = explicitBy(rules);
-    this.denied = deniedBy(rules);
-    this.denials = denialsBy(rules);
-    this.languages = new Languages(rules, this.colours);
-    const english = Object.entries(rules.languages.lists.en.words);
-    this.things = anyOf(english.filter(([, kinds]) => kinds[0][0] === "thing").map(([word]) => word));
-    this.leftOpen = leftOpenBy(rules);
-    this.palette = Object.entries(config.palette ?? {}).map(([slot, tones]) => [slot, tones.split(" ").map(fromHex)]);
-    this.palette = Object.fromEntries(this.palette);
     this.canonical = new Map(canonicalCaptions(rules));
-    this.written = Object.fromEntries(
-      rules.colour_slots.flatMap((slot) => rules.slots[slot]).map((value) => {
-        const others = Object.keys(rules.spellings).filter((word) => rules.spellings[word] === value);
-        return [value, anyOf([value, ...others], "")];
-      }),
-    );
-    this.words = Object.fromEntries(
-      Object.entries(rules.words).map(([slot, { colours, nouns }]) => [
-        slot,
-        { colours, colour: anyOf(Object.keys(colours)), noun: anyOf(nouns, "") },
-      ]),
-    );
+    makeLater(this, {
+      colours: () => new Colours(rules),
+      explicit: () => explicitBy(rules),
+      denied: () => deniedBy(rules),
+      denials: () => denialsBy(rules),
+      languages: () => new Languages(rules, this.colours),
+      things: () => {
+        const words = Object.entries(rules.languages.lists.en.words);
+        return anyOf(words.filter(([, kinds]) => kinds[0][0] === "thing").map(([word]) => word));
+      },
+      leftOpen: () => leftOpenBy(rules),
+      palette: () => {
+        const tones = Object.entries(config.palette ?? {}).map(([slot, each]) => [slot, each.split(" ").map(fromHex)]);
+        return Object.fromEntries(tones);
+      },
+      written: () => {
+        const values = rules.colour_slots.flatMap((slot) => rules.slots[slot]);
+        const others = (value) => Object.keys(rules.spellings).filter((word) => rules.spellings[word] === value);
+        return Object.fromEntries(values.map((value) => [value, anyOf([value, ...others(value)], "")]));
+      },
+      words: () => {
+        const words = Object.entries(rules.words).map(([slot, { colours, nouns }]) => {
+          return [slot, { colours, colour: anyOf(Object.keys(colours)), noun: anyOf(nouns, "") }];
+        });
+        return Object.fromEntries(words);
+      },
+    });
   }
 
   async condition(text) {
-    text = this.#inEnglish(normalise(text));
+    text = normalise(text);
+    if (!this.canonical.has(text)) text = this.languages.translate(text)?.english ?? text;
     const isUnusual = !this.canonical.has(text);
     let denied = {};
     let leftOpen = [];
@@ -142,20 +165,15 @@ export class AttributeReader {
     return [...this.#warnings(text, c), ...this.#farColours(text, c)];
   }
 
-  /** A text in English words; one that is English stays as it is. */
-  #inEnglish(text) {
-    return this.languages.translate(text)?.english ?? text;
-  }
-
   #warnings(text, c) {
-    const translation = this.languages.translate(text);
-    if (translation) return translation.warnings;
     if (this.canonical.has(normalise(text))) return [];
+    const translation = this.languages.translate(text);
+    if (translation) return translation.warnings.map((line) => remark(line));
     const readings = this.readings(c);
     const avoided = readings.filter(({ denied }) => denied.length);
     const isAvoided = avoided.some(({ slot }) => text.toLowerCase().includes(noun(slot)));
     if (readings.every(({ value, look }) => value === null && !look) && !isAvoided) {
-      return [`Nothing recognised in ${quoted(short(text))}: hair and eyes are left to chance.`];
+      return [remark("Nothing recognised in “{text}”: hair and eyes are left to chance.", { text: short(text) })];
     }
     const colours = readings.filter(({ slot, value, look }) => slot in this.words && (value || look));
     const lines = colours.map((reading) => this.#colourRemark(text, reading, colours)).filter(Boolean);
@@ -163,17 +181,18 @@ export class AttributeReader {
       const [{ slot }] = colours;
       const value = this.#written(text, colours[0]) ?? colours[0].value;
       const other = noun(this.config.rules.colour_slots.find((name) => name !== slot));
-      lines.push(`The ${other} colour in ${quoted(short(text))} is left open; if both are ${value}, say ` +
-        `${quoted(`${value} hair, ${value} eyes`)}.`);
+      const open = "The {noun} colour in “{text}” is left open; if both are {value}, say “{value} hair, {value} eyes”.";
+      lines.push(remark(open, { text: short(text), value }, { noun: other }));
     }
-    const isTold = (word) => lines.some((line) => line.includes(quoted(word)));
+    const isTold = (word) => lines.some((line) => inEnglish(line).includes(quoted(word)));
     const untaken = this.#untaken(text, colours).filter((word) => !isTold(word));
     if (untaken.length) {
-      lines.push(`${untaken.map(quoted).join(", ")} in ${quoted(short(text))}: taken for the colour of neither hair ` +
-        "nor eyes, and not drawn.");
+      const neither = "{words} in “{text}”: taken for the colour of neither hair nor eyes, and not drawn.";
+      lines.push(remark(neither, { words: untaken.map(quoted).join(", "), text: short(text) }));
     }
     const things = [...new Set([...text.toLowerCase().matchAll(this.things)].map(([word]) => word))];
-    if (things.length) lines.push(this.languages.message("en", "things", short(text), things.join(", ")));
+    const { things: template } = this.config.rules.languages.lists.en.messages;
+    if (things.length) lines.push(remark(template, { text: short(text), words: things.join(", ") }));
     return lines;
   }
 
@@ -184,10 +203,10 @@ export class AttributeReader {
       if (away <= this.config.rules.far) return [];
       const [shown, written] = [toHex(look), this.#term(text, look)];
       const named = written === null || written === shown ? shown : `${quoted(written)} (${shown})`;
-      return `The ${noun(slot)} colour ${named} is ${away.toFixed(2)} from the nearest colour that the training ` +
-        "images have; it is drawn as near as they come.";
+      const far = "The {noun} colour {named} is {away} from the nearest colour that the training images have; it is drawn as near as they come.";
+      return remark(far, { named, away: away.toFixed(2) }, { noun: noun(slot) });
     });
-    return [...new Set(lines)];
+    return lines.filter((line, i) => lines.findIndex((other) => inEnglish(other) === inEnglish(line)) === i);
   }
 
   /** Where in a condition each colour slot's particular colour stands; nowhere where there is none. */
@@ -245,7 +264,7 @@ export class AttributeReader {
     if (look) {
       return this.#term(text, look)
         ? null
-        : `No list has the ${name} colour in ${quoted(short(text))}; drawing ${toHex(look)}, a guess.`;
+        : remark("No list has the {noun} colour in “{text}”; drawing {colour}, a guess.", { text: short(text), colour: toHex(look) }, { noun: name });
     }
     const written = [...lower.matchAll(this.written[value])];
     if (written.length && colours.filter((other) => other.value === value).length === 1) return null;
@@ -264,10 +283,16 @@ export class AttributeReader {
       if (!nearest || own <= distanceOf(nearest)) return null;
     }
     const count = this.config.rules.slots[slot].length;
-    if (nearest) return `${quoted(nearest.word)} is not one of the ${count} ${name} colours; drawing ${value}.`;
-    const where = `${name} colour in ${quoted(short(text))}; drawing ${value}`;
-    if (probability < UNSURE_BELOW) return `Unsure of the ${where} (${Math.round(100 * probability)} %).`;
-    return `No ${name} colour of the vocabulary in ${quoted(short(text))}; drawing ${value}.`;
+    const words = { noun: name, value };
+    if (nearest) {
+      const foreignWord = "“{word}” is not one of the {count} {noun} colours; drawing {value}.";
+      return remark(foreignWord, { word: nearest.word, count }, words);
+    }
+    const where = { text: short(text), percent: Math.round(100 * probability) };
+    if (probability < UNSURE_BELOW) {
+      return remark("Unsure of the {noun} colour in “{text}”; drawing {value} ({percent} %).", where, words);
+    }
+    return remark("No {noun} colour of the vocabulary in “{text}”; drawing {value}.", where, words);
   }
 
   #colourPlaces(text, slot) {
@@ -357,7 +382,7 @@ function replaced(text, terms) {
   return terms.reduceRight((text, { start, end, standIn }) => text.slice(0, start) + standIn + text.slice(end), text);
 }
 
-const noun = (slot) => slot.replace(/s$/, "");
+const noun = (slot) => NOUNS[slot];
 const span = (match) => ({ start: match.index, end: match.index + match[0].length });
 const JOINED = "\\s*(?:and|&|/|\\+|,|n|with matching)\\s*(?:her |his |their |the )?";
 const TOGETHER = new RegExp(

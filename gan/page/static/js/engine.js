@@ -8,14 +8,17 @@ export class Engine {
   #last = 0;
   isBroken = false; // the worker: it answers nothing any more
 
-  /** `tell({share, what, values})` is called while the model loads, and `tell({config})` when that has come. */
-  constructor(tell) {
+  /** Called with {share, what, values} while the model loads, and with {config} when that has come. */
+  tell = () => {};
+
+  constructor() {
     this.#worker.addEventListener("message", ({ data }) => {
-      if (!data.id) return tell(data);
+      if (!data.id) return this.tell(data);
       const { resolve, reject } = this.#waiting.get(data.id);
       this.#waiting.delete(data.id);
-      if (data.error === undefined) resolve(data.result);
-      else reject(data.template ? new InputError(data.template, data.values) : new Error(data.error));
+      if (data.error === undefined) return resolve(data.result);
+      const error = data.template ? new InputError(data.template, data.values) : new Error(data.error);
+      reject(Object.assign(error, { isOfLoading: data.isOfLoading }));
     });
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault(); // it is told on the page

@@ -6,6 +6,7 @@ import { InputError } from "./text.js";
 /** The bounds of infer.py (gan/drawing/settings.py, gan/release.py). */
 export const LIMITS = { truncation: [0.01, 1.5], guidance: [0.01, 3] };
 export const COUNTS = [1, 4, 8, 12, 25];
+export const MOST_LIKE = 8;
 
 /** "1234" as a BigInt; an InputError where it is no seed. */
 export function seedOf(text) {
@@ -16,12 +17,25 @@ export function seedOf(text) {
   return BigInt(text);
 }
 
-/** The address of a state {text, seed, num, style, truncation, guidance, to, at}. */
+/** The seeds that pictures are to be like, "5" or "5,17"; an InputError where one is none. */
+export function likeOf(text) {
+  const seeds = text.split(",");
+  if (seeds.length > MOST_LIKE) throw new InputError("like holds more than {most} seeds.", { most: MOST_LIKE });
+  return seeds.map(seedOf).join(",");
+}
+
+/** The address of what is shown: a new entry of the browser's history, or in place of the last one. */
+export function setAddress(hash, isNew) {
+  if (hash !== location.hash) history[isNew ? "pushState" : "replaceState"](null, "", hash);
+}
+
+/** The address of a state {text, seed, num, style, truncation, guidance, to, at, like}. */
 export function toHash(config, state) {
   const parts = { text: state.text, seed: state.seed, num: state.num };
   if (state.style) parts.style = config.sources[state.style];
   if (state.truncation !== 1) parts.truncation = state.truncation;
   if (state.guidance !== config.guidance) parts.guidance = state.guidance;
+  if (state.like) parts.like = state.like;
   if (state.to) Object.assign(parts, { to: state.to, at: state.at });
   return `#${new URLSearchParams(parts)}`;
 }
@@ -29,7 +43,7 @@ export function toHash(config, state) {
 /** The state that an address holds, and an InputError for each part of it that cannot be taken: [state, errors]. */
 export function fromHash(config, hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const state = { num: 12, style: 0, truncation: 1, guidance: config.guidance, seed: 0n, to: "", at: 0.5 };
+  const state = { num: 12, style: 0, truncation: 1, guidance: config.guidance, seed: 0n, to: "", at: 0.5, like: "" };
   const errors = [];
   const take = (name, read) => {
     if (!given.has(name)) return;
@@ -61,6 +75,7 @@ export function fromHash(config, hash) {
     return config.sources.indexOf(name);
   });
   for (const [name, limits] of Object.entries(LIMITS)) take(name, number(name, ...limits));
+  take("like", likeOf);
   take("to", (text) => text);
   take("at", number("at", 0, 1));
   return [state, errors];

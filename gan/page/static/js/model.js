@@ -2,22 +2,24 @@
 
 import { AttributeReader, FreeReader, OneHotReader } from "./attributes.js";
 import { round } from "./colour.js";
-import { seededNoise } from "./noise.js";
+import { noiseLike } from "./noise.js";
 import { InputError, checkText } from "./text.js";
+import { VERSION } from "./version.js";
 
 const READERS = { head: AttributeReader, onehot: OneHotReader };
 
-const FETCHED = 0.5; // of the wait, on a usual connection
+const FETCHED = 0.6; // of the wait, on a usual connection
+const WASM = "../vendor/ort-wasm-simd-threaded.wasm.gz";
 
 /** What cannot go on, told in words: a file that is missing or damaged. */
 export class LoadError extends InputError {}
 
 /** A file of the site, unpacked where it is packed; `tell(bytes)` is called as they arrive. */
-export async function fetchFile(url, tell = () => {}) {
+export async function fetchFile(url, options = {}, tell = () => {}) {
   const name = url.pathname.split("/").pop();
   let response;
   try {
-    response = await fetch(url);
+    response = await fetch(url, options);
   } catch {
     throw new LoadError("{name} cannot be fetched. Check the connection and try again.", { name });
   }
@@ -45,73 +47,136 @@ export async function fetchFile(url, tell = () => {}) {
   }
 }
 
+function json(bytes, name) {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new LoadError("{name} arrived broken. Try again.", { name });
+  }
+}
+
 export class Model {
+  #opening = {}; // what is loaded when it is needed, by name: promises
+  #last = Promise.resolve(); // one run of a session after the other
+
   /**
-   * Load all that the page needs. `tell({share, what, values})` is called as it comes, with the share of the wait that
-   * is over and a sentence, and once `tell({config})`.
+   * What is small: enough to draw the texts and pictures that travel with the page. The networks come when they are
+   * needed, or by `open`. `tell({share, what, values})` is called as files come, with the share of the wait that is
+   * over and a sentence, and once `tell({config})`.
    * `runtime` is ONNX Runtime Web, `Tokenizer` of @huggingface/tokenizers.
    */
   static async load(folder, runtime, Tokenizer, tell = () => {}) {
-    const json = (bytes, name) => {
-      try {
-        return JSON.parse(new TextDecoder().decode(bytes));
-      } catch {
-        throw new LoadError("{name} arrived broken. Try again.", { name });
-      }
-    };
-    const config = json(await fetchFile(new URL("config.json", folder)), "config.json");
-    tell({ config });
-    const all = Object.values(config.files).reduce((sum, size) => sum + size, 0);
-    const megabytes = (bytes) => String(Math.round(bytes / 1e6));
-    let arrived = 0;
-    const get = (path) =>
-      fetchFile(new URL(path, folder), (bytes) => {
-        arrived = Math.min(all, arrived + bytes);
-        const values = { done: megabytes(arrived), all: megabytes(all) };
-        tell({ share: (FETCHED * arrived) / all, what: "Loading: {done} of {all} MB", values });
-      });
-    const files = Object.fromEntries(
-      await Promise.all(Object.keys(config.files).map(async (path) => [path.split("/").pop(), await get(path)])),
-    );
-    const started = (share) => tell({ share: FETCHED + (1 - FETCHED) * share, what: "Starting the neural network…" });
-    started(0);
-    runtime.env.wasm.wasmBinary = files["ort-wasm-simd-threaded.wasm.gz"];
-    runtime.env.logLevel = "error";
-    const open = async (name) => {
-      try {
-        return await runtime.InferenceSession.create(files[name], { executionProviders: ["wasm"], logSeverityLevel: 3 });
-      } catch (error) {
-        throw new LoadError("{name} cannot be run by this browser ({error}).", { name, error: error.message });
-      }
-    };
-    const model = new Model();
-    model.runtime = runtime;
-    model.config = config;
-    model.generator = await open("generator.onnx.gz");
-    started(0.2);
-    if (files["encoder.onnx.gz"]) {
-      model.encoder = await open("encoder.onnx.gz");
-      model.tokenizer = new Tokenizer(json(files["tokenizer.json.gz"], "tokenizer.json.gz"), {});
+    const model = Object.assign(new Model(), { folder, runtime, Tokenizer, tell, arrived: 0, opened: 0 });
+    const config = json(await fetchFile(new URL("config.json", folder), { cache: "no-cache" }), "config.json");
+    if (config.version !== VERSION) {
+      throw new LoadError("The scripts and the model of this page are of different versions. Reload the page.");
     }
-    started(0.9);
-    if (files["rules.json.gz"]) config.rules = json(files["rules.json.gz"], "rules.json.gz");
+    model.config = config;
+    tell({ config });
+    const [rules, known, first] = await Promise.all([
+      config.files["rules.json.gz"] && model.#json("rules.json.gz"),
+      config.files["known.json.gz"] && model.#json("known.json.gz"),
+      config.files["first.rgb.gz"] && model.#file("first.rgb.gz"),
+    ]);
+    config.rules = rules;
+    const rows = Object.entries(known ?? {}).map(([text, c]) => [text, Float32Array.from(c)]);
+    model.known = new Map(rows);
     const Reader = READERS[config.conditioning.kind] ?? FreeReader;
     model.reader = new Reader(config, (text) => model.encode(text));
+    if (first) model.first = { c: await model.reader.condition(config.examples[0]), pixels: first };
     return model;
   }
 
+  /** Load what is not here yet: the generator, then the text encoder. */
+  async open() {
+    await this.generator();
+    if (this.config.files["encoder.onnx.gz"]) await this.encoder();
+  }
+
+  /** What `work` gives, which is begun once; after a failure it can be begun again. */
+  #once(name, work) {
+    this.#opening[name] ??= work().catch((error) => {
+      delete this.#opening[name];
+      throw error;
+    });
+    return this.#opening[name];
+  }
+
+  generator() {
+    return this.#once("generator", async () => {
+      const [binary, graph] = await Promise.all([WASM, "generator.onnx.gz"].map((path) => this.#file(path)));
+      this.runtime.env.wasm.wasmBinary = binary;
+      this.runtime.env.logLevel = "error";
+      return this.#session("generator.onnx.gz", graph);
+    });
+  }
+
+  /** The text encoder; the generator comes before it, since that can draw without. */
+  encoder() {
+    return this.#once("encoder", async () => {
+      await this.generator();
+      const [graph] = await Promise.all([this.#file("encoder.onnx.gz"), this.#tokenizer()]);
+      return this.#session("encoder.onnx.gz", graph);
+    });
+  }
+
+  #tokenizer() {
+    return this.#once("tokenizer", async () => new this.Tokenizer(await this.#json("tokenizer.json.gz"), {}));
+  }
+
+  async #session(name, graph) {
+    this.#told("Starting the neural network…");
+    try {
+      const session = await this.runtime.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+      this.opened++;
+      return session;
+    } catch (error) {
+      throw new LoadError("{name} cannot be run by this browser ({error}).", { name, error: error.message });
+    }
+  }
+
+  async #run(session, inputs) {
+    const mine = this.#last.then(() => session.run(inputs));
+    this.#last = mine.catch(() => {});
+    return mine;
+  }
+
+  #file(path) {
+    const { bytes, version } = this.config.files[path];
+    let arrived = 0;
+    return fetchFile(new URL(`${path}?${version}`, this.folder), {}, (length) => {
+      const more = Math.min(length, bytes - arrived); // a host may unpack it on the way
+      arrived += more;
+      this.arrived += more;
+      this.#told("Loading: {done} of {all} MB");
+    });
+  }
+
+  async #json(path) {
+    return json(await this.#file(path), path);
+  }
+
+  #told(what) {
+    const { files } = this.config;
+    const all = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+    const opened = this.opened / Object.keys(files).filter((name) => name.endsWith(".onnx.gz")).length;
+    const [done, whole] = [this.arrived, all].map((bytes) => String(Math.round(bytes / 1e6)));
+    this.tell({ share: (FETCHED * this.arrived) / all + (1 - FETCHED) * opened, what, values: { done, all: whole } });
+  }
+
   /** The token ids of a normalised text, cut as the Python side cuts them. */
-  tokens(text) {
-    const { ids } = this.tokenizer.encode(text);
+  async tokens(text) {
+    const { ids } = (await this.#tokenizer()).encode(text);
     const most = this.config.max_length;
     return ids.length <= most ? ids : [...ids.slice(0, most - 1), ids.at(-1)];
   }
 
   /** The numbers of a normalised text, as the network behind the tokenizer gives them. */
   async encode(text) {
-    const ids = this.tokens(text);
+    if (this.known.has(text)) return this.known.get(text).slice();
+    const [session, ids] = [await this.encoder(), await this.tokens(text)];
     const tensor = (values) => new this.runtime.Tensor("int64", BigInt64Array.from(values, BigInt), [1, ids.length]);
-    const { c } = await this.encoder.run({ ids: tensor(ids), mask: tensor(ids.map(() => 1)) });
+    const { c } = await this.#run(session, { ids: tensor(ids), mask: tensor(ids.map(() => 1)) });
     return Float32Array.from(c.data);
   }
 
@@ -124,11 +189,16 @@ export class Model {
 
   /**
    * One image of a text's condition: RGBA, (resolution * resolution * 4).
-   * `seed` is a BigInt, `style` a place among the sources, or undefined; the condition is `share` of the way to `to`.
+   * `seed` is a BigInt, `style` a place among the sources, `like` as of `noiseLike`; the condition is `share` of the
+   * way to `to`.
    */
-  async draw(c, seed, { style = 0, truncation = 1, guidance = this.config.guidance, to = null, share = 0 } = {}) {
+  async draw(c, seed, options = {}) {
+    const { style = 0, truncation = 1, guidance = this.config.guidance, like = "", to = null, share = 0 } = options;
+    const isUsual = style === 0 && truncation === 1 && guidance === this.config.guidance && !to && !like;
+    const first = isUsual && this.#first(c, seed);
+    if (first) return first;
     const { z_dim, c_dim, sources, resolution } = this.config;
-    const z = Float32Array.from(seededNoise(seed, z_dim), (x) => truncation * x);
+    const z = Float32Array.from(noiseLike(like, seed, z_dim), (x) => truncation * x);
     c = this.reader.settled(c, z);
     if (to) {
       const end = this.reader.settled(to, z);
@@ -141,20 +211,31 @@ export class Model {
       whole[i] = guidance === 1 ? c[i] : none + guidance * (c[i] - none);
     }
     if (sources.length > 1) whole[c.length + style] = 1;
+    const session = await this.generator();
     const { Tensor } = this.runtime;
-    const { img } = await this.generator.run({ z: new Tensor("float32", z, [1, z_dim]), c: new Tensor("float32", whole, [1, c_dim]) });
-    const pixels = new Uint8ClampedArray(resolution * resolution * 4);
+    const { img } = await this.#run(session, { z: new Tensor("float32", z, [1, z_dim]), c: new Tensor("float32", whole, [1, c_dim]) });
     const plane = resolution * resolution;
-    for (let i = 0; i < plane; i++) {
-      for (let k = 0; k < 3; k++) {
-        const value = img.data[k * plane + i];
-        if (!Number.isFinite(value)) {
-          throw new InputError("This is not a picture. Take truncation and guidance nearer to 1.");
-        }
-        pixels[4 * i + k] = round((value + 1) * 127.5);
+    return opaque(plane, (k, i) => {
+      const value = img.data[k * plane + i];
+      if (!Number.isFinite(value)) {
+        throw new InputError("This is not a picture. Take truncation and guidance nearer to 1.");
       }
-      pixels[4 * i + 3] = 255;
-    }
-    return pixels;
+      return round((value + 1) * 127.5);
+    });
   }
+
+  /** One of the pictures that travel with the page, where it is asked for. */
+  #first(c, seed) {
+    const plane = this.config.resolution ** 2;
+    const start = 3 * plane * Number(seed);
+    if (!(start < this.first?.pixels.length) || c.some((x, i) => x !== this.first.c[i])) return null;
+    return opaque(plane, (k, i) => this.first.pixels[start + 3 * i + k]);
+  }
+}
+
+/** RGBA pixels: `valueOf(k, i)` is channel `k` of pixel `i`. */
+function opaque(count, valueOf) {
+  const pixels = new Uint8ClampedArray(4 * count).fill(255);
+  for (let i = 0; i < count; i++) for (let k = 0; k < 3; k++) pixels[4 * i + k] = valueOf(k, i);
+  return pixels;
 }

@@ -46,6 +46,28 @@ function chunk(kind, data) {
   return bytes;
 }
 
+/** The texts that a PNG holds, by their keys; nothing is said of a file that is none. */
+export async function textsOf(bytes) {
+  const [texts, utf8, latin] = [{}, new TextDecoder(), new TextDecoder("latin1")];
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (SIGNATURE.some((byte, i) => bytes[i] !== byte)) return texts;
+  for (let at = 8, length; at + 12 <= bytes.length; at += 12 + length) {
+    length = view.getUint32(at);
+    const kind = latin.decode(bytes.subarray(at + 4, at + 8));
+    const data = bytes.subarray(at + 8, at + 8 + length);
+    const end = data.indexOf(0); // of the key
+    const key = latin.decode(data.subarray(0, end));
+    if (kind === "tEXt") texts[key] = latin.decode(data.subarray(end + 1));
+    if (kind !== "iTXt") continue;
+    const isPacked = data[end + 1] === 1;
+    const value = data.subarray(data.indexOf(0, data.indexOf(0, end + 3) + 1) + 1); // behind a language and its name
+    texts[key] = isPacked ? await inflated(value) : utf8.decode(value);
+  }
+  return texts;
+}
+
+const inflated = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
+
 /** Pictures, `size` * `size` RGBA, row by row in one of so many columns: {width, height, pixels}. */
 export function tile(pictures, size, columns) {
   const rows = Math.ceil(pictures.length / columns);
@@ -61,15 +83,16 @@ export function tile(pictures, size, columns) {
 }
 
 /** What a PNG says about its pictures, each {text, seed, looks}, so that infer.py draws them again. */
-export function metadata(config, items, { style, truncation, guidance }) {
+export function metadata(config, items, { style, truncation, guidance, like }) {
   const record = items.map(({ text, seed, looks = {} }) => {
     const colours = Object.entries(looks).map(([slot, hex]) => `, "${slot}": "${hex}"`);
     return `{"text": ${JSON.stringify(text)}, "seed": ${seed}${colours.join("")}}`;
   });
   const entries = { Software: "text-to-face-cgan", Model: config.name, Faces: `[${record.join(", ")}]` };
-  if (style !== undefined) entries.Style = config.sources[style];
+  if (style) entries.Style = config.sources[style];
   if (truncation !== 1) entries.Truncation = decimal(truncation);
   if (guidance !== config.guidance) entries.Guidance = decimal(guidance);
+  if (like) entries.Like = like;
   return entries;
 }
 

@@ -2,7 +2,8 @@
 
 import { Tokenizer } from "../vendor/tokenizers.min.js";
 import * as runtime from "../vendor/ort.wasm.min.js";
-import { Model } from "./model.js";
+import { LoadError, Model } from "./model.js";
+import { enlarged } from "./upscale.js";
 
 let model;
 runtime.env.wasm.wasmPaths = { mjs: new URL("../vendor/ort-wasm-simd-threaded.js", import.meta.url).href };
@@ -10,22 +11,21 @@ runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.h
 
 const calls = {
   async load(folder) {
-    model = await Model.load(new URL(folder), runtime, Tokenizer, postMessage);
+    model = await Model.load(new URL(folder), runtime, Tokenizer, (said) => postMessage(said));
     return model.config;
   },
+  open: () => model.open(),
   read: (text) => model.read(text),
   draw: (c, seed, options) => model.draw(c, seed, options),
+  enlarge: enlarged,
   tokens: (text) => model.tokens(text),
 };
 
-let last = Promise.resolve(); // one call after the other: a session runs one at a time
-addEventListener("message", ({ data: { id, call, args } }) => {
-  last = last.then(async () => {
-    try {
-      postMessage({ id, result: await calls[call](...args) });
-    } catch (error) {
-      const { message, template, values } = error; // the last two of an InputError
-      postMessage({ id, error: message, template, values });
-    }
-  });
+addEventListener("message", async ({ data: { id, call, args } }) => {
+  try {
+    postMessage({ id, result: await calls[call](...args) });
+  } catch (error) {
+    const { message, template, values } = error; // the last two of an InputError
+    postMessage({ id, error: message, template, values, isOfLoading: error instanceof LoadError });
+  }
 });

@@ -1,0 +1,37 @@
+// A PNG that this page or infer.py has saved, opened again: what it says of itself becomes a state, as of an address.
+
+import { COUNTS, fromHash } from "./link.js";
+import { textsOf } from "./png.js";
+import { InputError } from "./text.js";
+
+/** The address that a PNG's bytes ask for, and an InputError for each thing that this page cannot repeat. */
+export async function addressOf(config, bytes, name) {
+  const says = await textsOf(bytes).catch(() => ({}));
+  const faces = facesOf(says.Faces);
+  if (!faces.length) {
+    throw new InputError("{name} does not say how it was drawn. Open a PNG that this page or infer.py saved.", { name });
+  }
+  const errors = [];
+  if (says.Model !== config.name) {
+    errors.push(new InputError("Another model, {model}, drew this picture. This page draws it differently.", { model: says.Model }));
+  }
+  const [{ text, seed }, second] = faces;
+  const isRow = faces.every((face, i) => face.text === text && BigInt(face.seed) === BigInt(seed) + BigInt(i));
+  const isWay = faces.length === 2 && second.text !== text && second.seed === seed;
+  const parts = { text, seed, num: isRow && COUNTS.includes(faces.length) ? faces.length : 1 };
+  if (isWay) Object.assign(parts, { to: second.text, at: says.Between ?? 0.5 });
+  else if (!isRow) errors.push(new InputError("The file holds {n} pictures. This is the first.", { n: faces.length }));
+  for (const key of ["Style", "Truncation", "Guidance", "Like"]) if (key in says) parts[key.toLowerCase()] = says[key];
+  const hash = `#${new URLSearchParams(parts)}`;
+  return { hash, errors: [...errors, ...fromHash(config, hash)[1]] };
+}
+
+/** The pictures that a PNG holds, {text, seed}; the seeds as text, since a Number cannot hold all of them. */
+function facesOf(json) {
+  try {
+    const faces = JSON.parse(json.replace(/"seed": *(\d+)/g, '"seed": "$1"')); // within a text the quotes are escaped
+    return faces.filter(({ text, seed }) => typeof text === "string" && typeof seed === "string");
+  } catch {
+    return [];
+  }
+}

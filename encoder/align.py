@@ -1,6 +1,6 @@
 """Fits a text encoder to the images of a data set: ``python -m encoder.align``.
 
-The upper layers of the bundled sentence-transformer and a linear map on the state of the first token are trained
+The upper layers of the bundled sentence-transformer, a pooling of its token states and a linear map are trained
 against a small image network, so that in a batch each image is nearest to its own caption: a symmetric InfoNCE loss, as
 in CLIP (Radford et al. 2021, arXiv 2103.00020) and, for the text encoder of a GAN, in AttnGAN's DAMSM (Xu et al. 2018,
 arXiv 1711.10485). The embeddings and the lower layers stay as published, which keeps words that training never saw near
@@ -22,7 +22,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +39,7 @@ from encoder.common.records import Amount, Within, write_json
 from encoder.minilm import MiniLM, pad
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
-from encoder.tuned import NAMES, Tuned, save
+from encoder.tuned import NAMES, Tuned, pool, save
 
 RECORD = "align.json"
 """The file that says which data an encoder was fitted to, and with which settings."""
@@ -66,11 +66,13 @@ class AlignConfig(Settings):
     """Settings of the fit; layers, epochs, dropouts and learning rate were chosen by the retrieval of held-out emoji.
 
     Attributes:
-        tuned: How many of the upper layers are fine-tuned.
+        queries: How many queries the attention has.
+        tuned: How many of the upper layers are fine-tuned; with attention it may be none.
         max_minutes: Stop after so long, though there are steps left; the rates then fall sooner.
         batch_size: Images a step; each has the others' captions as negatives.
         lr_layers: Peak learning rate of the fine-tuned layers.
         lr_new: Peak learning rate of the linear map, the image network and the temperature.
+        lr_queries: Peak learning rate of the queries, whose numbers are of the size of 1.
         weight_decay: Of AdamW.
         dropout: Of the single numbers that enter the fine-tuned layers.
         word_dropout: Share of the tokens that the fine-tuned layers do not see; the first they always do.
@@ -79,6 +81,10 @@ class AlignConfig(Settings):
     """
 
     dim: Annotated[int, Within(1, 65_536)] = setting(128, "numbers of a text's vector (default 128)")
+    pooling: Literal["first", "attention"] = setting(
+        "first", "what the linear map takes: the state of the first token (default), or attention by learned queries"
+    )
+    queries: Annotated[int, Within(1, 4096)] = 8
     tuned: int = 2
     epochs: Annotated[int, Within(1, 1_000_000)] = setting(40, "how often each image is seen (default 40)")
     minutes: Annotated[float, Within(sys.float_info.min, 1e6)] | None = setting(
@@ -88,6 +94,7 @@ class AlignConfig(Settings):
     batch_size: Annotated[int, Within(1, MAX_BATCH)] = 256
     lr_layers: float = 6e-4
     lr_new: float = 2e-3
+    lr_queries: float = 1e-2
     weight_decay: float = 0.05
     dropout: float = 0.1
     word_dropout: float = 0.1
@@ -143,7 +150,7 @@ class CaptionNetwork(nn.Module):
 
 
 class TunedCaptions(CaptionNetwork):
-    """Frozen layers, fine-tuned ones, the state of the first token, a linear map.
+    """Frozen layers, fine-tuned ones, a pooling, a linear map.
 
     Args:
         captions: C captions. What the frozen layers make of one is kept while there is room: it comes again.
@@ -154,13 +161,15 @@ class TunedCaptions(CaptionNetwork):
     def __init__(self, captions: Sequence[str], config: AlignConfig, base: Path = ENCODER_DIR):
         super().__init__()
         published = MiniLM.load(base)
-        if not 1 <= config.tuned <= published.layers:
+        attentive = config.pooling == "attention"
+        if not (0 if attentive else 1) <= config.tuned <= published.layers:
             raise InputError(f"{config.tuned} layers cannot be fine-tuned: {base} has {published.layers}")
         self._frozen = published.layers - config.tuned
         self.layers = {
             name: nn.Parameter(tensor.float().clone()) for name, tensor in published.layer_tensors(self._frozen).items()
         }
-        self.linear = nn.Linear(published.dim, config.dim)
+        self.queries = nn.Parameter(torch.randn(config.queries, published.dim)) if attentive else None
+        self.linear = nn.Linear(published.dim * (config.queries if attentive else 1), config.dim)
         self._model = published.with_tensors(dict(self.layers))
         self._ids = published.token_ids([normalise(caption) for caption in captions])
         self._config = config
@@ -170,12 +179,14 @@ class TunedCaptions(CaptionNetwork):
     @property
     def result(self) -> Tuned:
         halves = {name: tensor.detach().half() for name, tensor in self.layers.items()}
-        return Tuned(halves, self.linear.weight.detach(), self.linear.bias.detach())
+        queries = None if self.queries is None else self.queries.detach()
+        return Tuned(halves, self.linear.weight.detach(), self.linear.bias.detach(), queries)
 
     def groups(self) -> list[dict[str, Any]]:
         return [
             {"params": list(self.layers.values()), "lr": self._config.lr_layers},
             {"params": list(self.linear.parameters()), "lr": self._config.lr_new},
+            {"params": [] if self.queries is None else [self.queries], "lr": self._config.lr_queries},
         ]
 
     def forward(self, numbers: Sequence[int]) -> torch.Tensor:
@@ -196,8 +207,8 @@ class TunedCaptions(CaptionNetwork):
             mask = mask & seen
         last = self._model.layers - 1
         for i in range(self._frozen, last + 1):
-            x = self._model.layer(i, x, mask, tokens=1 if i == last else None)
-        return F.normalize(self.linear(x[:, 0]).float(), dim=1)
+            x = self._model.layer(i, x, mask, tokens=1 if i == last and self.queries is None else None)
+        return F.normalize(self.linear(pool(x, mask, self.queries)).float(), dim=1)
 
     @torch.no_grad()
     def _frozen_states(self, numbers: Sequence[int]) -> list[torch.Tensor]:
@@ -492,16 +503,21 @@ def card(record: dict[str, Any], scores: dict[str, Retrieval], credit: str = "")
     """The README of an aligned encoder: what it was made of and how it was judged."""
     data, config = ", ".join(record["data"]), record["config"]
     length = f"{record['images']:,} images, {record['steps']:,} steps of {config['batch_size']}, seed {config['seed']}"
+    pooled = "the state of the first token"
+    reads = "`SentenceTransformer(FOLDER).encode(texts)` gives the unit vectors."
+    if config["pooling"] == "attention":
+        pooled = f"attention over the token states ({config['queries']} queries)"
+        reads = "`encoder.aligned.AlignedEncoder` alone reads this folder: sentence-transformers has no such attention."
     judged = "It was not judged on held-out images."
     if scores:
         judged = f"{table(scores)}\n\nEach line has an image network of its own, trained for as long as the others."
     paragraphs = [
         _FRONT_MATTER + f"# A text encoder fitted to the images of {data}",
-        f"""all-MiniLM-L6-v2 with its upper layers fine-tuned ({config["tuned"]}), the state of the first token, a
+        f"""all-MiniLM-L6-v2 with its upper layers fine-tuned ({config["tuned"]}), {pooled}, a
 linear map to {config["dim"]} numbers and unit norm. `python -m encoder.align` trained it by a contrastive loss against
 a small image network, which was not kept: {length}.""",
         credit,
-        """`SentenceTransformer(FOLDER).encode(texts)` gives the unit vectors. As a condition of a generator they are
+        f"""{reads} As a condition of a generator the vectors are
 multiplied by the root of their size (`encoder.aligned.AlignedEncoder`). The fine-tuned layers are in
 `tuned.safetensors` (float16); the index takes all others from the encoder's folder, so keep the two where they lie to
 each other, or move this one by `encoder.tuned.copy`.""",

@@ -1,8 +1,8 @@
 """A text encoder that was fitted to the images of a data set.
 
-``encoder.align`` fine-tunes the upper layers of the bundled MiniLM, with a linear map on the state of the first token,
-so that a text is near to the images that it describes: in other data than faces, the vector of a text then says what
-can be seen. ``SentenceTransformer(folder)`` gives the unit vectors.
+``encoder.align`` fine-tunes the upper layers of the bundled MiniLM, a pooling and a linear map behind them, so that a
+text is near to the images that it describes: in other data than faces, the vector of a text then says what can be seen.
+``SentenceTransformer(folder)`` gives the unit vectors, where the pooling is the state of the first token.
 """
 
 from __future__ import annotations

@@ -1,10 +1,15 @@
-"""The bundled MiniLM with its upper layers fine-tuned, the state of the first token, and a linear map of it.
+"""The bundled MiniLM with its upper layers fine-tuned, a pooling of its token states, and a linear map.
+
+The pooling is the state of the first token, or attention by a few learned queries. Each query gives a mean of the token
+states, weighted by their products with it, and the means stand side by side. One query can look for the hair and
+another for the shirt, so that each keeps its own colour.
 
 The conditioning head and the encoder that is fitted to a data set's images are such models; they differ in what becomes
 of the numbers of the map. A folder of one is a sentence-transformer of its own. It holds the fine-tuned layers alone,
 in float16; its index takes all others from the encoder that it builds on, by the way from the one folder to the other.
 That one may lie within, in ``base``: such a folder stands alone. What ``SentenceTransformer(folder).save_pretrained``
-writes, all layers in one file, is read too; being other files it has another fingerprint.
+writes, all layers in one file, is read too; being other files it has another fingerprint. That library has no such
+attention, and does not read a folder with it.
 """
 
 from __future__ import annotations
@@ -18,14 +23,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 
 from encoder.base import digest, files_digest
 from encoder.common import weights
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError
-from encoder.common.records import Count, read_json, read_record, write_json
-from encoder.minilm import MiniLM
+from encoder.common.records import Count, check, read_json, read_record, write_json
+from encoder.minilm import MiniLM, Module
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
 
@@ -35,6 +41,8 @@ WHOLE = "model.safetensors"
 BASE = "base"
 """The encoder that a folder builds on, in a folder that stands alone."""
 MODULES, DENSE_CONFIG, DENSE_WEIGHTS = "modules.json", f"{DENSE}/config.json", f"{DENSE}/model.safetensors"
+QUERIES = "1_Attention/model.safetensors"
+"""The learned queries, where the pooling is attention."""
 
 IDENTITY = "torch.nn.modules.linear.Identity"
 SIGMOID = "torch.nn.modules.activation.Sigmoid"
@@ -47,13 +55,14 @@ _TOKENIZER_FILES = (
 
 NAMES = tuple(
     dict.fromkeys(name.partition("/")[0] for name in (
-        INDEX, TUNED, MODULES, DENSE_CONFIG, _CONFIG, _POOLING_CONFIG, *_TOKENIZER_FILES, "README.md",
+        INDEX, TUNED, MODULES, DENSE_CONFIG, QUERIES, _CONFIG, _POOLING_CONFIG, *_TOKENIZER_FILES, "README.md",
     ))
 )  # fmt: skip
 """The names that may lie in such a folder, at its top."""
 
 _TRANSFORMER = "sentence_transformers.base.modules.transformer.Transformer"
 _POOLING = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
+_ATTENTION = "encoder.tuned.Attention"
 _DENSE = "sentence_transformers.base.modules.dense.Dense"
 _NORMALIZE = "sentence_transformers.base.modules.normalize.Normalize"
 
@@ -82,13 +91,33 @@ class Tuned:
 
     Attributes:
         layers: The fine-tuned tensors of the BERT by their names in its file, float16.
-        weight: Of the linear map, (D, width of the token states), float32.
+        weight: Of the linear map, (D, width of the token states), or (D, Q * width) behind Q queries, float32.
         bias: Likewise, (D,).
+        queries: Of the attention, (Q, width), float32; ``None`` where the state of the first token is pooled.
     """
 
     layers: dict[str, torch.Tensor]
     weight: torch.Tensor
     bias: torch.Tensor
+    queries: torch.Tensor | None = None
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, queries: torch.Tensor | None) -> torch.Tensor:
+    """One vector of the token states of each text.
+
+    Args:
+        states: Of n texts, (n, T, width).
+        mask: (n, T), True on their tokens.
+        queries: (Q, width), or ``None``.
+
+    Returns:
+        The state of the first token, (n, width); or for each query the mean of the states, weighted by the softmax of
+        their products with it over sqrt(width), (n, Q * width).
+    """
+    if queries is None:
+        return states[:, 0]
+    of_each = queries.expand(states.shape[0], -1, -1)
+    return F.scaled_dot_product_attention(of_each, states, states, attn_mask=mask[:, None]).flatten(1)
 
 
 class TunedEncoder:
@@ -101,12 +130,21 @@ class TunedEncoder:
     noun: ClassVar[str]
     """Its name in messages."""
 
-    def __init__(self, folder: Path, model: MiniLM, base: MiniLM, weight: torch.Tensor, bias: torch.Tensor):
+    def __init__(
+        self,
+        folder: Path,
+        model: MiniLM,
+        base: MiniLM,
+        weight: torch.Tensor,
+        bias: torch.Tensor,
+        queries: torch.Tensor | None = None,
+    ):
         self._folder = folder
         self._model = model
         self._base = base
         self._weight = weight
         self._bias = bias
+        self._queries = queries
 
     @classmethod
     def load(cls, folder: str | Path, dtype: torch.dtype = torch.float64) -> Self:
@@ -123,13 +161,15 @@ class TunedEncoder:
         whole = _is_whole(folder)
         base = MiniLM.load_bert(folder, dtype) if whole else MiniLM.load(_base_folder(folder / INDEX, cls.noun), dtype)
         dense = weights.load(folder / DENSE_WEIGHTS)
-        cls._check(folder, {name: tuple(tensor.shape) for name, tensor in dense.items()}, base.dim)
+        queries = _load_queries(folder, base)
+        width = base.dim * (1 if queries is None else len(queries))
+        cls._check(folder, {name: tuple(tensor.shape) for name, tensor in dense.items()}, width)
         layers = {} if whole else weights.load(folder / TUNED)
         published = base.layer_tensors(0)
         if any(name not in published or layers[name].shape != published[name].shape for name in layers):
             raise InputError(f"{folder / TUNED}: not layers of the encoder in {base.folder}; restore both")
         weight, bias = (dense[f"linear.{name}"].to(base.dtype) for name in ("weight", "bias"))
-        return cls(folder, base.with_tensors(layers), base, weight, bias)
+        return cls(folder, base.with_tensors(layers), base, weight, bias, queries)
 
     @classmethod
     def _check(cls, folder: Path, shapes: dict[str, tuple[int, ...]], width: int) -> None:
@@ -143,12 +183,14 @@ class TunedEncoder:
             layers = {name: tensor.half() for name, tensor in self._base.layer_tensors(0).items()}
         else:
             layers = weights.load(self._folder / TUNED)
-        return Tuned(layers, self._weight.float(), self._bias.float())
+        queries = None if self._queries is None else self._queries.float()
+        return Tuned(layers, self._weight.float(), self._bias.float(), queries)
 
     @cached_property
     def fingerprint(self) -> str:
         """Digest of the contents of every file that a vector depends on; the same wherever the folder lies."""
         names = [DENSE_CONFIG, DENSE_WEIGHTS] if _is_whole(self._folder) else [TUNED, DENSE_CONFIG, DENSE_WEIGHTS]
+        names += [] if self._queries is None else [QUERIES]
         files = [self._folder / name for name in names]
         if self._base.folder == self._folder / BASE:
             made_with = read_record(_Index, self._folder / INDEX, notes=True).metadata.get(BASE)
@@ -161,9 +203,9 @@ class TunedEncoder:
         """The network below the linear map."""
         return self._model
 
-    def readout(self, states: torch.Tensor, _mask: torch.Tensor) -> torch.Tensor:
+    def readout(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The last token states (n, T, width) of n texts and their mask (n, T) -> conditions, float32 (n, D)."""
-        return self.finish(torch.nn.functional.linear(states[:, 0], self._weight, self._bias)).float()
+        return self.finish(F.linear(pool(states, mask, self._queries), self._weight, self._bias)).float()
 
     def finish(self, numbers: torch.Tensor) -> torch.Tensor:
         """Conditions (n, D) from the numbers (n, D) of the linear map."""
@@ -172,7 +214,8 @@ class TunedEncoder:
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         """The conditions (N, D) of N texts; see ``Encoder.encode``."""
         texts = [normalise(text) for text in texts]
-        return self._model.read(texts, self.readout, tokens=1, progress=progress)
+        tokens = 1 if self._queries is None else None
+        return self._model.read(texts, self.readout, tokens=tokens, progress=progress)
 
 
 def save(
@@ -194,14 +237,18 @@ def save(
         InputError: A file cannot be written.
     """
     dim, width = tuned.weight.shape
-    modules = [("", _TRANSFORMER), ("1_Pooling", _POOLING), (DENSE, _DENSE)]
+    pooling = ("1_Pooling", _POOLING) if tuned.queries is None else (QUERIES.partition("/")[0], _ATTENTION)
+    modules = [("", _TRANSFORMER), pooling, (DENSE, _DENSE)]
     modules += [("3_Normalize", _NORMALIZE)] if unit_norm else []
 
     with transaction():
         weights.save(tuned.layers, folder / TUNED, {"format": "pt"})
         weights.save({"linear.weight": tuned.weight, "linear.bias": tuned.bias}, folder / DENSE_WEIGHTS)
         write_json(folder / DENSE_CONFIG, asdict(DenseConfig(width, dim, True, activation)))
-        write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
+        if tuned.queries is None:
+            write_json(folder / _POOLING_CONFIG, {"embedding_dimension": width, "pooling_mode": "cls"})
+        else:
+            weights.save({"queries": tuned.queries}, folder / QUERIES)
         write_json(folder / _CONFIG, read_json(base / _CONFIG) | {"dtype": "float32"})
         for name in _TOKENIZER_FILES:
             if (base / name).exists():
@@ -225,7 +272,7 @@ def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
         InputError: ``folder`` is not such a folder, or a file cannot be written.
     """
     whole = _is_whole(folder)
-    names = (DENSE_WEIGHTS, DENSE_CONFIG, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
+    names = (DENSE_WEIGHTS, DENSE_CONFIG, QUERIES, _POOLING_CONFIG, _CONFIG, *_TOKENIZER_FILES, "README.md", MODULES)
     with transaction():
         for name in (WHOLE if whole else TUNED, *names):
             if (folder / name).exists():
@@ -245,6 +292,17 @@ def copy_folder(folder: Path, to: Path) -> None:
             name = path.relative_to(folder)
             if path.is_file() and not any(part.startswith(".") for part in name.parts):
                 copy_file(path, to / name)
+
+
+def _load_queries(folder: Path, base: MiniLM) -> torch.Tensor | None:
+    """The queries of a folder whose modules name the attention; ``None`` for any other pooling."""
+    modules: list[Module] = check(read_json(folder / MODULES), list[Module], folder / MODULES, notes=True)
+    if all(module.kind != "Attention" for module in modules):
+        return None
+    queries = weights.load(folder / QUERIES).get("queries", torch.empty(0))
+    if queries.dim() != 2 or queries.shape[1] != base.dim:
+        raise InputError(f"{folder / QUERIES}: not the queries of an attention over {base.dim} numbers; restore it")
+    return queries.to(base.dtype)
 
 
 def _is_whole(folder: Path) -> bool:

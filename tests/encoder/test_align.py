@@ -5,6 +5,7 @@ import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -163,11 +164,12 @@ def test_a_fit_brings_images_and_their_captions_together(drawn):
         assert retrieval(fitted.vectors(images), own, texts(range(16))).first > 0.5  # chance: 1/16
 
 
-def test_an_encoder_is_saved_as_trained(base: Path, drawn, tmp_path: Path):
+@pytest.mark.parametrize("changes", [{}, {"pooling": "attention"}, {"pooling": "attention", "tuned": 0}])
+def test_an_encoder_is_saved_as_trained(base: Path, drawn, tmp_path: Path, changes: dict[str, Any]):
     _, captions = drawn
     texts = [own[0] for own in captions]
     torch.manual_seed(0)
-    network = TunedCaptions(texts, CONFIG, base).eval()
+    network = TunedCaptions(texts, replace(CONFIG, **changes), base).eval()
     with torch.no_grad():
         for tensor in network.layers.values():
             tensor += torch.randn_like(tensor)
@@ -231,7 +233,7 @@ def command(base: Path, drawn, monkeypatch: pytest.MonkeyPatch):
     """Runs the command line on the drawn images, of which six are held out."""
     images, captions = drawn
     dataset = Dataset(images=images, captions=tuple(captions), splits=["train"] * 10 + ["heldout"] * 6)
-    monkeypatch.setattr(module, "load_images", lambda *_args, **_kwargs: (dataset, "16 images"))
+    monkeypatch.setattr("gan.data.loading.load_images", lambda *_args, **_kwargs: (dataset, "16 images"))
     monkeypatch.setattr(module, "ENCODER_DIR", base)
 
     def run(*arguments: str) -> int:
@@ -270,7 +272,7 @@ def test_bad_settings_leave_no_folder(command, tmp_path: Path, bad: list[str]):
 
 def test_the_command_refuses_before_any_work(command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     (tmp_path / "notes.txt").write_text("mine")
-    monkeypatch.setattr(module, "load_images", lambda *_args, **_kwargs: pytest.fail("loaded"))
+    monkeypatch.setattr("gan.data.loading.load_images", lambda *_args, **_kwargs: pytest.fail("loaded"))
     assert command("--out", str(tmp_path)) == 2
     assert "holds notes.txt, which is no output of encoder.align" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]

@@ -14,7 +14,7 @@ from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.minilm import MiniLM
 from encoder.paths import HEAD_DIR
-from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, INDEX, MODULES, TUNED, Tuned, copy, save
+from encoder.tuned import DENSE_CONFIG, DENSE_WEIGHTS, INDEX, MODULES, QUERIES, TUNED, Tuned, copy, pool, save
 
 TEXTS = ["pink hair green eyes", "black hair", "red hair and blue eyes and orange hair"]
 DIM = 6
@@ -25,16 +25,18 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_bert(tmp_path_factory.mktemp("aligned") / "encoder")
 
 
-@pytest.fixture
-def folder(base: Path, tmp_path: Path) -> Path:
-    """An aligned encoder with random changes to the last layer of the tiny BERT."""
+@pytest.fixture(params=["first", "attention"])
+def folder(request: pytest.FixtureRequest, base: Path, tmp_path: Path) -> Path:
+    """An aligned encoder of either pooling, with random changes to the last layer of the tiny BERT."""
     generator = torch.Generator().manual_seed(0)
     layers = {
         name: (tensor + 0.3 * torch.randn(tensor.shape, generator=generator)).half()
         for name, tensor in MiniLM.load(base).layer_tensors(LAYERS - 1).items()
     }
-    tuned = Tuned(layers, torch.randn(DIM, WIDTH, generator=generator), torch.randn(DIM, generator=generator))
-    save(tuned, tmp_path / "aligned", unit_norm=True, base=base)
+    queries = torch.randn(3, WIDTH, generator=generator) if request.param == "attention" else None
+    width = WIDTH * (1 if queries is None else 3)
+    weight, bias = torch.randn(DIM, width, generator=generator), torch.randn(DIM, generator=generator)
+    save(Tuned(layers, weight, bias, queries), tmp_path / "aligned", unit_norm=True, base=base)
     return tmp_path / "aligned"
 
 
@@ -55,6 +57,7 @@ def test_a_condition_depends_neither_on_case_nor_on_its_batch(folder: Path):
         assert torch.equal(encoder.encode([f"  {text.upper()} "])[0], row)
 
 
+@pytest.mark.parametrize("folder", ["first"], indirect=True)
 def test_sentence_transformers_gives_the_unit_vectors(folder: Path):
     from sentence_transformers import SentenceTransformer
 
@@ -117,6 +120,23 @@ def test_numbers_that_are_not_finite_are_refused(folder: Path, name: str):
 def test_layers_of_another_encoder_are_refused(folder: Path):
     save_file({"encoder.layer.1.output.dense.bias": torch.zeros(7)}, folder / TUNED)
     with pytest.raises(InputError, match="not layers of the encoder"):
+        AlignedEncoder.load(folder)
+
+
+def test_attention_is_the_one_worked_by_hand():
+    states = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [9.0, 9.0]]])
+    mask = torch.tensor([[True, True, False]])
+    queries = torch.tensor([[0.0, 0.0], [math.sqrt(2) * math.log(3), 0.0]])
+    # The first query weighs both tokens alike; the second the first one three times as much.
+    assert pool(states, mask, queries).tolist() == [pytest.approx([0.5, 1.0, 0.75, 0.5])]
+    assert pool(states, mask, None).tolist() == [[1.0, 0.0]]
+
+
+@pytest.mark.parametrize("folder", ["attention"], indirect=True)
+@pytest.mark.parametrize("tensors", [{}, {"queries": torch.zeros(3, WIDTH + 1)}, {"queries": torch.zeros(WIDTH)}])
+def test_queries_that_do_not_fit_are_refused(folder: Path, tensors: dict[str, torch.Tensor]):
+    save_file(tensors, folder / QUERIES)
+    with pytest.raises(InputError, match=r"1_Attention.*not the queries of an attention over"):
         AlignedEncoder.load(folder)
 
 

@@ -139,7 +139,7 @@ def draw(job: DrawJob, settings: DrawSettings) -> str:
 
 
 def _chosen_seed(job: DrawJob) -> int:
-    """A seed by chance; a batch job that is gone on with keeps the one that its folder has."""
+    """A random seed. A batch job that continues a folder keeps the folder's seed."""
     if job.is_batch_job:
         from gan.many.folder import seed_of
 

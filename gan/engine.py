@@ -1,4 +1,4 @@
-"""The engine of drawing: it takes items, however many, and gives an image of each, with what a PNG says of it."""
+"""The engine of drawing: an image for each item, however many, and the metadata of its PNG."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Item(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """What became of an item.
+    """The outcome of an item.
 
     Attributes:
         item: With the seed that drew it, which ``best_of`` may have chosen.
@@ -101,9 +101,9 @@ class Engine:
         return Selector.from_pretrained(self.pipeline.settings.model, self.pipeline)
 
     def draw(self, items: Iterable[Item]) -> Iterator[Drawn]:
-        """What becomes of each item, in order, as the images are drawn.
+        """The outcome of each item, in order, as the images are drawn.
 
-        An item whose text or image is refused has an error, and the others are drawn.
+        Where the text or the image of an item is refused, ``error`` says why, and the others are drawn.
 
         Raises:
             InputError: The release cannot be loaded.
@@ -134,7 +134,7 @@ class Engine:
 
 
 def _of_each(function: Callable[[list[Each]], Iterable[Result]], values: list[Each]) -> list[Result | str]:
-    """What ``function`` gives for all values at once; where it refuses some, these have its error in their place."""
+    """The results of ``function``, for all values at once; where it refuses a value, the message of its error."""
     if not values:
         return []
     try:
@@ -153,7 +153,7 @@ def batched(values: Iterable[Each], size: int) -> Iterator[list[Each]]:
 
 
 def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:
-    """The images of a line, the ``index``-th from 0: seeds count up from ``job.seed`` through all lines, or anew."""
+    """The images of the ``index``-th line, from 0. Seeds count up from ``job.seed`` through all lines, or in each."""
     for k in range(job.num):
         place = index * job.num + k
         seed = (job.seed + (k if job.same_seeds or job.interpolate else place)) % (MAX_SEED + 1)

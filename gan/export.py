@@ -61,8 +61,8 @@ class Parity(NamedTuple):
     """How a graph's pictures differ from PyTorch's.
 
     Attributes:
-        levels: At most, by pixel, of 255.
-        share: Of the pixels that differ at all.
+        levels: The largest difference of a pixel, of 255.
+        share: The share of pixels that differ.
     """
 
     levels: int
@@ -77,9 +77,9 @@ class Exported:
         pipeline: The release, in float32.
         generator: ONNX.
         encoder: ONNX; None where no network reads the texts.
-        model: Whose tokenizer ``encoder`` is behind; None likewise.
-        config: What ``config.json`` is to say.
-        parity: Of pictures by the graphs.
+        model: Its tokenizer makes the inputs of ``encoder``; None likewise.
+        config: The contents of ``config.json``.
+        parity: How the graphs' pictures differ from PyTorch's.
     """
 
     pipeline: TextToImage
@@ -132,7 +132,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         ids = torch.ones(2, 4, dtype=torch.int64)
         mask = torch.ones_like(ids)  # another tensor: one that is given twice becomes one input of the graph
         with torch.no_grad():
-            network(ids, mask)  # at the first text a model looks its weights through, which the graph is not to do
+            network(ids, mask)  # a model checks its weights at the first text, which must not be in the graph
         encoder = _graph(network, {"ids": ids, "mask": mask}, "c", {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
     parity = compare(pipeline, generator, encoder, model)
@@ -148,7 +148,7 @@ def _generator_graph(pipeline: TextToImage) -> bytes:
 
 
 def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
-    """The network of a release's text encoder, the model whose tokenizer it is behind, and how many numbers it reads.
+    """The network of a release's text encoder, the model whose tokenizer it needs, and how many numbers it gives.
 
     The network maps token ids and mask, int64 (N, T), to the text's part of the condition (N, dim).
 
@@ -320,7 +320,7 @@ def differences(
         pipeline: The release, in float32.
         generator: Its graph.
         encoder: Its text encoder's graph, if there is one.
-        model: Whose tokenizer that is behind.
+        model: Its tokenizer makes the inputs of that graph.
         texts: What is drawn.
     """
     import torch

@@ -211,8 +211,8 @@ class TextToImage:
     ) -> TextToImage:
         """Move the generator to a device, or to another floating type, or both, as ``torch.nn.Module.to``; itself.
 
-        Texts are read on the CPU whatever the device. A narrower type rounds the weights for good: load the release
-        again to have them back.
+        Texts are read on the CPU whatever the device. A narrower type rounds the weights: to undo it, load the release
+        again.
         """
         if isinstance(device, torch.dtype):
             device, dtype = None, device
@@ -294,8 +294,8 @@ class TextToImage:
         Args:
             prompt: A text, or a list of texts.
             seed: A whole number from 0 to 2**63 - 1, from which the seeds of all images count up, text after text; or
-                the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: they are
-                chosen by chance, and returned.
+                the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: random
+                seeds, which are returned.
             num_images: Of each text; 1, or as many as there are seeds for one text.
             settings: ``style``, ``guidance``, ``truncation``, ``layout_seed`` and ``batch_size`` of this call, as of
                 ``from_pretrained``; the pipeline's own where they are left out or ``None``.

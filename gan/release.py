@@ -1,8 +1,7 @@
 """A released generator: a folder with ``config.json``, ``generator.safetensors`` and a model card.
 
-``discriminator.safetensors`` may lie there too: training can start from both, and candidates can be ranked by it. So
-may ``encoder/``, what the generator has of its own of its text encoder; with ``encoder/base`` the release is whole, and
-needs nothing beside it.
+It may also hold ``discriminator.safetensors``, to train from and to rank candidates by, and ``encoder/``, its own text
+encoder. With ``encoder/base`` it needs nothing beside it.
 
 Importing this module costs nothing, so that a command line can check a folder before it imports PyTorch.
 """
@@ -27,7 +26,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 ENCODER_FOLDER = "encoder"
-"""What a generator has of its own of its text encoder."""
+"""The text encoder of a release, where it has its own."""
 Guidance = Annotated[float, Within(0.01, 3)]
 """How strongly to ask for what a text states. Beyond, hair and skin of faces run into one flat colour."""
 HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
@@ -40,11 +39,11 @@ def find_release(model: str | Path, revision: str | None = None) -> Path:
 
     Args:
         model: A folder; the name of a shipped one, ``"emoji"``; or a model of the Hugging Face Hub, ``"owner/name"`` or
-            ``"owner/name@revision"``, which is fetched, or found where an earlier call has put it.
+            ``"owner/name@revision"``, which is downloaded once.
         revision: Of a model of the hub: a branch, a tag or a commit.
 
     Raises:
-        InputError: There is none, or it cannot be had.
+        InputError: There is none, or it cannot be downloaded.
     """
     folder, name = Path(model), str(model)
     hub = HUB_ID.fullmatch(name)
@@ -59,7 +58,7 @@ def find_release(model: str | Path, revision: str | None = None) -> Path:
 
 
 release_folder = resolved_by(find_release)
-"""What an option ``--model`` takes, as a ``type`` of argparse."""
+"""The type of an option ``--model``, for argparse."""
 
 
 def _fetch(repo: str, revision: str | None = None) -> Path:

@@ -27,8 +27,7 @@ class Selector:
     """Draws several candidates of a face and keeps the best one.
 
     How good a candidate is, in nats: ``log p(asked | image)`` by the classifier and, where the discriminator was
-    released beside the generator, its score ``D(image, c)``, which is, but for a constant, the log of how much more
-    often such a face is a real one.
+    released beside the generator, its score ``D(image, c)``: up to a constant, the log-odds that such a face is real.
 
     Args:
         pipeline: Draws the candidates.

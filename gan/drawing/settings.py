@@ -21,7 +21,7 @@ WHAT, LOOK, PLACES, MACHINE = "what to draw", "how it looks", "where it goes", "
 BATCH = "many images: --testing-file with --shards or --separate; the same command again goes on"
 
 RANDOM_SEED = -1
-"""In the place of a seed: one is chosen at random, and told."""
+"""In the place of a seed: a random one, which the output names."""
 Truncation = Annotated[float, Within(0.01, 1.5)]
 """The scale of the noise. Beyond, faces fall apart; from 2 on, they are spots."""
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
@@ -109,7 +109,7 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def random_seed() -> int:
-    """A seed of 32 bits by chance; no random generator of PyTorch or Python is touched."""
+    """A random seed of 32 bits; the random generators of PyTorch and Python are left alone."""
     return int.from_bytes(os.urandom(4))
 
 
@@ -130,7 +130,7 @@ class DrawJob(Settings):
     steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
     seed: Annotated[int, Within(RANDOM_SEED, MAX_SEED)] = setting(
         0,
-        "seed of the first image; each further one has the next (default 0); -1 or random: a seed is chosen and told",
+        "seed of the first image; each further one has the next (default 0); -1 or random: a random one, printed",
         group=WHAT,
         parse=_seed,
     )

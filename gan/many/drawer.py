@@ -41,7 +41,7 @@ class Drawer:
 
         Args:
             batch: Columns of one length, as lists or arrays: ``text``, ``None`` or NaN where one is missing; ``seed``,
-                whole numbers from 0, or -1 for one by chance; any others.
+                whole numbers from 0, or -1 for a random one; any others.
 
         Returns:
             The same columns, with ``seed`` the one drawn (of ``best_of``), and ``png`` (bytes, or ``None``), ``read``

@@ -125,7 +125,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         "sources": list(config.sources),
         "guidance": config.guidance,
     }
-    generator, encoder, model = _generator_graph(pipeline), None, None
+    encoder = model = None
     if config.conditioning.kind != "onehot":
         own = model_dir / ENCODER_FOLDER if config.conditioning.kind == "aligned" else None
         network, model, reads = _text_network(pipeline, encoder_path or own)
@@ -135,6 +135,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
             network(ids, mask)  # a model checks its weights at the first text, which must not be in the graph
         encoder = _graph(network, {"ids": ids, "mask": mask}, "c", {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
+    generator = _generator_graph(pipeline)
     parity = compare(pipeline, generator, encoder, model)
     return Exported(pipeline, generator, encoder, model, facts, parity)
 
@@ -143,7 +144,8 @@ def _generator_graph(pipeline: TextToImage) -> bytes:
     """The generator as ONNX: noise and conditions (N, dim) to images."""
     import torch
 
-    inputs = {"z": torch.zeros(2, pipeline.config.z_dim), "c": torch.zeros(2, pipeline.config.c_dim)}
+    sizes = {"z": pipeline.config.z_dim, "c": pipeline.config.c_dim}
+    inputs = {name: torch.zeros(2, size, dtype=torch.float32) for name, size in sizes.items()}
     return _graph(pipeline.G, inputs, "img", {0: "N"})
 
 

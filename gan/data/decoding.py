@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,8 @@ from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
     from PIL import ImageCms
+
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # twice as large ones are left out
 
 IMAGE_SIZE = 64
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from encoder.common.arguments import is_unicode
 from encoder.common.progress import Progress
@@ -21,12 +22,24 @@ from gan.data.duplicates import copy_groups
 from gan.data.formats import read_tree
 from gan.data.formats.reading import Example
 from gan.data.store import Rows
-from gan.data.summary import CUT_OFF, DAMAGED, EMPTY, NOT_TEXT, POINTER, REPEATED, SHORTENED, Ledger, printable
+from gan.data.summary import (
+    CUT_OFF,
+    DAMAGED,
+    EMPTY,
+    NOT_TEXT,
+    POINTER,
+    REPEATED,
+    SHORTENED,
+    TOO_LARGE,
+    Ledger,
+    printable,
+)
 from gan.data.tables import Columns
 from gan.data.tree import Tree, is_pointer
 
 SHAPE = (3, IMAGE_SIZE, IMAGE_SIZE)
 
+_MISSING = frozenset({"nan", "none", "null", "n/a", "<na>"})  # as programs write a cell without a value
 _CHUNK = 64  # images a thread decodes at a time
 _WAITING = 12  # chunks that are decoded ahead
 
@@ -139,7 +152,7 @@ def _usable(examples: Iterator[Example], ledger: Ledger) -> Iterator[Example]:
 
 
 def _fault(caption: str) -> str | None:
-    if not caption:
+    if not caption or caption.lower() in _MISSING:
         return EMPTY
     return None if is_unicode(caption) and "\0" not in caption else NOT_TEXT
 
@@ -167,6 +180,8 @@ def _decode(examples: Sequence[Example]) -> list[Decoded | str]:
         try:
             image = decode(data := example.load())
             images.append(image._replace(pixels=np.ascontiguousarray(image.pixels)))
+        except Image.DecompressionBombError:
+            images.append(TOO_LARGE)
         except Exception:  # a damaged file makes a decoder raise almost anything
             images.append(POINTER if is_pointer(data) else DAMAGED)
     return images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import unquote
 
 from gan.data.decoding import READ, is_image, suffix
 from gan.data.summary import NO_IMAGE, Ledger
@@ -43,10 +44,12 @@ class ImageNames:
             for name in self.names:
                 for end in {each for whole in _loosely(name) for each in path_ends(whole)}:
                     self._by_end[end] = None if end in self._by_end else name
-        for end in path_ends(cleaned(reference)):
-            for loose in _loosely(end):
-                if loose in self._by_end:
-                    return self._by_end[loose]
+        own = cleaned(reference)
+        for each in dict.fromkeys((own, unquote(own))):
+            for end in path_ends(each):
+                for loose in _loosely(end):
+                    if loose in self._by_end:
+                        return self._by_end[loose]
         return None
 
     def count_missing(self, reference: str, ledger: Ledger, table: str, source: str | None = None) -> None:
@@ -67,7 +70,7 @@ def cleaned(reference: str) -> str:
     """A reference as a path: ``/`` between its parts, without ``./`` and the ``#0`` of a caption's number."""
     own = reference.strip().replace("\\", "/").removeprefix("./")
     if "://" in own:
-        own = own.partition("?")[0]
+        own = unquote(own.partition("?")[0])
     if "#" in own:
         own = re.sub(r"#\d+$", "", own)
     return re.sub(r"/{2,}", "/", own) if "//" in own else own
@@ -120,9 +123,9 @@ def common_folder(names: Iterable[str]) -> str:
 
 
 _EMPTY = re.compile(
-    r"(img|image|pic|picture|photo|frame|file|sample|screenshot|face|thumb|crop|part|val|dataset)s?|dscn?|dcim|pxl|mvi|vid"
-    r"|untitled|unnamed|download|copy|train(ing)?|test(ing)?|valid(ation)?|data|jpe?g|png|webp|thumbnail|cropped|te?mp|out"
-    r"|output"
+    r"(img|image|pic|picture|photo|frame|file|sample|screenshot|face|thumb|crop|part|val|dataset|folder|grid|scan)s?|dscn?"
+    r"|dcim|pxl|mvi|vid|untitled|unnamed|download|copy|train(ing)?|test(ing)?|valid(ation)?|data|jpe?g|png|webp|thumbnail"
+    r"|cropped|te?mp|out(put)?|new|design|screen|shot|whats|app|comfy|ui|fb|received|at|[ap]m|a|an|the|of|dall[·-]?e"
 )
 """Words of the names of files and folders that say nothing of a picture."""
 
@@ -130,14 +133,18 @@ _EMPTY = re.compile(
 def words_of(name: str) -> str:
     """The words in the name of a file or folder: ``"a red fox"`` of ``"a_red_fox (3).png"``; ``""`` where it has none.
 
-    Numbers at either end and words of a hexadecimal number are left out.
+    Numbers at either end, what a camera or a program puts before them, and words of a hexadecimal number are left out.
     """
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", without_suffix(name) if is_image(name) else name)
     text = re.sub(r"[\s_+.~\-]+", " ", re.sub(r"\(\d+\)|#\d+", " ", text)).strip().lower()
     words = [word for word in text.split() if not re.fullmatch(r"(?=.*\d)[0-9a-f]{6,}|[0-9a-z]*\d[0-9a-z]{7,}", word)]
-    while words and words[0].isdigit():
-        del words[0]
+    numbers = [i for i, word in enumerate(words) if word.isdigit() and _is_empty(words[:i])]
+    words = words[numbers[-1] + 1 :] if numbers else words
     while words and words[-1].isdigit():
         del words[-1]
-    says = [word for word in words if sum(map(str.isalpha, word)) > word.isascii() and not _EMPTY.fullmatch(word)]
-    return " ".join(words) if says else ""
+    return "" if _is_empty(words) else " ".join(words)
+
+
+def _is_empty(words: Iterable[str]) -> bool:
+    """Whether words say nothing of a picture: numbers, single letters, and those that are in many names."""
+    return all(sum(map(str.isalpha, word)) <= word.isascii() or _EMPTY.fullmatch(word) for word in words)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
+import itertools
 import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,12 +34,16 @@ GROUP_COLUMNS = ("label", "class", "species", "category", "class_name")
 SOURCE_COLUMN = "source"
 
 _KINDS_OF_TEXT = re.compile(r"(^|[_.\W])(texts?|captions?|prompts?|sentences?|descriptions?|tags?|raw)([_.\W\d]|$)")
+_NEGATIVE = re.compile(r"(^|_)neg(ative)?(_|$)")
 _OTHERS = frozenset({SOURCE_COLUMN, "split", "width", "height", "license", "url", "md5", "sha256", "hash"})
 _PLACE = re.compile(r"\w+://\S+|\S*[/\\]\S*|(?=\S*\d)\S{12,}")  # an address, a path, a hash
 _LIST = re.compile(r"""\s*\[\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[\s,]*)+\]\s*""", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
+_NAMED_TEXT = re.compile(r"\s*([^\s,;|\"]+\.[A-Za-z]{3,4}(?:#\d+)?)(?:\s*[:=]>?\s|\s+-\s| )\s*([^\t,;|][^\t]*)")
+_PREAMBLE = re.compile(r"# |sep=.$")  # a comment, or Excel's first line
 _SAMPLE = 1000  # rows that tell what columns hold
+_NO_JSON = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 _DEEP = 3  # brackets within each other in which lists of captions are looked for
 
 
@@ -66,9 +73,18 @@ class Table:
     delimiter: str = ","
     malformed: list[int] = field(default_factory=list)
 
+    def sample(self) -> list[Row]:
+        """Some rows, spread over all."""
+        return self.rows[:: 1 + len(self.rows) // _SAMPLE]
+
+    def reference(self, row: Row, file: int, folder: int | None = None) -> str:
+        """What a row calls its image, below the folder that another column names; ``""`` where it names none."""
+        parts = [reference_of(row.fields[i]) for i in (folder, file) if i is not None and i < len(row.fields)]
+        return "/".join(parts) if parts and parts[-1] else ""
+
     def cells(self, column: int) -> list[Any]:
         """Some cells of a column that are not blank."""
-        rows = self.rows[:: 1 + len(self.rows) // _SAMPLE]
+        rows = self.sample()
         return [row.fields[column] for row in rows if column < len(row.fields) and row.fields[column] not in (None, "")]
 
 
@@ -99,19 +115,26 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
             return []
         except ValueError:
             return _json_lines(lines, name)
+    for i in itertools.takewhile(lambda i: _PREAMBLE.match(lines[i]), range(len(lines))):
+        lines[i] = ""
     delimiter, rows_of_text = table_rows(lines)
     rows = list(rows_of_text)
     header = is_header(rows)
+    pairs = {number: _NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
+    named = [Row(number, [pair[1], pair[2]], True) for number, pair in pairs.items() if pair]
+    if 2 * len(named) > len(rows):  # NAME.jpg a caption, or NAME.jpg: a caption
+        return [Table(name, [], named, malformed=[number for number, pair in pairs.items() if not pair])]
     return [Table(name, rows[0].fields if header else [], rows[header:], delimiter)]
 
 
 def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
     values, malformed = [], []
     for number, line in enumerate(lines, start=1):
-        if line.strip():
+        own = re.sub(r"^\[(?={)|(?<=})]$", "", line.strip().rstrip(","))  # of an array that is not quite JSON
+        if own not in ("", "[", "]"):
             try:
-                values.append(json.loads(line))
-            except (ValueError, RecursionError):
+                values.append(_json_or_python(own))
+            except _NO_JSON:
                 malformed.append(number)
                 continue
             if not isinstance(values[-1], dict):
@@ -122,10 +145,18 @@ def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
     return tables
 
 
+def _json_or_python(line: str) -> Any:
+    """A line of JSON, or one that Python prints for the same value."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return ast.literal_eval(line)
+
+
 def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
     """The lists of captions that JSON may be: records, pairs, a mapping, columns, and those within it."""
     if isinstance(value, list):
-        records = [_flat(record) for record in value if isinstance(record, dict)]
+        records = [flat(record) for record in value if isinstance(record, dict)]
         if records:
             columns = list(dict.fromkeys(key for record in records for key in record))
             yield Table(name, columns, [Row(i, [r.get(c) for c in columns]) for i, r in enumerate(records, start=1)])  # type: ignore[misc]
@@ -151,12 +182,12 @@ def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
                 yield from _tables_of(each, name, depth + 1)
 
 
-def _flat(record: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+def flat(record: dict[str, Any], depth: int = 0) -> dict[str, Any]:
     """A record with the fields of the records within it: ``{"image.file_name": ...}``."""
     result: dict[str, Any] = {}
     for key, value in record.items():
         if isinstance(value, dict) and depth < _DEEP and not _KINDS_OF_TEXT.search(plain_name(str(key))):
-            result |= {f"{key}.{inner}": each for inner, each in _flat(value, depth + 1).items()}
+            result |= {f"{key}.{inner}": each for inner, each in flat(value, depth + 1).items()}
         else:
             result[str(key)] = value
     return result
@@ -192,6 +223,7 @@ class Chosen:
 
     table: Table
     file: int
+    folder: int | None
     texts: list[int]
     source: int | None
     group: int | None
@@ -201,7 +233,7 @@ class Chosen:
     def references(self) -> Iterator[tuple[Row, str]]:
         """Each row with what it calls its image."""
         for row in self.table.rows:
-            yield row, reference_of(row.fields[self.file]) if self.file < len(row.fields) else ""
+            yield row, self.table.reference(row, self.file, self.folder)
 
     def captions(self, row: Row) -> list[str] | None:
         """The captions of a row, ``""`` if it has none; ``None`` where its fields are not those of the table."""
@@ -249,13 +281,13 @@ def choose(
     except InputError as error:
         return str(error)
     if asked:
-        file, hits = asked[0], sum(map(is_there, map(reference_of, table.cells(asked[0]))))
+        file, folder, hits = asked[0], None, sum(map(is_there, map(reference_of, table.cells(asked[0]))))
     else:
         found = _file_column(table, names, is_there, by_name)
         if found is None:
             seen = f"; its columns are {', '.join(map(printable, table.columns[:10]))}" if table.columns else ""
             return f"{table.name}: names no image that is here{seen}"
-        file, hits = found
+        file, folder, hits = found
     if header and not table.columns and len(table.rows) > 1:
         fields = [str(each) for each in table.rows[0].fields]
         first = fields[file].strip() if file < len(fields) else "1"
@@ -267,7 +299,7 @@ def choose(
         return f"{table.name}: no column holds texts"
     source = names.index(SOURCE_COLUMN) if SOURCE_COLUMN in names else None
     group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
-    return Chosen(table, file, texts, source, None if group in texts else group, hits, note)
+    return Chosen(table, file, folder, texts, source, None if group in texts else group, hits, note)
 
 
 def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int], str]:
@@ -299,23 +331,29 @@ def _named(table: Table, names: Sequence[str], wanted: str) -> list[int]:
 
 def _file_column(
     table: Table, names: Sequence[str], is_there: Callable[[str], bool], by_name: bool
-) -> tuple[int, int] | None:
-    """The column whose values name images that are there, and how many of them are."""
+) -> tuple[int, int | None, int] | None:
+    """The column whose values name images that are there, one that names their folders, and how many are there."""
     best: tuple[Any, ...] = ()
+    folders: dict[int, int] = {}
     for i, name in enumerate(names):
         values = [reference for cell in table.cells(i) if (reference := reference_of(cell))]
         files, rank = sum(map(is_image, values)), ID_COLUMNS.index(name) if name in ID_COLUMNS else len(ID_COLUMNS)
         hits = sum(map(is_there, values))
         if not hits and 2 * files >= len(values) > 0:  # of a large list, perhaps a few rows only
             hits = sum(i < len(row.fields) and is_there(reference_of(row.fields[i])) for row in table.rows)
+        if hits < len(values) <= 2 * files:  # perhaps another column names their folders
+            for j in range(len(names)):
+                joined = [table.reference(row, i, j) for row in table.sample()] if j != i else []
+                if sum(map(is_there, joined)) > hits:
+                    folders[i], hits = j, sum(map(is_there, joined))
         if hits and 2 * max(hits, files) >= len(values):
             best = max(best, (2 * hits >= len(values), 2 * files >= len(values), -rank, hits, -i))
     if best:
-        return -best[-1], best[-2]
+        return -best[-1], folders.get(-best[-1]), best[-2]
     known = [i for name in ID_COLUMNS for i in range(len(names)) if names[i] == name]
     if by_name and not table.columns:
         known = [int(is_numbered(table.rows))]
-    return (known[0], 0) if by_name and known else None
+    return (known[0], None, 0) if by_name and known else None
 
 
 def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[int], list[int]]:
@@ -325,15 +363,24 @@ def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[i
         return [i for i in holding if i > file][:1] or holding[:1], []
     exact = [i for name in TEXT_COLUMNS for i in range(len(names)) if names[i] == name and i != file]
     exact = [i for i in exact if i in holding] or [i for i in exact if not table.cells(i)]
+    exact = [i for i in exact if names[i] == names[exact[0]]]
     alike = [i for i in holding if _KINDS_OF_TEXT.search(names[i])]
     if exact and names[exact[0]] not in GROUP_COLUMNS:
-        return exact[:1], [i for i in alike if i != exact[0] and names[i] not in ID_COLUMNS]
-    if alike:
-        return alike, []
+        return exact, [i for i in alike if i not in exact and names[i] not in ID_COLUMNS]
+    # One text for all rows is no caption where others differ, nor is what a picture must not show.
+    differ = {i for i in alike if len(set(map(str, table.cells(i)))) > 1}
+    chosen = [i for i in alike if (i in differ or not differ) and not _NEGATIVE.search(names[i])]
+    if chosen:
+        return chosen, [i for i in alike if i not in chosen]
     others = [i for i in holding if names[i] not in {*_OTHERS, *GROUP_COLUMNS, *ID_COLUMNS, ""}]
     spoken = [i for i in others if len(set(map(str, table.cells(i)))) > 1 and _are_phrases(table.cells(i))]
-    chosen = spoken or (others if len(others) == 1 else []) or exact[:1]
+    chosen = spoken or (others if len(others) == 1 else []) or exact
     return chosen, [i for i in others if i not in chosen] if len(chosen) + len(others) > 1 else []
+
+
+def names_texts(name: str) -> bool:
+    """Whether a column is called like one of captions."""
+    return plain_name(name) in TEXT_COLUMNS or bool(_KINDS_OF_TEXT.search(plain_name(name)))
 
 
 def holds_texts(cells: Sequence[Any]) -> bool:
@@ -357,8 +404,13 @@ def _are_phrases(cells: Sequence[Any]) -> bool:
 def texts_of(value: Any) -> list[str]:
     """The captions in a cell: a text, a list of texts, one that was written as a text, or a record of them."""
     if isinstance(value, str):
-        if value.lstrip().startswith("[") and _LIST.fullmatch(value):
+        start = value.lstrip()[:1]
+        if start == "[" and _LIST.fullmatch(value):
             return [re.sub(r"\\(.)", r"\1", one or other) for one, other in _ITEM.findall(value)]
+        if start in ("[", "{"):
+            with suppress(*_NO_JSON):
+                inner = _json_or_python(value)
+                return texts_of(inner) or [value] if isinstance(inner, (list, dict)) else [value]
         return [value]
     if isinstance(value, dict):
         if value.get("from", value.get("role")) in ("human", "user", "system"):  # what was asked of a model

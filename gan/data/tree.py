@@ -136,6 +136,8 @@ class ZipTree(Tree):
             raise InputError(message) from error
         self._stored: dict[str, zipfile.ZipInfo] = {}
         entries = self.archive.infolist()
+        if any(info.flag_bits & 1 for info in entries):
+            raise InputError(f"{where}: a zip with a password; pack it without one")
         for info, name in zip(entries, _zip_names(entries), strict=True):
             kind = stat.S_IFMT(info.external_attr >> 16)
             if name and kind in (0, stat.S_IFREG) and not _hidden(name):

@@ -23,6 +23,8 @@ ACCEPTED = (
     ".tar shards of such pairs; .parquet or .arrow with image bytes and captions; images that are named in words"
 )
 
+_UNREAD_LISTS = {".gz": "unpack the .gz", ".xlsx": "save the .xlsx as .csv", ".ods": "save the .ods as .csv"}
+
 FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
     assignment.read,
     lists.read_named,
@@ -30,6 +32,7 @@ FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
     beside.read_shards,
     beside.read_pairs,
     lists.read_others,
+    beside.read_other_pairs,
 )
 
 
@@ -79,4 +82,6 @@ def _why_nothing(reading: Reading) -> str:
     kinds = Counter(suffix(name) or "without ending" for name in reading.tree.sizes)
     seen = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(NAMED)) or "no files"
     names = ", ".join(printable(name) for name in list(reading.tree.sizes)[:NAMED])
+    if advice := next((text for ending, text in _UNREAD_LISTS.items() if ending in kinds), ""):
+        return f"holds no captioned images: {seen} ({names}); {advice}"
     return f"holds no captioned images: {seen}{names and f' ({names})'}; what is read: {ACCEPTED}"

@@ -6,38 +6,60 @@ They lie in a folder, a zip or a tar (a shard of WebDataset), or in folders of t
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
-from encoder.files import decode_lines, plain_name
+from encoder.common.errors import InputError
+from encoder.files import Row, decode_lines, encoding_of, plain_name
 from gan.data.decoding import READ, UNREAD, suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, path_ends, without_suffix
-from gan.data.summary import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND
-from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, TEXT_COLUMNS, texts_of, word_of
+from gan.data.summary import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND, printable
+from gan.data.tables import (
+    GROUP_COLUMNS,
+    SOURCE_COLUMN,
+    TEXT_COLUMNS,
+    Table,
+    caption_columns,
+    flat,
+    holds_texts,
+    names_texts,
+    texts_of,
+    word_of,
+)
 from gan.data.tree import READ_ERRORS, TarTree, Tree, same_name
 
 _TEXTS = (".txt", ".caption", ".captions", ".text")
 _MOST = 1 << 20  # bytes of captions of one image
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_OF_FOLDER, _SAMPLE = 3, 200  # files of a folder, and of all, that tell how they are read
 
 
 # -- a folder or a zip -----------------------------------------------------------------------------------------------
 
 
-def read_pairs(reading: Reading) -> Iterator[Example]:
-    """Images with files beside them, in the order of their names."""
+def read_pairs(reading: Reading, any_field: bool = False) -> Iterator[Example]:
+    """Images with files beside them, in the order of their names.
+
+    Args:
+        reading: The tree.
+        any_field: Take captions from fields of JSON that no name tells to be captions: they may be a camera's.
+    """
     tree, ledger = reading.tree, reading.ledger
     if isinstance(tree, TarTree) and "webdataset" in reading.forms:
         return
-    pairs = _pairs(reading)
+    pairs, sidecars = _pairs(reading, any_field)
     top = common_folder(pairs)
     groups = _groups(pairs)
     for image, files in pairs.items():
-        reading.used.update(files)
-        captions, source, group = _captions(tree, files)
+        reading.used.update(files)  # no lists
+        captions, source, group = sidecars.read(tree, files)
         if not captions and not any(suffix(name) in _TEXTS for name in files):
+            reading.undecided.update(files)
             continue
         reading.found("sidecar")
         ledger.of(source).rows += len(captions)
@@ -56,25 +78,31 @@ def count_unused(reading: Reading) -> None:
                 reading.ledger.leave_out(NO_IMAGE, base_name(name))
 
 
-def _pairs(reading: Reading) -> dict[str, list[str]]:
-    """The files beside each image that has some and no captions yet."""
-    texts: dict[str, list[str]] = {}
+def read_other_pairs(reading: Reading) -> Iterator[Example]:
+    """Images beside which JSON holds texts under any name."""
+    return read_pairs(reading, any_field=True)
+
+
+def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sidecars]:
+    """The files beside each image that has some and no captions yet, and how they are read."""
+    files: dict[str, list[str]] = {}
     for ending in (*_TEXTS, ".json"):
         for name in reading.tree.sizes:
-            if suffix(name) == ending and name not in reading.used:
-                texts.setdefault(same_name(without_suffix(name)), []).append(name)
-    if not texts:
-        return {}
+            if suffix(name) == ending and (name not in reading.used or name in reading.undecided):
+                files.setdefault(same_name(without_suffix(name)), []).append(name)
     images, found = reading.uncaptioned(), {}
-    for image in images:
+    for image in images if files else ():
         own = same_name(image)
-        files = [*texts.get(without_suffix(own), ()), *texts.get(own, ())]  # NAME.txt, or NAME.jpg.txt
-        if files:
-            found[image] = files
-    if 2 * len(found) >= len(images):
-        return found
-    apart = _apart(images, {stem: own for stem, own in texts.items() if suffix(own[0]) in _TEXTS})
-    return apart if len(apart) > len(found) else found
+        found[image] = [*files.get(without_suffix(own), ()), *files.get(own, ())]  # NAME.txt, or NAME.jpg.txt
+    texts = [name for own in files.values() for name in own if suffix(name) in _TEXTS]
+    about = [name for own in found.values() for name in own if suffix(name) == ".json"]
+    sidecars = Sidecars(reading.tree, [*texts, *about], reading, any_field)
+    found = {image: kept for image, own in found.items() if (kept := [*filter(sidecars.holds_words, own)])}
+    if 2 * len(found) < len(images):
+        words = {stem: [name for name in own if name in sidecars.texts] for stem, own in files.items()}
+        apart = _apart(images, {stem: own for stem, own in words.items() if own})
+        found = apart if len(apart) > len(found) else found
+    return found, sidecars
 
 
 def _apart(images: Iterable[str], texts: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -121,6 +149,9 @@ def read_shards(reading: Reading) -> Iterator[Example]:
         return
     reading.found("webdataset")
     seen: set[str] = set()
+    sidecars = Sidecars(first, first.sizes, reading, any_field=True)
+    if reading.problems and not sidecars.texts:
+        raise InputError(f"{tree.where}: {reading.problems[-1]}")
     for shard in shards or [""]:
         tar = tree.part(shard) if shard else tree
         assert tar is not None
@@ -132,7 +163,7 @@ def read_shards(reading: Reading) -> Iterator[Example]:
             if not shard:
                 reading.captioned.update(filter(None, [image, *unread]))
                 reading.used.update(files)
-            example = _sample(Reading(tar, reading.ledger, reading.columns), own, image, files, unread)
+            example = _sample(Reading(tar, reading.ledger, reading.columns), sidecars, own, image, files, unread)
             if example is not None:
                 yield example
 
@@ -149,7 +180,9 @@ def _samples(tar: Tree) -> Iterator[tuple[str | None, list[str], list[str]]]:
         yield image, files, [name for ending, name in endings.items() if ending in UNREAD]
 
 
-def _sample(reading: Reading, key: str, image: str | None, files: list[str], unread: list[str]) -> Example | None:
+def _sample(
+    reading: Reading, sidecars: Sidecars, key: str, image: str | None, files: list[str], unread: list[str]
+) -> Example | None:
     ledger, texts = reading.ledger, [name for name in files if suffix(name) != ".cls"]
     if image is None:
         if unread or texts:
@@ -158,7 +191,7 @@ def _sample(reading: Reading, key: str, image: str | None, files: list[str], unr
     if not texts:
         ledger.leave_out(NO_CAPTION, base_name(image))
         return None
-    captions, source, group = _captions(reading.tree, files)
+    captions, source, group = sidecars.read(reading.tree, files)
     if not captions and suffix(texts[0]) == ".json" and not _read_json(reading.tree, texts[0]):
         ledger.leave_out(MALFORMED, base_name(texts[0]))
         return None
@@ -170,42 +203,129 @@ def _sample(reading: Reading, key: str, image: str | None, files: list[str], unr
 # -- the files -------------------------------------------------------------------------------------------------------
 
 
-def _captions(tree: Tree, files: Iterable[str]) -> tuple[list[str], str | None, str | None]:
-    """What the files beside an image say: its captions, its source and its class. Those of JSON stand for others."""
-    captions: list[str] = []
-    source = group = None
-    for name in files:
-        if suffix(name) in _TEXTS:
-            captions += read_captions(tree, name)
-        elif suffix(name) == ".json":
-            about = {plain_name(str(key)): value for key, value in _read_json(tree, name).items()}
-            captions = captions or next((texts for own in TEXT_COLUMNS if (texts := texts_of(about.get(own)))), [])
-            source = word_of(about.get(SOURCE_COLUMN))
-            group = next((word for own in GROUP_COLUMNS if (word := word_of(about.get(own)))), None)
-        elif group is None:
-            group = next(iter(read_captions(tree, name)), None)
-    return captions, source, group
+class Sidecars:
+    """How the files beside images are read, as a sample of them tells.
 
+    Args:
+        tree: Holds them.
+        names: Those that may hold captions.
+        reading: Gets notes, and why files hold none.
+        any_field: As of ``read_pairs``.
 
-def read_captions(tree: Tree, name: str) -> list[str]:
-    """The captions of a text file, one a line, or in JSON; none where it cannot be read or is far too long."""
-    if tree.sizes[name] > _MOST:
-        return []
-    try:
-        lines = decode_lines(tree.read(name))
-    except READ_ERRORS:
-        return []
-    if next(filter(str.strip, lines), "").lstrip()[:1] in ("[", "{"):
+    Attributes:
+        figures: The texts that hold figures alone, as labels of boxes do.
+        texts: The others.
+    """
+
+    def __init__(self, tree: Tree, names: Iterable[str], reading: Reading, any_field: bool) -> None:
+        self._wanted, self._encoding, self._fields = reading.columns.caption, "", list[str]()
+        kinds: dict[tuple[str, str], list[str]] = {}
+        for name in names:
+            kinds.setdefault((folder_of(name), suffix(name)), []).append(name)
+        texts = [own for (_, ending), own in kinds.items() if ending in _TEXTS]
+        about = [name for (_, ending), own in kinds.items() if ending == ".json" for name in own]
+        self._set_encoding(tree, [name for own in texts for name in own[:_OF_FOLDER]][:_SAMPLE])
+        of_figures = [own for own in texts if self._holds_figures(tree, own[:_OF_FOLDER])]
+        self.figures = {name for own in of_figures for name in own}
+        self.texts = {name for own in texts for name in own} - self.figures
+        reading.used |= self.figures
+        reading.problems += [f"{printable(own[0])}: holds figures, not words" for own in of_figures]
+        records = [flat(value) for name in about[:_SAMPLE] if isinstance(value := _read_json(tree, name), dict)]
+        if records:
+            self._set_fields(records, reading, any_field)
+
+    def _set_encoding(self, tree: Tree, names: Iterable[str]) -> None:
+        """Find the encoding of all texts that are not UTF-8: one alone may be too short to tell."""
+        texts = []
+        for name in names:
+            with suppress(*READ_ERRORS):
+                texts.append(tree.read(name).strip() if tree.sizes[name] <= _MOST else b"")
+        foreign = [text for text in texts if not text.isascii() and not text.startswith(_MARKS)]
+        others = [text for text in foreign if not _is_utf8(text)]
+        encoding = encoding_of(b"\n".join(others))
+        self._encoding = encoding if others and 2 * len(others) >= len(foreign) and encoding[:3] != "utf" else ""
+
+    def _holds_figures(self, tree: Tree, names: Iterable[str]) -> bool:
+        text = "".join(line for name in names for line in self.lines(tree, name))
+        return bool(text) and text.isascii() and not any(map(str.isalpha, text))
+
+    def _set_fields(self, records: Sequence[dict[str, Any]], reading: Reading, any_field: bool) -> None:
+        """Find the fields of JSON that hold captions, as in a list."""
+        columns = list(dict.fromkeys(name for record in records for name in record))
+        rows = [Row(i, [record.get(name) for name in columns]) for i, record in enumerate(records)]  # type: ignore[misc]
         try:
-            return texts_of(json.loads("\n".join(lines)))
-        except (ValueError, RecursionError):
-            pass
-    return [line.strip() for line in lines if line.strip()]
+            positions, note = caption_columns(Table("*.json", columns, rows), reading.columns.caption)
+        except InputError as error:
+            reading.problems.append(str(error))
+            return
+        chosen = [columns[i] for i in positions]
+        if not any_field and not reading.columns.caption:
+            chosen = [each for each in chosen if names_texts(each) or isinstance(records[0].get(each), (list, dict))]
+        self._fields = chosen
+        if note and self._fields:
+            reading.ledger.note(note)
+
+    def holds_words(self, name: str) -> bool:
+        """Whether a file may hold captions."""
+        return name not in self.figures
+
+    def read(self, tree: Tree, files: Iterable[str]) -> tuple[list[str], str | None, str | None]:
+        """What the files beside an image say: its captions, its source and its class.
+
+        JSON is asked where no other file holds captions, or first where a person has chosen a field of it.
+        """
+        captions: list[str] = []
+        of_json: list[str] = []
+        source = group = None
+        for name in files:
+            if suffix(name) in _TEXTS:
+                captions += self.lines(tree, name)
+            elif suffix(name) == ".json":
+                value = _read_json(tree, name)
+                if isinstance(value, dict):
+                    record = flat(value)
+                    about = {plain_name(key): each for key, each in record.items()}
+                    texts = (text for field in self._fields for text in texts_of(record.get(field)))
+                    of_json = list(filter(str.strip, texts))
+                    if not of_json and not self._wanted:  # fields may differ from file to file
+                        named = (texts_of(about.get(name)) for name in TEXT_COLUMNS)
+                        of_json = next(filter(holds_texts, named), [])
+                    source = word_of(about.get(SOURCE_COLUMN))
+                    group = next((word for own in GROUP_COLUMNS if (word := word_of(about.get(own)))), None)
+                else:
+                    of_json = texts_of(value)
+            elif group is None:
+                group = next(iter(self.lines(tree, name)), None)
+        first, other = (of_json, captions) if self._wanted else (captions, of_json)
+        return first or other, source, group
+
+    def lines(self, tree: Tree, name: str) -> list[str]:
+        """The captions of a text file, one a line, or in JSON; none where it cannot be read or is far too long."""
+        if tree.sizes[name] > _MOST:
+            return []
+        try:
+            data = tree.read(name)
+        except READ_ERRORS:
+            return []
+        if self._encoding and not data.startswith(_MARKS) and not (self._encoding == "cp1252" and _is_utf8(data)):
+            data = data.decode(self._encoding, "surrogateescape").encode("utf-8", "surrogateescape")
+        lines = decode_lines(data)
+        if next(filter(str.strip, lines), "").lstrip()[:1] in ("[", "{"):
+            with suppress(ValueError, RecursionError):
+                return texts_of(json.loads("\n".join(lines)))
+        return [line.strip() for line in lines if line.strip()]
 
 
-def _read_json(tree: Tree, name: str) -> dict[str, Any]:
+def _read_json(tree: Tree, name: str) -> Any:
+    """What a file of JSON holds; ``None`` where it cannot be read."""
     try:
-        value = json.loads(tree.read(name)) if tree.sizes[name] <= _MOST else None
+        return json.loads(tree.read(name)) if tree.sizes[name] <= _MOST else None
     except (*READ_ERRORS, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        return None
+
+
+def _is_utf8(data: bytes) -> bool:
+    with suppress(UnicodeDecodeError):
+        data.decode()
+        return True
+    return False

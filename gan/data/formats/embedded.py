@@ -104,6 +104,8 @@ def _columns(batch: pa.RecordBatch, where: str, reading: Reading) -> _Columns | 
     wanted = (plain_name(reading.columns.image),) if reading.columns.image else _IMAGE_COLUMNS
     image = _called(images, wanted) or (images[0] if len(images) == 1 else None)
     if image is None:
+        if len(images) > 1:
+            return f"{where}: several columns hold images ({_shown(images)}); --image-column NAME chooses"
         called = _called(names, _IMAGE_COLUMNS)
         if called is None:
             return f"{where}: no column of image bytes (it has {_shown(names)}); name it image"

@@ -45,7 +45,8 @@ class Reading:
         source: What the source is called, where its form says so.
         complete: No other form is to be asked.
         captioned: The images of the tree that have captions, or were counted otherwise.
-        used: The files that captions were read from.
+        used: The files that captions were read from, or that hold none.
+        undecided: Those of them beside images of which only unusual fields may hold captions.
         problems: Why files that looked like captions gave none.
         refused: One of them is surely meant to hold captions: the names of files do not stand in for it.
     """
@@ -57,6 +58,7 @@ class Reading:
         self.complete = False
         self.captioned: set[str] = set()
         self.used: set[str] = set()
+        self.undecided: set[str] = set()
         self.problems: list[str] = []
         self.refused = False
 

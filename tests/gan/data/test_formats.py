@@ -321,6 +321,7 @@ def test_parquet_of_bytes_and_lists(path: Path) -> None:
         (parquet([{"image": None, "text": "x"}]), r"a\.parquet: the column image holds nothing; store the bytes"),
         (parquet([{"image": "1.png", "text": "x"}]), r"the column image holds string, not images; store the bytes"),
         (parquet([{"image": b"x", "n": 1}]), r"a\.parquet: no column of captions"),
+        (parquet([{"a": b"x", "b": b"y", "text": "z"}]), r"several columns hold images \(a, b\); --image-column NAME"),
         (parquet([{"image": b"x", "text": "y"}])[:-20], r"a\.parquet: not a whole parquet file"),
         (b"", r"a\.parquet: not a whole parquet file"),
     ],

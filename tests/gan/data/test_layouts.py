@@ -159,8 +159,31 @@ LAYOUTS: dict[str, Files] = {
     "conversations": table("a.json", json.dumps([{"image": f"{i}.jpg", "conversations": [
         {"from": "human", "value": "What is it?"}, {"from": "gpt", "value": t}]} for i, t in ((1, A), (2, B))])),
     "no ending": table("captions", f"1.jpg\t{A}\n2.jpg\t{B}\n"),
+    "spaces": table("captions.txt", f"1.jpg {A}\n2.jpg {B}\n"),
+    "colons": table("captions.txt", f"1.jpg: {A}\n2.jpg: {B}\n"),
+    "dictionaries of Python": table("a.txt", "".join(f"{row}\n" for row in ROWS)),
+    "json with commas too many": table("a.json", f"[{json.dumps(ROWS[0])},\n{json.dumps(ROWS[1])},\n]"),
+    "first lines of programs": table("a.csv", f"sep=;\n# exported\nimage;caption\n1.jpg;{A}\n2.jpg;{B}\n"),
+    "json in cells": table(
+        "a.csv", f'image,caption\n1.jpg,"{{""en"": ""{A}""}}"\n2.jpg,"[{{""caption"": ""{B}""}}]"\n'
+    ),
     # Beside each image.
     "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
+    "json lists beside": {**ONE_TWO, "1.json": json.dumps([A]), "2.json": json.dumps(B)},
+    "json records beside": {**ONE_TWO, "1.json": json.dumps({"width": 5, "annotations": [{"caption": A}]}),
+                            "2.json": json.dumps({"width": 5, "annotations": [{"caption": B}]})},
+    "json of any name beside": {**ONE_TWO, "1.json": json.dumps({"phrase": A, "n": 1}),
+                                "2.json": json.dumps({"phrase": B, "n": 2})},
+    "json of a camera beside": {**ONE_TWO, "1.json": json.dumps({"camera": "Canon EOS 5D"}),
+                                "2.json": json.dumps({"camera": "Nikon D90 body"}),
+                                "a.tsv": f"1.jpg\t{A}\n2.jpg\t{B}\n"},
+    "Google Takeout": {**ONE_TWO, **{f"{i}.jpg.json": json.dumps({
+        "title": f"{i}.jpg", "description": text, "creationTime": {"formatted": f"Jan {i}, 2020, 10:00:00 AM UTC"}})
+        for i, text in ((1, A), (2, B))}},
+    "labels of boxes beside": {**ONE_TWO, "1.txt": "0 0.5 0.4 0.2 0.3\n", "2.txt": "1 0.5 0.4 0.2 0.3\n",
+                               "captions.csv": f"image,caption\n1.jpg,{A}\n2.jpg,\"{B}\"\n"},
+    "labels of boxes in a folder": {**IMAGES, "labels/1.txt": "0 0.5 0.4\n", "labels/2.txt": "1 0.5 0.4\n",
+                                    "captions/1.txt": A, "captions/2.txt": B},
     "json in txt": {**ONE_TWO, "1.txt": json.dumps([A], indent=1), "2.txt": json.dumps({"caption": B})},
     "some beside, others in a list": {**ONE_TWO, "1.txt": A, "captions.csv": f"file,text\n2.jpg,{B}\n"},
     "some in metadata.csv, others beside": {**ONE_TWO, "2.txt": B, "metadata.csv": f"file_name,text\n1.jpg,{A}\n"},
@@ -172,6 +195,10 @@ LAYOUTS: dict[str, Files] = {
     "prefix": {**IMAGES, "metadata.csv": f"file_name,text\ntrain/1.jpg,{A}\ntrain/2.jpg,{B}\n"},
     "absolute": {**ONE_TWO, "metadata.csv": f"file_name,text\n/content/drive/x/1.jpg,{A}\nC:\\data\\2.jpg,{B}\n"},
     "addresses": table("a.csv", f"url,caption\nhttps://x.org/1.jpg?w=3,{A}\nhttps://x.org/2.jpg,\"{B}\"\n"),
+    "quoted addresses": {**pictures("a cat.jpg", "2.jpg"),
+                         "metadata.csv": f"file_name,text\nfile:///x/a%20cat.jpg,{A}\nx/2.jpg,{B}\n"},
+    "percent signs": {**pictures("a cat.jpg", "2.jpg"), "a.csv": f"file_name,text\na%20cat.jpg,{A}\n2.jpg,{B}\n"},
+    "a column of folders": {**pictures("a/1.jpg", "b/1.jpg"), "x.csv": f"file,folder,text\n1.jpg,a,{A}\n1.jpg,b,{B}\n"},
     "slashes": {**IMAGES, "tags.csv": f"images//1.jpg,{A}\nimages\\2.jpg,{B}\n"},
     "bare names": {**IMAGES, "metadata.csv": f"file_name,text\n1.jpg,{A}\n2.jpg,{B}\n"},
     "case and ending": {**pictures("A.JPG", "b.png"), "metadata.csv": f"file_name,text\na.jpg,{A}\nB.jpeg,{B}\n"},
@@ -215,6 +242,12 @@ def test_texts_of_a_dictionary_column(tmp_path: Path) -> None:
         ("image,short_caption,long_caption\n1.jpg,a,x y\n2.jpg,b,z w\n", [["a", "x y"], ["b", "z w"]], ""),
         ("image,caption,blip_caption\n1.jpg,a cat,x y\n2.jpg,a dog,z w\n", [["a cat"], ["a dog"]],
          "captions are caption, not blip_caption; --caption-column NAME,NAME chooses"),
+        ("image,caption,caption\n1.jpg,a cat,red\n2.jpg,a dog,brown\n", [["a cat", "red"], ["a dog", "brown"]], ""),
+        ("image,positive_prompt,negative_prompt\n1.jpg,a cat,bad hands\n2.jpg,a dog,blur\n", [["a cat"], ["a dog"]],
+         "captions are positive_prompt, not negative_prompt"),
+        ("image,caption_long,caption_model\n1.jpg,a cat,blip two\n2.jpg,a dog,blip two\n", [["a cat"], ["a dog"]],
+         "captions are caption_long, not caption_model"),
+        ("image,caption\n1.jpg,a cat\n2.jpg,nan\n", [["a cat"]], "1 with an empty caption (2.jpg)"),
         ('1.jpg,"cap 1","cap 2"\n2.jpg,"cap, 3"\n', [["cap 1", "cap 2"], ["cap, 3"]], ""),
         ("image,caption\n1.jpg,\"['one' 'two']\"\n2.jpg,\"['x', \"\"y's\"\"]\"\n", [["one", "two"], ["x", "y's"]], ""),
     ],
@@ -263,7 +296,29 @@ def test_rows_that_do_not_fit_are_counted(tmp_path: Path) -> None:
     assert summary.sources[0].reasons["malformed"] == 2
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "big5", "cp932", "cp1252"])
+def test_short_texts_beside_images_tell_their_encoding_together(tmp_path: Path, encoding: str) -> None:
+    texts = {
+        "gb18030": ("粉色头发的女孩", "一只猫"), "big5": ("粉紅色頭髮的女孩", "貓"),
+        "cp932": ("ピンクの髪の女の子", "青い犬"), "cp1252": ("café rouge", "garçon"),
+    }[encoding]  # fmt: skip
+    files = {f"{i}.txt": text.encode(encoding) for i, text in enumerate(texts, start=1)}
+    assert load(write(tmp_path / "set", {**ONE_TWO, **files}))[0].captions == tuple((text,) for text in texts)
+
+
+@pytest.mark.parametrize("name", ["set", "set.tar"])
+def test_a_field_of_json_beside_images_is_chosen(tmp_path: Path, name: str) -> None:
+    about = {f"{i}.json": json.dumps({"caption": "x y", "blip": text}) for i, text in ((1, A), (2, B))}
+    path = write(tmp_path / name, {**ONE_TWO, **about, "1.txt": "tags", "2.txt": "tags"})
+    assert load_images([path], split="all", caption_column="blip")[0].captions == ((A,), (B,))
+    assert load(path)[0].captions == (("tags",), ("tags",))
+    with pytest.raises(InputError, match="no column 'z'"):
+        load_images([write(tmp_path / f"b{name}", {**ONE_TWO, **about})], caption_column="z")
+
+
 def test_figures_are_no_captions(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"1\.txt: holds figures, not words"):
+        load(write(tmp_path / "boxes", {**ONE_TWO, "1.txt": "0 0.5 0.1\n", "2.txt": "1 0.5 0.1\n"}))
     for text in ("1.jpg,0,0,1,0\n2.jpg,0,1,0,0\n", "image,a,b\n1.jpg,1,-1\n2.jpg,-1,1\n"):
         with pytest.raises(InputError, match="no column holds texts"):
             load(write(tmp_path / "set", table("list.csv", text)))
@@ -313,7 +368,10 @@ def test_names_in_zips_of_windows(tmp_path: Path) -> None:
         ("0012_pink-hair.jpg", "pink hair"), ("a_cat_0003.png", "a cat"), ("fox a1b2c3d4e5.png", "fox"),
         ("猫.png", "猫"),
         ("IMG_2231.jpg", ""), ("0001.png", ""), ("8f14e45fceea167a.png", ""), ("x.png", ""), ("image 7.png", ""),
-        ("r2d2.png", "r2d2"),
+        ("r2d2.png", "r2d2"), ("IMG 22 pink hair", "pink hair"),
+        ("DALL·E 2023-01-01 12.00.00 - a red fox.png", "a red fox"),
+        ("Screenshot 2024-01-01 at 10.00.00.png", ""), ("WhatsApp Image 2023-05-06 at 12.33.44 PM.jpeg", ""),
+        ("ComfyUI_00001_.png", ""), ("Untitled design (12).png", ""), ("New folder", ""), ("FB_IMG_12.jpg", ""),
     ],
 )  # fmt: skip
 def test_words_of_names(name: str, words: str) -> None:
@@ -331,5 +389,7 @@ def test_names_are_captions_where_nothing_else_is(tmp_path: Path) -> None:
     assert set(data.groups) == {None, "roses", "10_blue flower"}
     with pytest.raises(InputError, match=r"holds no captioned images: 2 \.png"):
         load(write(tmp_path / "numbers", pictures("0001.png", "0002.png")))
+    with pytest.raises(InputError, match=r"captions\.xlsx\); save the \.xlsx as \.csv"):
+        load(write(tmp_path / "sheet", {**pictures("1.png"), "captions.xlsx": "x"}))
     with pytest.raises(InputError, match=r"images: metadata\.csv: no column holds texts$"):
         load(write(tmp_path / "bad", {**pictures("a red fox.png"), "metadata.csv": "x,y\n1,2\n"}))

@@ -109,6 +109,14 @@ def test_what_is_no_whole_picture_is_counted(tmp_path: Path) -> None:
     assert summary.sources[0].sizes == {"128x128": 2}
 
 
+def test_a_picture_of_far_too_many_pixels_is_counted(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    large, huge = (encode_image(Image.new("1", size)) for size in ((10_000, 9_000), (20_000, 9_000)))
+    path = write(tmp_path / "set", {"1.png": large, "1.txt": "large", "2.png": huge, "2.txt": "huge"})
+    data, summary = load(path)
+    assert data.captions == (("large",),)
+    assert summary.sources[0].reasons == {"larger than 178 million pixels": 1}
+
+
 @pytest.mark.parametrize("name", ["metadata.csv", "a.parquet", "a.zip", "a.tar"])
 def test_pointers_of_git_lfs_are_named(tmp_path: Path, name: str) -> None:
     path = write(

@@ -63,6 +63,12 @@ def thumbnails(images: torch.Tensor, size: int) -> torch.Tensor:
     return torch.cat(small) / 127.5 - 1
 
 
+def psnr(images: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """The peak signal-to-noise ratio of uint8 images (N, 3, H, W) and others, in dB: float64 (N,); at most 78."""
+    error = (images.double() - others.double()).square().mean((1, 2, 3))
+    return 10 * (255**2 / error.clamp_min(1e-3)).log10()
+
+
 def blur(images: torch.Tensor, sigma: torch.Tensor) -> torch.Tensor:
     """Gaussian blur of images (N, C, H, W), each by its own ``sigma`` (N,) pixels; borders use what is there."""
     import torch

@@ -18,15 +18,14 @@ from encoder.common import weights
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.progress import Progress
 from gan.data import ImageDataset
-from gan.images import channels_last, to_signed, to_uint8
+from gan.images import channels_last, psnr, to_signed, to_uint8
 from gan.inversion.latents import Latents
 from gan.inversion.network import Inverter
+from gan.inversion.optimise import pixel_loss
 from gan.networks.residual import Generator
 from gan.supervised import batches
 
 STATE_FILE = "state.safetensors"
-POOL = 4
-"""Pixels of the edge of the squares whose means are compared beside the pixels themselves."""
 LATENT, SOURCE, NEAR, NATURAL = 0.05, 0.02, 0.003, 0.01
 """How much count: the latents of drawn faces, the source, what is added to the noise's own, noise that is too large."""
 WARM_UP = 100  # steps
@@ -49,17 +48,6 @@ class Losses(NamedTuple):
     @property
     def total(self) -> Tensor:
         return self.pixels + LATENT * self.latents + SOURCE * self.source + self.near
-
-
-def pixel_loss(drawn: Tensor, images: Tensor) -> Tensor:
-    """The mean squared error of pixels and of squares of pixels, of each picture: (N,)."""
-    fine = (drawn - images).square().mean((1, 2, 3))
-    return fine + (F.avg_pool2d(drawn, POOL) - F.avg_pool2d(images, POOL)).square().mean((1, 2, 3))
-
-
-def psnr(drawn: Tensor, images: Tensor) -> Tensor:
-    """The peak signal-to-noise ratio of uint8 pictures (N, 3, H, W), in dB: (N,)."""
-    return 10 * torch.log10(255**2 / (drawn.double() - images.double()).square().mean((1, 2, 3)).clamp_min(1e-3))
 
 
 def losses(

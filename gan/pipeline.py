@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +18,7 @@ from encoder.common.errors import InputError
 from encoder.loading import Dtype, load_encoder
 from encoder.paths import ENCODER_DIR, HEAD_DIR
 from encoder.text import check_text
-from gan.drawing.exact_conv import FastFloat64
+from gan.drawing.exact_conv import fast_convolutions
 from gan.drawing.settings import RANDOM_SEED, DrawSettings, random_seed
 from gan.images import as_pil, to_uint8
 from gan.networks import build_generator, load_weights
@@ -35,7 +34,8 @@ from gan.release import (
 from gan.sources import join_source
 
 if TYPE_CHECKING:
-    from gan.drawing.output import Output
+    from gan.drawing.output import Edited, Output
+    from gan.inversion.editing import Inversion
 
 SEEDS = 2**32
 """Seeds that the random generator tells apart."""
@@ -173,6 +173,13 @@ class TextToImage:
         return cls(G, config, encoder, name=release_name(folder), folder=folder, **{**settings, "model": folder})
 
     @property
+    def folder(self) -> Path:
+        """Where the release lies; ``InputError`` where it was made by hand."""
+        if self._folder is None:
+            raise InputError("this pipeline was not made by from_pretrained, so there is no release to save")
+        return self._folder
+
+    @property
     def dtype(self) -> torch.dtype:
         """The floating type that the generator computes in."""
         dtype: torch.dtype = getattr(torch, self.settings.dtype)
@@ -238,7 +245,7 @@ class TextToImage:
         from gan.drawing.publish import save
 
         folder = Path(folder)
-        save(self._release(), folder, license=license, scores=scores, encoder_path=self.settings.encoder_path)
+        save(self.folder, folder, license=license, scores=scores, encoder_path=self.settings.encoder_path)
         return folder
 
     def push_to_hub(
@@ -266,7 +273,7 @@ class TextToImage:
         from gan.drawing.publish import push
 
         return push(
-            self._release(),
+            self.folder,
             repo,
             message=message,
             private=private,
@@ -275,11 +282,6 @@ class TextToImage:
             scores=scores,
             encoder_path=self.settings.encoder_path,
         )
-
-    def _release(self) -> Path:
-        if self._folder is None:
-            raise InputError("this pipeline was not made by from_pretrained, so there is no release to save")
-        return self._folder
 
     def __call__(
         self,
@@ -324,6 +326,78 @@ class TextToImage:
             seeds=seeds,
             read=[found.read for found in read],
             warnings=list(dict.fromkeys(line for found in read for line in found.warnings)),
+        )
+
+    def invert(self, images: Any, *, style: str | None = None, faithful: bool = True) -> Inversion:
+        """What pictures are drawn from, so that ``edit`` can change them.
+
+        A picture that this release has drawn is found again by what its PNG says.
+
+        Args:
+            images: Files, folders of them, pictures of Pillow or uint8 pixels (H, W, 3), one or many. Of any size: the
+                square in the middle is taken.
+            style: The data set whose drawing they follow; by default the inverter says which.
+            faithful: Improve what the inverter says by gradient descent, in seconds a picture. This is done in float32,
+                so the last bits differ between machines. Without it the result is the same everywhere.
+
+        Raises:
+            InputError: A picture that cannot be read, another architecture than the residual one, or no inverter beside
+                the release where ``faithful`` is off.
+        """
+        from gan.inversion.editing import invert
+        from gan.inversion.pictures import given_pictures
+
+        return invert(self, given_pictures(images), style=style, faithful=faithful)
+
+    def edit(
+        self,
+        images: Any,
+        prompt: str | Sequence[str],
+        *,
+        style: str | None = None,
+        faithful: bool = True,
+        num_images: int = 1,
+    ) -> Edited:
+        """Change pictures by a text. What the text leaves open stays as it is in the picture.
+
+        Args:
+            images: As of ``invert``, or what it has returned.
+            prompt: A text for all pictures, or one for each; an empty one gives the reconstruction.
+            style: Another style to draw them in.
+            faithful: As of ``invert``.
+            num_images: Of each picture: the edit, then variations near it.
+
+        Returns:
+            The edited pictures in order, with the pictures that were given and their reconstructions.
+
+        Raises:
+            InputError: As of ``invert``, or a text that cannot be read, or texts that are not as many as pictures.
+        """
+        from gan.drawing.output import Edited
+        from gan.inversion.editing import Inversion, edit
+
+        inversion = images if isinstance(images, Inversion) else self.invert(images, faithful=faithful)
+        prompts = [prompt] * len(inversion) if isinstance(prompt, str) else list(prompt)
+        if len(prompts) != len(inversion):
+            raise InputError(f"{len(prompts)} texts for {len(inversion)} pictures; give one text, or one for each")
+        prompts = [text.strip() and check_text(text, "prompt") for text in prompts]
+        texts = self.with_settings(style=self.config.sources[0]).read(prompts)
+        drawn = [
+            edit(self, inversion, texts, style=style, variation=self.noise([k] * len(inversion)) if k else None)
+            for k in range(num_images)
+        ]
+        order = [(k, i) for i in range(len(inversion)) for k in range(num_images)]
+        lines = [*inversion.warnings, *(line for text in texts for line in text.warnings)]
+        return Edited(
+            images=[as_pil(drawn[k][0][i]) for k, i in order],
+            texts=[prompts[i] for _, i in order],
+            seeds=[k for k, _ in order],
+            read=[drawn[k][1][i] for k, i in order],
+            warnings=list(dict.fromkeys(lines)),
+            given=[as_pil(each.pixels) for each in inversion.given],
+            reconstructions=[as_pil(image) for image in inversion.reconstructions],
+            quality=inversion.quality.tolist(),
+            shown=inversion.read,
         )
 
     def noise(self, seeds: int | Iterable[int]) -> torch.Tensor:
@@ -389,7 +463,7 @@ class TextToImage:
             if not self.G.separate_layout:
                 raise InputError(f"{self.name}: draws layout and manner from one noise; leave layout_seed out")
             layout = (self.noise([layout_seed]).to(z).expand_as(z),)
-        with FastFloat64() if self.dtype == torch.float64 else nullcontext():
+        with fast_convolutions(self.dtype):
             img = self.G(z, c, *layout)
         if not img.isfinite().all():
             raise InputError(
@@ -410,7 +484,7 @@ class TextToImage:
         size = pipeline.settings.batch_size
         for i in range(0, len(c), size):
             z = pipeline.noise(seeds[i : i + size])
-            yield pipeline.draw_conditions(pipeline._settled(c[i : i + size], z), z)
+            yield pipeline.draw_conditions(pipeline.settled(c[i : i + size], z), z)
 
     def draw(self, texts: str | Sequence[str], seeds: int | Iterable[int], **settings: Any) -> torch.Tensor:
         """Draw one image of each text.
@@ -449,11 +523,11 @@ class TextToImage:
         if len(c) != 2 or steps < 2:
             raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions and at least two steps")
         z = self.noise([seed])
-        a, b = self._settled(c, z.expand(2, -1))
+        a, b = self.settled(c, z.expand(2, -1))
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
 
-    def _settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+    def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``ConditionSpace.resolve_negations``."""
         return self._with_text(c.to(z), lambda text: self.encoder.space.resolve_negations(text, z))
 

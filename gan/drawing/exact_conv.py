@@ -13,6 +13,7 @@ makes of the padding is computed in vain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -21,6 +22,11 @@ from torch.overrides import TorchFunctionMode
 
 ROWS = 4096  # output pixels per matrix product: their windows stay in the processor's cache
 LARGE = 1024  # output pixels of an image from which on it is shifted
+
+
+def fast_convolutions(dtype: torch.dtype) -> AbstractContextManager[object]:
+    """A context in which convolutions of a type are as fast as they can be: ``FastFloat64`` for float64."""
+    return FastFloat64() if dtype == torch.float64 else nullcontext()
 
 
 class FastFloat64(TorchFunctionMode):

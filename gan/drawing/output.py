@@ -62,6 +62,46 @@ class Output:
         return f'<div style="display:flex;flex-wrap:wrap;gap:8px">{"".join(figures)}</div>'
 
 
+@dataclass(frozen=True)
+class Edited(Output):
+    """Pictures that were edited; ``seeds`` number the variations of an edit, and 0 is the edit itself.
+
+    Attributes:
+        given: The N pictures that were given, 64x64.
+        reconstructions: What the model draws of each without any change.
+        quality: How near these are to the pictures, in dB (PSNR).
+        shown: What was read in each picture, as ``read``, with exact colours.
+    """
+
+    given: list[Image]
+    reconstructions: list[Image]
+    quality: list[float]
+    shown: list[dict[str, str | None] | None]
+
+    def grid(self, per_row: int = PER_ROW) -> Image:
+        """A column for each picture: as given, its reconstruction, its edits; ``per_row`` columns beside each other."""
+        num = len(self) // len(self.given)
+        edits = [self.images[k::num] for k in range(num)]
+        return columns([self.given, self.reconstructions, *edits], per_row)
+
+
+def columns(rows: list[list[Image]], per_row: int = PER_ROW) -> Image:
+    """Rows of N pictures each in one picture; where N is more than ``per_row``, the rest stands below."""
+    import numpy as np
+    import torch
+
+    from gan.images import as_pil, tile
+
+    pixels = [torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in row]) for row in rows]
+    width = min(per_row, len(rows[0]))
+    parts = []
+    for start in range(0, len(rows[0]), width):
+        for row in pixels:
+            part = row[start : start + width]
+            parts.append(torch.cat([part, part.new_full((width - len(part), *part.shape[1:]), 255)]))
+    return as_pil(tile(torch.cat(parts), width))
+
+
 def _png(image: Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

@@ -1,0 +1,287 @@
+"""Pictures edited by a text: what it asks for changes, and what it leaves open stays as it is in the picture."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from encoder.attributes.colour import to_hex
+from encoder.attributes.space import COLOUR_DIM, DIM, colour_at, values_at
+from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
+from encoder.base import Reading
+from encoder.common.errors import InputError
+from gan.drawing.exact_conv import fast_convolutions
+from gan.images import psnr, to_signed, to_uint8
+from gan.inversion.latents import Latents, check_generator
+from gan.inversion.network import Inverter, load_inverter
+from gan.inversion.optimise import refine
+from gan.inversion.pictures import Given
+from gan.inversion.reading import judges, read_faces
+from gan.networks.residual import Generator
+from gan.sources import join_source
+
+if TYPE_CHECKING:
+    from gan.pipeline import ReadText, TextToImage
+
+ROUGH = 14.0
+"""A reconstruction of fewer dB shows another picture than the given one; of real faces, one in a hundred has fewer."""
+STRENGTHS = ((1.0, 0.0), (1.5, 0.3), (2.0, 0.6), (2.5, 1.0))
+"""How far a style goes from the old condition to the new one, and how far away from none. The first that shows what is
+wanted is taken."""
+VARIATION = 0.5
+"""The size of the noise that further pictures of one edit differ by."""
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """What N given pictures are drawn from.
+
+    Attributes:
+        given: The pictures.
+        latents: As of ``Latents``.
+        c: Their conditions, (N, c_dim).
+        reconstructions: uint8 (N, 3, 64, 64), what is drawn from both.
+        quality: How near the reconstructions are, in dB (PSNR), (N,).
+        read: What each shows, by attribute, with exact colours as "#rrggbb" under "hair colour" and "eyes colour", and
+            the text and seed of one that the model has drawn; ``None`` for a model of other things than faces.
+        warnings: A line each.
+    """
+
+    given: list[Given]
+    latents: Latents
+    c: Tensor
+    reconstructions: Tensor
+    quality: Tensor
+    read: list[dict[str, str | None] | None]
+    warnings: list[str]
+
+    def __len__(self) -> int:
+        return len(self.given)
+
+
+@lru_cache(maxsize=2)
+def _inverter(G: Generator, folder: Path, sources: int) -> tuple[Inverter, int] | None:
+    """The inverter of a release and its passes, in the type of the generator."""
+    found = load_inverter(folder, G, sources)
+    return found and (found[0].to(next(G.parameters())), found[1].passes)
+
+
+def invert(
+    pipeline: TextToImage, given: Sequence[Given], *, style: str | None = None, faithful: bool = True
+) -> Inversion:
+    """What pictures are drawn from; see ``TextToImage.invert``."""
+    G = check_generator(pipeline.G, pipeline.name)
+    parts = [_invert(pipeline, G, given[i : i + BATCH], style, faithful) for i in range(0, len(given), BATCH)]
+    latents, c, read = Latents.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts]), []
+    for part in parts:
+        read += part[2]
+    reconstructions = draw(pipeline, latents, c)
+    images = torch.stack([each.pixels for each in given])
+    quality = psnr(reconstructions, images)
+    warnings = [line for each in given for line in each.warnings]
+    for each, own in zip(given, quality.tolist(), strict=True):
+        if own < ROUGH:
+            warnings.append(
+                f"{each.name}: the model draws this picture only roughly ({own:.1f} dB, where faces have about 18 to "
+                "24); a face that fills the picture is drawn best"
+            )
+    return Inversion(list(given), latents, c, reconstructions, quality, read, warnings)
+
+
+def _invert(
+    pipeline: TextToImage, G: Generator, given: Sequence[Given], style: str | None, faithful: bool
+) -> tuple[Latents, Tensor, list[dict[str, str | None] | None]]:
+    images = torch.stack([each.pixels for each in given])
+    text, read = _shown(pipeline, images)
+    names, weight = pipeline.config.sources, next(G.parameters())
+    found = _inverter(G, pipeline.folder, len(names))
+    if found is None and not faithful:
+        raise InputError(f"{pipeline.name}: has no inverter; leave faithful on, or train one (python -m gan.inverter)")
+    x = (images.double() / 127.5 - 1).to(weight)
+    latents, sources = None, torch.full((len(given),), pipeline.config.style_index(style))
+    with torch.inference_mode(), fast_convolutions(weight.dtype):
+        if found is not None:
+            if style is None:
+                sources = found[0](x, x)[1].argmax(1).cpu()
+            c = join_source(text, sources, names).to(weight)
+            latents = found[0].invert(G, x, c, found[1])
+    c = join_source(text, sources, names).to(weight)
+    if faithful:
+        start = latents and Latents(*(part.float().cpu().clone() for part in latents))
+        faithful_latents = refine(_single(G), to_signed(images), c.float().cpu(), start)
+        latents = Latents(*(part.to(weight) for part in faithful_latents))
+    assert latents is not None
+    rows = [_drawn_again(pipeline, G, each, own) for each, own in zip(given, c, strict=True)]
+    for i, again in enumerate(rows):
+        if again is not None:
+            latents = Latents(
+                *(torch.cat([part[:i], own, part[i + 1 :]]) for part, own in zip(latents, again, strict=True))
+            )
+            read[i] = {**(read[i] or {}), **(given[i].drawn or {})}
+    return latents, c, read
+
+
+@lru_cache(maxsize=2)
+def _single(G: Generator) -> Generator:
+    """A generator in float32 on the CPU."""
+    return copy.deepcopy(G).float().cpu().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _shown(pipeline: TextToImage, images: Tensor) -> tuple[Tensor, list[dict[str, str | None] | None]]:
+    """The text's part of the conditions of what pictures show, and the same for people."""
+    if not pipeline.encoder.space.class_sizes:
+        return torch.zeros(len(images), pipeline.encoder.dim), [None] * len(images)
+    shown = read_faces(images)
+    return shown.conditions(pipeline.encoder), shown.read()
+
+
+def _drawn_again(pipeline: TextToImage, G: Generator, given: Given, c: Tensor) -> Latents | None:
+    """The latents of a picture that this release has drawn, by what its file says; ``None`` where it has not.
+
+    They are those under the condition of what the picture shows, so that an edit keeps what its text left open.
+    """
+    told = given.drawn
+    if told is None or given.texts.get("Model") != pipeline.name:
+        return None
+    settings = {"style": given.texts.get("Style"), "layout_seed": given.texts.get("Layout seed")}
+    settings |= {name: given.texts.get(name.capitalize()) for name in ("truncation", "guidance")}
+    try:
+        own = pipeline.with_settings(
+            style=settings["style"],
+            **{name: float(value) for name in ("truncation", "guidance") if (value := settings[name])},
+            **({"layout_seed": int(settings["layout_seed"])} if settings["layout_seed"] else {}),
+        )
+        if not torch.equal(own.draw([told["text"]], [told["seed"]])[0], given.pixels):
+            return None
+        z, c_text = own.noise([told["seed"]]), own.conditions([told["text"]])
+    except ValueError:  # a text or a number that is none: the file was changed
+        return None
+    layout_z = None if own.settings.layout_seed is None else own.noise([own.settings.layout_seed])
+    with torch.inference_mode(), fast_convolutions(z.dtype):
+        c_text = own.settled(c_text, z)
+        layout, w = G.layout_and_style(z, c_text, layout_z)
+        plain_layout, plain_w = G.layout_and_style(z, c[None])
+        return Latents(z, layout - plain_layout, (w - plain_w)[:, None].expand(-1, G.style_places, -1))
+
+
+@torch.inference_mode()
+def draw(pipeline: TextToImage, latents: Latents, c: Tensor) -> Tensor:
+    """The pictures of latents under conditions (N, c_dim): uint8 (N, 3, 64, 64)."""
+    parts = []
+    with fast_convolutions(pipeline.dtype):
+        for i in range(0, len(c), BATCH):
+            parts.append(to_uint8(latents.rows(slice(i, i + BATCH)).draw(pipeline.G, c[i : i + BATCH])).cpu())
+    return torch.cat(parts)
+
+
+def edit(
+    pipeline: TextToImage,
+    inversion: Inversion,
+    texts: Sequence[ReadText],
+    *,
+    style: str | None = None,
+    variation: Tensor | None = None,
+) -> tuple[Tensor, list[dict[str, str | None] | None]]:
+    """Pictures changed by a text each.
+
+    Args:
+        pipeline: Draws them.
+        inversion: Of N pictures.
+        texts: N texts, as read; an empty one changes nothing.
+        style: The drawing style to change them to; by default their own.
+        variation: Noise (N, z_dim) that the style differs by.
+
+    Returns:
+        uint8 (N, 3, 64, 64), and what is drawn, by attribute.
+    """
+    G, latents, c = pipeline.G, inversion.latents, inversion.c
+    dim = pipeline.encoder.dim
+    wanted = torch.stack([_merged(pipeline, text, own[:dim]) for text, own in zip(texts, c, strict=True)]).to(c)
+    new = torch.cat([pipeline.settled(wanted, latents.z), c[:, dim:]], dim=1)
+    if style is not None and len(pipeline.config.sources) > 1:
+        new[:, dim:] = 0
+        new[:, dim + pipeline.config.style_index(style)] = 1
+    with torch.inference_mode(), fast_convolutions(c.dtype):
+        old_w, new_w = (G.layout_and_style(latents.z, each)[1] for each in (c, new))
+        null = torch.cat([pipeline.encoder.space.null(new[:, :dim]), new[:, dim:]], dim=1)
+        null_w = G.layout_and_style(latents.z, null)[1]
+        if variation is not None:
+            other_w = G.layout_and_style(latents.z + VARIATION * variation.to(latents.z), new)[1]
+            latents = latents._replace(styles=latents.styles + (other_w - new_w)[:, None])
+    changed = (new != c).any(1).cpu()
+    images, left = draw(pipeline, latents, new), changed.clone()
+    if pipeline.encoder.space.class_sizes and left.any():
+        asked = _asked(pipeline, new[:, :dim])
+        best = torch.full((len(c),), -1.0)
+        for strength, purity in STRENGTHS:
+            rows = left.nonzero().squeeze(1)
+            if not len(rows):
+                break
+            further = (strength - 1) * (new_w - old_w) + purity * (new_w - null_w)
+            tried = latents._replace(styles=latents.styles + further[:, None]).rows(rows)
+            pictures = draw(pipeline, tried, new[rows])
+            probability, right = judge(pictures, asked[rows])
+            better = probability > best[rows]
+            images[rows[better]], best[rows[better]] = pictures[better], probability[better]
+            left[rows[right]] = False
+    readings = pipeline.encoder.space.read(new[:, :dim].float())
+    return images, [_values(row) for row in readings]
+
+
+def judge(pictures: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
+    """How probably faces show hair and eyes as asked, int64 (N, 2) with 0 for any, and whether they are read so."""
+    reading = judges()[0].read(pictures)
+    shown = torch.stack([reading.hair, reading.eyes], 1)
+    return reading.probability(asked), ((shown == asked) | (asked == 0)).all(1)
+
+
+def _asked(pipeline: TextToImage, c: Tensor) -> Tensor:
+    """The hair and eyes that edited faces are to show: of the condition, 0 where it names none."""
+    labels = pipeline.encoder.space.labels(c.float())
+    assert labels is not None
+    return labels[:, : len(COLOUR_SLOTS)]
+
+
+def _values(readings: Sequence[Reading]) -> dict[str, str | None] | None:
+    if not readings:
+        return None
+    result = {reading.slot: reading.value for reading in readings}
+    exact = {
+        f"{reading.slot} colour": to_hex(torch.tensor(reading.exact_colour).numpy())
+        for reading in readings
+        if reading.exact_colour
+    }
+    return {**result, **exact}
+
+
+def _merged(pipeline: TextToImage, text: ReadText, c: Tensor) -> Tensor:
+    """The text's part of a condition (dim,) with what a text states in the place of what it was, ``c`` (dim,)."""
+    own = text.c[: len(c)].to(c)
+    if not own.any():
+        return c
+    space = pipeline.encoder.space
+    if not space.class_sizes:
+        return own
+    (readings,), (before,) = space.read(own[None].float()), space.read(c[None].float())
+    stated = [bool(each.value or each.exact_colour or each.denied) for each in readings]
+    if len(c) not in (DIM, COLOUR_DIM):  # one number for each pair of colours
+        values = {
+            new.slot: new.value if is_stated else old.value
+            for new, old, is_stated in zip(readings, before, stated, strict=True)
+        }
+        return pipeline.encoder.encode([Attributes(**values).caption])[0].to(c)
+    result = c.clone()
+    for i, (slot, is_stated) in enumerate(zip(SLOTS, stated, strict=True)):
+        if is_stated:
+            result[values_at(i)] = own[values_at(i)]
+            if slot in COLOUR_SLOTS and len(c) == COLOUR_DIM:
+                result[colour_at(i)] = own[colour_at(i)]
+    return result

@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         prog="infer.py", description="Draw 64x64 images from text: anime faces, or what --model has learnt."
     )
     groups = {title: result.add_argument_group(title) for title in (WHAT, LOOK, PLACES, MACHINE, BATCH)}
-    what = groups[WHAT].add_mutually_exclusive_group(required=True)
+    what = groups[WHAT].add_mutually_exclusive_group()
     what.add_argument(
         "--text", action="append", default=[], metavar="TEXT", help="what to draw; may be given several times"
     )
@@ -62,6 +62,14 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
     options = parser()
     args = options.parse_args(argv)
     job, settings = from_args(DrawJob, args), from_args(DrawSettings, args)
+    if not (job.edit or job.text or job.testing_file or job.any or job.interpolate):
+        options.error("one of the arguments --text --testing-file --any --interpolate --edit is required")
+    if job.edit:
+        from gan.inversion.job import check_job
+
+        check_job(job, settings, options.error)
+    elif not job.faithful:
+        options.error("--no-faithful goes with --edit")
     if job.interpolate and (job.separate or job.num != 1 or settings.best_of != 1):
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if job.steps and not job.interpolate:
@@ -133,7 +141,13 @@ def draw(job: DrawJob, settings: DrawSettings) -> str:
         out = job.out or (None if job.separate else DEFAULT_OUT)
         if out == DEFAULT_OUT:
             check_png_path(out)
-        count, there = _draw_few(job, settings, out, noun), ""
+        there = ""
+        if job.edit:
+            from gan.inversion.job import edit_pictures
+
+            count = edit_pictures(job, settings, out)
+        else:
+            count = _draw_few(job, settings, out, noun)
         where = " and ".join("stdout" if place == STDOUT else str(place) for place in (out, job.separate) if place)
     return f"{where}: {count} {noun}{'s' if count != 1 else ''} in {time.perf_counter() - started:.1f} s{there}{chosen}"
 

@@ -160,17 +160,24 @@ def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:
         yield Item(place, line.number, line.id, line.id if job.num == 1 else f"{line.id}-{k + 1}", line.text, seed)
 
 
-def metadata(pipeline: TextToImage, faces: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def metadata(
+    pipeline: TextToImage, faces: Sequence[Mapping[str, Any]], edits: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, str]:
     """What a PNG says, so that it can be drawn again: program, model, its images and settings that are not defaults.
 
     Args:
         pipeline: What drew it.
         faces: The images: their ``text``, ``seed`` and exact colours.
+        edits: In their place, of pictures that were given: how each came about.
     """
     result = {
         "Software": "text-to-face-cgan",
         "Model": pipeline.name,
-        "Faces": json.dumps(faces, ensure_ascii=False),
+        **(
+            {"Edits": json.dumps(edits, ensure_ascii=False)}
+            if edits
+            else {"Faces": json.dumps(faces, ensure_ascii=False)}
+        ),
     }
     for name, default in look_defaults().items():
         value = getattr(pipeline.settings, name)

@@ -141,6 +141,14 @@ def as_pil(image: torch.Tensor) -> PIL.Image.Image:
     return Image.fromarray(image.permute(1, 2, 0).contiguous().cpu().numpy())
 
 
+def to_pixels(image: PIL.Image.Image) -> torch.Tensor:
+    """The inverse of ``as_pil``, of an RGB picture."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
 def encode_png(image: torch.Tensor, text: Mapping[str, str], *, compress_level: int = 1) -> bytes:
     """A picture as a PNG file: as ``save_png``, compressed; a level beyond 1 makes it little smaller."""
     from PIL import PngImagePlugin

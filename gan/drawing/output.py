@@ -38,12 +38,11 @@ class Output:
 
     def grid(self, per_row: int = PER_ROW) -> Image:
         """All images in one, row by row, as ``infer.py`` lays them out."""
-        import numpy as np
         import torch
 
-        from gan.images import as_pil, tile
+        from gan.images import as_pil, tile, to_pixels
 
-        images = torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in self.images])
+        images = torch.stack([to_pixels(image) for image in self.images])
         return as_pil(tile(images, per_row))
 
     def __repr__(self) -> str:
@@ -87,12 +86,11 @@ class Edited(Output):
 
 def columns(rows: list[list[Image]], per_row: int = PER_ROW) -> Image:
     """Rows of N pictures each in one picture; where N is more than ``per_row``, the rest stands below."""
-    import numpy as np
     import torch
 
-    from gan.images import as_pil, tile
+    from gan.images import as_pil, tile, to_pixels
 
-    pixels = [torch.stack([torch.from_numpy(np.array(image)).permute(2, 0, 1) for image in row]) for row in rows]
+    pixels = [torch.stack([to_pixels(image) for image in row]) for row in rows]
     width = min(per_row, len(rows[0]))
     parts = []
     for start in range(0, len(rows[0]), width):

@@ -126,6 +126,12 @@ class DrawJob(Settings):
     testing_file: Path | None = field(default=None)
     any: bool = field(default=False)
     interpolate: tuple[str, ...] = field(default=())
+    edit: tuple[Path, ...] = setting(
+        (), "change these pictures by --text; files, or folders of them", group=WHAT, metavar="PICTURE"
+    )
+    faithful: bool = setting(
+        True, "draw the pictures of --edit as they are, in seconds each; without, faster and rougher", group=WHAT
+    )
     num: Annotated[int, Within(1, 10_000)] = setting(1, "images per text (default 1)", group=WHAT)
     steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
     seed: Annotated[int, Within(RANDOM_SEED, MAX_SEED)] = setting(

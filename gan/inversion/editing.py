@@ -182,6 +182,7 @@ def draw(pipeline: TextToImage, latents: Latents, c: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+@torch.inference_mode()
 def edit(
     pipeline: TextToImage,
     inversion: Inversion,
@@ -209,7 +210,7 @@ def edit(
     if style is not None and len(pipeline.config.sources) > 1:
         new[:, dim:] = 0
         new[:, dim + pipeline.config.style_index(style)] = 1
-    with torch.inference_mode(), fast_convolutions(c.dtype):
+    with fast_convolutions(c.dtype):
         old_w, new_w = (G.layout_and_style(latents.z, each)[1] for each in (c, new))
         null = torch.cat([pipeline.encoder.space.null(new[:, :dim]), new[:, dim:]], dim=1)
         null_w = G.layout_and_style(latents.z, null)[1]

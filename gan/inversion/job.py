@@ -1,0 +1,94 @@
+"""``infer.py --edit``: pictures from files, edited by texts, into one picture or a file each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from encoder.common.progress import Progress
+from gan.drawing.output import columns
+from gan.drawing.settings import DrawJob, DrawSettings
+from gan.engine import Engine, metadata
+from gan.images import save_png, to_pixels
+from gan.inversion.pictures import Given, given_pictures
+
+if TYPE_CHECKING:
+    from gan.drawing.output import Edited
+
+SLOW = 4  # pictures from which progress is shown
+
+
+def check_job(job: DrawJob, settings: DrawSettings, refuse: Callable[[str], object]) -> None:
+    """Call ``refuse`` with a line where options do not go with ``--edit``."""
+    others = {
+        "--testing-file": job.testing_file,
+        "--any": job.any,
+        "--interpolate": job.interpolate,
+        "--same-seeds": job.same_seeds,
+        "--best-of": settings.best_of != 1,
+        "--layout-seed": settings.layout_seed is not None,
+        "--backend onnx": settings.backend != "torch",
+    }
+    for option, is_given in others.items():
+        if is_given:
+            refuse(f"--edit goes with --text, not with {option}; leave it out")
+
+
+def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int:
+    """Edit pictures and write what is asked for; returns the number of edits."""
+    given = given_pictures(job.edit)
+    pipeline = Engine(settings).pipeline
+    texts = job.text or ("",)
+    with Progress("finding the pictures in the model", None, "picture", shown=job.faithful and len(given) >= SLOW):
+        inversion = pipeline.invert(given, style=None, faithful=job.faithful)
+    edits = [
+        pipeline.edit(inversion, text, style=settings.style, num_images=job.num) for text in texts
+    ]  # a list of all pictures for each text
+    for line in dict.fromkeys(line for edited in edits for line in edited.warnings):
+        print(f"warning: {line}", file=sys.stderr)
+    records = []
+    names = _names(given)
+    for number, edited in enumerate(edits, 1):
+        for i, image in enumerate(edited.images):
+            which, variation = divmod(i, job.num)
+            record = _record(edited, i, given[which], edited.shown[which], edited.quality[which])
+            file = out
+            if job.separate:
+                name = names[which]
+                if len(texts) > 1:
+                    name += f"-{number}"
+                if job.num > 1:
+                    name += f"-{variation + 1}"
+                file = job.separate / f"{name}.png"
+                save_png(file, to_pixels(image), metadata(pipeline, [], edits=[record]))
+            records.append({**record, "file": str(file), "warnings": edited.warnings})
+    if out:
+        rows = [edited.images[k :: job.num] for edited in edits for k in range(job.num)]
+        grid = columns([edits[0].given, edits[0].reconstructions, *rows], per_row=8)
+        plain = [{key: value for key, value in each.items() if key not in ("file", "warnings")} for each in records]
+        save_png(out, to_pixels(grid), metadata(pipeline, [], edits=plain))
+    if job.json:
+        for each in records:
+            print(json.dumps(each))
+    return len(records)
+
+
+def _record(edited: Edited, i: int, given: Given, shown: Any, quality: float) -> dict[str, Any]:
+    """What is said of an edit: the picture, what it shows, the text, what is drawn, and how near the model comes."""
+    return {
+        "picture": Path(given.name).name,
+        "shown": shown,
+        "text": edited.texts[i],
+        "read": edited.read[i],
+        "variation": edited.seeds[i],
+        "reconstruction_db": round(quality, 2),
+    }
+
+
+def _names(given: list[Given]) -> list[str]:
+    """A name for the file of each picture: its own, with its number where several have it."""
+    stems = [Path(each.name).stem for each in given]
+    return [stem if stems.count(stem) == 1 else f"{stem}-{i}" for i, stem in enumerate(stems, 1)]

@@ -15,6 +15,7 @@ if __name__ == "__main__":  # the command reads images, so it lies in gan/align.
     runpy.run_module("gan.align", run_name="__main__", alter_sys=True)
 
 import itertools
+import logging
 import math
 import random
 import sys
@@ -28,7 +29,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from encoder.common.arguments import MAX_BATCH
+from encoder.base import digest
+from encoder.common import weights
+from encoder.common.arguments import MAX_BATCH, kind_of
 from encoder.common.atomic import transaction
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
@@ -43,7 +46,11 @@ from encoder.tuned import NAMES, Tuned, pool, save
 
 RECORD = "align.json"
 """The file that says which data an encoder was fitted to, and with which settings."""
-OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD))
+STATE = "fit.safetensors"
+"""Where a fit stands that has not ended."""
+OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD, STATE))
+
+logger = logging.getLogger(__name__)
 
 CANDIDATES = 100
 
@@ -51,6 +58,7 @@ _TEXTS_AT_ONCE = 32  # of like length, so that little padding is computed
 _KEPT_TOKENS = 300_000  # 230 MB in bfloat16, twice that in float32
 _WARM_UP = 50  # steps
 _MAX_SCALE = 50.0  # of the cosines
+_SAVE_EVERY = 1.0  # minutes of a fit
 
 _FRONT_MATTER = """---
 license: apache-2.0
@@ -69,6 +77,7 @@ class AlignConfig(Settings):
         queries: How many queries the attention has.
         tuned: How many of the upper layers are fine-tuned; with attention it may be none.
         max_minutes: Stop after so long, though there are steps left; the rates then fall sooner.
+        max_captions: Fit to a sample of so many where there are more: fewer captions an image, or else fewer images.
         batch_size: Images a step; each has the others' captions as negatives.
         lr_layers: Peak learning rate of the fine-tuned layers.
         lr_new: Peak learning rate of the linear map, the image network and the temperature.
@@ -91,6 +100,7 @@ class AlignConfig(Settings):
         None, "train for so long instead; the weights depend on the machine's speed"
     )
     max_minutes: Annotated[float, Within(sys.float_info.min)] | None = None
+    max_captions: Annotated[int, Within(1)] | None = None
     batch_size: Annotated[int, Within(1, MAX_BATCH)] = 256
     lr_layers: float = 6e-4
     lr_new: float = 2e-3
@@ -317,7 +327,93 @@ class Images(Protocol):
     def __getitem__(self, rows: Any) -> torch.Tensor: ...
 
 
-def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork, config: AlignConfig) -> Fit:
+class _State:
+    """The file in which a fit keeps where it stands: the networks, the optimiser, all that is random, and the clock.
+
+    A fit that goes on from it ends as one without a break, but for rounding, where no limit of time ends it.
+
+    Args:
+        path: The file; ``None``: nothing is kept.
+        key: Of the data and the settings, hexadecimal; the file of another fit is not taken.
+        networks: All numbers that change, in their order.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        key: str,
+        networks: Sequence[torch.Tensor],
+        optimizer: torch.optim.Optimizer,
+        rng: random.Random,
+    ):
+        self._path, self._networks, self._optimizer, self._rng = path, networks, optimizer, rng
+        self._key = torch.tensor(list(bytes.fromhex(key)), dtype=torch.uint8)
+        self._saved = 0.0
+
+    def save(self, step: int, minutes: float, order: list[int]) -> None:
+        """Keep where the fit stands behind ``step`` steps, if the last time is long ago."""
+        if self._path is None or minutes - self._saved < _SAVE_EVERY:
+            return
+        self._saved = minutes
+        moments = self._optimizer.state_dict()["state"]
+        tensors = {f"network.{i}": tensor.detach() for i, tensor in enumerate(self._networks)}
+        tensors |= {f"optimizer.{i}.{name}": value for i, own in moments.items() for name, value in own.items()}
+        tensors |= {
+            "key": self._key,
+            "random": torch.get_rng_state(),
+            "choices": torch.tensor(self._rng.getstate()[1]),
+            "order": torch.tensor(order, dtype=torch.int64),
+            "progress": torch.tensor([step, minutes], dtype=torch.float64),
+        }
+        weights.save({name: tensor.contiguous() for name, tensor in tensors.items()}, self._path)
+
+    @torch.no_grad()
+    def load(self) -> tuple[int, float, list[int]]:
+        """Steps, minutes and the order of the images that are left; the beginning where no such state is kept."""
+        if self._path is None or kind_of(self._path) is None:
+            return 0, 0.0, []
+        try:
+            tensors = weights.load(self._path)
+        except InputError as error:
+            logger.warning("warning: the fit of the text encoder begins anew (%s)", error)
+            return 0, 0.0, []
+        if not torch.equal(tensors.get("key", torch.empty(0)), self._key):
+            return 0, 0.0, []
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith("optimizer."):
+                _, number, name = key.split(".")
+                moments.setdefault(int(number), {})[name] = tensor
+        self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": moments})
+        for i, own in enumerate(self._networks):
+            own.copy_(tensors[f"network.{i}"])
+        torch.set_rng_state(tensors["random"])
+        self._rng.setstate((3, tuple(tensors["choices"].tolist()), None))
+        step, self._saved = tensors["progress"].tolist()
+        return int(step), self._saved, tensors["order"].tolist()
+
+
+def _sample(
+    captions: Sequence[Sequence[int]], limit: int | None, rng: random.Random
+) -> tuple[list[int], list[Sequence[int]]]:
+    """The images to show, and the captions to show each of all images under: at most ``limit`` in all."""
+    rows = list(range(len(captions)))
+    if limit is None or sum(map(len, captions)) <= limit:
+        return rows, list(captions)
+    each = max(1, limit // len(captions))
+    shown = [rng.sample(list(own), min(each, len(own))) for own in captions]
+    return (rng.sample(rows, limit) if len(rows) > limit else rows), list(shown)
+
+
+def fit(
+    images: Images,
+    captions: Sequence[Sequence[int]],
+    texts: CaptionNetwork,
+    config: AlignConfig,
+    *,
+    state: Path | None = None,
+    key: str = "",
+) -> Fit:
     """Train ``texts``, and a new image network beside it, on N images.
 
     Args:
@@ -325,6 +421,8 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
         captions: The numbers of the captions of each; an epoch shows it under one of them, at random.
         texts: Is trained in place.
         config: The settings.
+        state: A file in which the fit keeps every minute where it stands, and from which it goes on; none by default.
+        key: Hexadecimal digest of all that the fit depends on: a file of another fit is not taken.
 
     Raises:
         InputError: Fewer than two images, or the loss is not finite.
@@ -340,20 +438,27 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
     parameters = [parameter for group in groups for parameter in group["params"]]
 
     rng = random.Random(config.seed)
-    batch_size = min(config.batch_size, len(images))
-    total = config.epochs * (len(images) // batch_size)
+    sample, shown = _sample(captions, config.max_captions, rng)
+    batch_size = min(config.batch_size, len(sample))
+    total = config.epochs * (len(sample) // batch_size)
     network.train()
     texts.train()
-    order: list[int] = []
-    start, step, done = time.monotonic(), 0, 0.0
-    limit = config.minutes or config.max_minutes
-    with Progress("aligning", None if config.minutes else total, "step", limit=limit and 60 * limit) as bar:
+    kept = _State(state, key, [*parameters, *network.buffers()], optimizer, rng)
+    step, minutes, order = kept.load()
+    start, limit = time.monotonic() - 60 * minutes, config.minutes or config.max_minutes
+
+    def share_done() -> float:
+        by_time = minutes / limit if limit else 0.0
+        return min(1.0, max(by_time, 0.0 if config.minutes else step / total))
+
+    done, left = share_done(), limit and 60 * (limit - minutes)
+    with Progress("aligning", None if config.minutes else total, "step", initial=step, limit=left) as bar:
         while done < 1:
             # Draw a batch; an incomplete one at the end of an epoch is left out.
             if len(order) < batch_size:
-                order = torch.randperm(len(images)).tolist()
+                order = [sample[i] for i in torch.randperm(len(sample)).tolist()]
             rows, order = order[:batch_size], order[batch_size:]
-            numbers = [rng.choice(captions[row]) for row in rows]
+            numbers = [rng.choice(shown[row]) for row in rows]
             alike = shared_captions([captions[row] for row in rows])
 
             # Compare.
@@ -374,7 +479,8 @@ def fit(images: Images, captions: Sequence[Sequence[int]], texts: CaptionNetwork
 
             step += 1
             minutes = (time.monotonic() - start) / 60
-            done = min(1.0, max(minutes / limit if limit else 0.0, 0.0 if config.minutes else step / total))
+            done = share_done()
+            kept.save(step, minutes, order)
             bar.note({"loss": f"{loss.item():.3f}"})
             bar.update()
     texts.eval()
@@ -386,7 +492,11 @@ def _to_floats(images: torch.Tensor) -> torch.Tensor:
 
 
 def align(
-    images: Images, captions: Sequence[Sequence[str]], config: AlignConfig, base: Path = ENCODER_DIR
+    images: Images,
+    captions: Sequence[Sequence[str]],
+    config: AlignConfig,
+    base: Path = ENCODER_DIR,
+    state: Path | None = None,
 ) -> tuple[Tuned, Fit]:
     """Fit an encoder to images; with ``epochs`` alone, the same on every run with as many threads.
 
@@ -395,6 +505,8 @@ def align(
         captions: One or more of each.
         config: The settings.
         base: Folder of the sentence-transformer that is fine-tuned.
+        state: As of ``fit``. A state is taken for this fit if settings, encoder and captions are the same, and the
+            first images.
 
     Returns:
         The encoder, for ``encoder.tuned.save`` with ``unit_norm``, and what it was fitted with.
@@ -407,7 +519,9 @@ def align(
     if len(captions) > 1 and len(set(map(frozenset, numbers))) < 2:
         raise InputError("all images have the same captions, so there is nothing to tell them apart by; add others")
     texts = TunedCaptions(vocabulary, config, base)
-    fitted = fit(images, numbers, texts, config)
+    first = images[torch.arange(min(64, len(images)))].numpy().tobytes()
+    made_of = [repr(config), MiniLM.load(base).fingerprint, str(len(images)), repr(numbers)]
+    fitted = fit(images, numbers, texts, config, state=state, key=digest(first, *made_of, *vocabulary))
     return texts.result, fitted
 
 
@@ -485,10 +599,11 @@ def retrieval(
 
 
 def write_encoder(tuned: Tuned, folder: Path, record: dict[str, Any], base: Path = ENCODER_DIR) -> None:
-    """Write an aligned encoder and the record of its making, at once."""
+    """Write an aligned encoder and the record of its making, at once; then remove the state of its fit."""
     with transaction():
         write_json(folder / RECORD, {"made_by": OUTPUT.command, **record})
         save(tuned, folder, unit_norm=True, base=base)
+    (folder / STATE).unlink(missing_ok=True)
 
 
 def table(scores: dict[str, Retrieval]) -> str:

@@ -16,7 +16,18 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from encoder.align import OUTPUT, AlignConfig, align, card, fit_pooled, judge, number_captions, table, write_encoder
+from encoder.align import (
+    OUTPUT,
+    STATE,
+    AlignConfig,
+    align,
+    card,
+    fit_pooled,
+    judge,
+    number_captions,
+    table,
+    write_encoder,
+)
 from encoder.aligned import AlignedEncoder
 from encoder.common import arguments
 from encoder.common.atomic import write_atomically
@@ -74,7 +85,7 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
     training = dataset.of("train")
     heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is
 
-    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR)
+    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR, options.out / STATE)
     record = {
         "data": [Path(path).resolve().name for path in options.data],
         "config": asdict(config),

@@ -38,6 +38,8 @@ UNKNOWN_LETTERS = 0.05
 """The share of unknown letters in captions from which a run warns."""
 FIT_STEPS = 300, 1500
 """The fewest and the most steps that a text encoder is fitted by at the start of a run."""
+FIT_CAPTIONS = 20_000
+"""The most captions that it is fitted to: a sample where there are more."""
 FIT_MINUTES = 5.0
 """The longest that this takes; ``encoder.align --minutes`` and ``--encoder-path`` are for a longer fit."""
 
@@ -208,11 +210,10 @@ def fit_text_encoder(
 ) -> Path:
     """The text encoder that is fitted to training images (``encoder.align``): made once, then found in ``folder``.
 
-    Of several processes of a run one makes it, and the others wait.
-
-    One that was fitted to other images, by a run that came to nothing, is made anew, unless it is to be kept.
+    Of several processes of a run one makes it, and the others wait. It is saved every minute; one that was interrupted
+    goes on. One that was fitted to other images, by a run that came to nothing, is made anew, unless it is to be kept.
     """
-    from encoder.align import RECORD, AlignConfig, align, write_encoder
+    from encoder.align import RECORD, STATE, AlignConfig, align, write_encoder
 
     made_of = {"digest": data.digest, "seed": seed}
 
@@ -226,11 +227,11 @@ def fit_text_encoder(
     with locked(folder, wait=True):
         if is_made():  # by another process of the run
             return folder
-        fitting = AlignConfig(max_minutes=FIT_MINUTES, seed=seed)
+        fitting = AlignConfig(max_minutes=FIT_MINUTES, max_captions=FIT_CAPTIONS, seed=seed)
         steps_an_epoch = max(1, len(data) // fitting.batch_size)
         steps = min(max(fitting.epochs * steps_an_epoch, FIT_STEPS[0]), FIT_STEPS[1])
         fitting = dataclasses.replace(fitting, epochs=max(1, steps // steps_an_epoch))
-        made, fit = align(data.images, data.captions, fitting)
+        made, fit = align(data.images, data.captions, fitting, state=folder / STATE)
         record = {"data": list(data.source_names), "images": len(data), "steps": fit.steps}
         write_encoder(made, folder, {**record, **made_of, "config": dataclasses.asdict(fitting)})
     return folder

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import random
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,13 +14,16 @@ import torch
 import torch.nn.functional as F
 from tiny_bert import make_tiny_bert
 
+from encoder import align as align_module
 from encoder.align import (
     RECORD,
+    STATE,
     AlignConfig,
     ImageNetwork,
     PooledCaptions,
     Retrieval,
     TunedCaptions,
+    _sample,
     align,
     augment,
     card,
@@ -150,6 +155,56 @@ def test_equal_seeds_give_equal_weights(base: Path, drawn):
     assert all(torch.equal(first.layers[name], second.layers[name]) for name in first.layers)
     assert not torch.equal(first.weight, other.weight)
     assert {name.split(".")[2] for name in first.layers} == {"1"}
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_fit_that_was_interrupted_goes_on(base: Path, drawn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog):
+    state, calls = tmp_path / STATE, []
+
+    def loss(*arguments: Any) -> torch.Tensor:
+        calls.append(arguments)
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+        return contrastive_loss(*arguments)
+
+    def steps_of(config: AlignConfig) -> int:
+        calls.clear()
+        align(*drawn, config, base, state)
+        return len(calls)
+
+    whole, _ = align(*drawn, CONFIG, base)  # four steps
+    monkeypatch.setattr(align_module, "_SAVE_EVERY", 0.0)
+    monkeypatch.setattr(align_module, "contrastive_loss", loss)
+    stop = 4
+    with pytest.raises(KeyboardInterrupt):
+        align(*drawn, CONFIG, base, state)
+    shutil.copy(state, kept := tmp_path / "kept")
+    stop = 0
+    calls.clear()
+    resumed, fitted = align(*drawn, CONFIG, base, state)
+    assert (len(calls), fitted.steps) == (1, 4)
+    torch.testing.assert_close(resumed.weight, whole.weight)
+    for name in whole.layers:
+        torch.testing.assert_close(resumed.layers[name], whole.layers[name])
+
+    shutil.copy(kept, state)
+    assert steps_of(replace(CONFIG, seed=1)) == 4  # another fit
+    state.write_bytes(kept.read_bytes()[:-9])
+    assert steps_of(CONFIG) == 4
+    assert "the fit of the text encoder begins anew" in caplog.text
+    write_encoder(resumed, tmp_path, {}, base)
+    assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("limit", "rows", "each"), [(None, 4, [3, 3, 3, 1]), (10, 4, [3, 3, 3, 1]), (9, 4, [2, 2, 2, 1]), (2, 2, [1] * 4)]
+)
+def test_of_many_captions_a_sample_is_shown(limit: int | None, rows: int, each: list[int]):
+    captions = [[0, 1, 2], [3, 4, 5], [0, 6, 7], [8]]
+    sample, shown = _sample(captions, limit, random.Random(0))
+    assert len(set(sample)) == rows
+    assert list(map(len, shown)) == each
+    assert all(set(some) <= set(own) for some, own in zip(shown, captions, strict=True))
 
 
 def test_a_fit_brings_images_and_their_captions_together(drawn):

@@ -19,7 +19,9 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by the images of each fit, which takes a moment and writes the least that makes it found again."""
     made: list[int] = []
 
-    def align(images: object, captions: object, config: module.AlignConfig) -> tuple[None, SimpleNamespace]:
+    def align(
+        images: object, captions: object, config: module.AlignConfig, state: Path
+    ) -> tuple[None, SimpleNamespace]:
         made.append(len(captions))  # type: ignore[arg-type]
         time.sleep(0.2)
         return None, SimpleNamespace(steps=1)

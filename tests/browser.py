@@ -33,18 +33,38 @@ class Browser:
     @contextmanager
     def at(self, site: Path, address: str = "") -> Iterator[Browser]:
         """Serve a page, open it with what follows the #, and wait until it has drawn or says why not."""
-        with server_of(site) as server:
-            self.server = server
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            self.root = f"http://127.0.0.1:{server.server_address[1]}/"
-            try:
-                self.go(address)
-                yield self
-                assert self.errors() == []
-                self.driver.get("about:blank")
-            finally:
-                self.errors()
-                server.shutdown()
+        outer = dict(vars(self))  # a page that is open already, to which the next calls belong again
+        self.site, self.port = site, 0
+        self._serve()
+        self.root = f"http://127.0.0.1:{self.port}/"
+        try:
+            self.go(address)
+            yield self
+            assert self.errors() == []
+            self.driver.get("about:blank")
+        finally:
+            self.errors()
+            self._end_serving()
+            vars(self).update(outer)
+
+    @contextmanager
+    def without_a_host(self) -> Iterator[None]:
+        """Nothing answers at the page's address."""
+        self._end_serving()
+        try:
+            yield
+        finally:
+            self._serve()
+            self.errors()  # what the browser says of the connection
+
+    def _serve(self) -> None:
+        self._server = server_of(self.site, self.port)
+        self.port = self._server.server_address[1]
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def _end_serving(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
 
     def go(self, address: str) -> None:
         """Open the page afresh with what follows the #."""

@@ -29,11 +29,12 @@ async function answer(request, path, digest) {
   const kept = await (await caches.open(NAME)).match(path);
   if (kept && digest === FILES[path]) return kept;
   try {
-    return await fetch(request);
+    const response = await fetch(request);
+    if (response.status < 500 || !kept) return response; // else the host has trouble
   } catch (error) {
-    if (kept) return kept;
-    throw error;
+    if (!kept) throw error;
   }
+  return kept;
 }
 
 async function keepAll() {

@@ -1,10 +1,11 @@
 // The page: its fields, its address, and what begins a drawing.
 
-import { copyLink, listenToEnlarged, makeSizes } from "./enlarged.js";
 import { listenToWay } from "./between.js";
+import { engine } from "./engine.js";
+import { copyLink, listenToEnlarged, makeSizes } from "./enlarged.js";
 import { COUNTS, LIMITS, MOST_LIKE, fromHash, seedOf, setAddress, toHash } from "./link.js";
 import { addressOf } from "./opened.js";
-import { $, answer, element, engine, fail, hasFailed, page, percent, say, tellStatus } from "./page.js";
+import { $, answer, element, fail, hasFailed, page, percent, say, tellStatus } from "./page.js";
 import { clearPictures, draw, layOut, saveAll } from "./pictures.js";
 import { rove } from "./rove.js";
 import { addFavourites, listenToShelves, showShelves } from "./shelf.js";
@@ -147,7 +148,7 @@ async function openFile(file) {
     const { hash, errors } = await addressOf(page.config, new Uint8Array(await file.arrayBuffer()), file.name);
     setAddress(hash, true);
     setLock(true);
-    await start(hash);
+    await start(hash, { broken: "The picture cannot be repeated as it is: {what}" });
     say("open-error", ...errors);
   } catch (error) {
     say("open-error", error);
@@ -221,8 +222,11 @@ function listen() {
   for (const id of ["grid", "history", "favourites", "examples"]) rove($(id));
 }
 
-/** Draw what an address asks for, or else the first example; at first, with what was set meanwhile. */
-async function start(hash, isFirst = false) {
+/**
+ * Draw what an address asks for, or else the first example; at first, with what was set meanwhile. `broken` is what is
+ * said of parts that cannot be taken.
+ */
+async function start(hash, { isFirst = false, broken = "The link is broken: {what}" } = {}) {
   const [given, errors] = fromHash(page.config, hash);
   clearTimeout(pause);
   if ($("big").open) $("big").close();
@@ -230,7 +234,7 @@ async function start(hash, isFirst = false) {
   if (isFirst) takeTouched();
   fillFields();
   const notes = errors.map(({ template, values }) => {
-    return new InputError("The link is broken: {what}", { what: t(template, values) });
+    return new InputError(broken, { what: t(template, values) });
   });
   if (page.state.text || (!isFirst && given.text === undefined)) {
     await draw({ keep: given.text !== undefined || touched.has("text"), address: errors.length ? "" : "replace", notes });
@@ -285,7 +289,7 @@ async function load() {
       makeSizes();
       showShelves();
     }
-    await start(location.hash, true);
+    await start(location.hash, { isFirst: true });
     if (hasFailed()) return;
     await engine.call("open"); // what the first pictures did not need
     isOpen = true;

@@ -1,8 +1,9 @@
 // Pictures on the way from one text to another: the one that the slider is at, and a strip of eight.
 
-import { setAddress, toHash } from "./link.js";
+import { engine } from "./engine.js";
 import { showBig } from "./enlarged.js";
-import { $, download, element, engine, events, fileName, page, percent, say, short } from "./page.js";
+import { setAddress, toHash } from "./link.js";
+import { $, download, element, events, fileName, page, percent, say, short } from "./page.js";
 import { options, pictureOf, place } from "./pictures.js";
 import { tile } from "./png.js";
 import { t } from "./texts.js";

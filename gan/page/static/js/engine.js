@@ -2,7 +2,7 @@
 
 import { InputError } from "./text.js";
 
-export class Engine {
+class Engine {
   #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   #waiting = new Map();
   #last = 0;
@@ -36,3 +36,5 @@ export class Engine {
     });
   }
 }
+
+export const engine = new Engine(); // the worker starts while the other scripts come

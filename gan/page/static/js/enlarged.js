@@ -1,7 +1,8 @@
 // The enlarged view of one picture: the ones before and behind it, a variation by another text, and what becomes of it.
 
+import { engine } from "./engine.js";
 import { toHash } from "./link.js";
-import { $, answer, download, element, engine, events, fileName, page, say, short } from "./page.js";
+import { $, answer, download, element, events, fileName, page, say, short } from "./page.js";
 import { labelOf, make, sharpPicture, sharpen, show, watch } from "./pictures.js";
 import { isFavourite, toggleFavourite } from "./shelf.js";
 import { t } from "./texts.js";

@@ -63,10 +63,10 @@ export class Model {
    * What is small: enough to draw the texts and pictures that travel with the page. The networks come when they are
    * needed, or by `open`. `tell({share, what, values})` is called as files come, with the share of the wait that is
    * over and a sentence, and once `tell({config})`.
-   * `runtime` is ONNX Runtime Web, `Tokenizer` of @huggingface/tokenizers.
+   * `libraries` has two functions that import: `runtime`, ONNX Runtime Web, and `tokenizers`, @huggingface/tokenizers.
    */
-  static async load(folder, runtime, Tokenizer, tell = () => {}) {
-    const model = Object.assign(new Model(), { folder, runtime, Tokenizer, tell, arrived: 0, opened: 0 });
+  static async load(folder, libraries, tell = () => {}) {
+    const model = Object.assign(new Model(), { folder, libraries, tell, arrived: 0, opened: 0 });
     const config = json(await fetchFile(new URL("config.json", folder), { cache: "no-cache" }), "config.json");
     if (config.version !== VERSION) {
       throw new LoadError("The scripts and the model of this page are of different versions. Reload the page.");
@@ -104,7 +104,9 @@ export class Model {
 
   generator() {
     return this.#once("generator", async () => {
-      const [binary, graph] = await Promise.all([WASM, "generator.onnx.gz"].map((path) => this.#file(path)));
+      const files = [WASM, "generator.onnx.gz"].map((path) => this.#file(path));
+      const [runtime, binary, graph] = await Promise.all([this.#library("runtime"), ...files]);
+      this.runtime = runtime;
       this.runtime.env.wasm.wasmBinary = binary;
       this.runtime.env.logLevel = "error";
       return this.#session("generator.onnx.gz", graph);
@@ -121,7 +123,18 @@ export class Model {
   }
 
   #tokenizer() {
-    return this.#once("tokenizer", async () => new this.Tokenizer(await this.#json("tokenizer.json.gz"), {}));
+    return this.#once("tokenizer", async () => {
+      const [{ Tokenizer }, file] = await Promise.all([this.#library("tokenizers"), this.#json("tokenizer.json.gz")]);
+      return new Tokenizer(file, {});
+    });
+  }
+
+  async #library(name) {
+    try {
+      return await this.libraries[name]();
+    } catch {
+      throw new LoadError("A script of this page is missing.");
+    }
   }
 
   async #session(name, graph) {
@@ -135,7 +148,7 @@ export class Model {
     }
   }
 
-  async #run(session, inputs) {
+  #run(session, inputs) {
     const mine = this.#last.then(() => session.run(inputs));
     this.#last = mine.catch(() => {});
     return mine;
@@ -159,9 +172,10 @@ export class Model {
   #told(what) {
     const { files } = this.config;
     const all = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+    const arrived = Math.min(this.arrived, all); // some came twice where another try was needed
     const opened = this.opened / Object.keys(files).filter((name) => name.endsWith(".onnx.gz")).length;
-    const [done, whole] = [this.arrived, all].map((bytes) => String(Math.round(bytes / 1e6)));
-    this.tell({ share: (FETCHED * this.arrived) / all + (1 - FETCHED) * opened, what, values: { done, all: whole } });
+    const [done, whole] = [arrived, all].map((bytes) => String(Math.round(bytes / 1e6)));
+    this.tell({ share: (FETCHED * arrived) / all + (1 - FETCHED) * opened, what, values: { done, all: whole } });
   }
 
   /** The token ids of a normalised text, cut as the Python side cuts them. */

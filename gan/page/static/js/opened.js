@@ -1,6 +1,6 @@
 // A PNG that this page or infer.py has saved, opened again: what it says of itself becomes a state, as of an address.
 
-import { COUNTS, fromHash } from "./link.js";
+import { COUNTS } from "./link.js";
 import { textsOf } from "./png.js";
 import { InputError } from "./text.js";
 
@@ -22,8 +22,7 @@ export async function addressOf(config, bytes, name) {
   if (isWay) Object.assign(parts, { to: second.text, at: says.Between ?? 0.5 });
   else if (!isRow) errors.push(new InputError("The file holds {n} pictures. This is the first.", { n: faces.length }));
   for (const key of ["Style", "Truncation", "Guidance", "Like"]) if (key in says) parts[key.toLowerCase()] = says[key];
-  const hash = `#${new URLSearchParams(parts)}`;
-  return { hash, errors: [...errors, ...fromHash(config, hash)[1]] };
+  return { hash: `#${new URLSearchParams(parts)}`, errors };
 }
 
 /** The pictures that a PNG holds, {text, seed}; the seeds as text, since a Number cannot hold all of them. */

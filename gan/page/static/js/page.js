@@ -1,11 +1,9 @@
 // What the parts of the page share: its elements, what is asked and shown, and how something is said.
 
-import { Engine } from "./engine.js";
 import { InputError } from "./text.js";
 import { t } from "./texts.js";
 
 export const $ = (id) => document.getElementById(id);
-export const engine = new Engine();
 
 /**
  * `config`: of the model, null until it is there. `state`: what the fields ask for. `drawn`: the state whose pictures

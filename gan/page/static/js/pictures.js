@@ -1,8 +1,9 @@
 // The grid of pictures: how they are drawn, shown, named and saved.
 
+import { engine } from "./engine.js";
 import { setAddress, toHash } from "./link.js";
 import { MAX_SEED } from "./noise.js";
-import { $, download, element, engine, fail, fileName, isBusy, page, say, short, tell } from "./page.js";
+import { $, download, element, fail, fileName, isBusy, page, say, short, tell } from "./page.js";
 import { metadata, png, tile } from "./png.js";
 import { t } from "./texts.js";
 import { looksOf, showUnderstood } from "./understood.js";

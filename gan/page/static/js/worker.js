@@ -1,17 +1,23 @@
 // The model, off the page's own thread: {id, call, args} in, {id, result} or {id, error, template, values} out.
 
-import { Tokenizer } from "../vendor/tokenizers.min.js";
-import * as runtime from "../vendor/ort.wasm.min.js";
 import { LoadError, Model } from "./model.js";
 import { enlarged } from "./upscale.js";
 
 let model;
-runtime.env.wasm.wasmPaths = { mjs: new URL("../vendor/ort-wasm-simd-threaded.js", import.meta.url).href };
-runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+
+const libraries = { // what the first pictures do not need comes later
+  async runtime() {
+    const runtime = await import("../vendor/ort.wasm.min.js");
+    runtime.env.wasm.wasmPaths = { mjs: new URL("../vendor/ort-wasm-simd-threaded.js", import.meta.url).href };
+    runtime.env.wasm.numThreads = self.crossOriginIsolated ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
+    return runtime;
+  },
+  tokenizers: () => import("../vendor/tokenizers.min.js"),
+};
 
 const calls = {
   async load(folder) {
-    model = await Model.load(new URL(folder), runtime, Tokenizer, (said) => postMessage(said));
+    model = await Model.load(new URL(folder), libraries, (said) => postMessage(said));
     return model.config;
   },
   open: () => model.open(),

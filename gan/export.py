@@ -24,7 +24,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -89,6 +89,74 @@ class Exported:
     config: dict[str, Any]
     parity: Parity
 
+    def conditions(self, texts: Sequence[str], *, seen: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
+        """The conditions (N, dim) of texts by the graph of the text encoder, within the rules around a head.
+
+        ``seen`` takes what the graph gives for each text that the rules let it read.
+        """
+        import torch
+
+        from encoder.attributes.reader import AttributeEncoder
+
+        assert self.encoder is not None and self.model is not None
+        model, graph = self.model, session(self.encoder)
+
+        class Graph:
+            fingerprint = ""
+            dim, space = self.pipeline.encoder.dim, self.pipeline.encoder.space
+
+            def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
+                if not texts:
+                    return torch.zeros(0, self.dim)
+                ids, mask = tokens(model, texts)
+                c = run(graph, ids=ids, mask=mask)
+                if seen is not None:
+                    seen.update(zip(texts, c, strict=True))
+                return c
+
+        is_head = self.config["conditioning"]["kind"] == "head"
+        return (AttributeEncoder(Graph()) if is_head else Graph()).encode(texts)
+
+    def differences(self, texts: Sequence[str]) -> Parity:
+        """How the graphs' pictures of texts, in one batch, differ from PyTorch's, in the first style and the last."""
+        import torch
+
+        from gan.images import to_uint8
+        from gan.sources import join_source
+
+        pipeline, n, sources = self.pipeline, len(texts), self.pipeline.config.sources
+        z, c = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
+        read = c if self.encoder is None else self.conditions(texts)
+        generator, found = session(self.generator), []
+        for source in {0, len(sources) - 1}:
+            theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))
+            with torch.inference_mode():
+                wanted = to_uint8(pipeline.G(z, theirs)).int()
+            images = to_uint8(run(generator, z=z, c=ours)).int()
+            if wanted.shape != images.shape:
+                raise BreakdownError(f"a batch of {n} gives {list(images.shape)}, not {list(wanted.shape)}")
+            found.append((wanted - images).abs())
+        difference = torch.cat(found)
+        return Parity(int(difference.max()), float((difference > 0).float().mean()))
+
+    def compared(self) -> Exported:
+        """With the ``parity`` of batches of ``BATCHES`` canonical captions.
+
+        Raises:
+            BreakdownError: A pixel differs by more than ``MAX_LEVELS``.
+        """
+        from encoder.attributes.vocabulary import canonical_captions
+
+        captions = list(canonical_captions())
+        found = [self.differences(captions[n :: len(captions) // 25][:n]) for n in BATCHES]
+        levels = max(parity.levels for parity in found)
+        if levels > MAX_LEVELS:
+            raise BreakdownError(
+                f"the graphs draw other pictures than PyTorch: a pixel differs by {levels} levels of 255"
+            )
+        share = sum(parity.share * n for parity, n in zip(found, BATCHES, strict=True)) / sum(BATCHES)
+        return replace(self, parity=Parity(levels, share))
+
 
 def check_packages() -> None:
     """Raise ``InputError`` where the packages of the extra are missing."""
@@ -135,9 +203,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
             network(ids, mask)  # a model checks its weights at the first text, which must not be in the graph
         encoder = _graph(network, {"ids": ids, "mask": mask}, "c", {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
-    generator = _generator_graph(pipeline)
-    parity = compare(pipeline, generator, encoder, model)
-    return Exported(pipeline, generator, encoder, model, facts, parity)
+    return Exported(pipeline, _generator_graph(pipeline), encoder, model, facts, Parity(0, 0.0)).compared()
 
 
 def _generator_graph(pipeline: TextToImage) -> bytes:
@@ -253,99 +319,6 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
 
     ids, mask = pad(model.token_ids([normalise(text) for text in texts]))
     return ids, mask.long()
-
-
-def conditions(
-    pipeline: TextToImage,
-    graph: Any,
-    model: MiniLM,
-    texts: Sequence[str],
-    *,
-    seen: dict[str, torch.Tensor] | None = None,
-) -> torch.Tensor:
-    """The conditions (N, dim) of texts by a text encoder's graph, a ``session``, within the rules around a head.
-
-    ``seen`` takes what the graph gives for each text that the rules let it read.
-    """
-    import torch
-
-    from encoder.attributes.reader import AttributeEncoder
-
-    class Graph:
-        fingerprint = ""
-        dim, space = pipeline.encoder.dim, pipeline.encoder.space
-
-        def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
-            if not texts:
-                return torch.zeros(0, self.dim)
-            ids, mask = tokens(model, texts)
-            c = run(graph, ids=ids, mask=mask)
-            if seen is not None:
-                seen.update(zip(texts, c, strict=True))
-            return c
-
-    is_head = pipeline.config.conditioning.kind == "head"
-    return (AttributeEncoder(Graph()) if is_head else Graph()).encode(texts)
-
-
-def compare(
-    pipeline: TextToImage, generator: bytes, encoder: bytes | None = None, model: MiniLM | None = None
-) -> Parity:
-    """The ``differences`` at each of ``BATCHES``, of canonical captions.
-
-    Raises:
-        BreakdownError: A pixel differs by more than ``MAX_LEVELS``.
-    """
-    from encoder.attributes.vocabulary import canonical_captions
-
-    captions = list(canonical_captions())
-    found = [
-        differences(pipeline, generator, encoder, model, texts=captions[n :: len(captions) // 25][:n]) for n in BATCHES
-    ]
-    levels = max(parity.levels for parity in found)
-    if levels > MAX_LEVELS:
-        raise BreakdownError(f"the graphs draw other pictures than PyTorch: a pixel differs by {levels} levels of 255")
-    return Parity(levels, sum(parity.share * n for parity, n in zip(found, BATCHES, strict=True)) / sum(BATCHES))
-
-
-def differences(
-    pipeline: TextToImage,
-    generator: bytes,
-    encoder: bytes | None = None,
-    model: MiniLM | None = None,
-    *,
-    texts: Sequence[str],
-) -> Parity:
-    """How pictures of the graphs differ from the pipeline's, in float32, in one batch, in the first style and the last.
-
-    Args:
-        pipeline: The release, in float32.
-        generator: Its graph.
-        encoder: Its text encoder's graph, if there is one.
-        model: Its tokenizer makes the inputs of that graph.
-        texts: What is drawn.
-    """
-    import torch
-
-    from gan.images import to_uint8
-    from gan.sources import join_source
-
-    n, sources = len(texts), pipeline.config.sources
-    z, c = pipeline.noise(range(n)), pipeline.encoder.encode(texts)
-    read = c
-    if encoder is not None and model is not None:
-        read = conditions(pipeline, session(encoder), model, texts)
-    draws, found = session(generator), []
-    for source in {0, len(sources) - 1}:
-        theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))
-        with torch.inference_mode():
-            wanted = to_uint8(pipeline.G(z, theirs)).int()
-        images = to_uint8(run(draws, z=z, c=ours)).int()
-        if wanted.shape != images.shape:
-            raise BreakdownError(f"a batch of {n} gives {list(images.shape)}, not {list(wanted.shape)}")
-        found.append((wanted - images).abs())
-    difference = torch.cat(found)
-    return Parity(int(difference.max()), float((difference > 0).float().mean()))
 
 
 def write(exported: Exported, out: Path) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,9 +24,7 @@ from encoder.text import normalise
 from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
-    from encoder.minilm import MiniLM
     from gan.export import Exported, Parity
-    from gan.pipeline import TextToImage
 
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
@@ -112,7 +110,7 @@ def build(
     Raises:
         InputError: A file cannot be written.
     """
-    encoder, bits, parity = _smallest(exported, levels)
+    exported, bits = _smallest(exported, levels)
     reads_attributes = bool(exported.pipeline.encoder.space.class_sizes)
     shipped = SHIPPED.get(exported.config["name"], {})
     shown = list(examples or (FACES if reads_attributes else shipped.get("examples", ())))
@@ -124,7 +122,7 @@ def build(
         "examples": shown,
         "credits": shipped.get("credits", ""),
     }
-    model = _model_files(exported, encoder, shown)
+    model = _model_files(exported, shown)
     if reads_attributes:
         from gan.page.rules import rules
 
@@ -142,7 +140,7 @@ def build(
     with transaction():
         for name, data in written.items():
             write_atomically(out / name, partial(_write, data))
-    return Built({name: len(data) for name, data in written.items()}, bits, parity)
+    return Built({name: len(data) for name, data in written.items()}, bits, exported.parity)
 
 
 def _static_files() -> dict[str, bytes]:
@@ -153,14 +151,16 @@ def _static_files() -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def _model_files(exported: Exported, encoder: bytes | None, examples: Sequence[str]) -> dict[str, bytes]:
+def _model_files(exported: Exported, examples: Sequence[str]) -> dict[str, bytes]:
     """The networks, and what the page shows before it has them: conditions of texts, pictures of the first example."""
     files = {"generator.onnx.gz": _packed(exported.generator)}
-    if encoder and exported.model:
+    if exported.encoder and exported.model:
         is_head = exported.pipeline.config.conditioning.kind == "head"
         texts = [*(canonical_captions() if is_head else ()), *examples]
-        known = _conditions(exported.pipeline, encoder, exported.model, texts)
-        files["encoder.onnx.gz"] = _packed(encoder)
+        seen: dict[str, Any] = {}  # what the graph gives for each text, so that the page can draw it without the graph
+        exported.conditions(texts, seen=seen)
+        known = {normalise(text): [float(str(x)) for x in c.numpy()] for text, c in seen.items()}  # float32's digits
+        files["encoder.onnx.gz"] = _packed(exported.encoder)
         files["tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
         files["known.json.gz"] = _packed(_compact(known))
     if examples:
@@ -168,20 +168,19 @@ def _model_files(exported: Exported, encoder: bytes | None, examples: Sequence[s
     return files
 
 
-def _smallest(exported: Exported, levels: int) -> tuple[bytes | None, tuple[int, int] | None, Parity]:
-    """The text encoder's graph in the fewest bits that draw the same pictures, to within ``levels`` of 255."""
-    from gan.export import differences
+def _smallest(exported: Exported, levels: int) -> tuple[Exported, tuple[int, int] | None]:
+    """The release with its text encoder in the fewest bits that draw the same pictures, to ``levels`` of 255."""
     from gan.page.quantise import CHOICES, quantised
 
     if exported.encoder is None:
-        return None, None, exported.parity
+        return exported, None
     texts = _free_captions()
     for bits in CHOICES:
-        encoder = quantised(exported.encoder, *bits)
-        parity = differences(exported.pipeline, exported.generator, encoder, exported.model, texts=texts)
-        if parity.levels <= levels:
+        smaller = replace(exported, encoder=quantised(exported.encoder, *bits))
+        smaller = replace(smaller, parity=smaller.differences(texts))
+        if smaller.parity.levels <= levels:
             break
-    return encoder, bits, parity
+    return smaller, bits
 
 
 def _free_captions() -> list[str]:
@@ -192,15 +191,6 @@ def _free_captions() -> list[str]:
     source = grammar.Grammar(rng, grammar.forms("held out"), foreign=0.3)
     captions = [source.caption().text for _ in range(48)]
     return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
-
-
-def _conditions(pipeline: TextToImage, encoder: bytes, model: MiniLM, texts: Sequence[str]) -> dict[str, list[float]]:
-    """What the text encoder's graph gives for some texts, so that the page can draw these without it."""
-    from gan.export import conditions, session
-
-    seen: dict[str, Any] = {}
-    conditions(pipeline, session(encoder), model, texts, seen=seen)
-    return {normalise(text): [float(str(x)) for x in c.numpy()] for text, c in seen.items()}  # float32's own digits
 
 
 def _pictures(exported: Exported, text: str) -> bytes:

@@ -33,9 +33,11 @@ class TextToImageGenerator(nn.Module):
         first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
         arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
         for_captions: arguments that suit images of any captions better than the defaults, which are those of faces.
+        regulariser: what the statistics call ``regularisation``; empty where there is none.
     """
 
     for_captions: ClassVar[dict[str, Any]] = {}
+    regulariser: ClassVar[str] = ""
     resolution: int = 64
     separate_layout: bool = False
     first_stage: str = ""
@@ -47,6 +49,9 @@ class TextToImageGenerator(nn.Module):
     def regularisation(self, c: Tensor) -> Tensor:
         """A scalar of the network's own that is added to the generator's loss; 0 for most."""
         return c.new_zeros(())
+
+    def fit_to_conditions(self, c: Tensor) -> None:
+        """Before new weights are trained: fit what depends on how large conditions (N, c_dim) are; mostly nothing."""
 
 
 class ImageTextDiscriminator(nn.Module):

@@ -18,6 +18,8 @@ from gan.networks import TextToImageGenerator, baseline
 class ConditioningAugmentation(nn.Module):
     """A text's condition blurred into a Gaussian: ``mu(c) + sigma(c) * epsilon`` (section 3.2).
 
+    ``mu`` starts as loud as the noise for a text of two attributes, and for any conditions after ``fit_to``.
+
     Args:
         c_dim: size of the condition ``c``.
         dim: numbers of the Gaussian.
@@ -26,13 +28,18 @@ class ConditioningAugmentation(nn.Module):
     def __init__(self, c_dim: int, dim: int) -> None:
         super().__init__()
         self.mu, self.log_variance = nn.Linear(c_dim, dim), nn.Linear(c_dim, dim)
-        nn.init.normal_(self.mu.weight, 0.0, 0.7)  # as loud as the noise for a text of two attributes
+        nn.init.normal_(self.mu.weight, 0.0, 0.7)
         for zero in (self.mu.bias, self.log_variance.weight, self.log_variance.bias):
             nn.init.zeros_(zero)
 
     def forward(self, c: Tensor, epsilon: Tensor) -> Tensor:
         """``c (N, c_dim)`` and standard normal ``epsilon (N, dim)`` -> ``(N, dim)``."""
         return self.mu(c) + (0.5 * self.log_variance(c)).exp() * epsilon
+
+    @torch.no_grad()
+    def fit_to(self, c: Tensor) -> None:
+        """Scale ``mu`` so that its mean square over conditions ``c (N, c_dim)`` is 1, and the divergence about 1/2."""
+        self.mu.weight /= self.mu(c).square().mean().sqrt().clamp_min(1e-6)
 
     def kl(self, c: Tensor) -> Tensor:
         """``KL(N(mu, sigma^2) || N(0, 1))`` in nats, the mean over texts and numbers (equation 2)."""
@@ -65,6 +72,7 @@ class Generator(TextToImageGenerator):
     """
 
     resolution = 32
+    regulariser = "kl"
 
     def __init__(
         self, z_dim: int, c_dim: int, widths: Sequence[int] = (512, 256, 128, 64), kl_weight: float = 2.0
@@ -91,6 +99,9 @@ class Generator(TextToImageGenerator):
     def regularisation(self, c: Tensor) -> Tensor:
         """``kl_weight`` times the divergence of the augmented texts from the standard normal."""
         return self.kl_weight * self.text.kl(c)
+
+    def fit_to_conditions(self, c: Tensor) -> None:
+        self.text.fit_to(c)
 
 
 class Discriminator(baseline.Discriminator):

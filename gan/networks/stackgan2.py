@@ -47,6 +47,7 @@ class Generator(TextToImageGenerator):
     """
 
     first_stage = "stackgan1"
+    regulariser = "kl"
 
     def __init__(
         self,
@@ -87,3 +88,6 @@ class Generator(TextToImageGenerator):
     def regularisation(self, c: Tensor) -> Tensor:
         """As Stage-I's, of this stage's own augmentation."""
         return self.kl_weight * self.text.kl(c)
+
+    def fit_to_conditions(self, c: Tensor) -> None:
+        self.text.fit_to(c)

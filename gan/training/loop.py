@@ -28,7 +28,7 @@ from gan.training.networks import NonFiniteError as NonFiniteError
 from gan.training.objectives import Batch
 from gan.training.report import REPORT_FILE, Report
 from gan.training.run import Run
-from gan.training.sample_grids import EARLY_GRIDS, Monitor, SampleGrids
+from gan.training.sample_grids import EARLY_GRIDS, STATISTICS_BATCHES, Monitor, SampleGrids
 from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, save_state
 from gan.training.trackers import Tracker, trackers_for
@@ -84,6 +84,11 @@ class Trainer:
             run.state.clear()
         elif run.start and config.release:
             self._start_from(Path(config.release), run.start)
+        else:
+            some = torch.Generator().manual_seed(config.seed)
+            self.networks.fit_to_conditions(
+                torch.cat([self.batches.inputs(some)[1] for _ in range(STATISTICS_BATCHES)])
+            )
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""
@@ -118,13 +123,16 @@ class Trainer:
 
         # Step the generator; the discriminator's weights get no gradients.
         with autocast:
-            loss_G = objective.generator_loss(D, batch, fake_images) + G.regularisation(batch.c)
+            regularisation = G.regularisation(batch.c)
+            loss_G = objective.generator_loss(D, batch, fake_images) + regularisation
             if n := int(config.interpolate * len(z)):
                 # GAN-INT: no image has these captions.
                 between = batch.halfway(n)
                 loss_int = objective.generator_loss(D, between, self.augment(G(z[:n], between.c)))
                 loss_G = loss_G + config.interpolate * loss_int
         stats["loss_G"] = loss_G.detach()
+        if G.regulariser:
+            stats[G.regulariser] = regularisation.detach()
         loss_G.backward(inputs=networks.weights_G)
         self.world.average_gradients(G)
         networks.opt_G.step()

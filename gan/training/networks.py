@@ -69,6 +69,11 @@ class Networks:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
 
+    def fit_to_conditions(self, c: Tensor) -> None:
+        """Fit new weights to conditions (N, c_dim) like those that they will see."""
+        self.G.fit_to_conditions(c)
+        self.G_ema.load_state_dict(self.G.state_dict())
+
     def follow_schedules(self, cur_nimg: int) -> None:
         """Give the optimizers their settings after ``cur_nimg`` images."""
         for optimizer in (self.opt_G, self.opt_D):

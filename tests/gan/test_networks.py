@@ -282,6 +282,17 @@ def test_stackgan_asks_its_texts_to_stay_near_the_normal(architecture) -> None:
     assert G.to_rgb.weight.grad is None
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("scale", [1 / C_DIM**0.5, 1.0, 10.0])
+def test_stackgan_begins_with_texts_as_loud_as_the_noise_whatever_conditions_are(scale) -> None:
+    c = scale * noise(64, C_DIM)
+    for architecture in ("stackgan1", "stackgan2"):
+        G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM)
+        G.fit_to_conditions(c)
+        assert G.text.mu(c).square().mean().item() == pytest.approx(1, rel=1e-4)
+        assert G.text.kl(c).item() == pytest.approx(0.5, rel=1e-4)
+
+
 def test_stage_one_is_frozen_in_stage_two() -> None:
     G = build_generator("stackgan2", z_dim=Z_DIM, c_dim=C_DIM, stage1=SMALL1)
     before = {name: value.clone() for name, value in G.stage1.state_dict().items()}

@@ -211,7 +211,7 @@ def images_per_second(step: Callable[[], object], images: int, seconds: float, a
     """Speed of a step of so many images over at least ``seconds``, ``at_once`` steps a time, after one not counted."""
     step()
     started, steps = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
+    while not steps or time.perf_counter() - started < seconds:
         for _ in range(at_once):
             step()
         steps += at_once

@@ -1,7 +1,7 @@
-"""Every objective on the same faces: ``python -m gan.compare --data PATH``.
+"""Objectives, architectures and conditions on the same images: ``python -m gan.compare --data PATH``.
 
-Each row of ``ROWS`` is trained on as many images by the same loop, and scored as by ``gan.evaluate``. The same command
-goes on where it was stopped: rows that are done stay as they are.
+Each row of ``comparison.toml`` is trained on as many images by the same loop, and scored as by ``gan.evaluate``. The
+same command goes on where it was stopped: rows that are done stay as they are.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ import dataclasses
 import functools
 import json
 import sys
+import tempfile
 import textwrap
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import numpy as np
 import torch
@@ -34,13 +36,19 @@ from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.options import add_settings, from_args, setting
+from encoder.common.progress import duration
 from encoder.common.records import Within, read_json, write_json
-from gan.data.dataset import ImageDataset
+from encoder.common.templates import render
+from gan.data.dataset import IMAGE_SIZE, ImageDataset
 from gan.data.settings import DataSettings
 from gan.evaluate import MAX_FACES, load_real
+from gan.evaluation import captions as captions  # names its metrics, as does the next
+from gan.evaluation.charts import TEMPLATES, chart
+from gan.evaluation.faces import colours as colours
 from gan.evaluation.judge import Judge
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Scores, where
+from gan.evaluation.report import table as table_lines
 from gan.evaluation.sets import MIN_FACES
 from gan.faces.classifier import CLASSIFIER_DIR
 from gan.images import save_png, tile
@@ -49,7 +57,18 @@ from gan.release import ENCODER_FOLDER
 from gan.tasks import task_of
 from gan.tasks.base import Task
 from gan.training.conditioning import fit_text_encoder
-from gan.training.config import RUNTIME_FIELDS, BatchSize, Images, Seed, Threads, TrainingConfig
+from gan.training.config import (
+    NONE,
+    PRESETS,
+    RUNTIME_FIELDS,
+    SAMPLES_FOLDER,
+    SNAPSHOT_FOLDER,
+    BatchSize,
+    Images,
+    Seed,
+    Threads,
+    TrainingConfig,
+)
 from gan.training.log import STATS_FILE, read_stats
 from gan.training.loop import NonFiniteError, train
 from gan.training.objectives import OBJECTIVES
@@ -58,34 +77,47 @@ from gan.training.sample_grids import Monitor
 
 Stages = Sequence[Mapping[str, Any]]
 """What a run sets differently from ``TrainingConfig`` and from its objective's own settings; of two runs with half of
-the images each, the second refines the first."""
+the images each, the second refines the first. ``preset`` names settings, as ``train_cgan.py --preset`` does."""
 
-# The assignment's networks with every objective; the default ones with all but WGAN, whose clipping leaves too little
-# of weights that no normalisation scales up again.
-BASELINE = {"architecture": "baseline", "z_dim": 100}
-UNNORMED = {**BASELINE, "discriminator": {"norm": False}}  # penalties per image forbid batch normalisation
-RESIDUAL = {"architecture": "residual"}
 
-ROWS: dict[str, Stages] = {
-    "baseline-gan-cls": [{**BASELINE, "objective": "gan-cls"}],
-    "baseline-acgan": [{**BASELINE, "objective": "acgan"}],
-    "baseline-wgan": [{**BASELINE, "objective": "wgan"}],
-    "baseline-wgan-gp": [{**UNNORMED, "objective": "wgan-gp"}],
-    "baseline-r3gan": [{**UNNORMED, "objective": "r3gan"}],
-    "stackgan": [
-        {"architecture": "stackgan1", "z_dim": 100, "objective": "gan-cls"},
-        {"architecture": "stackgan2", "z_dim": 100, "objective": "gan-cls"},
-    ],
-    "residual-gan-cls": [{**RESIDUAL, "objective": "gan-cls"}],
-    "residual-acgan": [{**RESIDUAL, "objective": "acgan"}],
-    "residual-wgan-gp": [{**RESIDUAL, "objective": "wgan-gp"}],
-    "residual-r3gan": [{**RESIDUAL, "objective": "r3gan"}],
-}
-"""What is compared."""
+@dataclass(frozen=True)
+class Row:
+    """What is compared with others.
+
+    Attributes:
+        stages: Its runs.
+        about: What it is, and the paper that it comes from.
+        seeds: How often a preset trains it.
+    """
+
+    stages: Stages
+    about: str = ""
+    seeds: int = 1
+
+
+@dataclass(frozen=True)
+class Training:
+    """A row from one seed."""
+
+    row: str
+    seed: int
+    runs: Mapping[Path, TrainingConfig]
+
+
+_FILE = tomllib.loads((Path(__file__).parent / "comparison.toml").read_text("utf-8"))
+ROWS = {name: Row(**row) for name, row in _FILE["rows"].items()}
+"""Every row by its name."""
+COMPARISONS: dict[str, tuple[str, ...]] = {name: tuple(rows) for name, rows in _FILE["presets"].items()}
+"""The rows that stand together, by what ``--preset`` calls them; the first of them needs no ``--preset``."""
+OBJECTIVES_ALONE = next(iter(COMPARISONS))
 
 RESULT_FILE, PICTURE_FILE = "result.json", "faces.png"
 SCORES_A_RUN = 4
 FIGURE_SEEDS = 2
+MILESTONES = (0.1, 0.3)
+"""Shares of a row's images after which its sample grid is kept beside those of the others."""
+TIMED_SECONDS = 2.0  # of training a row, by which its time is estimated
+TIMED_SETTINGS = ("z_dim", "batch_size", "generator", "discriminator", "interpolate", "device", "precision")
 QUICK = {"both": "both", "r_precision": "R-precision"}
 """The quick scores at equal wall time, and what they are called: of faces, and of captioned images."""
 
@@ -96,10 +128,19 @@ class ComparisonSettings(DataSettings):
 
     images: Images = setting(100_000, "images of a row (default 100,000)")
     batch_size: BatchSize = setting(TrainingConfig.batch_size, f"of every row (default {TrainingConfig.batch_size})")
-    rows: tuple[str, ...] = setting((), f"among {', '.join(ROWS)}", metavar="ROW")
+    preset: str = setting(
+        OBJECTIVES_ALONE,
+        "rows that belong together; faces and avatars train the rows that are quoted most from two seeds "
+        f"(default {OBJECTIVES_ALONE})",
+        choices=COMPARISONS,
+    )
+    rows: tuple[str, ...] = setting(
+        (), "only these rows; --list shows them (default: those of --preset)", metavar="ROW"
+    )
+    seeds: Annotated[int, Within(0, 100)] = setting(0, "seeds of each row (default: what --preset says)")
     faces: Annotated[int, Within(1, MAX_FACES)] = setting(2000, "images to score by (default 2,000)")
     out: Path = setting(Path("runs/compare"), "default runs/compare", metavar="DIR", parse=arguments.output_folder)
-    seed: Seed = setting(0, "default 0")
+    seed: Seed = setting(0, "the first seed (default 0)")
     device: str = setting("cpu", DEVICE_HELP, metavar="DEVICE")
     threads: Threads = setting(0, "CPU threads; 0 leaves PyTorch's choice")
     classifier: Path = setting(
@@ -146,6 +187,12 @@ class Result:
     course: list[dict[str, float]] = dataclasses.field(default_factory=list)
     failure: str = ""
 
+    @property
+    def course_of_all_stages(self) -> list[dict[str, float]]:
+        """``course`` with the images of earlier stages, which are counted in ``images`` alone."""
+        earlier = self.images - self.course[-1]["images"] if self.course else 0
+        return [{**point, "images": earlier + point["images"]} for point in self.course]
+
     def write(self, path: Path) -> None:
         """Write the result as JSON."""
         write_json(path, dataclasses.asdict(self))
@@ -164,7 +211,7 @@ class Result:
             result = cls(**raw | {"scores": scores})
         except (TypeError, KeyError, AttributeError) as error:
             raise InputError(f"{path}: is not the result of a row ({error}); remove it") from error
-        changed = [name for name, value in settings.items() if result.settings.get(name) != value]
+        changed = [name for name, value in settings.items() if _differs(result.settings.get(name), value)]
         if changed:
             raise InputError(
                 f"{path}: is the result of other settings ({', '.join(changed)}); keep them or give another --out"
@@ -172,19 +219,33 @@ class Result:
         return result
 
 
-def suitable(rows: Mapping[str, Stages], task: Task, training: ImageDataset) -> dict[str, Stages]:
-    """The rows that can be trained on these images: all, but for those that classify where there are no classes."""
+def _differs(earlier: Any, now: Any) -> bool:
+    """Whether settings changed. Those of a run may lack what earlier versions did not have."""
+    if isinstance(earlier, dict) and isinstance(now, dict):
+        return any(name in earlier and earlier[name] != value for name, value in now.items())
+    return bool(earlier != now)
+
+
+def suitable(rows: Mapping[str, Row], task: Task, training: ImageDataset) -> dict[str, Row]:
+    """The rows that can be trained on these images: not those that classify where there are no classes."""
     if task.has_classes(training):
         return dict(rows)
     chosen = {
-        name: stages
-        for name, stages in rows.items()
-        if not any(OBJECTIVES[stage["objective"]].classifies for stage in stages)
+        name: row
+        for name, row in rows.items()
+        if not any(OBJECTIVES[stage["objective"]].classifies for stage in map(resolved, row.stages))
     }
     if len(chosen) < len(rows):
         left_out = ", ".join(name for name in rows if name not in chosen)
         print(f"note: {left_out}: left out, for the data name no classes", file=sys.stderr)
     return chosen
+
+
+def resolved(stage: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a stage, those of its preset and of its objective among them; all rows have one batch size."""
+    preset = {name: value for name, value in PRESETS[stage.get("preset", "cpu")].items() if name != "batch_size"}
+    settings = {**preset, **{name: value for name, value in stage.items() if name != "preset"}}
+    return {**OBJECTIVES[settings["objective"]].settings, **settings}
 
 
 def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> None:
@@ -194,42 +255,64 @@ def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> N
 
 
 def configs_of(
-    stages: Stages, folder: Path, args: ComparisonSettings, conditioning: str = "attributes"
+    stages: Stages, folder: Path, args: ComparisonSettings, conditioning: str = "attributes", seed: int | None = None
 ) -> dict[Path, TrainingConfig]:
-    """The runs of a row by folder, in order, on a condition of one kind; the last one is scored on its way."""
+    """The runs of a row by folder, in order; the last one is scored on its way.
+
+    Args:
+        stages: Of the row.
+        folder: Of the row.
+        args: For all rows.
+        conditioning: That of the data, for a row that names none.
+        seed: Of the row; by default that of ``args``.
+    """
     images = max(1, args.images // len(stages))
-    often = max(1, images // SCORES_A_RUN)
     common = {
-        **{field.name: getattr(args, field.name) for field in dataclasses.fields(DataSettings)},
+        "data": args.data,
         "conditioning": conditioning,
-        "init": "none",
-        "seed": args.seed,
+        "init": NONE,
+        "seed": args.seed if seed is None else seed,
         "batch_size": args.batch_size,
         "device": args.device,
         "threads": args.threads,
-        "max_images": images,
-        "snapshot_images": images,
     }
     runs: dict[Path, TrainingConfig] = {}
     stage1 = ""
-    for number, settings in enumerate(stages, start=1):
+    for number, stage in enumerate(stages, start=1):
         run_dir = folder / (f"stage{number}" if len(stages) > 1 else "run")
-        scored = {"evaluate_images": often if number == len(stages) else 0}
-        own = OBJECTIVES[settings["objective"]].settings
-        config = TrainingConfig(**{**common, **own, **settings, **scored, "stage1": stage1})
-        runs[run_dir] = task_of(conditioning).settle(config)
+        length = {
+            "max_images": images,
+            "snapshot_images": max(1, args.images // 10),
+            "evaluate_images": max(1, images // SCORES_A_RUN) if number == len(stages) else 0,
+            "stage1": stage1,
+        }
+        config = TrainingConfig(**{**common, **resolved(stage), **length})
+        runs[run_dir] = task_of(config.conditioning).settle(config)
         stage1 = str(run_dir / "snapshot")
     return runs
 
 
+def trainings_of(args: ComparisonSettings, rows: Mapping[str, Row], conditioning: str) -> dict[str, Training]:
+    """All that is to be trained, by folder: every row from its first seed, then what has further ones."""
+    preset = args.preset != OBJECTIVES_ALONE
+    found = {}
+    for number in range(max(args.seeds, *(row.seeds for row in rows.values()))):
+        for name, row in rows.items():
+            if number < (args.seeds or (row.seeds if preset else 1)):
+                folder, seed = name if number == 0 else f"{name}-seed{args.seed + number}", args.seed + number
+                runs = configs_of(row.stages, args.out / folder, args, conditioning, seed)
+                found[folder] = Training(name, seed, runs)
+    return found
+
+
 def identity(config: TrainingConfig) -> dict[str, Any]:
     """The settings that the outcome of a run depends on."""
-    places = {*RUNTIME_FIELDS, "stage1", "encoder_path"} - {"max_images"}
+    places = {*RUNTIME_FIELDS, "init", "stage1", "encoder_path"} - {"max_images"}
     return {name: value for name, value in json.loads(config.to_json()).items() if name not in places}
 
 
 def train_row(
-    runs: Mapping[Path, TrainingConfig], task: Task, data: ImageDataset, monitor: Monitor, prompts: Sequence[str]
+    runs: Mapping[Path, TrainingConfig], data: ImageDataset, monitor: Monitor, prompts: Sequence[str]
 ) -> None:
     """Train the runs of a row, or go on with them.
 
@@ -241,7 +324,7 @@ def train_row(
         with Run.open(run_dir, config, resume="auto") as run:
             if run.cur_nimg >= config.max_images:
                 continue
-            texts = task.conditioner(run, data, prompts=prompts)
+            texts = task_of(config.conditioning).conditioner(run, data, prompts=prompts)
             outcome = train(run, *texts, monitor=monitor if config.evaluate_images else None)
             if outcome.signal:
                 raise Stopped(outcome.signal)
@@ -272,29 +355,100 @@ def compare(args: ComparisonSettings, rows: Mapping[str, Stages]) -> dict[str, R
     if real is None:
         real = Result(common, scores=judge().score_real())
         real.write(place)
-    results = {f"real {noun}": real}
-    for name, stages in suitable(rows, task, training).items():
-        runs = configs_of(stages, args.out / name, args, task.default)
-        settings = common | {path.name: identity(config) for path, config in runs.items()}
-        place = args.out / name / RESULT_FILE
-        result = Result.read(place, settings)
-        if result is None:
-            print(f"== {name}", flush=True)
-            for path, config in runs.items():
-                if config.conditioning == "aligned":
-                    encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
-                    runs[path] = dataclasses.replace(config, encoder_path=encoder)
-            result = train_and_score(runs, settings, task, training, judge(), prompts, args.device)
-            result.write(place)
-        results[name] = result
-        write_comparison(results, args.out, prompts)
-    return results
+    trainings = trainings_of(args, suitable(rows, task, training), task.default)
+    found: dict[str, Result] = {}
+    for folder, each in trainings.items():
+        settings = common | {"seed": each.seed} | {path.name: identity(config) for path, config in each.runs.items()}
+        if done := Result.read(args.out / folder / RESULT_FILE, settings):
+            found[folder] = done
+    missing = {folder: each for folder, each in trainings.items() if folder not in found}
+    say_how_long(missing)
+
+    for folder, each in missing.items():
+        print(f"== {folder}", flush=True)
+        runs = dict(each.runs)
+        settings = common | {"seed": each.seed} | {path.name: identity(config) for path, config in runs.items()}
+        for path, config in runs.items():
+            if config.conditioning == "aligned":
+                encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
+                runs[path] = dataclasses.replace(config, encoder_path=encoder)
+        found[folder] = train_and_score(runs, settings, training, judge(), prompts, args.device)
+        found[folder].write(args.out / folder / RESULT_FILE)
+        write_comparison(f"real {noun}", real, trainings, found, args, prompts)
+    if not missing:
+        write_comparison(f"real {noun}", real, trainings, found, args, prompts)
+    return {f"real {noun}": real, **together(trainings, found)}
+
+
+def say_how_long(missing: Mapping[str, Training]) -> None:
+    """Print how long the rows will take that are not done, by a few steps of each on noise."""
+    from gan.benchmark import images_per_second, steps_of_a_round, trainer
+
+    speeds: dict[str, list[float]] = {}
+    total = 0.0
+    for folder, each in missing.items():
+        if each.row not in speeds:
+            speeds[each.row], stage1 = [], ""
+            with tempfile.TemporaryDirectory() as scratch:
+                for place, config in each.runs.items():
+                    own = {name: getattr(config, name) for name in TIMED_SETTINGS} | {"stage1": stage1}
+                    run = trainer(config.architecture, config.objective, Path(scratch, place.name), **own)
+                    images = config.batch_size * run.objective.d_steps
+                    at_once = steps_of_a_round(run.objective)
+                    speeds[each.row].append(images_per_second(run.step, images, TIMED_SECONDS, at_once))
+                    run.snapshot()
+                    stage1 = str(Path(scratch, place.name, SNAPSHOT_FOLDER))
+        left = [max(0, config.max_images - progress(place)[0]) for place, config in each.runs.items()]
+        seconds = sum(images / speed for images, speed in zip(left, speeds[each.row], strict=True))
+        print(f"{folder}: {sum(left):,} images, about {duration(seconds)}", flush=True)
+        total += seconds
+    if missing:
+        print(f"all: about {duration(total)}, without scores and pictures", flush=True)
+
+
+def together(trainings: Mapping[str, Training], found: Mapping[str, Result]) -> dict[str, Result]:
+    """The rows that are done, those of several seeds as their mean."""
+    of_row: dict[str, list[Result]] = {}
+    for folder, each in trainings.items():
+        if folder in found:
+            of_row.setdefault(each.row, []).append(found[folder])
+    return {row: mean_of(results) if len(results) > 1 else results[0] for row, results in of_row.items()}
+
+
+def mean_of(results: Sequence[Result]) -> Result:
+    """The mean of a row's seeds, of those that did not break down.
+
+    Its intervals are of the larger of two spreads: that between the seeds, and that of the samples of one seed.
+    """
+    whole = [result for result in results if not result.failure]
+    failure = "; ".join(f"from seed {result.settings['seed']} {result.failure}" for result in results if result.failure)
+    first, count = results[0], len(results)
+    settings = {**first.settings, "seed": [result.settings["seed"] for result in results]}
+    images, minutes = sum(each.images for each in results) // count, sum(each.minutes for each in results) / count
+    if not whole:
+        return Result(settings, images, minutes, failure=failure)
+
+    def mean(estimates: Sequence[Estimate]) -> Estimate:
+        values = np.array([estimate.value for estimate in estimates])
+        of_samples = np.mean([((estimate.high - estimate.low) / 3.92) ** 2 for estimate in estimates])
+        between = values.var(ddof=1) if len(values) > 1 else 0.0
+        half = 1.96 * float(np.sqrt(max(of_samples, between) / len(values)))
+        return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
+
+    scores = {
+        group: {name: mean([result.scores[group][name] for result in whole]) for name in own}
+        for group, own in whole[0].scores.items()
+    }
+    course = [
+        {name: float(np.mean([point[name] for point in points])) for name in points[0]}
+        for points in zip(*(result.course for result in whole), strict=False)
+    ]
+    return Result(settings, images, minutes, scores, course, failure)
 
 
 def train_and_score(
     runs: Mapping[Path, TrainingConfig],
     settings: dict[str, Any],
-    task: Task,
     data: ImageDataset,
     judge: Judge,
     prompts: Sequence[str],
@@ -303,7 +457,7 @@ def train_and_score(
     """The result of a row, whose picture is written too."""
     failure = ""
     try:
-        train_row(runs, task, data, judge.monitor, prompts)
+        train_row(runs, data, judge.monitor, prompts)
     except NonFiniteError as error:
         failure = str(error)
     seen, minutes = zip(*map(progress, runs), strict=True)
@@ -317,15 +471,77 @@ def train_and_score(
     return dataclasses.replace(result, scores=judge.score_model(pipeline), course=course)
 
 
-def write_comparison(results: Mapping[str, Result], out: Path, prompts: Sequence[str]) -> None:
-    """Write ``comparison.md``, ``comparison.json`` and ``comparison.png`` of the rows that are done."""
+def write_comparison(
+    real_name: str,
+    real: Result,
+    trainings: Mapping[str, Training],
+    found: Mapping[str, Result],
+    args: ComparisonSettings,
+    prompts: Sequence[str],
+) -> None:
+    """Write ``comparison.md``, ``.json``, ``.svg`` and ``.png`` of the rows that are done, and earlier sample grids."""
+    rows = together(trainings, found)
+    results = {real_name: real, **rows}
     plain = {name: dataclasses.asdict(result) for name, result in results.items()}
+    for folder, each in trainings.items():
+        if folder in found and isinstance(rows[each.row].settings.get("seed"), list):
+            plain[each.row].setdefault("seeds", {})[folder] = dataclasses.asdict(found[folder])
     texts = {"comparison.md": table(results), "comparison.json": json.dumps(plain, indent=2) + "\n"}
+    if any(result.course for result in rows.values()):
+        texts["comparison.svg"] = curves(rows)
     for name, text in texts.items():
-        write_atomically(out / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
-    pictures = {name: out / name / PICTURE_FILE for name, result in results.items() if result.course}
+        write_atomically(args.out / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
+    firsts = {each.row: folder for folder, each in trainings.items() if folder in found and each.seed == args.seed}
+    pictures = {
+        row: Image.open(args.out / folder / PICTURE_FILE).convert("RGB")
+        for row, folder in firsts.items()
+        if found[folder].course
+    }
     if pictures:
-        save_png(out / "comparison.png", figure(pictures, prompts), {})
+        save_png(args.out / "comparison.png", figure(pictures, prompts), {})
+    for images in {max(1, round(share * args.images)) for share in MILESTONES}:
+        grids = {row: grid_after(images, trainings[folder].runs, len(prompts)) for row, folder in firsts.items()}
+        shown = {row: grid for row, grid in grids.items() if grid is not None}
+        if shown:
+            save_png(args.out / f"comparison-{images}.png", figure(shown, prompts), {})
+
+
+def grid_after(images: int, runs: Mapping[Path, TrainingConfig], columns: int) -> Image.Image | None:
+    """The first rows of the sample grid that a row drew nearest to so many images, at 64 pixels a picture."""
+    before, found = 0, {}
+    for place, config in runs.items():
+        for path in (place / SAMPLES_FOLDER).glob("[0-9]*.png"):
+            found[before + int(path.stem)] = path
+        before += config.max_images
+    if not found:
+        return None
+    with Image.open(found[min(found, key=lambda number: abs(number - images))]) as picture:
+        cell = picture.width // columns
+        rows = picture.convert("RGB").crop((0, 0, picture.width, cell * FIGURE_SEEDS))
+    return rows.resize((columns * IMAGE_SIZE, FIGURE_SEEDS * IMAGE_SIZE), Image.Resampling.NEAREST)
+
+
+def curves(rows: Mapping[str, Result]) -> str:
+    """The quick scores of all rows on their way, over images and over minutes, as one SVG."""
+    rows = {name: result for name, result in rows.items() if result.course}
+    quick = next(name for name in QUICK if any(name in result.course[0] for result in rows.values()))
+    titles = {"frechet": "Fréchet distance", quick: QUICK[quick], "diversity": "diversity, real ones 1"}
+    charts = []
+    for metric, title in titles.items():
+        for axis in ("images", "minutes"):
+            points = {
+                name: [
+                    (
+                        point[axis] + (result.images - result.course[-1]["images"] if axis == "images" else 0),
+                        point[metric],
+                    )
+                    for point in result.course
+                    if np.isfinite(point.get(metric, np.nan))
+                ]
+                for name, result in rows.items()
+            }
+            charts.append(chart(f"{title}, over {axis}", points, unit=axis))
+    return render(TEMPLATES / "curves.svg", names=list(rows), charts=[each for each in charts if each])
 
 
 def table(results: Mapping[str, Result]) -> str:
@@ -340,15 +556,19 @@ def table(results: Mapping[str, Result]) -> str:
     ]
     quick = next(metric for metric in QUICK if metric in shown[1])
     shortest = min((result.minutes for result in results.values() if result.course), default=0.0)
-    header = ["", "images", "minutes", "images/s"]
+    several = any(isinstance(result.settings.get("seed"), list) for result in results.values())
+    header = ["", *(["seeds"] if several else []), "images", "minutes", "images/s"]
     header += [metric.column + where(group) for group, metric in columns]
     header += [f"{QUICK[quick]} after {shortest:.3g} min", "Fréchet distance then"]
     lines = [header, ["---"] * len(header)]
     for name, result in results.items():
-        cells = [name] + ["–"] * 3
+        cells = ["–"] * 3
         if result.minutes:
             speed = result.images / result.minutes / 60
-            cells = [name, f"{result.images:,}", f"{result.minutes:.1f}", f"{speed:.0f}"]
+            cells = [f"{result.images:,}", f"{result.minutes:.1f}", f"{speed:.0f}"]
+        seed = result.settings.get("seed")
+        seeds = str(len(seed)) if isinstance(seed, list) else "1" if result.minutes else "–"
+        cells = [name, *([seeds] if several else []), *cells]
         cells += [metric.format(result.scores.get(group, {}).get(metric.name)) for group, metric in columns]
         if result.course:
             nearest = min(result.course, key=lambda point: abs(point["minutes"] - shortest))
@@ -364,14 +584,18 @@ def table(results: Mapping[str, Result]) -> str:
         "the generator takes a fifth of the steps. The last two columns are the quick scores of training (distances in "
         f"the {judge}'s features) that were taken nearest to the wall time of the shortest row."
     ]
+    if several:
+        notes.append(
+            "Of several seeds the mean is shown. Its interval is of the larger of two spreads: that between the seeds, "
+            "and that of the samples of one seed."
+        )
     notes += [f"{name} broke down: {result.failure}." for name, result in results.items() if result.failure]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + "\n\n".join(notes) + "\n"
 
 
-def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
+def figure(grids: Mapping[str, Image.Image], prompts: Sequence[str]) -> Tensor:
     """What each row draws, one below the other under the prompts, named at the left: uint8 (3, H, W)."""
     font = ImageFont.load_default(10)
-    grids = {name: Image.open(path).convert("RGB") for name, path in pictures.items()}
     left, top, gap = 120, 34, 6
     width, height = max(grid.width for grid in grids.values()), sum(grid.height + gap for grid in grids.values())
     page = Image.new("RGB", (left + width, top + height), "white")
@@ -386,21 +610,43 @@ def figure(pictures: Mapping[str, Path], prompts: Sequence[str]) -> Tensor:
     return torch.from_numpy(np.asarray(page).copy()).permute(2, 0, 1)
 
 
-def parser(rows: Mapping[str, Stages] = ROWS) -> argparse.ArgumentParser:
-    """The options."""
-    result = arguments.Parser(prog="python -m gan.compare", description="Train and score every objective alike.")
+class _List(argparse.Action):
+    """Print the rows, and the presets that name them."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        lines = [["row", "networks", "objective", "condition", "learning rate", "penalty", "critic steps", "seeds"]]
+        for name, row in ROWS.items():
+            stage = resolved(row.stages[-1])
+            config = TrainingConfig(data=("",), **stage)
+            objective = OBJECTIVES[config.objective]
+            penalty = f"{config.gamma:g}" if objective.penalty_interval else "–"
+            condition = "one-hot" if config.encoder == "onehot" else stage.get("conditioning", "of the data")
+            cells = [config.architecture, config.objective, condition, f"{config.lr:g}", penalty]
+            lines.append([name, *cells, str(objective.d_steps), str(row.seeds)])
+        print("\n".join(table_lines(lines[0], lines[1:])))
+        print("\n".join(["", *(f"{name}: {row.about}" for name, row in ROWS.items()), ""]))
+        print("\n".join(f"--preset {name}: {', '.join(rows)}" for name, rows in COMPARISONS.items()))
+        parser.exit()
+
+
+def parser(rows: Mapping[str, Row] = ROWS) -> argparse.ArgumentParser:
+    result = arguments.Parser(
+        prog="python -m gan.compare", description="Train and score objectives, architectures and conditions alike."
+    )
     add_settings(result, ComparisonSettings, choices={"rows": tuple(rows)})
-    result.set_defaults(rows=tuple(rows))
+    result.add_argument("--list", action=_List, nargs=0, help="print the rows and the presets, and stop")
     return result
 
 
 @command
-def main(argv: Sequence[str] | None = None, rows: Mapping[str, Stages] = ROWS) -> int:
+def main(argv: Sequence[str] | None = None, rows: Mapping[str, Row] = ROWS) -> int:
     """``python -m gan.compare``. Returns the exit status (``encoder.common.command``)."""
     args = from_args(ComparisonSettings, parser(rows).parse_args(argv))
+    names = args.rows or (COMPARISONS[args.preset] if rows is ROWS else tuple(rows))
+    output = OutputFolder("gan.compare", (*(f"{row}*" for row in rows), "real-*", ENCODER_FOLDER, "comparison*"))
     try:
-        with OutputFolder("gan.compare", (*rows, "real-*", ENCODER_FOLDER, "comparison.*")).held(args.out):
-            results = compare(args, {name: rows[name] for name in args.rows})
+        with output.held(args.out):
+            results = compare(args, {name: rows[name] for name in names})
     except Stopped as stopped:
         print("stopped; the same command goes on from here", file=sys.stderr)
         return status_of(stopped.number)

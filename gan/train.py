@@ -47,7 +47,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="train all stages of a release, each in its own folder in --run-dir; the same command resumes",
     )
-    what.add_argument("--preset", choices=PRESETS, default="cpu", help="defaults for this kind of machine")
+    what.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="cpu",
+        help="defaults for this kind of machine, or for the assignment's baseline as its slides have it",
+    )
     where.add_argument(
         "--run-dir", type=arguments.output_folder, default="runs/default", help="the folder of the run's files"
     )
@@ -70,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from gan.training.objectives import OBJECTIVES
 
     options = parser()
-    chosen = options.parse_args(argv)
-    options.set_defaults(**PRESETS[chosen.preset] | OBJECTIVES[chosen.objective].settings)
+    options.set_defaults(**PRESETS[options.parse_args(argv).preset])
+    options.set_defaults(**OBJECTIVES[options.parse_args(argv).objective].settings)
     args = options.parse_args(argv)
     config, run_dir, resume = from_args(TrainingConfig, args), args.run_dir, args.resume
     if args.recipe:

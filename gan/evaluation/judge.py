@@ -22,7 +22,7 @@ from gan.data.dataset import ImageDataset
 from gan.evaluation import sets
 from gan.evaluation.drawing import draw, untrained
 from gan.evaluation.features import FeatureSpace, other_spaces
-from gan.evaluation.metrics import Estimate, frechet_distance, principal_directions
+from gan.evaluation.metrics import Estimate, diversity, frechet_distance, principal_directions
 from gan.evaluation.pictures import BLUR, blurred
 from gan.evaluation.registry import METRICS, Row, Scores
 from gan.evaluation.report import Results, Sheet
@@ -292,18 +292,25 @@ class Monitor:
         real = judge.read(heldout.images[rows]).features
         self.directions = principal_directions(real, min(sets.DIRECTIONS, len(real) // 4))
         self.real = real.double() @ self.directions
+        self.groups = judge.grouping(self.asked).numbers if judge._training is not None else None
+        self.spread = {} if self.groups is None else diversity(real, self.groups)
 
     def score(self, images: Tensor) -> dict[str, float]:
         """Judge uint8 images (n, 3, H, W); those of a smaller stage are enlarged.
 
         Returns:
             The judge's shares (``Judge.quick``); ``frechet``: the distance to the held-out images in its features;
-            ``score``: ``frechet`` over the main share, lower is better: images that look right and are as asked.
+            ``score``: ``frechet`` over the main share, lower is better: images that look right and are as asked;
+            ``diversity``: the mean distance of two images of a caption over that of two real ones, where there are two.
         """
         reading = self.judge.read(enlarged(images))
         shares = self.judge.quick(reading, self.asked)
         frechet = frechet_distance(self.real, reading.features.double() @ self.directions)
-        return {**shares, "frechet": frechet, "score": frechet / max(shares[self.judge.main], 1e-3)}
+        scores = {**shares, "frechet": frechet, "score": frechet / max(shares[self.judge.main], 1e-3)}
+        if self.groups is not None and self.spread:
+            spread = diversity(reading.features, self.groups)
+            scores["diversity"] = sum(spread.values()) / max(sum(self.spread.values()), 1e-12)
+        return scores
 
 
 @dataclass(frozen=True, eq=False)

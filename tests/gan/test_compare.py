@@ -1,8 +1,10 @@
+import dataclasses
 import json
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from PIL import Image
 
 from gan import compare
-from gan.compare import ROWS, ComparisonSettings, Stages, course_of, main
+from gan.compare import COMPARISONS, ROWS, ComparisonSettings, Result, Row, course_of, main, mean_of
 from gan.evaluation import sets as evaluation
 from gan.evaluation.metrics import Estimate
 from gan.networks import build_discriminator
@@ -23,31 +25,35 @@ from gan.training.objectives import OBJECTIVES
 
 N = 32
 SMALL = {"encoder": "onehot", "batch_size": 4, "z_dim": 4, "precision": "float32"}
-TINY: dict[str, Stages] = {
-    "plain": [
-        {
-            **SMALL,
-            "objective": "r3gan",
-            "generator": {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8},
-            "discriminator": {"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
-        }
-    ],
-    "staged": [
-        {
-            **SMALL,
-            "architecture": "stackgan1",
-            "objective": "gan-cls",
-            "generator": {"widths": [8, 8, 8, 4]},
-            "discriminator": {"widths": [4, 8, 8]},
-        },
-        {
-            **SMALL,
-            "architecture": "stackgan2",
-            "objective": "gan-cls",
-            "generator": {"width": 8},
-            "discriminator": {"widths": [4, 4, 8, 8]},
-        },
-    ],
+TINY = {
+    "plain": Row(
+        [
+            {
+                **SMALL,
+                "objective": "r3gan",
+                "generator": {"widths": [8, 8, 8, 8], "detail_width": 4, "style_dim": 8},
+                "discriminator": {"widths": [8, 8, 8, 8, 8], "feature_dim": 8},
+            }
+        ]
+    ),
+    "staged": Row(
+        [
+            {
+                **SMALL,
+                "architecture": "stackgan1",
+                "objective": "gan-cls",
+                "generator": {"widths": [8, 8, 8, 4]},
+                "discriminator": {"widths": [4, 8, 8]},
+            },
+            {
+                **SMALL,
+                "architecture": "stackgan2",
+                "objective": "gan-cls",
+                "generator": {"width": 8},
+                "discriminator": {"widths": [4, 4, 8, 8]},
+            },
+        ]
+    ),
 }
 CALLS = ("gan.compare.train", "gan.compare.train_and_score")
 
@@ -59,7 +65,8 @@ def small_scale(monkeypatch, reader) -> None:
     monkeypatch.setattr(evaluation, "DIRECTIONS", 4)
     monkeypatch.setattr("gan.faces.classifier.load_classifier", lambda path: reader)
     monkeypatch.setattr("gan.evaluation.judge.other_spaces", lambda: {})
-    monkeypatch.setattr(sample_grids, "GRID_ROWS", 1)
+    monkeypatch.setattr(compare, "TIMED_SECONDS", 0.0)
+    monkeypatch.setattr(sample_grids, "GRID_ROWS", 2)
     monkeypatch.setattr(sample_grids, "STATISTICS_BATCHES", 2)
 
 
@@ -67,7 +74,7 @@ def small_scale(monkeypatch, reader) -> None:
 def run(drawn_source, tmp_path):
     """Run the comparison of tiny rows on drawn faces: its exit status."""
 
-    def run(*arguments: str, rows: Mapping[str, Stages] = TINY, out: str = "out") -> int:
+    def run(*arguments: str, rows: Mapping[str, Row] = TINY, out: str = "out") -> int:
         options = ["--data", str(drawn_source), "--images", "16", "--faces", str(N), "--out", str(tmp_path / out)]
         return main([*options, *arguments], rows)
 
@@ -82,7 +89,9 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
     assert run() == 0
     out = tmp_path / "out"
     table = (out / "comparison.md").read_text("utf-8")
-    assert table in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert table in printed
+    assert "plain: 16 images, about 0 s" in printed.replace("1 s", "0 s")
     lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}
     assert {"real faces", "plain", "staged"} < set(lines)
     assert "| 16 |" in lines["plain"]
@@ -94,6 +103,12 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
         assert results[name]["scores"]["classifier"]["frechet"]["value"] > 0
         assert [point["images"] for point in results[name]["course"]][-1] == (16 if name == "plain" else 8)
     assert results["staged"]["course"][0]["minutes"] > 0
+
+    curves = (out / "comparison.svg").read_text("utf-8")
+    assert ElementTree.fromstring(curves).tag.endswith("svg")
+    assert curves.count("<polyline") == 6 * 2  # three scores over images and over minutes, of two rows
+    assert "frechet" not in curves and "Fréchet distance, over minutes" in curves
+    assert {"comparison-2.png", "comparison-5.png"} <= {path.name for path in out.iterdir()}
 
     with Image.open(out / "comparison.png") as page:
         pixels = np.asarray(page.convert("RGB"))
@@ -233,8 +248,8 @@ def test_captioned_images_are_compared_by_their_captions(
     shapes_source, small_matcher, tmp_path, monkeypatch, capsys
 ) -> None:
     monkeypatch.setattr("gan.evaluation.matcher.matcher_for", small_matcher)
-    stage = {**TINY["plain"][0], "encoder": "live", "conditioning": "pooled"}
-    rows: dict[str, Stages] = {"plain": [stage], "classes": [{**stage, "objective": "acgan"}]}
+    stage = {**TINY["plain"].stages[0], "encoder": "live", "conditioning": "pooled"}
+    rows = {"plain": Row([stage]), "classes": Row([{**stage, "objective": "acgan"}])}
     options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path / "out")]
     assert main(options, rows) == 0
     output = capsys.readouterr()
@@ -251,17 +266,68 @@ def test_captioned_images_are_compared_by_their_captions(
     assert main(options, rows) == 0  # done already
 
 
+def test_a_row_of_several_seeds_is_their_mean() -> None:
+    def result(seed: int, both: float, failure: str = "") -> Result:
+        scores = {} if failure else {"colours": {"both": Estimate(both, both - 0.0196, both + 0.0196)}}
+        course = [] if failure else [{"images": 8, "minutes": 1.0 + seed, "both": both, "frechet": 1.0}]
+        return Result({"seed": seed}, 8, 2.0, scores, course, failure)
+
+    mean = mean_of([result(0, 0.5), result(1, 0.6)])
+    both = mean.scores["colours"]["both"]
+    assert both.value == pytest.approx(0.55)
+    assert both.high - both.value == pytest.approx(1.96 * 0.005**0.5 / 2**0.5)  # the seeds differ more than samples
+    alike = mean_of([result(0, 0.5), result(1, 0.5)]).scores["colours"]["both"]
+    assert alike.high - alike.value == pytest.approx(0.0196 / 2**0.5)
+    assert mean.course == [{"images": 8, "minutes": 1.5, "both": 0.55, "frechet": 1.0}]
+    broken = mean_of([result(0, 0.5), result(1, 0, "loss_D is nan")])
+    assert broken.failure == "from seed 1 loss_D is nan"
+    assert broken.scores["colours"]["both"].value == 0.5
+    real = Result({"scored faces": 32}, scores=mean.scores)
+    table = compare.table({"real faces": real, "a": mean, "b": broken})
+    assert table.startswith("|  | seeds | images |")
+    assert "| a | 2 | 8 |" in table
+    assert "b broke down: from seed 1 loss_D is nan." in table
+
+
+def test_further_seeds_are_runs_of_their_own(tmp_path) -> None:
+    args = ComparisonSettings(data=("faces.zip",), out=tmp_path, preset="faces", seed=3)
+    rows = {name: ROWS[name] for name in ("residual-r3gan", "stackgan")}
+    trainings = compare.trainings_of(args, rows, "attributes")
+    assert [(folder, each.seed) for folder, each in trainings.items()] == [
+        *(("residual-r3gan", 3), ("stackgan", 3), ("residual-r3gan-seed4", 4)),
+    ]
+    assert trainings["residual-r3gan-seed4"].runs.keys() == {tmp_path / "residual-r3gan-seed4" / "run"}
+    plain = dataclasses.replace(args, preset="objectives")
+    assert list(compare.trainings_of(plain, rows, "attributes")) == list(rows)
+    assert len(compare.trainings_of(dataclasses.replace(plain, seeds=2), rows, "attributes")) == 4
+
+
+def test_results_of_earlier_versions_stand_where_nothing_changed() -> None:
+    assert not compare._differs({"lr": 0.1}, {"lr": 0.1, "new": 1})
+    assert compare._differs({"lr": 0.1}, {"lr": 0.2, "new": 1})
+
+
+def test_rows_and_presets_are_listed(capsys) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--list"])
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    assert "| baseline-wgan-gp | baseline | wgan-gp | of the data | 0.0001 | 10 | 5 | 2 |" in printed
+    assert "| assignment | baseline | gan-cls | one-hot | 0.0002 | – | 1 | 1 |" in printed
+    assert all(f"--preset {name}: {', '.join(rows)}" in printed for name, rows in COMPARISONS.items())
+
+
 # -- the rows of the project -----------------------------------------------------------------------------------------
 
 
 def test_every_objective_is_compared() -> None:
-    assert {stage["objective"] for stages in ROWS.values() for stage in stages} == set(OBJECTIVES)
+    assert {compare.resolved(stage)["objective"] for row in ROWS.values() for stage in row.stages} == set(OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", ROWS)
 def test_every_row_can_be_trained(name, tmp_path) -> None:
     args = ComparisonSettings(data=("faces.zip",), out=tmp_path)
-    runs = compare.configs_of(ROWS[name], Path("out"), args)
+    runs = compare.configs_of(ROWS[name].stages, Path("out"), args)
     for config in runs.values():
         own = OBJECTIVES[config.objective].settings
         assert {key: getattr(config, key) for key in own} == own  # the paper's
@@ -272,5 +338,5 @@ def test_every_row_can_be_trained(name, tmp_path) -> None:
 
 def test_every_row_has_the_batch_that_is_asked_for(tmp_path) -> None:
     args = ComparisonSettings(data=("faces.zip",), batch_size=6, out=tmp_path)
-    for name, stages in ROWS.items():
-        assert {config.batch_size for config in compare.configs_of(stages, Path(name), args).values()} == {6}
+    for name, row in ROWS.items():
+        assert {config.batch_size for config in compare.configs_of(row.stages, Path(name), args).values()} == {6}

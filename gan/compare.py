@@ -340,7 +340,7 @@ def course_of(run_dir: Path) -> list[dict[str, float]]:
     return [{**scores[n], "minutes": float(at)} for n, at in zip(sorted(scores), minutes, strict=True)]
 
 
-def compare(args: ComparisonSettings, rows: Mapping[str, Stages]) -> dict[str, Result]:
+def compare(args: ComparisonSettings, rows: Mapping[str, Row]) -> dict[str, Result]:
     """Train and score what is not done; the results by row, real faces first."""
     task, training, heldout = load_real(args, args.seed)
     heldout, noun = heldout[: args.faces], f"{task.noun}s"

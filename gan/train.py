@@ -110,13 +110,13 @@ def show_data(config: TrainingConfig) -> None:
 
 
 def check_heldout(config: TrainingConfig, images: ImageDataset) -> None:
-    """Raise ``InputError`` where too few images are held out for ``--evaluate-images``, before anything is fitted."""
-    if not config.evaluate_images:
-        return
+    """Raise ``InputError`` where too few images are held out for the settings, before anything is fitted."""
     from gan.evaluation.captions import FEWEST
 
     count = images.splits.count("heldout")
-    if count < FEWEST:
+    if config.ada and not count:
+        raise InputError("--ada compares with held-out images, and of so few images none is held out; leave it out")
+    if config.evaluate_images and count < FEWEST:
         raise InputError(
             f"--evaluate-images: {count} held-out images are too few to score a generator with; give {FEWEST}, "
             f"about {16 * FEWEST:,} images in all, or leave it out"
@@ -169,14 +169,17 @@ def _train(run: Run, world: World, resume: Resume) -> Done:
 
     page = preparing(run.config, run.folder, run.cur_nimg) if world.is_main_process else nullcontext()
     with page:
-        run, training, conditioner, monitor = _prepare(run, world, resume)
-        outcome = train(run, training, conditioner, monitor=monitor, world=world)
+        run, training, conditioner, monitor, heldout = _prepare(run, world, resume)
+        outcome = train(run, training, conditioner, monitor=monitor, heldout=heldout, world=world)
     return Done(status_of(outcome.signal) if outcome.signal else 0, outcome.is_finished)
 
 
-def _prepare(run: Run, world: World, resume: Resume) -> tuple[Run, ImageDataset, Conditioner, Monitor | None]:
-    """What an open run is trained with: settled settings, training images, their texts, and what scores it."""
+def _prepare(
+    run: Run, world: World, resume: Resume
+) -> tuple[Run, ImageDataset, Conditioner, Monitor | None, ImageDataset]:
+    """What an open run is trained with: settled settings, training images, their texts, a score, held-out images."""
     from gan.tasks import resolve_task
+    from gan.training.objectives import OBJECTIVES
 
     def say(line: str) -> None:
         if world.is_main_process:
@@ -199,11 +202,12 @@ def _prepare(run: Run, world: World, resume: Resume) -> tuple[Run, ImageDataset,
 
     # Give them texts, and the generator a score.
     training = images.of("train")
+    OBJECTIVES[run.config.objective].check_classes(task.has_classes(training))
     heldout = images.of("heldout") if "heldout" in images.splits else training[:0]  # of a few images, none is
-    monitor = task.judge(training, heldout).monitor if world.is_main_process and run.config.evaluate_images else None
     prompts = [captions[0] for captions in heldout.captions]
-    training, conditioner = task.conditioner(run, training, prompts=prompts, quiet=not world.is_main_process)
-    return run, training, conditioner, monitor
+    shown, conditioner = task.conditioner(run, training, prompts=prompts, quiet=not world.is_main_process)
+    monitor = task.judge(training, heldout).monitor if world.is_main_process and run.config.evaluate_images else None
+    return run, shown, conditioner, monitor, heldout
 
 
 def common(config: TrainingConfig) -> str:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ import train_cgan
 from encoder.paths import ENCODER_DIR
 from encoder.tuned import INDEX
 from gan.pipeline import TextToFace
+from gan.training.state import load_state
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
 
 SMALL = [
@@ -182,6 +184,23 @@ def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(trained
     assert TextToFace.from_pretrained(run / "snapshot").encoder.space.name == encoder_of(run / "snapshot")["space"]
 
 
+def test_captions_are_encoded_as_training_comes_to_them_and_a_resume_is_exact(flowers, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("gan.training.conditioning.AHEAD", 8)
+    monkeypatch.setattr("gan.training.vectors.BLOCK", 4)
+    kept = {}
+    for name, places in (("unbroken", ["16"]), ("broken", ["8", "16"])):
+        monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / f"cache-{name}"))
+        for number, images in enumerate(places):
+            options = ["--conditioning", "pooled", "--max-images", images, *(["--resume"] if number else [])]
+            assert train(flowers, tmp_path / name, *options) == 0
+            with sqlite3.connect(tmp_path / name / "captions" / "pooled.sqlite3") as connection:
+                (kept[name, images],) = connection.execute("SELECT count(*) FROM vectors").fetchone()
+    assert kept["broken", "8"] < kept["broken", "16"] == kept["unbroken", "16"] < 64 * 3
+    states = [load_state(tmp_path / name) for name in ("unbroken", "broken")]
+    assert states[0]["ahead"] == states[1]["ahead"] == 8
+    assert all(torch.equal(states[0]["G"][name], weight) for name, weight in states[1]["G"].items())
+
+
 def test_captions_go_on_from_the_shipped_release_that_fits(trained, faces_zip, tmp_path, monkeypatch, capsys) -> None:
     shipped = tmp_path / "pretrained" / "emoji"
     shutil.copytree(trained("aligned") / "snapshot", shipped)
@@ -229,7 +248,7 @@ def test_a_release_of_another_kind_is_refused_in_one_line(trained, flowers, face
         assert message in capsys.readouterr().err
     assert train(faces_zip, tmp_path / "faces", "--wordings", "1") == 0
     assert train(faces_zip, tmp_path / "run", "--init", str(tmp_path / "faces" / "snapshot"), *classes) == 2
-    assert "its discriminator tells classes of no sizes" in capsys.readouterr().err
+    assert "its discriminator tells no classes, and acgan does" in capsys.readouterr().err
     both = ["--data", str(flowers), f"other={flowers}", "--run-dir", str(tmp_path / "run"), *SMALL, "--init", first]
     assert train_cgan.main(both) == 0
     assert "other" in capsys.readouterr().out  # a new source is told, and begins as the mean of the release's

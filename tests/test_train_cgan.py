@@ -105,15 +105,15 @@ def test_dry_run_takes_every_option(capsys) -> None:
     values |= {"encoder_path": "z", "init": "w", "precision": "bfloat16", "stage1": "v"}
     values |= {"log": ["wandb", "tensorboard"], "caption_column": "x,y", "image_column": "n"}
     for field in dataclasses.fields(TrainingConfig):
-        if isinstance(field.default, (int, float)):
+        if type(field.default) in (int, float):
             values[field.name] = 0.5 if isinstance(field.default, float) else 3
     values["rare"] = 1.5
-    arguments = []
+    arguments = ["--ada"]
     for name, value in values.items():
         texts = value if isinstance(value, list) else [json.dumps(value) if isinstance(value, dict) else str(value)]
         arguments += [f"--{name.replace('_', '-')}", *texts]
     config = dry_run(capsys, *arguments)
-    assert json.loads(config.to_json()) == values
+    assert json.loads(config.to_json()) == values | {"ada": True}
 
 
 # -- bad input -------------------------------------------------------------------------------------------------------

@@ -40,6 +40,10 @@ class Faces(Task):
     def settle(self, config: TrainingConfig) -> TrainingConfig:
         if config.encoder == "onehot" and config.colours:
             raise InputError("--encoder onehot has no room for exact colours; leave out --colours, or --encoder")
+        if config.encoder == "onehot" and config.ada:
+            raise InputError(
+                "--encoder onehot cannot read the held-out captions that --ada needs; leave one of them out"
+            )
         return dataclasses.replace(config, conditioning="attributes")
 
     def prepare(self, data: ImageDataset, say: Callable[[str], None] = print) -> FaceDataset:

@@ -1,6 +1,7 @@
 """Augmentation of what the discriminator sees, real and fake alike (DiffAugment, arXiv 2006.10738).
 
-Faces are moved and have a square cut out. Nothing shifts a hue, a brightness or a contrast: colours are the labels.
+Images are moved and have a square cut out. Nothing shifts a hue, a brightness or a contrast: colours are the labels.
+With ``--ada``, the chance of both follows how far the discriminator overfits (ADA, arXiv 2006.06676, section 3).
 """
 
 from __future__ import annotations
@@ -14,6 +15,15 @@ CUTOUT = 1 / 4
 """The side of the square that is cut out, of the image's."""
 DRAWS = 6
 """Random numbers that an image needs."""
+
+ADA_STEPS = 4
+"""Discriminator steps from one measurement to the next, as in the paper."""
+ADA_IMAGES, ADA_IMAGES_FROM_RELEASE = 500_000, 100_000
+"""Images in which the chance can rise from 0 to 1: the paper's, and for training that starts from a release."""
+ADA_TARGET = 0.5
+"""The overfitting at which the chance stays."""
+ADA_MOST = 0.8
+"""The highest chance. Above it, drawn images come to show what augmentation does (section 2.2 of the paper)."""
 
 
 def augment(img: Tensor, chance: float, draws: Tensor) -> Tensor:
@@ -55,3 +65,43 @@ def keep(img: Tensor, centre: Tensor, cut: Tensor) -> Tensor:
     )  # (N, H), (N, W)
     square = inside_y[:, :, None] & inside_x[:, None, :] & cut[:, :, None]
     return (~square)[:, None].to(img.dtype)
+
+
+class AdaptiveChance:
+    """A chance of augmentation that rises while the discriminator overfits, and falls while it does not.
+
+    Overfitting is the paper's ``r_v = (E D(train) - E D(held-out)) / (E D(train) - E D(drawn))``: 0 where held-out
+    images score as training images do, 1 where they score as drawn ones do. Only differences of scores count, so that
+    it serves relativistic objectives too.
+
+    Args:
+        images: uint8 ``(M, 3, H, W)``, held out.
+        c: Their conditions, ``(M, c_dim)``.
+        chance: To begin with.
+        images_to_rise: Real images in which the chance can rise from 0 to 1.
+
+    Attributes:
+        chance: In [0, ``ADA_MOST``].
+    """
+
+    def __init__(self, images: Tensor, c: Tensor, chance: float, images_to_rise: int) -> None:
+        self.images, self.c, self.chance, self.images_to_rise = images, c, min(chance, ADA_MOST), images_to_rise
+
+    def pick(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Random held-out images ``(count, 3, H, W)`` in [-1, 1] with their conditions."""
+        rows = torch.randint(len(self.images), (count,), generator=generator)
+        return self.images[rows].float().div_(127.5).sub_(1), self.c[rows]
+
+    def update(self, train: float, heldout: float, drawn: float, images: int) -> float:
+        """Move the chance by what ``images`` images allow; returns the overfitting.
+
+        Args:
+            train: The discriminator's mean score of training images; ``heldout`` and ``drawn`` likewise.
+            heldout: Likewise.
+            drawn: Likewise.
+            images: Real images since the last call.
+        """
+        overfitting = (train - heldout) / (train - drawn) if train > drawn else 0.0
+        step = images / self.images_to_rise
+        self.chance = min(max(self.chance + (step if overfitting > ADA_TARGET else -step), 0.0), ADA_MOST)
+        return overfitting

@@ -77,27 +77,24 @@ class Batches:
         self.images = data.images[:].to(device) if device.type == "cuda" else data.images
         self.order = Order(len(data), config.batch_size, generator, conditioner.weights)
 
-    def next(self, resolution: int) -> tuple[Batch, Tensor]:
-        """This process's share of a batch: real images with their texts, and noise z (N, z_dim) for fakes."""
+    def next(self, resolution: int, cur_nimg: int) -> tuple[Batch, Tensor]:
+        """This process's share of the batch after ``cur_nimg`` images: real ones with texts, and noise z (N, z_dim)."""
         config, rows = self.config, self.order.next()
-        c, c_wrong, labels = self.conditioner.draw(rows, self.generator)
+        c, c_wrong, labels = self.conditioner.draw(rows, self.generator, cur_nimg)
         c, c_wrong = (self.with_source(each, rows) for each in (c, c_wrong))
         z = torch.randn(len(rows), config.z_dim, generator=self.generator)
         mirrored = torch.rand(len(rows), 1, 1, 1, generator=self.generator) < config.mirror
         rows = self.world.rows(rows)
         real_images = self.images[rows.to(self.images.device)] if self.device.type == "cuda" else self.images[rows]
-        mirrored, z, c, c_wrong, labels = (
-            self.to_device(self.world.rows(each)) for each in (mirrored, z, c, c_wrong, labels)
-        )
+        mirrored, z, c, c_wrong, labels = (self.share(each) for each in (mirrored, z, c, c_wrong, labels))
         real_images = real_images.float().div_(127.5).sub_(1)
         real_images = torch.where(mirrored, real_images.flip(3), real_images)
         real_images = F.adaptive_avg_pool2d(real_images, resolution)
         real_images = real_images.contiguous(memory_format=torch.channels_last)
         return Batch(real_images, c, c_wrong, labels), z
 
-    def augment(self, img: Tensor, cur_nimg: int) -> Tensor:
-        """Images (N, 3, H, W) as the discriminator sees them after ``cur_nimg`` images."""
-        chance = self.config.at("augment", cur_nimg)
+    def augment(self, img: Tensor, chance: float) -> Tensor:
+        """Images (N, 3, H, W) as the discriminator sees them, each moved and cut with ``chance``."""
         if chance == 0:
             return img
         draws = torch.rand(self.config.batch_size, DRAWS, generator=self.generator)
@@ -105,7 +102,11 @@ class Batches:
 
     def inputs(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Noise and conditions ``(z, c)`` of random training images, drawn from another ``generator``."""
-        rows = torch.randint(len(self.data), (self.config.batch_size,), generator=generator)
+        ready = self.conditioner.shown_first
+        rows = torch.randint(
+            len(self.data) if ready is None else len(ready), (self.config.batch_size,), generator=generator
+        )
+        rows = rows if ready is None else ready[rows]
         c = self.with_source(self.conditioner.draw(rows, generator).c, rows)
         z = torch.randn(len(rows), self.config.z_dim, generator=generator)
         return z.to(self.device), c.to(self.device)
@@ -113,6 +114,10 @@ class Batches:
     def with_source(self, c: Tensor, rows: Tensor) -> Tensor:
         """The networks' conditions of the images ``rows``: their texts' and their sources'."""
         return join_source(c, self.data.sources[rows], self.data.source_names)
+
+    def share(self, value: Tensor) -> Tensor:
+        """This process's rows of a whole batch, on the device."""
+        return self.to_device(self.world.rows(value))
 
     def to_device(self, value: Tensor) -> Tensor:
         """A small tensor on the device, without waiting for what the device is still busy with."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from encoder import tuned
 from encoder.attributes.reader import in_space
@@ -22,17 +21,18 @@ from encoder.minilm import MiniLM, UnsupportedModelError
 from encoder.paths import ENCODER_DIR
 from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
 from gan.data import ImageDataset
-from gan.data.store import Rows
 from gan.faces.dataset import FaceDataset
 from gan.faces.hue import drop_inconsistent_captions
 from gan.release import ENCODER_FOLDER
 from gan.training.conditions import Conditioner
-from gan.training.conditions.captions import CaptionConditions, check_captions
+from gan.training.conditions.captions import CaptionConditions, CaptionTable
 from gan.training.conditions.faces import AttributeConditions
 from gan.training.conditions.measurements import measurements
 from gan.training.run import MEASUREMENTS_FILE, VECTORS_FOLDER, Run
-from gan.training.vectors import FEW, Standardised, raw_vectors, statistics_over
+from gan.training.vectors import TextVectors, statistics_over
 
+AHEAD = 2048
+"""Captions that are encoded before the first step. The others follow as training comes to them."""
 CAPTIONS_OF_GRID = 10
 UNKNOWN_LETTERS = 0.05
 """The share of unknown letters in captions from which a run warns."""
@@ -131,8 +131,8 @@ def caption_conditioner(
     Raises:
         InputError: All texts are the same, or the text encoder cannot be read or written.
     """
-    check_captions(data.captions)
-    config = run.config
+    config, saved = run.config, run.state
+    table = CaptionTable(data.captions, ahead=saved["ahead"] if saved else AHEAD, seed=config.seed)
     path, own = config.encoder_path or None, run.folder / ENCODER_FOLDER
     start = config.release or config.stage1
     if run.start:
@@ -142,51 +142,45 @@ def caption_conditioner(
         path = str(
             own if start else fit_text_encoder(data, own, seed=config.seed, quiet=quiet, keep=run.saved is not None)
         )
-    captions = list(dict.fromkeys(text for own in data.captions for text in own))
     reader = Path(path) if path and config.conditioning == "pooled" else ENCODER_DIR
-    if not quiet and (line := unknown_letters(captions, reader)):
+    if not quiet and (line := unknown_letters(table.texts, reader)):
         print(line, flush=True)
     texts = load_source(config.conditioning, path, cached=config.encoder == "cached")
-    vectors = _training_vectors(run, captions, texts, path, quiet=quiet)
-    folder = Path(path) if config.conditioning == "aligned" and path else None
-    measured = statistics_over(vectors)
+    vectors = _training_vectors(run, table, texts, path)
+    at_start = table.at_start()
+    vectors.encode(at_start, progress=not quiet)
+    measured = statistics_over(vectors[at_start])
     if not measured.isfinite().all():
         raise InputError(f"{path or ENCODER_DIR}: gives vectors that are not finite; restore its weights")
     statistics = load_statistics(own / STATISTICS_FILE) if start else measured
+    folder = Path(path) if config.conditioning == "aligned" and path else None
     encoder = StandardisedEncoder(config.conditioning, texts, statistics, folder)
-    chosen = list(dict.fromkeys(prompts)) or captions
+    chosen = list(dict.fromkeys(prompts)) or table.texts
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
     return CaptionConditions(
-        data.captions,
+        table,
         encoder,
         groups=data.groups,
         near=config.near_captions,
         drop=config.drop_attributes,
-        vectors=Standardised(vectors, encoder),
+        vectors=lambda numbers: encoder.standardise(vectors[numbers]),
         live=config.encoder == "live",
         prompts=[chosen[i] for i in order[:CAPTIONS_OF_GRID].tolist()],
         seed=config.seed,
-        progress=not quiet,
     )
 
 
-def _training_vectors(
-    run: Run, captions: Sequence[str], exact: Encoder, path: str | None, *, quiet: bool
-) -> Tensor | Rows:
-    """The vectors of different captions before they are standardised; on resume they are the same.
+def _training_vectors(run: Run, table: CaptionTable, exact: Encoder, path: str | None) -> TextVectors:
+    """The vectors of captions before they are standardised, in the fastest precision of this machine.
 
-    Up to ``FEW`` are kept in the run's folder, and are computed in the fastest precision of this machine. More lie in a
-    file of their own, in float32.
+    They are kept in the run's folder, so that they are the same on resume.
     """
-    kind = run.config.conditioning
-    if len(captions) > FEW:
-        return raw_vectors(captions, load_source(kind, path, dtype="float32"), progress=not quiet)
+    kind, queue = run.config.conditioning, table.queue() if table.ahead else None
     kept = run.folder / VECTORS_FOLDER / cache_name(kind)
     if run.config.encoder == "live" or (run.saved and not kept.exists()):  # an earlier version's: float64, none kept
-        return raw_vectors(captions, exact, progress=not quiet)
-    with locked(kept.parent, wait=True):  # of several processes of a run, one encodes
-        source = load_source(kind, path, cached=True, dtype=fast_dtype(), own_cache=kept)
-        return raw_vectors(captions, source, progress=not quiet)
+        return TextVectors(table.texts, exact, queue=queue)
+    source = load_source(kind, path, cached=True, dtype=fast_dtype(), own_cache=kept)
+    return TextVectors(table.texts, source, queue=queue, folder=kept.parent)
 
 
 def copy_encoder_of_release(release: Path, folder: Path) -> None:

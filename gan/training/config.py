@@ -220,6 +220,12 @@ class TrainingConfig(DataSettings):
         group=IMAGES,
     )
     augment_end: Chance = setting(0.0, "that chance at the end of the schedule", group=IMAGES)
+    ada: bool = setting(
+        False,
+        "let that chance follow how far the discriminator overfits, by held-out images (ADA, arXiv 2006.06676), from "
+        "--augment on; for few images",
+        group=IMAGES,
+    )
     interpolate: Chance = setting(
         0.0,
         "GAN-INT (arXiv 1605.05396): the share of images also drawn for a caption half-way between two",

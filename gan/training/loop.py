@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from encoder.common import precision
 from encoder.common.atomic import remove_orphans, write_atomically
 from encoder.common.errors import InputError
 from gan.data import ImageDataset
 from gan.release import CONFIG_FILE, ReleaseConfig
-from gan.sources import same_places
+from gan.sources import join_source, same_places
+from gan.training.augment import ADA_IMAGES, ADA_IMAGES_FROM_RELEASE, ADA_STEPS, AdaptiveChance
 from gan.training.batches import Batches
 from gan.training.conditions import Conditioner
 from gan.training.config import SAMPLES_FOLDER, SNAPSHOT_FOLDER
@@ -33,6 +35,9 @@ from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, save_state
 from gan.training.trackers import Tracker, trackers_for
 
+ADA_HELDOUT = 512
+"""The most held-out images that are held in memory for ``--ada``."""
+
 
 class Trainer:
     """One run: the networks, their optimizers and everything random, so that a resume is exact.
@@ -42,6 +47,7 @@ class Trainer:
         data: The training images.
         conditioner: Gives their texts.
         monitor: Scores the averaged generator every ``config.evaluate_images``.
+        heldout: Images that are not trained on, for ``config.ada``.
         quiet: Do not show progress.
         world: The processes that share the run.
 
@@ -57,13 +63,13 @@ class Trainer:
         conditioner: Conditioner,
         *,
         monitor: Monitor | None = None,
+        heldout: ImageDataset | None = None,
         quiet: bool = False,
         world: World = SINGLE_PROCESS,
     ) -> None:
         self.run, self.data, self.world = run, data, world
         self.config = config = run.config
         self.quiet = quiet or not world.is_main_process
-        world.check_batch(config.batch_size)
         self.device = torch.device(config.device)
         torch.backends.cudnn.benchmark = self.device.type == "cuda"  # every batch has the same shapes
 
@@ -75,6 +81,7 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(config.seed)  # of the order, the captions and the noise
         self.batches = Batches(config, data, conditioner, self.generator, self.device, world)
         self.grids = SampleGrids(config, self.batches, run.folder, monitor if world.is_main_process else None)
+        self.ada = self._adaptive_chance(heldout) if config.ada and heldout else None
         self.cur_nimg = 0
         self.images_before = 0  # of the release that the run starts from
         self.d_step = 0
@@ -104,6 +111,8 @@ class Trainer:
             with autocast, torch.set_grad_enabled(remaining == 0):
                 fake_images = self.augment(G(z, batch.c))
             fake = fake_images.detach()
+            if self.ada and self.d_step % ADA_STEPS == 0:  # before D learns from this batch
+                stats |= self.adapt(self.ada, batch, fake)
 
             # Step the discriminator.
             with autocast:
@@ -144,12 +153,23 @@ class Trainer:
 
     def next_batch(self) -> tuple[Batch, Tensor]:
         """This process's share of the next batch, the real images as the discriminator sees them, and noise."""
-        batch, z = self.batches.next(self.G.resolution)
+        batch, z = self.batches.next(self.G.resolution, self.cur_nimg)
         return batch._replace(real=self.augment(batch.real)), z
 
     def augment(self, img: Tensor) -> Tensor:
         """Images (N, 3, H, W) as the discriminator sees them."""
-        return self.batches.augment(img, self.cur_nimg)
+        return self.batches.augment(img, self.ada.chance if self.ada else self.config.at("augment", self.cur_nimg))
+
+    @torch.no_grad()
+    def adapt(self, ada: AdaptiveChance, batch: Batch, fake: Tensor) -> dict[str, Tensor]:
+        """Let the chance of augmentation follow the discriminator's scores of a batch and of held-out images."""
+        img, c = (self.batches.share(each) for each in ada.pick(self.config.batch_size, self.generator))
+        with precision.autocast(self.config.precision, self.device):
+            img = self.augment(F.adaptive_avg_pool2d(img, self.G.resolution))
+            scores = self.D(batch.real, batch.c), self.D(img, c), self.D(fake, batch.c)
+        train, heldout, drawn = self.world.mean(torch.stack([score.float().mean() for score in scores])).tolist()
+        overfitting = ada.update(train, heldout, drawn, ADA_STEPS * self.config.batch_size)
+        return {"overfitting": torch.tensor(overfitting), "augment": torch.tensor(ada.chance)}
 
     def train(self, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Train until the limits of the config are met or ``should_stop`` says so, and save the state at the end.
@@ -246,7 +266,17 @@ class Trainer:
             "generator": self.generator.get_state(),
             "order": self.batches.order.rest,
             "best_score": self.grids.best_score,
+            "ahead": self.batches.conditioner.ahead,
+            "augment": self.ada.chance if self.ada else 0.0,
         }
+
+    def _adaptive_chance(self, heldout: ImageDataset) -> AdaptiveChance:
+        """The chance of augmentation as ``--ada`` begins, with some of the held-out images."""
+        heldout = heldout[:ADA_HELDOUT]
+        c = self.encoder.encode([captions[0] for captions in heldout.captions])
+        c = join_source(c, heldout.sources, heldout.source_names)
+        images_to_rise = ADA_IMAGES_FROM_RELEASE if self.config.release else ADA_IMAGES
+        return AdaptiveChance(heldout.images[:], c, self.config.augment, images_to_rise)
 
     def _start_from(self, folder: Path, start: ReleaseConfig) -> None:
         """Take the weights of a release."""
@@ -280,6 +310,8 @@ class Trainer:
         self.batches.order.rest = self.batches.order.checked(state["order"], path)
         self.cur_nimg, self.d_step, self.minutes = state["cur_nimg"], state["d_step"], state["minutes"]
         self.grids.best_score, self.images_before = state["best_score"], state["images_before"]
+        if self.ada:
+            self.ada.chance = state["augment"]
 
 
 def _after_collapse(networks: Networks) -> str:
@@ -315,6 +347,7 @@ def train(
     conditioner: Conditioner,
     *,
     monitor: Monitor | None = None,
+    heldout: ImageDataset | None = None,
     quiet: bool = False,
     world: World = SINGLE_PROCESS,
 ) -> Outcome:
@@ -326,7 +359,7 @@ def train(
         WorkerLostError: Another process of the run has ended.
     """
     config = run.config
-    trainer = Trainer(run, data, conditioner, monitor=monitor, quiet=quiet, world=world)
+    trainer = Trainer(run, data, conditioner, monitor=monitor, heldout=heldout, quiet=quiet, world=world)
     if run.saved and world.is_main_process and trainer.cur_nimg >= config.max_images:
         print(f"{run.folder}: finished after {trainer.cur_nimg} images; a higher --max-images goes on", flush=True)
     with catch_signals() as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from encoder.base import Encoder
 from encoder.common import weights
 from encoder.common.errors import BreakdownError, InputError
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator, build_discriminator, build_generator, fit_weights
+from gan.pipeline import TextToImage
 from gan.release import DISCRIMINATOR_FILE, WEIGHTS_FILE, ReleaseConfig
 from gan.sources import condition_dim, refit_sources, same_places
 from gan.training.config import TrainingConfig
 from gan.training.ema import ema_decay, update_ema
 from gan.training.objectives import OBJECTIVES
-from gan.training.stages import insert_first_stage
 from gan.training.state import check_optimizer, check_weights
 
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
@@ -56,9 +57,8 @@ class Networks:
         self.c_dim = c_dim = condition_dim(encoder.dim, sources)
         self.space = encoder.space.name
         torch.manual_seed(config.seed)  # of the weights
-        self.G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
-        insert_first_stage(self.G, config, encoder, sources)
-        self.D = build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+        self.G, self.D = _build(config, c_dim)
+        _insert_first_stage(self.G, config, encoder, sources)
         self.objective = OBJECTIVES[config.objective]()
         self.objective.prepare(self.D, class_sizes)
         for network in (self.G, self.D):  # channels_last is the convolutions' fastest layout
@@ -122,22 +122,13 @@ class Networks:
                 f"{release}: its discriminator tells classes of {heads[0] or 'no'} sizes, and this run's of "
                 f"{heads[1] or 'no'}; give the --objective and the classes of that run, or give --init none"
             )
-        try:
-            for network, name in ((self.G, WEIGHTS_FILE), (self.D, DISCRIMINATOR_FILE)):
-                tensors = weights.load(release / name)
-                if new_numbers or not same_places(start_config.sources, self.sources):
-                    tensors = self._refitted(network, tensors, start_config.sources, new_numbers)
-                fit_weights(network, tensors, release / name)
-        except InputError as error:
-            own = (self.G.arguments.items(), self.D.arguments.items())
-            pairs = zip(own, (start_config.network, start_config.discriminator), strict=True)
-            other = sorted({name for mine, wanted in pairs for name, value in mine if wanted.get(name, value) != value})
-            if not other:
-                raise
-            raise InputError(
-                f"{release}: has networks of another size ({', '.join(other)}); leave these out of --generator and "
-                "--discriminator"
-            ) from error
+
+        def refitted(network: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            if not new_numbers and same_places(start_config.sources, self.sources):
+                return tensors
+            return self._refitted(network, tensors, start_config.sources, new_numbers)
+
+        _fit_release(self.G, self.D, release, start_config, refitted)
         self.G_ema.load_state_dict(self.G.state_dict())
 
     def _refitted(
@@ -163,7 +154,7 @@ class Networks:
         """The linear maps that take conditions as they are: those that are wider in a network of wider ones."""
         sizes = {"z_dim": self.config.z_dim} if network is self.G else {}
         build: Any = build_generator if network is self.G else build_discriminator
-        with torch.device("meta"):
+        with torch.random.fork_rng(devices=[]):  # building on the meta device would import for three seconds
             wider = build(self.config.architecture, c_dim=self.c_dim + 1, **sizes, **network.arguments)
         own = dict(network.named_modules())
         return [
@@ -171,6 +162,91 @@ class Networks:
             for name, module in wider.named_modules()
             if isinstance(module, nn.Linear) and module.in_features != getattr(own[name], "in_features", None)
         ]
+
+
+def check_networks(config: TrainingConfig, start: ReleaseConfig | None) -> None:
+    """Raise ``InputError`` where a run would not come to its first step, before its images are read.
+
+    The networks cannot be built, do not go with the objective or the first stage, or are not those of the release
+    ``start`` that the run starts from.
+    """
+    objective = OBJECTIVES[config.objective]()
+    G, D = _build(config, start.c_dim if start and config.release else 2)
+    if start and config.release:
+        if objective.classifies and not start.discriminator.get("class_heads"):
+            raise InputError(
+                f"{config.release}: its discriminator tells no classes, and {config.objective} does; "
+                "give the --objective of that run, or give --init none"
+            )
+        _fit_release(G, D, Path(config.release), start)
+    objective.prepare(D, (2,))
+    _first_stage(G, config)
+
+
+def _build(config: TrainingConfig, c_dim: int) -> tuple[TextToImageGenerator, ImageTextDiscriminator]:
+    """New networks of the settings, the first stage aside."""
+    G = build_generator(config.architecture, z_dim=config.z_dim, c_dim=c_dim, **config.generator)
+    return G, build_discriminator(config.architecture, c_dim=c_dim, **config.discriminator)
+
+
+def _fit_release(
+    G: TextToImageGenerator,
+    D: ImageTextDiscriminator,
+    release: Path,
+    start: ReleaseConfig,
+    refitted: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]] = lambda _, tensors: tensors,
+) -> None:
+    """Give networks the weights of a release, as ``refitted`` makes them; ``InputError`` where they do not fit."""
+    try:
+        for network, name in ((G, WEIGHTS_FILE), (D, DISCRIMINATOR_FILE)):
+            fit_weights(network, refitted(network, weights.load(release / name)), release / name)
+    except InputError as error:
+        pairs = (G.arguments, start.network), (D.arguments, start.discriminator)
+        other = {name for own, theirs in pairs for name, value in own.items() if theirs.get(name, value) != value}
+        if not other:
+            raise
+        raise InputError(
+            f"{release}: has networks of another size ({', '.join(sorted(other))}); leave these out of --generator and "
+            "--discriminator"
+        ) from error
+
+
+def _first_stage(G: TextToImageGenerator, config: TrainingConfig) -> ReleaseConfig | None:
+    """The release of ``config.stage1``; ``InputError`` where it is missing, not asked for or another architecture."""
+    if not G.first_stage:
+        if config.stage1:
+            raise InputError(f"--stage1: {config.architecture} has no first stage; leave the option out")
+        return None
+    if not config.stage1:
+        raise InputError(
+            f"{config.architecture} refines what a trained {G.first_stage} draws; "
+            "give the snapshot folder of such a run by --stage1"
+        )
+    start = ReleaseConfig.read(Path(config.stage1))
+    if start.architecture != G.first_stage:
+        raise InputError(
+            f"{config.stage1}: holds a {start.architecture}, and {config.architecture} refines a {G.first_stage}; "
+            "give the snapshot folder of such a run"
+        )
+    if start.z_dim != config.z_dim:
+        raise InputError(f"{config.stage1}: was trained with --z-dim {start.z_dim}; give this run the same")
+    return start
+
+
+def _insert_first_stage(
+    G: TextToImageGenerator, config: TrainingConfig, encoder: Encoder, sources: tuple[str, ...]
+) -> None:
+    """Put the generator of ``config.stage1``, frozen, in its place in ``G``; most architectures have none."""
+    start = _first_stage(G, config)
+    if start is None:
+        return
+    if start.sources != sources and max(len(start.sources), len(sources)) > 1:
+        raise InputError(
+            f"{config.stage1}: was trained on the sources {', '.join(start.sources)}, this run's are "
+            f"{', '.join(sources)}; give the same"
+        )
+    G.stage1 = TextToImage.from_pretrained(config.stage1, encoder=encoder, dtype=torch.float32).G
+    G.arguments["stage1"] = start.network
 
 
 def raise_if_non_finite(values: dict[str, float], cur_nimg: int) -> None:

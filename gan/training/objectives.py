@@ -95,12 +95,17 @@ class Objective:
                     f"{self.name} puts class heads on D's image features, and this discriminator does not state their "
                     "number; set feature_dim in it or choose another objective"
                 )
-            if not class_sizes:
-                raise InputError(
-                    f"{self.name} classifies, and these captions name no classes: give the data a column 'label', or "
-                    "choose another objective"
-                )
+            self.check_classes(bool(class_sizes))
             D.add_class_heads(class_sizes)
+
+    @classmethod
+    def check_classes(cls, known: bool) -> None:
+        """Raise ``InputError`` where it classifies and the data name no classes."""
+        if cls.classifies and not known:
+            raise InputError(
+                f"{cls.name} classifies, and these captions name no classes: give the data a column 'label', or "
+                "choose another objective"
+            )
 
     def after_discriminator_step(self, D: ImageTextDiscriminator) -> None:
         """Whatever is done to the weights of D after each of its steps."""

@@ -23,6 +23,7 @@ from gan.release import CONFIG_FILE, ENCODER_FOLDER, ReleaseConfig
 from gan.training.config import AUTO, SAMPLES_FOLDER, SNAPSHOT_FOLDER, TrainingConfig
 from gan.training.distributed import SINGLE_PROCESS, World
 from gan.training.log import STATS_FILE, check_stats, read_stats
+from gan.training.networks import check_networks
 from gan.training.report import REPORT_FILE
 from gan.training.state import STATE_FILE, load_state
 from gan.training.trackers import ID_FILE, TENSORBOARD_FOLDER, check_packages
@@ -111,6 +112,7 @@ class Run:
             raise InputError(f"{folder}: holds a run already; resume it by --resume, or choose another --run-dir")
         if not exists and resume is True and not _ended_early(folder):
             load_state(folder)  # says that there is none
+        world.check_batch(config.batch_size)
         new = None if exists else _new(folder, config)
         tune_malloc()
         if config.threads:
@@ -134,6 +136,7 @@ class Run:
         if start.z_dim != config.z_dim:
             raise InputError(f"{release}: was trained with --z-dim {start.z_dim}; give this run the same")
         config = _with_networks(dataclasses.replace(config, init=str(release)), start.network, start.discriminator)
+        check_networks(config, start)
         return dataclasses.replace(self, config=config, space=start.conditioning.space, start=start)
 
     def refuse(self, changes: list[str]) -> None:
@@ -197,6 +200,7 @@ def _new(folder: Path, config: TrainingConfig) -> Run:
         check_existing_folder(Path(release), "model folder")
     if config.release:
         return Run(folder, config).from_release(Path(config.release))
+    check_networks(config, None)
     if not config.stage1:
         return Run(folder, config)
     start = ReleaseConfig.read(Path(config.stage1))

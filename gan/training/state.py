@@ -18,7 +18,7 @@ from encoder.common import weights
 from encoder.common.arguments import kind_of
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError, reason_of
-from encoder.common.records import Amount, Count, Within, record, write_json
+from encoder.common.records import Amount, Chance, Count, Within, record, write_json
 from encoder.pooled import StandardisedEncoder
 from gan.networks import ImageTextDiscriminator, TextToImageGenerator
 from gan.release import CONFIG_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, WEIGHTS_FILE
@@ -51,6 +51,8 @@ class State:  # its names are the keys
     generator: Tensor
     order: Tensor
     best_score: Annotated[float, Within(-float("inf"), float("inf"))]
+    ahead: Amount = 0  # states of earlier versions lack this and the next
+    augment: Chance = 0.0
 
 
 def save_state(run_dir: Path, state: dict[str, Any]) -> None:
@@ -92,7 +94,7 @@ def load_state(run_dir: Path) -> dict[str, Any]:
         reason = reason_of(error).partition(". ")[0]
         raise InputError(f"{path}: the training state is damaged ({reason}); {_REMEDY}") from error
     record(State, state, path)
-    return dict(state)
+    return {"ahead": State.ahead, "augment": State.augment, **state}
 
 
 _REMEDY = "start the run anew, or from its snapshot by --init"

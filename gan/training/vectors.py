@@ -1,97 +1,96 @@
-"""Text vectors of a data set: in memory where they are few, else in a file that is read row by row."""
+"""Text vectors of a data set, encoded when training first asks for them."""
 
 from __future__ import annotations
 
-import logging
+import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from encoder.base import Encoder, digest
-from encoder.common.arguments import kind_of
-from encoder.common.atomic import write_atomically
+from encoder.base import Encoder
 from encoder.common.errors import InputError
 from encoder.common.folders import locked
 from encoder.common.progress import Progress
-from encoder.paths import cache_dir
-from encoder.pooled import StandardisedEncoder
-from gan.data.store import Rows
-
-logger = logging.getLogger(__name__)
 
 FEW = 65_536
 """Texts whose vectors are held in memory (100 MB of 384 numbers)."""
-CHUNK = 4096  # texts encoded, and vectors read, at a time
+BLOCK = 256
+"""Texts encoded at a time, some seconds' work."""
+CHUNK = 4096  # vectors whose statistics are taken at a time
 
 
-def raw_vectors(texts: Sequence[str], encoder: Encoder, *, progress: bool = False) -> Tensor | Rows:
-    """The vectors of N different texts, float32 (N, dim): a tensor, or where they are many a file of them.
+class TextVectors:
+    """The vectors of N different texts by their numbers. Texts that stand together in a queue are encoded together.
 
-    The file is kept beside the other caches, under a name that is of the encoder and the texts, and found there again;
-    a damaged one is made anew. Of several processes one makes it, and the others wait.
-
-    Raises:
-        InputError: The file cannot be written or read.
-    """
-    if len(texts) <= FEW:
-        return encoder.encode(texts, progress=progress)
-    folder = cache_dir("vectors")
-    path = folder / f"{digest(encoder.fingerprint, *texts)}.f32"
-    if (kept := _kept(path, encoder.dim, len(texts))) is not None:
-        return kept
-    try:
-        with locked(folder, wait=True):
-            if (kept := _kept(path, encoder.dim, len(texts))) is not None:  # another process has made it meanwhile
-                return kept
-            write_atomically(path, lambda temporary: _write(temporary, texts, encoder, progress))
-    except InputError as error:
-        raise InputError(f"{error}; TEXT2FACE_CACHE names another place") from error
-    return Rows.open(path, (encoder.dim,), torch.float32)
-
-
-def _kept(path: Path, dim: int, count: int) -> Rows | None:
-    """The vectors in a file; ``None`` where there is none or it is damaged, which is logged."""
-    if not kind_of(path):
-        return None
-    try:
-        rows = Rows.open(path, (dim,), torch.float32)
-        return rows if len(rows) == count else None
-    except (OSError, ValueError) as error:
-        logger.warning("warning: text vectors are damaged, and are made anew (%s)", error)
-        return None
-
-
-def _write(path: Path, texts: Sequence[str], encoder: Encoder, progress: bool) -> None:
-    rows = Rows.create(path, (encoder.dim,), torch.float32)
-    with Progress("encoding", len(texts), "text", shown=progress) as bar:
-        for start in range(0, len(texts), CHUNK):
-            rows.append(encoder.encode(texts[start : start + CHUNK]))
-            bar.update(min(CHUNK, len(texts) - start))
-    rows.finish()
-
-
-def statistics_over(vectors: Tensor | Rows) -> Tensor:
-    """Mean and standard deviation of vectors (N, dim): float64 (2, dim)."""
-    count, parts = len(vectors), [slice(start, start + CHUNK) for start in range(0, len(vectors), CHUNK)]
-    mean = torch.stack([vectors[part].double().sum(0) for part in parts]).sum(0) / count
-    squares = torch.stack([(vectors[part].double() - mean).square().sum(0) for part in parts]).sum(0)
-    # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
-    return torch.stack([mean, (squares / count).sqrt().clamp_min(1e-6)])
-
-
-class Standardised:
-    """Conditions by the number of their text, from vectors as they were encoded.
+    So a vector never depends on which texts were asked for before, though float32 differs a little from batch to batch.
 
     Args:
-        vectors: As ``raw_vectors`` gives them.
-        encoder: Standardises them.
+        texts: All of them.
+        encoder: Is asked once for each text.
+        queue: int64 (N,), the texts in the order in which they will be asked for; without it all are one block.
+        folder: Is locked while texts are encoded, so that one of several processes encodes, and the others find the
+            vectors in its cache. The vectors of many texts lie there while the run lasts.
     """
 
-    def __init__(self, vectors: Tensor | Rows, encoder: StandardisedEncoder) -> None:
-        self.vectors, self.encoder = vectors, encoder
+    def __init__(
+        self, texts: Sequence[str], encoder: Encoder, *, queue: Tensor | None = None, folder: Path | None = None
+    ) -> None:
+        self.texts, self.encoder, self.folder = texts, encoder, folder
+        self.queue = torch.arange(len(texts)) if queue is None else queue
+        self.size = BLOCK if queue is not None else len(texts)
+        self.block = torch.empty_like(self.queue)
+        self.block[self.queue] = torch.arange(len(texts)) // self.size
+        self.known = torch.zeros(len(texts), dtype=torch.bool)
+        self.vectors: Tensor | None = None
 
     def __getitem__(self, numbers: Tensor) -> Tensor:
-        """The conditions float32 (n, dim) of texts, int64 (n,)."""
-        return self.encoder.standardise(self.vectors[numbers])
+        """Vectors float32 (n, dim) of texts, int64 (n,)."""
+        self.encode(numbers)
+        assert self.vectors is not None
+        return self.vectors[numbers]
+
+    def encode(self, numbers: Tensor, *, progress: bool = False) -> None:
+        """Encode what is needed for these texts, and not known yet."""
+        blocks = self.block[numbers[~self.known[numbers]]].unique().tolist()
+        if not blocks:
+            return
+        parts = [self.queue[block * self.size : (block + 1) * self.size] for block in blocks]
+        with (
+            locked(self.folder, wait=True) if self.folder else nullcontext(),
+            Progress("encoding", sum(map(len, parts)), "text", shown=progress and len(parts) > 1) as bar,
+        ):
+            for part in parts:
+                texts = [self.texts[number] for number in part.tolist()]
+                made = self.encoder.encode(texts, progress=progress and len(parts) == 1)
+                if self.vectors is None:
+                    self.vectors = self._empty(made.shape[1])
+                self.vectors[part] = made
+                self.known[part] = True
+                bar.update(len(part))
+
+    def _empty(self, dim: int) -> Tensor:
+        """Room for all vectors: in memory, or where they are many in a file without a name."""
+        shape = len(self.texts), dim
+        if len(self.texts) <= FEW:
+            return torch.empty(shape)
+        try:
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                for _ in range(len(self.texts)):  # a hole in the file would be a crash when the disk is full
+                    file.write(bytes(4 * dim))
+                file.flush()
+                return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
+        except OSError as error:
+            raise InputError(f"{self.folder}: no room for the vectors of the captions ({error.strerror})") from error
+
+
+def statistics_over(vectors: Tensor) -> Tensor:
+    """Mean and standard deviation of vectors (N, dim): float64 (2, dim)."""
+    parts = [part.double() for part in vectors.split(CHUNK)]
+    mean = torch.stack([part.sum(0) for part in parts]).sum(0) / len(vectors)
+    squares = torch.stack([(part - mean).square().sum(0) for part in parts]).sum(0)
+    # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
+    return torch.stack([mean, (squares / len(vectors)).sqrt().clamp_min(1e-6)])

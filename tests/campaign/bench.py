@@ -23,8 +23,8 @@ TINY = (
 )
 """Options of ``train_cgan`` for a run of a second."""
 
-FEW = {"gan.training.vectors.FEW": 4, "gan.training.conditioning.FEW": 4}
-"""Patches: from how many captions on their vectors are kept in a file."""
+AS_NEEDED = {"gan.training.conditioning.AHEAD": 4, "gan.training.vectors.BLOCK": 2, "gan.training.vectors.FEW": 4}
+"""Patches: a few captions are encoded before the first step, and the others between steps."""
 TEXT = "a paper of red hair"
 IMAGES = 48  # of a run
 
@@ -108,11 +108,6 @@ class Bench:
         """Of ``text_run``, but where it goes and how long."""
         path = ("--conditioning", "aligned", "--encoder-path", str(self.encoder))
         return (*TINY, *path, "--data", str(self.captioned))
-
-    @cached_property
-    def vector_run(self) -> Path:
-        """As ``text_run``, with so many captions, as it thinks, that their vectors are kept in a file."""
-        return self._trained(self.folder / "vector-run", self.text_options, patches=FEW)
 
     @cached_property
     def release(self) -> Path:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from . import oracle
-from .bench import FEW, IMAGES, TEXT, Bench, mirror
+from .bench import IMAGES, TEXT, Bench, mirror
 from .registry import Try, family
 from .scene import Scene
 
@@ -239,17 +239,6 @@ def data_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
         _train(scene, name, damage, bench.face_run, bench.face_options)
 
     yield from each(bench.cache, rng, 20, body, _kept_in(bench, "data"))
-
-
-@family("damage/vectors")
-def vectors(bench: Bench, rng: random.Random) -> Iterator[Try]:
-    """The vectors of a large set's texts."""
-    _ = bench.vector_run
-
-    def body(scene: Scene, name: str, damage: Damage) -> None:
-        _train(scene, name, damage, bench.vector_run, bench.text_options, patches=FEW)
-
-    yield from each(bench.cache, rng, 20, body, _kept_in(bench, "vectors"))
 
 
 def _kept_in(bench: Bench, folder: str) -> list[str]:

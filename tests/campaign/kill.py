@@ -15,7 +15,7 @@ from typing import Any
 from encoder.attributes.vocabulary import canonical_captions
 
 from . import oracle
-from .bench import FEW, IMAGES, Bench
+from .bench import AS_NEEDED, IMAGES, Bench
 from .damage import stats_faults, weights
 from .processes import Anomaly
 from .registry import Try, family
@@ -172,7 +172,7 @@ def _data_cache(bench: Bench) -> Work:
 def _vectors(bench: Bench) -> Work:
     arguments = (*bench.text_options, "--run-dir", "work", "--max-images", "8")
     result = lambda scene: weights(scene.here / "work")  # noqa: E731
-    return Work("train_cgan", arguments, result, ("--resume",), FEW, _without_cache)
+    return Work("train_cgan", arguments, result, ("--resume",), AS_NEEDED, _without_cache)
 
 
 def _shipped_cache(bench: Bench) -> Work:

@@ -1,6 +1,7 @@
+import pytest
 import torch
 
-from gan.training.augment import CUTOUT, DRAWS, augment, keep, translate
+from gan.training.augment import CUTOUT, DRAWS, AdaptiveChance, augment, keep, translate
 
 N = 64
 
@@ -55,3 +56,23 @@ def test_gradients_reach_the_pixels_that_stay() -> None:
     augmented(img, 1.0).sum().backward()
     assert (img.grad > 0).flatten(1).float().mean() > 0.5
     assert torch.allclose(img.grad.sum(), augmented(torch.ones(8, 3, 64, 64), 1.0).sum())
+
+
+def test_an_adaptive_chance_rises_while_held_out_images_score_as_drawn_ones() -> None:
+    ada = AdaptiveChance(torch.zeros(3, 3, 2, 2, dtype=torch.uint8), torch.eye(3), 0.5, 1000)
+    assert ada.update(2.0, -0.8, -1.0, 100) == pytest.approx(2.8 / 3)
+    assert ada.chance == pytest.approx(0.6)
+    assert ada.update(2.0, 1.9, -1.0, 200) == pytest.approx(0.1 / 3)
+    assert ada.chance == pytest.approx(0.4)
+    ada.update(-1.0, 0.0, 2.0, 100)  # a discriminator that tells nothing apart does not overfit
+    assert ada.chance == pytest.approx(0.3)
+    for _ in range(20):
+        ada.update(1.0, -1.0, -1.0, 100)
+    assert ada.chance == 0.8
+    for _ in range(20):
+        ada.update(1.0, 1.0, -1.0, 100)
+    assert ada.chance == 0.0
+    images, c = ada.pick(5, torch.Generator().manual_seed(0))
+    assert images.shape == (5, 3, 2, 2)
+    assert (images == -1).all()
+    assert c.sum(1).tolist() == [1] * 5

@@ -14,7 +14,7 @@ from encoder.base import ConditionSpace
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.dataset import read_by_head
-from gan.training.conditions.captions import CaptionConditions
+from gan.training.conditions.captions import CaptionConditions, CaptionTable
 from gan.training.conditions.faces import Conditions, WrongAttributes, drop, wordings
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
@@ -267,7 +267,7 @@ CAPTIONS = (("a cat", "a black cat"), ("a cat",), ("a dog",), ("two birds", "bir
 
 def test_free_captions_are_an_images_own_and_the_wrong_one_is_of_none_that_shares_one() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions(CAPTIONS, encoder, near=0.0)
+    conditions = CaptionConditions(CaptionTable(CAPTIONS), encoder, near=0.0)
     table = {tuple(encoder.vector(text).tolist()): text for own in CAPTIONS for text in own}
     rows = torch.arange(5).repeat(200)
     texts = conditions.draw(rows, seeded())
@@ -285,7 +285,9 @@ def test_free_captions_are_an_images_own_and_the_wrong_one_is_of_none_that_share
 def test_a_wrong_text_is_of_another_group_and_groups_are_classes() -> None:
     captions = [(f"image {i}",) for i in range(6)]
     encoder = Recorder()
-    conditions = CaptionConditions(captions, encoder, groups=["rose", "rose", "tulip", "tulip", None, None], near=0.0)
+    conditions = CaptionConditions(
+        CaptionTable(captions), encoder, groups=["rose", "rose", "tulip", "tulip", None, None], near=0.0
+    )
     assert conditions.class_sizes == (2,)
     table = {tuple(encoder.vector(text).tolist()): i for i, (text,) in enumerate(captions)}
     rows = torch.arange(6).repeat(100)
@@ -309,7 +311,7 @@ class Directions(Recorder):
 
 def test_texts_among_the_nearest_are_not_wrong_ones() -> None:
     captions = [(str(angle),) for angle in (0, 5, 120, 240)]
-    conditions = CaptionConditions(captions, Directions(), near=0.2)  # one pair of six is 5 degrees apart
+    conditions = CaptionConditions(CaptionTable(captions), Directions(), near=0.2)  # one pair of six is 5 degrees apart
     texts = conditions.draw(torch.zeros(500, dtype=torch.int64), seeded())
     angles = torch.atan2(texts.c_wrong[:, 1], texts.c_wrong[:, 0]).rad2deg().round() % 360
     assert set(angles.tolist()) == {120.0, 240.0}
@@ -317,20 +319,20 @@ def test_texts_among_the_nearest_are_not_wrong_ones() -> None:
 
 def test_where_nearly_all_images_say_the_same_the_wrong_text_still_differs() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions([("a cat",)] * 999 + [("a dog",)], encoder, near=0.5)
+    conditions = CaptionConditions(CaptionTable([("a cat",)] * 999 + [("a dog",)]), encoder, near=0.5)
     texts = conditions.draw(torch.zeros(50, dtype=torch.int64), seeded())
     assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(50, 1))
 
 
 def test_where_all_images_share_a_caption_the_wrong_text_is_one_of_the_others() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions([("photo", "a cat"), ("photo", "a dog"), ("photo",)], encoder)
+    conditions = CaptionConditions(CaptionTable([("photo", "a cat"), ("photo", "a dog"), ("photo",)]), encoder)
     texts = conditions.draw(torch.zeros(20, dtype=torch.int64), seeded())
     assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(20, 1))
 
 
 def test_a_dropped_caption_is_the_null_condition_and_its_wrong_text_stays() -> None:
-    conditions = CaptionConditions(CAPTIONS, Recorder(), near=0.0, drop=0.25)
+    conditions = CaptionConditions(CaptionTable(CAPTIONS), Recorder(), near=0.0, drop=0.25)
     texts = conditions.draw(torch.zeros(1000, dtype=torch.int64), seeded())
     dropped = ~texts.c.any(1)
     assert 200 < dropped.sum() < 300
@@ -338,7 +340,7 @@ def test_a_dropped_caption_is_the_null_condition_and_its_wrong_text_stays() -> N
 
 
 def test_free_captions_live_and_looked_up_are_the_same() -> None:
-    once, live = (CaptionConditions(CAPTIONS, Recorder(), near=0.1, live=live) for live in (False, True))
+    once, live = (CaptionConditions(CaptionTable(CAPTIONS), Recorder(), near=0.1, live=live) for live in (False, True))
     live.near = once.near  # which is measured on fewer pairs
     rows = torch.arange(5)
     for a, b in zip(once.draw(rows, seeded(3)), live.draw(rows, seeded(3)), strict=True):
@@ -347,4 +349,4 @@ def test_free_captions_live_and_looked_up_are_the_same() -> None:
 
 def test_images_that_all_have_the_same_captions_are_refused() -> None:
     with pytest.raises(InputError, match="all images have the same captions, so there is no wrong text"):
-        CaptionConditions([("a cat",), ("a cat",)], Recorder())
+        CaptionTable([("a cat",), ("a cat",)])

@@ -34,6 +34,7 @@ from gan.training import loop as training
 from gan.training.batches import Order
 from gan.training.conditions.faces import PROMPTS
 from gan.training.config import TrainingConfig
+from gan.training.log import read_stats
 from gan.training.loop import NonFiniteError, Trainer
 from gan.training.objectives import OBJECTIVES, Objective
 from gan.training.state import load_state, save_state
@@ -919,6 +920,21 @@ def test_both_players_see_augmented_images_and_a_resume_repeats_them(faces, tmp_
     again.step()
     assert torch.equal(seen[2][1], seen[4][1])
     assert torch.equal(seen[3][1], seen[5][1])
+
+
+def test_adaptive_augmentation_goes_on_from_its_chance_and_is_told(faces, tmp_path) -> None:
+    config = small(ada=True, augment=0.4, max_images=32)
+    heldout = {"heldout": faces[:5]}
+    train(config, faces, tmp_path / "unbroken", **heldout)
+    train(dataclasses.replace(config, max_images=16), faces, tmp_path / "broken", **heldout)
+    half = load_state(tmp_path / "broken")["augment"]
+    train(config, faces, tmp_path / "broken", resume=True, **heldout)
+    states = [load_state(tmp_path / name) for name in ("unbroken", "broken")]
+    assert states[0]["augment"] == states[1]["augment"] != half != 0.4
+    assert all(torch.equal(states[0]["D"][name], weight) for name, weight in states[1]["D"].items())
+    lines = read_stats(tmp_path / "unbroken" / "stats.jsonl")
+    assert lines[-1].keys() >= {"augment", "overfitting"}
+    assert "augment" in (tmp_path / "unbroken" / "report.html").read_text()
 
 
 def test_the_grid_shows_every_source(faces, tmp_path, monkeypatch) -> None:

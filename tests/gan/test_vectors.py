@@ -2,83 +2,74 @@ import pytest
 import torch
 
 from encoder.common.errors import InputError
-from encoder.pooled import StandardisedEncoder, statistics_of
-from gan.data.store import Rows
+from encoder.pooled import statistics_of
 from gan.training import vectors
-from gan.training.vectors import Standardised, raw_vectors, statistics_over
+from gan.training.conditions.captions import CaptionTable, first_epoch
+from gan.training.vectors import TextVectors, statistics_over
 from tests.gan.test_conditions import Recorder
 
 TEXTS = [f"text {i}" for i in range(11)]
+QUEUE = torch.tensor([5, 3, 1, 9, 7, 0, 10, 2, 4, 6, 8])
+CAPTIONS = [tuple(f"{image}-{turn}" for turn in range(1 + image % 3)) for image in range(9)]
 
 
-@pytest.fixture
-def many(tmp_path, monkeypatch):
-    """Eleven texts are many, and are read three at a time."""
-    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path))
-    monkeypatch.setattr(vectors, "FEW", 10)
-    monkeypatch.setattr(vectors, "CHUNK", 3)
-    return tmp_path / "vectors"
+def seeded() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
 
 
-def test_few_vectors_are_a_tensor_and_many_a_file_that_is_found_again(many) -> None:
+@pytest.mark.parametrize("few", [100, 10], ids=["in memory", "in a file"])
+def test_texts_are_encoded_when_they_are_asked_for_with_their_block_of_the_queue(few, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(vectors, "FEW", few)
+    monkeypatch.setattr(vectors, "BLOCK", 3)
     encoder = Recorder()
     expected = torch.stack([encoder.vector(text) for text in TEXTS])
-    assert torch.equal(raw_vectors(TEXTS[:10], encoder), expected[:10])
-    assert not many.exists()
-    for _ in range(2):
-        rows = raw_vectors(TEXTS, encoder)
-        assert isinstance(rows, Rows)
-        assert torch.equal(rows[torch.tensor([10, 0, 3])], expected[[10, 0, 3]])
-    assert sum(map(len, encoder.calls)) == 10 + 11  # the second time none
-    assert len(list(many.iterdir())) == 1
-    raw_vectors([*TEXTS[1:], "other"], encoder)
-    assert len(list(many.iterdir())) == 2
+    kept = TextVectors(TEXTS, encoder, queue=QUEUE, folder=tmp_path)
+    numbers = torch.tensor([8, 3, 3])
+    assert torch.equal(kept[numbers], expected[numbers])
+    assert encoder.calls == [[TEXTS[i] for i in (5, 3, 1)], [TEXTS[i] for i in (6, 8)]]
+    assert torch.equal(kept[torch.arange(11)], expected)
+    assert torch.equal(kept[numbers], expected[numbers])
+    assert sorted(text for call in encoder.calls for text in call) == sorted(TEXTS)
+    assert [path for path in tmp_path.iterdir() if not path.name.startswith(".")] == []  # the file has no name
 
 
-def test_statistics_and_conditions_of_a_file_are_those_of_a_tensor(many) -> None:
-    encoder = Recorder()
-    rows, tensor = raw_vectors(TEXTS, encoder), torch.stack([encoder.vector(text) for text in TEXTS])
-    for kept in (rows, tensor):
-        torch.testing.assert_close(statistics_over(kept), statistics_of(tensor))
-    standardised = StandardisedEncoder("pooled", encoder, statistics_of(tensor))
-    numbers = torch.tensor([4, 4, 7])
-    conditions = Standardised(rows, standardised)[numbers]
-    assert torch.equal(conditions, standardised.encode([TEXTS[i] for i in numbers]))
+def test_no_room_is_one_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(vectors, "FEW", 10)
 
-
-@pytest.mark.parametrize("size", [0, 10, 100])
-def test_a_file_that_is_cut_off_is_made_anew(many, size: int) -> None:
-    encoder = Recorder()
-    raw_vectors(TEXTS, encoder)
-    [path] = many.iterdir()
-    whole = path.read_bytes()
-    path.write_bytes(whole[:size])
-    assert len(raw_vectors(TEXTS, encoder)) == len(TEXTS)
-    assert path.read_bytes() == whole
-
-
-def test_no_room_is_one_line(many, monkeypatch) -> None:
-    def full(*_args) -> None:
+    def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Rows, "append", full)
-    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\); .*TEXT2FACE_CACHE"):
-        raw_vectors(TEXTS, Recorder())
-    assert not list(many.iterdir())
+    monkeypatch.setattr(vectors.tempfile, "TemporaryFile", full)
+    with pytest.raises(InputError, match=r"no room for the vectors of the captions \(No space left on device\)"):
+        TextVectors(TEXTS, Recorder(), folder=tmp_path)[torch.tensor([0])]
 
 
-@pytest.mark.parametrize("damage", ["flipped", "half", "empty", "older"])
-def test_damaged_vectors_are_made_anew(many, caplog, damage) -> None:
-    encoder = Recorder()
-    expected = torch.stack([encoder.vector(text) for text in TEXTS])
-    raw_vectors(TEXTS, encoder)
-    [path] = many.iterdir()
-    data = path.read_bytes()
-    flipped = data[:9] + bytes([data[9] ^ 1]) + data[10:]
-    older = expected.numpy().tobytes()  # the rows alone
-    path.write_bytes({"flipped": flipped, "half": data[: len(data) // 2], "empty": b"", "older": older}[damage])
-    encoder.calls.clear()
-    for _ in range(2):
-        assert torch.equal(raw_vectors(TEXTS, encoder)[:], expected)
-    assert sum(map(len, encoder.calls)) == len(TEXTS)
-    assert "text vectors are damaged, and are made anew" in caplog.text
+def test_statistics_are_those_of_all_vectors_at_once(monkeypatch) -> None:
+    monkeypatch.setattr(vectors, "CHUNK", 3)
+    tensor = torch.stack([Recorder().vector(text) for text in TEXTS])
+    torch.testing.assert_close(statistics_over(tensor), statistics_of(tensor))
+
+
+@pytest.mark.parametrize("ahead", [2, 4, 12])
+def test_a_step_shows_texts_from_the_front_of_the_queue_alone(ahead: int) -> None:
+    table = CaptionTable(CAPTIONS, ahead=ahead, seed=3)
+    queue = table.queue().tolist()
+    assert sorted(queue) == list(range(len(table.texts)))
+    order = first_epoch(9, 3)
+    assert [table.texts[number].partition("-")[0] for number in queue[:9]] == [str(row) for row in order.tolist()]
+    seen: set[int] = set()
+    for images in range(40):
+        allowed = set(queue[: images + ahead])
+        if images < 9:  # the images of the first epoch have texts when their turn comes
+            assert int(table.pick(order[images, None], images, seeded())) in allowed
+        rows = table.pick_images(200, images, seeded())
+        now = set(table.pick(rows, images, seeded()).tolist())
+        assert now <= allowed
+        seen |= now
+    assert seen == set(queue)
+    assert set(table.at_start().tolist()) <= set(queue[:ahead])
+    everything = CaptionTable(CAPTIONS)
+    assert everything.ahead == CaptionTable(CAPTIONS, ahead=27).ahead == 0
+    rows = torch.arange(9).repeat(20)
+    assert torch.equal(everything.pick_images(50, 0, seeded()), torch.randint(9, (50,), generator=seeded()))
+    assert set(everything.pick(rows, 0, seeded()).tolist()) == set(range(len(everything.texts)))

@@ -51,5 +51,13 @@ class Conditioner(Protocol):
     def palette(self) -> Mapping[str, str]:
         """The colours that the images have, as ``gan.release.ReleaseConfig`` keeps them; none where none are known."""
 
-    def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
-        """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone."""
+    @property
+    def ahead(self) -> int:
+        """Captions that were ready before the first step, on which the texts of a step depend; 0: all were."""
+
+    @property
+    def shown_first(self) -> Tensor | None:
+        """The images whose texts were ready before the first step, int64 (n,); ``None``: all."""
+
+    def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
+        """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone, after so many ``images``."""

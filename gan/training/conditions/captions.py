@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -21,19 +20,91 @@ TRIES, ROUNDS = 8, 8
 """Other images that are looked at together for a wrong text, and how often, before all are looked through."""
 
 
-class Vectors(Protocol):
-    """Conditions by the number of their text."""
-
-    def __getitem__(self, numbers: Tensor) -> Tensor:
-        """Texts by their numbers, int64 (n,) -> float32 (n, dim)."""
-
-
 def check_captions(captions: Sequence[Sequence[str]]) -> None:
     """Raise InputError where no image has another text than the others: there is nothing to learn from texts then."""
     if len(captions) == 1:
         raise InputError("there is one image alone, so there is no wrong text to learn from; add others")
     if len(set(map(frozenset, captions))) < 2:
         raise InputError("all images have the same captions, so there is no wrong text to learn from; add others")
+
+
+def first_epoch(size: int, seed: int) -> Tensor:
+    """The order of a run's images in its first epoch, int64 (size,): the first that its random generator gives."""
+    return torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+
+
+class CaptionTable:
+    """The texts of N images by number, and which of them may be shown after so many images.
+
+    With ``ahead``, training begins before all texts are encoded. They stand in a queue: one caption of each image, in
+    the order of the first epoch, then another one of each, and so on. After ``n`` images, captions at the first
+    ``n + ahead`` places may be shown. What a step sees depends on ``n`` alone, not on how far the encoding is.
+
+    Args:
+        captions: The captions of each image, one at least.
+        ahead: Places; 0, or more than there are: all captions may be shown from the start.
+        seed: That of the run.
+
+    Raises:
+        InputError: As of ``check_captions``.
+    """
+
+    def __init__(self, captions: Sequence[Sequence[str]], *, ahead: int = 0, seed: int = 0) -> None:
+        check_captions(captions)
+        numbers: dict[str, int] = {}
+        own = [[numbers.setdefault(text, len(numbers)) for text in texts] for texts in captions]
+        self.texts = list(numbers)
+        self.count = torch.tensor(list(map(len, own)))  # captions of each image
+        self.start = self.count.cumsum(0) - self.count  # where they start in
+        self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
+        self.turns = int(self.count.max())
+        self.ahead = ahead if ahead < len(own) * self.turns else 0
+        self.order = first_epoch(len(own), seed)
+        self.place = self.order.argsort()
+        # Which of its captions an image is shown with first, so that the first ones are not all of one wording.
+        shift = torch.rand(len(own), generator=torch.Generator().manual_seed(seed)) * self.count
+        self.first = shift.long() if self.ahead else torch.zeros_like(self.count)
+
+    def __len__(self) -> int:
+        return len(self.count)
+
+    def pick(self, rows: Tensor, images: int, generator: torch.Generator) -> Tensor:
+        """A random text of each of the images ``rows`` that may be shown after ``images``: int64 (n,)."""
+        allowed = self._allowed(rows, images).clamp(min=1)
+        return self._number(rows, (torch.rand(len(rows), generator=generator) * allowed).long())
+
+    def pick_images(self, count: int, images: int, generator: torch.Generator) -> Tensor:
+        """Random images that have a text that may be shown after ``images``: int64 (count,)."""
+        most = min(len(self), images + self.ahead) if self.ahead else len(self)
+        places = torch.randint(most, (count,), generator=generator)
+        return places if most == len(self) else self.order[places]
+
+    def captions(self, rows: Tensor) -> Tensor:
+        """The texts of each image, int64 (n, K); the last one is repeated where there are fewer."""
+        count = self.count[rows, None]
+        return self.flat[self.start[rows, None] + torch.arange(int(count.max())).minimum(count - 1)]
+
+    def queue(self) -> Tensor:
+        """All texts in the order in which they may first be shown: int64 (T,)."""
+        return self._in_order(self.count)
+
+    def at_start(self) -> Tensor:
+        """The texts that may be shown from the start, in the order of their numbers: int64 (n,)."""
+        return self._in_order(self._allowed(torch.arange(len(self)), 0)).sort().values
+
+    def _allowed(self, rows: Tensor, images: int) -> Tensor:
+        if not self.ahead:
+            return self.count[rows]
+        turns = (images + self.ahead - self.place[rows] + len(self) - 1) // len(self)
+        return turns.clamp(min=0).minimum(self.count[rows])
+
+    def _in_order(self, counts: Tensor) -> Tensor:
+        counts = counts[self.order]
+        turns = [self._number(self.order[counts > turn], turn) for turn in range(self.turns)]
+        return torch.tensor(list(dict.fromkeys(torch.cat(turns).tolist())))
+
+    def _number(self, rows: Tensor, turn: Tensor | int) -> Tensor:
+        return self.flat[self.start[rows] + (self.first[rows] + turn) % self.count[rows]]
 
 
 class CaptionConditions:
@@ -44,20 +115,17 @@ class CaptionConditions:
     captions say the same in other words.
 
     Args:
-        captions: The captions of each image, one at least.
+        table: The captions of the images.
         encoder: Text to condition.
         groups: The class of each image, or ``None``.
         near: The share of pairs of images whose captions count as near.
         drop: The chance that an image is shown without a text, under the null condition.
-        vectors: The conditions of all different captions, in the order in which they first appear, where they are
-            known; otherwise the encoder is asked for them, once.
+        vectors: Gives the conditions (n, dim) of texts by their numbers, int64 (n,); by default the encoder is asked
+            for those of all texts, once.
         live: Encode at every look-up instead; the vectors are the same.
         prompts: As in ``Conditioner``.
         seed: Of the pairs that nearness is measured by.
         progress: Whether to show a progress bar while encoding.
-
-    Raises:
-        InputError: All images have the same captions.
     """
 
     weights = None
@@ -65,62 +133,51 @@ class CaptionConditions:
 
     def __init__(
         self,
-        captions: Sequence[Sequence[str]],
+        table: CaptionTable,
         encoder: Encoder,
         *,
         groups: Sequence[str | None] = (),
         near: float = 0.01,
         drop: float = 0.0,
-        vectors: Vectors | None = None,
+        vectors: Callable[[Tensor], Tensor] | None = None,
         live: bool = False,
         prompts: Sequence[str] = (),
         seed: int = 0,
         progress: bool = False,
     ) -> None:
-        self.encoder, self.drop, self.prompts = encoder, drop, prompts
-        numbers: dict[str, int] = {}
-        own = [[numbers.setdefault(text, len(numbers)) for text in texts] for texts in captions]
-        self.texts = list(numbers)
-        self.count = torch.tensor(list(map(len, own)))  # captions of each image
-        self.start = self.count.cumsum(0) - self.count  # where they start in
-        self.flat = torch.tensor(list(itertools.chain.from_iterable(own)))  # all captions, by their numbers
-        check_captions(captions)
-        self.vectors = None if live else encoder.encode(self.texts, progress=progress) if vectors is None else vectors
+        self.table, self.encoder, self.drop, self.prompts = table, encoder, drop, prompts
+        self.ahead = table.ahead
+        self.shown_first = table.order[: table.ahead] if 0 < table.ahead < len(table) else None
+        self.look_up: Callable[[Tensor], Tensor]
+        if live:
+            self.look_up, pairs = self._encode, LIVE_PAIRS
+        else:
+            self.look_up, pairs = vectors or encoder.encode(table.texts, progress=progress).__getitem__, NEAR_PAIRS
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
         self.class_sizes: tuple[int, ...] = (len(classes),) if len(classes) > 1 else ()
-        known = [classes.get(group or "", 0) for group in groups] or [0] * len(own)
+        known = [classes.get(group or "", 0) for group in groups] or [0] * len(table)
         self.groups = torch.tensor(known)
-        self.near = self._measure(near, torch.Generator().manual_seed(seed))
+        self.near = self._measure(near, pairs, torch.Generator().manual_seed(seed))
 
-    def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
-        """See ``Conditioner.draw``."""
-        right = self._caption(rows, generator)
-        c = self.look_up(right)
-        c_wrong = self._wrong(rows, c, generator)
+    def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
+        c = self.look_up(self.table.pick(rows, images, generator))
+        c_wrong = self._wrong(rows, c, images, generator)
         dropped = torch.rand(len(rows), 1, generator=generator) < self.drop
         c = torch.where(dropped, self.encoder.space.null(c), c)
         labels = self.groups[rows, None] if self.class_sizes else torch.zeros(len(rows), 0, dtype=torch.int64)
         return Texts(c, c_wrong, labels)
 
-    def look_up(self, numbers: Tensor) -> Tensor:
-        """The conditions (N, dim) of texts by their numbers, int64 (N,)."""
-        if self.vectors is None:
-            return self.encoder.encode([self.texts[number] for number in numbers.tolist()])
-        return self.vectors[numbers]
+    def _encode(self, numbers: Tensor) -> Tensor:
+        return self.encoder.encode([self.table.texts[number] for number in numbers.tolist()])
 
-    def _caption(self, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """The number of a random caption of each image: int64 (N,)."""
-        which = torch.rand(len(rows), generator=generator) * self.count[rows]
-        return self.flat[self.start[rows] + which.long()]
-
-    def _wrong(self, rows: Tensor, c: Tensor, generator: torch.Generator) -> Tensor:
+    def _wrong(self, rows: Tensor, c: Tensor, images: int, generator: torch.Generator) -> Tensor:
         """The conditions of a wrong text of each image, whose right one is ``c``."""
         wrong, pending = torch.empty_like(c), torch.arange(len(rows))
         for _ in range(ROUNDS):
             n = len(pending)
-            others = torch.randint(len(self.count), (TRIES * n,), generator=generator)
-            candidates = self.look_up(self._caption(others, generator)).view(TRIES, n, -1)
+            others = self.table.pick_images(TRIES * n, images, generator)
+            candidates = self.look_up(self.table.pick(others, images, generator)).view(TRIES, n, -1)
             far = torch.cosine_similarity(candidates, c[pending], dim=2) < self.near  # (TRIES, n)
             fits = far & ~self._agree(rows[pending].repeat(TRIES), others).view(TRIES, n)
             found = fits.any(0)
@@ -130,19 +187,18 @@ class CaptionConditions:
             if not len(pending):
                 return wrong
         for i in pending.tolist():  # nearly all images say the same
-            wrong[i] = self._any_other(rows[i], c[i], generator)
+            wrong[i] = self._any_other(rows[i], c[i], images, generator)
         return wrong
 
-    def _any_other(self, row: Tensor, c: Tensor, generator: torch.Generator) -> Tensor:
+    def _any_other(self, row: Tensor, c: Tensor, images: int, generator: torch.Generator) -> Tensor:
         """The condition of a text of an image that does not agree with this one, or at least not one of its own."""
-        everyone = torch.arange(len(self.count))
+        everyone = torch.arange(len(self.table)) if self.shown_first is None else self.shown_first
         others = everyone[~self._agree(row.expand(len(everyone)), everyone)]
         if len(others):
-            return self.look_up(
-                self._caption(others[torch.randint(len(others), (1,), generator=generator)], generator)
-            )[0]
-        foreign = torch.ones(len(self.texts), dtype=torch.bool)
-        foreign[self._captions(row[None])] = False
+            other = others[torch.randint(len(others), (1,), generator=generator)]
+            return self.look_up(self.table.pick(other, images, generator))[0]
+        foreign = torch.ones(len(self.table.texts), dtype=torch.bool)
+        foreign[self.table.captions(row[None])] = False
         numbers = foreign.nonzero().squeeze(1)
         if not len(numbers):  # it has every text there is
             return self.encoder.space.null(c[None])[0]
@@ -150,20 +206,14 @@ class CaptionConditions:
 
     def _agree(self, rows: Tensor, others: Tensor) -> Tensor:
         """Whether a text of one image is true of another, bool (N,): a caption in common, or the same group."""
-        same = (self._captions(rows)[:, :, None] == self._captions(others)[:, None]).flatten(1).any(1)
+        same = (self.table.captions(rows)[:, :, None] == self.table.captions(others)[:, None]).flatten(1).any(1)
         return same | ((self.groups[rows] == self.groups[others]) & (self.groups[rows] > 0))
 
-    def _captions(self, rows: Tensor) -> Tensor:
-        """The captions of each image by their numbers, int64 (N, K); the last one repeated where there are fewer."""
-        count = self.count[rows, None]
-        return self.flat[self.start[rows, None] + torch.arange(int(count.max())).minimum(count - 1)]
-
-    def _measure(self, near: float, generator: torch.Generator) -> float:
-        """The cosine above which the nearest ``near`` of the captions of two images lie."""
+    def _measure(self, near: float, pairs: int, generator: torch.Generator) -> float:
+        """The cosine above which the nearest ``near`` of the captions of two images lie, of those shown first."""
         if not near:
             return math.inf
-        pairs = NEAR_PAIRS if self.vectors is not None else LIVE_PAIRS
-        rows = torch.randint(len(self.count), (2, pairs), generator=generator)
-        a, b = (self._caption(each, generator) for each in rows)
+        rows = self.table.pick_images(2 * pairs, 0, generator).view(2, pairs)
+        a, b = (self.table.pick(each, 0, generator) for each in rows)
         a, b = a[a != b], b[a != b]
         return torch.cosine_similarity(self.look_up(a), self.look_up(b), dim=1).quantile(1 - near).item()

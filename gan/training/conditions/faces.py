@@ -252,6 +252,7 @@ class AttributeConditions:
     """
 
     prompts = PROMPTS
+    ahead, shown_first = 0, None
 
     def __init__(
         self,
@@ -279,8 +280,8 @@ class AttributeConditions:
         self.weights = rare_first(attributes, rare) if rare > 1 else None
         self.palette = palette(colours.lab, colours.sure) if colours else {}
 
-    def draw(self, rows: Tensor, generator: torch.Generator) -> Texts:
-        """See ``Conditioner.draw``; ``labels`` are those of hair and eyes that the right text states."""
+    def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
+        """As of ``Conditioner``; ``labels`` are those of hair and eyes that the right text states."""
         known = self.attributes[rows]
         stated = drop(known, self.drop, generator)
         if self.colours:

@@ -18,21 +18,26 @@ import argparse
 import itertools
 import math
 import os
+import random
+import signal
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
+from unittest import mock
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from encoder.attributes.vocabulary import SLOTS
+from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS
 from encoder.common import arguments
 from encoder.common.arguments import MAX_COUNT
 from encoder.common.command import command
@@ -40,9 +45,12 @@ from encoder.common.errors import BreakdownError, InputError
 from encoder.common.memory import tune_malloc
 from encoder.common.options import Settings, add_settings, from_args, setting
 from encoder.common.records import Within
-from gan.drawing.settings import Dtype
+from gan.drawing.settings import DrawJob, DrawSettings, Dtype
 from gan.evaluate import MAX_FACES
 from gan.faces.dataset import FaceDataset
+from gan.many.folder import INDEX_FILE
+from gan.many.plan import PIECE
+from gan.many.run import draw_folder
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.release import ReleaseConfig
 from gan.tasks import task_of
@@ -54,6 +62,14 @@ from gan.training.run import Run
 ROOT = Path(__file__).resolve().parent.parent
 MAX_SECONDS = 1e6
 IMPORT_TORCH = (sys.executable, "-c", "import torch")
+
+
+WORDINGS = (
+    "a girl with {hair} hair and {eyes} eyes number {i}",
+    "{hair} haired person looking left, {eyes} eyes, portrait {i}",
+    "portrait {i}: eyes of {eyes}, long {hair} locks and a red ribbon in the wind",
+)
+"""New to every cache, each of them."""
 
 
 @dataclass(frozen=True)
@@ -83,16 +99,26 @@ class BenchmarkSettings(Settings):
     faces: Annotated[int, Within(1, MAX_FACES)] = setting(10_000, "faces to evaluate (default 10,000)")
 
 
+def start_process(command: Sequence[str], **environment: str) -> subprocess.Popen[bytes]:
+    """Start a command in the project's folder, in a group of its own; its output is thrown away."""
+    own, nowhere = {**os.environ, **environment}, subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, env=own, stdout=nowhere, stderr=nowhere, start_new_session=True)
+
+
+def check_success(process: subprocess.Popen[bytes]) -> None:
+    """Raise ``BreakdownError`` where a process has failed."""
+    if process.returncode:
+        command = " ".join(map(str, process.args))  # type: ignore[arg-type]
+        raise BreakdownError(f"{command} failed with status {process.returncode}; run it by itself")
+
+
 def timed_process(command: Sequence[str], **environment: str) -> tuple[float, float]:
-    """Wall seconds and peak memory (MB) of a command that succeeds; its output is thrown away."""
+    """Wall seconds and peak memory (MB) of a command that succeeds."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = start_process(command, **environment)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise BreakdownError(f"{' '.join(command)} failed with status {process.returncode}; run it by itself")
+    check_success(process)
     return time.perf_counter() - started, usage.ru_maxrss / 1024
 
 
@@ -121,6 +147,134 @@ def benchmark_commands(runs: int) -> list[tuple[str, str, str, str]]:
             seconds, ratio, memory = (statistics.median(column) for column in zip(*pairs[1:], strict=True))
             rows.append((name, f"{seconds:.2f} s", f"{ratio:.2f}", f"{memory:.0f} MB"))
     return rows
+
+
+# -- drawing many images ----------------------------------------------------------------------------------------------
+
+
+def write_lines(path: Path, count: int, *, canonical: bool = False) -> None:
+    """A file of lines ``id,text``: captions of the vocabulary, or as many different texts."""
+    rng = random.Random(0)
+    with path.open("w", encoding="utf-8") as file:
+        for i in range(count):
+            hair, eyes = rng.choice(HAIR_COLOURS), rng.choice(EYE_COLOURS)
+            wording = "{hair} hair {eyes} eyes" if canonical else WORDINGS[i % len(WORDINGS)]
+            file.write(f'{i},"{wording.format(hair=hair, eyes=eyes, i=i)}"\n')
+
+
+def benchmark_drawing(count: int, workers: int, kills: int, dtype: str) -> Iterator[tuple[str, str, str, str]]:
+    """Rows of what, faces a second, CPU milliseconds a face, and the largest memory of all processes together.
+
+    Args:
+        count: New lines, drawn in ``dtype``; an eighth as many tell how time and memory grow, and so many canonical
+            ones are drawn in float64.
+        workers: Processes that draw.
+        kills: Of the command that draws the new lines once more.
+        dtype: As of ``infer.py``.
+    """
+    fewer = count // 8
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name, canonical, kind in ((f"new lines, {dtype}", False, dtype), ("canonical, float64", True, "float64")):
+            yield f"{name}, one thread, the start aside", "", f"{_steady(folder, kind, canonical):.1f}", ""
+        for name, canonical, kind, lines in (
+            (f"new lines, {dtype}", False, dtype, fewer),
+            ("canonical lines, float64", True, "float64", fewer),
+            (f"new lines, {dtype}", False, dtype, count),
+        ):
+            write_lines(folder / "lines.csv", lines, canonical=canonical)
+            out = folder / f"{lines} {name}"
+            seconds, cpu, memory = _timed(folder, out, kind, workers)
+            yield f"{lines:,} {name}", f"{lines / seconds:.1f}", f"{1000 * cpu / lines:.1f}", f"{memory:.0f} MB"
+        if kills:
+            killed = folder / "killed"
+            seconds_killed, drawn = _killed(folder, killed, dtype, workers, kills, seconds)
+            if _contents(out, dtype) != _contents(killed, dtype):
+                raise BreakdownError("a killed command's shards are not those of one that was not")
+            again, longer = drawn / -(-count // PIECE) - 1, seconds_killed / seconds - 1
+            lost = f"{100 * again:.1f} % drawn again, {100 * longer:.1f} % longer"
+            yield f"the same, killed {kills} times", f"{count / seconds_killed:.1f}", "", lost
+
+
+def _steady(folder: Path, dtype: str, canonical: bool) -> float:
+    """CPU milliseconds of an image from its text to its place in a shard, in this process, once all is loaded."""
+    count, spent = 256, []
+    for i, repeat in enumerate((1, 1, 2)):  # the first of them pays for the start
+        write_lines(folder / "steady.csv", count * repeat, canonical=canonical)
+        job = DrawJob(testing_file=folder / "steady.csv", shards=folder / f"steady {dtype} {canonical} {i}", quiet=True)
+        with mock.patch.dict(os.environ, TEXT2FACE_CACHE=str(folder / f"steady{i}")):
+            started = time.process_time()
+            draw_folder(job, DrawSettings(dtype=dtype, threads=1))  # type: ignore[arg-type]
+            spent.append(time.process_time() - started)
+    return 1000 * (spent[2] - spent[1]) / count
+
+
+def _infer(folder: Path, out: Path, dtype: str, workers: int) -> subprocess.Popen[bytes]:
+    """Start to draw the lines of a folder, of which no text was met before."""
+    command = [sys.executable, "infer.py", "--testing-file", str(folder / "lines.csv"), "--shards", str(out)]
+    options = ["--dtype", dtype, "--workers", str(workers)]
+    return start_process([*command, *options], TEXT2FACE_CACHE=str(out.with_suffix(".cache")))
+
+
+def _timed(folder: Path, out: Path, dtype: str, workers: int) -> tuple[float, float, float]:
+    """Wall and CPU seconds of a command that succeeds, and the largest memory (MB) that its processes had together."""
+    before = os.times()
+    started, memory = time.perf_counter(), 0.0
+    process = _infer(folder, out, dtype, workers)
+    while process.poll() is None:
+        memory = max(memory, _memory(process.pid))
+        time.sleep(0.2)
+    check_success(process)
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return time.perf_counter() - started, cpu, memory
+
+
+def _killed(folder: Path, out: Path, dtype: str, workers: int, kills: int, whole: float) -> tuple[float, int]:
+    """Seconds until all is drawn by a command that is killed so often, and how many pieces were drawn for it."""
+    seconds = 0.0
+    for kill in range(kills + 1):
+        started = time.perf_counter()
+        process = _infer(folder, out, dtype, workers)
+        try:
+            process.wait(whole / (kills + 1) if kill < kills else None)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        seconds += time.perf_counter() - started
+    return seconds, len((out / INDEX_FILE).read_bytes().splitlines()) - 1
+
+
+def _contents(out: Path, dtype: str) -> dict[str, object]:
+    """What lies in each shard: to the byte where drawing is exact, else the faces by name, texts and seeds."""
+    shards = sorted(out.glob("*.tar"))
+    if dtype == "float64":
+        return {path.name: sha256(path.read_bytes()).digest() for path in shards}
+    contents: dict[str, object] = {}
+    for path in shards:
+        with tarfile.open(path) as tar:
+            names = tar.getnames()
+            notes = [tar.extractfile(name) for name in names if name.endswith(".json")]
+            contents[path.name] = names, [file.read() for file in notes if file]
+    return contents
+
+
+def _memory(pid: int) -> float:
+    """The memory of a process and of those that it started, in MB, shared pages by their shares; 0 without Linux."""
+    total, waiting = 0.0, [pid]
+    while waiting:
+        here = Path(f"/proc/{waiting.pop()}")
+        try:
+            for task in (here / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+            fields = dict(line.split()[:2] for line in (here / "smaps_rollup").read_text().splitlines()[1:])
+            total += int(fields["Pss:"]) / 1024
+        except (OSError, ValueError, KeyError):  # it has ended
+            continue
+    return total
+
+
+# -- training and evaluation -------------------------------------------------------------------------------------------
 
 
 def random_faces(count: int) -> FaceDataset:
@@ -298,8 +452,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     if what in ("commands", "all"):
         print_table(("command", "wall time", "of `import torch`", "peak memory"), benchmark_commands(args.runs))
     if what in ("drawing", "all"):
-        from gan.many.benchmark import benchmark_drawing
-
         drawn = benchmark_drawing(args.lines, args.workers, args.kills, args.dtype)
         print_table((f"to shards, {args.workers} workers", "faces/s", "CPU ms a face", "memory"), drawn)
     if what in ("training", "all"):

@@ -77,9 +77,8 @@ class ImageDataset:
             "sources": self.sources[positions],
             "origin": origin,
             **{
-                name: tuple(values[row] for row in rows)
+                name: tuple(getattr(self, name)[row] for row in rows)
                 for name in ("captions", "ids", "splits", "groups")
-                if (values := getattr(self, name)) is not None
             },
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from encoder.common.arguments import kind_of
 from encoder.common.errors import InputError, reason_of
 from gan.data.dataset import ImageDataset, Origin
 from gan.data.entries import load_entry
@@ -20,7 +22,7 @@ from gan.data.store import Images, Rows
 from gan.data.summary import SourceSummary
 from gan.data.summary import Summary as Summary
 from gan.data.tables import Columns
-from gan.data.tree import exists, fingerprint, open_tree
+from gan.data.tree import fingerprint, open_tree
 
 _HUB = "hub:"
 _WEB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#]+/[^/?#]+)(?:/tree/([^?#]+))?.*")
@@ -79,11 +81,13 @@ def load_images(
         prepared as in ``decode_image`` and stay on the disk.
 
     Raises:
-        InputError: A path is missing, cut off or holds no captioned image, two sources have one name, or the split is
-            empty.
+        InputError: A path is missing, cut off or holds no captioned image, two sources have one name, the split is
+            empty, or the system is Windows.
     """
     if not all(map(str, paths)) or not paths:
         raise InputError("no data: give a folder, an archive or hub:OWNER/NAME")
+    if not hasattr(os, "preadv"):
+        raise InputError("images are read on Linux and macOS alone; on Windows, use the Windows Subsystem for Linux")
     columns = Columns(caption_column, image_column)
     read = [_read_path(path, columns, progress) for path in paths]
     summary = Summary(split)
@@ -139,7 +143,8 @@ def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
         own, location = _fetch(address)
     else:
         location = Path(where)
-        exists(location) or open_tree(where, location)  # says that there is nothing
+        if kind_of(location) is None:
+            open_tree(where, location)  # says so
         own = _stem(location)
 
     def build(rows: Rows) -> Index:
@@ -171,7 +176,7 @@ def split_name(path: str | Path) -> tuple[str | None, str]:
     """``"NAME=PATH"``, or a path alone, which may hold an ``=`` of its own."""
     text = str(path)
     match = re.fullmatch(r"([\w.-]+)=(.+)", text, re.DOTALL)
-    if match is None or exists(Path(text)):
+    if match is None or kind_of(Path(text)):
         return None, text
     return match[1], match[2]
 

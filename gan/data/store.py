@@ -79,9 +79,9 @@ class Rows:
         if os.pread(rows._handle, ending, size) != zlib.crc32(sums).to_bytes(4, "little") + _END:
             raise ValueError(f"{path}: the checksums are damaged")
         rows._sums = [np.frombuffer(sums, "<u4")]
-        some = torch.arange(count) if count <= CHECKED else torch.randperm(count, generator=_fresh())[:CHECKED]
-        for part in some.sort().values.split(256):
-            rows._array(part.numpy())
+        some = np.sort(np.random.default_rng().permutation(count)[:CHECKED])  # others each time
+        for start in range(0, len(some), 256):
+            rows._array(some[start : start + 256])
         return rows
 
     def append(self, values: Tensor | np.ndarray) -> None:
@@ -137,10 +137,6 @@ class Rows:
             raise ValueError(f"{self._path}: row {positions[wrong.argmax()]} is damaged on the disk")
         return array
 
-    def tensor(self) -> Tensor:
-        """All rows, in memory."""
-        return self[:]
-
     def _checksums(self, array: np.ndarray) -> np.ndarray:
         """Those of rows (n, *shape): uint32 (n,)."""
         data = memoryview(array.reshape(-1).view(np.uint8).data)
@@ -171,13 +167,6 @@ class Rows:
 
     def __reduce__(self) -> Any:
         raise TypeError("rows are an open file, and cannot be pickled; fork, or load the data again")
-
-
-def _fresh() -> torch.Generator:
-    """A generator that draws others each time, and leaves the one of the process alone."""
-    generator = torch.Generator()
-    generator.seed()
-    return generator
 
 
 class Images:
@@ -223,10 +212,6 @@ class Images:
             images[chosen] = self.parts[number][rows[chosen] - (self._ends[number] - len(self.parts[number]))]
         return images
 
-    def tensor(self) -> Tensor:
-        """All images, in memory."""
-        return self[:]
-
     def select(self, index: Any) -> Images:
         """Some of the images, still on the disk; as ``__getitem__``."""
         return Images(self.parts, self.positions[as_positions(index, len(self))])
@@ -235,7 +220,7 @@ class Images:
 def as_positions(index: Any, count: int) -> Tensor:
     """A slice, int64 positions (negative ones count from the end) or a bool mask of ``count`` things: int64 (M,)."""
     if isinstance(index, slice):
-        return torch.arange(count)[index] if index.step is None or index.step > 0 else _backwards(index, count)
+        return torch.from_numpy(np.arange(count)[index].copy())
     index = torch.as_tensor(index)
     if index.dtype == torch.bool:
         if index.shape != (count,):
@@ -247,7 +232,3 @@ def as_positions(index: Any, count: int) -> Tensor:
     if len(index) and not (int(index.min()) >= 0 and int(index.max()) < count):
         raise IndexError(f"rows from {int(index.min())} to {int(index.max())}, of {count}")
     return index
-
-
-def _backwards(index: slice, count: int) -> Tensor:
-    return torch.tensor(list(range(count))[index], dtype=torch.int64)

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from encoder.common.arguments import kind_of
 from encoder.common.errors import InputError, reason_of
 from encoder.files import encoding_of
 
@@ -238,25 +239,13 @@ def check_no_pointer(data: bytes, where: str) -> None:
         raise InputError(f"{where}: a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
 
 
-def exists(path: Path) -> bool:
-    """Whether there is something at ``path``; a folder that may not be entered or too long a name is an InputError."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except (OSError, ValueError) as error:
-        reason = reason_of(error)
-        raise InputError(f"{str(path)[:200]}: cannot be read ({reason})") from error
-    return True
-
-
 def open_tree(where: str, path: Path) -> Tree:
     """The files at ``path``; ``where`` is what messages call it.
 
     Raises:
         InputError: There is nothing, or it is neither a folder, a zip, a tar nor a parquet file, or not whole.
     """
-    if not exists(path):
+    if kind_of(path) is None:
         raise InputError(f"{where}: no such folder or zip")
     name = path.name.lower()
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +84,17 @@ def test_bad_input(path: Path, capsys: pytest.CaptureFixture[str], tmp_path: Pat
         assert main(arguments) == 2
         out, err = capsys.readouterr()
         assert out == "" and message in err and len(err.splitlines()) == 1
+
+
+def test_training_on_windows_ends_in_one_line(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    for name in ("preadv", "pread", "pwrite", "O_NONBLOCK", "O_DIRECTORY"):
+        monkeypatch.delattr(os, name)
+    assert train_cgan.main(["--data", str(path), "--run-dir", str(tmp_path / "run")]) == 2
+    message = "images are read on Linux and macOS alone; on Windows, use the Windows Subsystem for Linux"
+    assert capsys.readouterr().err == f"error: {message}\n"
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate", "compare", "align", "classifier", "localiser"])

@@ -114,7 +114,7 @@ def test_mixed_sizes_and_kinds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
 def test_paths_that_cannot_be(name: str) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be reached"):
         load(name)
     with pytest.raises(InputError):
         load(f"n={name}")

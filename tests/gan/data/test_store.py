@@ -45,7 +45,7 @@ def test_rows_are_read_again(rows: Rows, values: torch.Tensor, tmp_path: Path) -
     again = Rows.open(tmp_path / "rows", (3, 4))
     (tmp_path / "rows").unlink()  # as another process that replaces them does
     assert len(again) == 40
-    assert torch.equal(again.tensor(), values)
+    assert torch.equal(again[:], values)
 
 
 def test_rows_of_other_numbers(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_images_of_several_files(tmp_path: Path, values: torch.Tensor) -> None:
     assert images.shape == (40, 3, 4)
     assert torch.equal(images[order], values[order])
     some = images.select(order[:20]).select(torch.arange(20) % 2 == 1)
-    assert torch.equal(some.tensor(), values[order[1:20:2]])
+    assert torch.equal(some[:], values[order[1:20:2]])
 
 
 def test_rows_are_read_in_threads_and_in_a_child(rows: Rows, values: torch.Tensor) -> None:

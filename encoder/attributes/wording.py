@@ -138,7 +138,7 @@ _UNTIL = r"\b(?:but|she|he)\b"
 
 _GOVERNING = (
     "have|has|had|having|be|been|being|is|are|was|were|with|wants?|wanted|draw|drawn|give|given|make|made|use|used|show"
-    "|shown|include|add|get|like|need|any|an?|the|too|so|very|her|his|their|its|my|your|in|of|colou?r(?:ed)?|dyed?|wear"
+    "|shown|include|add|get|like|need|any|an?|the|too|so|very|her|his|their|its|my|your|in|of|colou?r(?:ed)?|wear"
     "|wearing|hair|eyed?|eyes|haired|even|ever|really|exactly|quite|particularly|especially|entirely|only|just|either|both"
     "|one|but|for|than|at|to|all|that|those|these|this|such|as|it|them|dark|light|pale|deep|bright|necessarily|actually"
 )
@@ -149,7 +149,8 @@ _GOVERNING = (
 def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Words that deny something else than hair and eyes; and denials of a plain colour that another clause follows."""
     words = "|".join(plain_colours())
-    verb = rf"(?!(?:{_GOVERNING}|{words}|\w*-?(?:haired|eyed)|(?:{words})ish)\b)[a-z]+"
+    dye = rf"dyed?(?! (?:her|his|their|its|my|your|the) (?:{words}) hair\b)"  # "won't dye her green hair" keeps it
+    verb = rf"(?!(?:{_GOVERNING}|{dye}|{words}|\w*-?(?:haired|eyed)|(?:{words})ish)\b)[a-z]+"
     person = "(?:she|he|they|it|i|we|you|her|his|their|this|that)"
     idle = (
         rf"\bnot (?:only|just|merely|simply)\b(?: (?:does|do|did|is|has|have) {person}\b)?|\bno[ -]?nonsense\b"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, redirect_stderr
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from encoder.files import TextLine, read_testing_file
 from encoder.text import check_text
 from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings, random_seed
 from gan.engine import Drawn, Engine, Item, items_of, metadata
-from gan.images import STDOUT, check_png_path, save_png, tile
+from gan.images import STDOUT, check_png_path, course_figure, save_png, tile
 from gan.release import ReleaseConfig
 from gan.tasks import task_of_release
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_OUT = Path("samples/faces.png")
 PER_ROW = 5
+COURSE_IMAGES = 25
 LONG = 200  # images from which progress is shown
 
 
@@ -82,6 +84,9 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         raise InputError("--shards goes with --testing-file, and without --out and --separate; leave these out")
     if job.is_batch_job and job.json:
         raise InputError("--json goes with fewer images; what was read is in the shards' .json files; leave it out")
+    one_picture = not (job.is_batch_job or job.interpolate or job.edit or (job.separate and not job.out))
+    if job.layout != "tiles" and not one_picture:
+        raise InputError("--layout is of one picture of texts; give --out, and leave --interpolate and --edit out")
     for name in ("shard_size", "workers", "strict"):
         if not job.is_batch_job and getattr(job, name) != getattr(DrawJob, name):
             option = name.replace("_", "-")
@@ -165,6 +170,8 @@ def _chosen_seed(job: DrawJob) -> int:
 def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str) -> int:
     """Draw what is no batch job; returns the number of images."""
     items = items_of_job(job)
+    if job.layout == "course" and len(items) > COURSE_IMAGES:
+        raise InputError(f"--layout course has room for {COURSE_IMAGES} images, not {len(items)}; leave it out")
     import torch
 
     engine = Engine(settings)
@@ -206,7 +213,8 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
             bar.update()
     if out:
         per_row = len(images) if job.interpolate else PER_ROW
-        save_png(out, tile(torch.stack(images), per_row), metadata(pipeline, faces))
+        picture = course_figure if job.layout == "course" else partial(tile, per_row=per_row)
+        save_png(out, picture(torch.stack(images)), metadata(pipeline, faces))
     if job.json:
         for record in lines:
             print(json.dumps(record))

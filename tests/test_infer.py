@@ -145,6 +145,19 @@ def test_a_bar_of_many_faces_of_one_picture(model, capsys, monkeypatch) -> None:
     assert lines[-1].startswith("drawing: 200 faces in ")
 
 
+def test_the_layout_of_the_course(model, capsys) -> None:
+    texts = ["--text", "red hair", "--num", "25"]
+    assert infer.main([*texts, "--layout", "course", "--out", "figure.png"]) == 0
+    assert infer.main([*texts, "--out", "grid.png"]) == 0
+    figure = pixels("figure.png")
+    assert figure.shape == (480, 640, 3)
+    assert (figure[57 : 57 + 64, 91 : 91 + 64] == cell("grid.png", 0)).all()
+    assert faces_of("figure.png") == faces_of("grid.png")
+    for refused in (["--num", "26"], ["--separate", "faces"]):
+        assert infer.main(["--text", "red hair", "--layout", "course", *refused]) == 2
+        assert "--layout" in capsys.readouterr().err
+
+
 def test_interpolation_is_one_strip(model) -> None:
     assert infer.main(["--interpolate", "red hair", "blue hair", "--steps", "7", "--seed", "4", "--out", "a.png"]) == 0
     strip = pixels("a.png")

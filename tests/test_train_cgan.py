@@ -17,6 +17,7 @@ import train_cgan
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
 from gan.training.conditions.faces import PROMPTS
 from gan.training.config import PRESETS, TrainingConfig
+from gan.training.ema import ema_decay
 from gan.training.loop import Trainer
 from gan.training.objectives import OBJECTIVES
 from gan.training.state import load_state
@@ -348,6 +349,15 @@ def test_a_preset_sets_defaults_and_options_win(capsys) -> None:
     config = dry_run(capsys, "--preset", "gpu", "--device", "cpu")
     assert (config.architecture, config.batch_size, config.device) == ("grouped", 256, "cpu")
     assert dry_run(capsys, "--preset", "cpu") == dry_run(capsys)
+
+
+def test_the_assignment_s_baseline_is_a_preset(capsys) -> None:
+    config = dry_run(capsys, "--preset", "assignment")
+    assert (config.architecture, config.objective, config.z_dim) == ("baseline", "gan-cls", 100)
+    assert (config.encoder, config.drop_attributes) == ("onehot", 0)
+    assert (config.lr, config.lr_end, config.beta1) == (2e-4, 2e-4, 0.5)
+    assert ema_decay(config.batch_size, 10_000, config.ema_images, config.ema_rampup) < 1e-9  # no averaging
+    assert dry_run(capsys, "--preset", "assignment", "--objective", "wgan").lr == 5e-5
 
 
 @pytest.mark.parametrize("preset", PRESETS)

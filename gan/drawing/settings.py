@@ -153,6 +153,11 @@ class DrawJob(Settings):
         metavar="PNG",
         parse=arguments.path_type(check_png_path),
     )
+    layout: Literal["tiles", "course"] = setting(
+        "tiles",
+        "of the one picture: tiles side by side, or the 5x5 figure with white gaps of the assignment's save_imgs()",
+        group=PLACES,
+    )
     separate: Path | None = setting(
         None,
         "a file per image: ID.png, or ID-1.png ... with --num",

@@ -91,7 +91,8 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
     table = (out / "comparison.md").read_text("utf-8")
     printed = capsys.readouterr().out
     assert table in printed
-    assert "plain: 16 images, about 0 s" in printed.replace("1 s", "0 s")
+    assert "plain: 16 images, about " in printed
+    assert "all: about " in printed
     lines = {line.split("|")[1].strip(): line for line in table.splitlines() if line.startswith("|")}
     assert {"real faces", "plain", "staged"} < set(lines)
     assert "| 16 |" in lines["plain"]

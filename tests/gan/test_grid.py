@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from encoder.common.errors import InputError
-from gan.images import check_png_path, save_png, tile, to_uint8
+from gan.images import check_png_path, course_figure, save_png, tile, to_uint8
 
 
 def numbered(n: int, size: int = 4) -> torch.Tensor:
@@ -42,6 +42,18 @@ def test_tile_keeps_each_image_whole() -> None:
 @pytest.mark.parametrize(("n", "shape"), [(1, (3, 4, 4)), (3, (3, 4, 12)), (5, (3, 4, 20)), (6, (3, 8, 20))])
 def test_tile_fewer_images_than_a_row(n: int, shape: tuple[int, ...]) -> None:
     assert tile(numbered(n)).shape == shape
+
+
+def test_the_figure_of_the_course_has_five_by_five_places() -> None:
+    figure = course_figure(numbered(25, size=64))
+    assert figure.shape == (3, 480, 640)
+    shown = figure[0] < 255
+    assert shown.sum() == 25 * 64 * 64
+    rows, columns = (torch.nonzero(shown.any(i)).flatten() for i in (1, 0))
+    assert (columns[0].item(), columns[-1].item() + 1) == (91, 565)  # axes of 85.5 x 63.7 pixels from (80, 57.6) on
+    assert (rows[0].item(), rows[-1].item() + 1) == (57, 427)
+    assert figure[0, 60, 100] == 0 and figure[0, 420, 560] == 24
+    assert (course_figure(numbered(1, size=64))[0] < 255).sum() == 64 * 64
 
 
 def test_png_round_trip_with_text(tmp_path) -> None:

@@ -70,8 +70,8 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         from gan.inversion.job import check_job
 
         check_job(job, settings, options.error)
-    elif not job.faithful:
-        options.error("--no-faithful goes with --edit")
+    elif not job.faithful or job.other_style:
+        options.error("--no-faithful and --other-style go with --edit")
     if job.interpolate and (job.separate or job.num != 1 or settings.best_of != 1):
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if job.steps and not job.interpolate:

@@ -355,6 +355,7 @@ class TextToImage:
         prompt: str | Sequence[str],
         *,
         style: str | None = None,
+        other_style: bool = False,
         faithful: bool = True,
         num_images: int = 1,
     ) -> Edited:
@@ -364,6 +365,7 @@ class TextToImage:
             images: As of ``invert``, or what it has returned.
             prompt: A text for all pictures, or one for each; an empty one gives the reconstruction.
             style: Another style to draw them in.
+            other_style: Draw each in the style that it does not have.
             faithful: As of ``invert``.
             num_images: Of each picture: the edit, then variations near it.
 
@@ -383,7 +385,14 @@ class TextToImage:
         prompts = [text.strip() and check_text(text, "prompt") for text in prompts]
         texts = self.with_settings(style=self.config.sources[0]).read(prompts)
         drawn = [
-            edit(self, inversion, texts, style=style, variation=self.noise([k] * len(inversion)) if k else None)
+            edit(
+                self,
+                inversion,
+                texts,
+                style=style,
+                other_style=other_style,
+                variation=self.noise([k] * len(inversion)) if k else None,
+            )
             for k in range(num_images)
         ]
         order = [(k, i) for i in range(len(inversion)) for k in range(num_images)]

@@ -241,7 +241,7 @@ def test_files_and_modules_exist(page: Path) -> None:
         pytest.skip("as published")
     for code in _inline(page):
         if re.fullmatch(r"(encoder|gan|tests|docs|pretrained|samples)/[\w./*-]*", code) and code != "samples/faces.png":
-            assert any(ROOT.glob(code.rstrip("/"))) or Path(code).name in ("cgan.png", "gan.png"), code
+            assert any(ROOT.glob(code.rstrip("/"))) or Path(code).name in ("cgan.png", "gan.png", "extra.png"), code
         elif re.fullmatch(r"(encoder|gan|tests)(\.\w+)+(?<!\.onnx)(?<!\.png)", code):
             assert _exists(code), code
 

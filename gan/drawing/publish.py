@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 CARD_FILE = "README.md"
-OUTPUT = OutputFolder("save_pretrained", (CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE))
+INVERTER_FILES = ("inverter.json", "inverter.safetensors")
+OUTPUT = OutputFolder(
+    "save_pretrained", (*INVERTER_FILES, CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE)
+)
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _FRONT = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
 _SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)? \[[^]]*\]")
@@ -74,7 +77,7 @@ def save(
             tuned.copy_file(own / STATISTICS_FILE, to / STATISTICS_FILE)
         text = card(release, config, license=license, scores=scores)
         write_atomically(folder / CARD_FILE, lambda path: path.write_text(text, "utf-8"))
-        for name in (DISCRIMINATOR_FILE, WEIGHTS_FILE, CONFIG_FILE):
+        for name in (*INVERTER_FILES, DISCRIMINATOR_FILE, WEIGHTS_FILE, CONFIG_FILE):
             if (release / name).is_file():
                 tuned.copy_file(release / name, folder / name)
 

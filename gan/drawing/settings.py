@@ -132,6 +132,7 @@ class DrawJob(Settings):
     faithful: bool = setting(
         True, "draw the pictures of --edit as they are, in seconds each; without, faster and rougher", group=WHAT
     )
+    other_style: bool = setting(False, "draw each picture of --edit in the style that it does not have", group=WHAT)
     num: Annotated[int, Within(1, 10_000)] = setting(1, "images per text (default 1)", group=WHAT)
     steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
     seed: Annotated[int, Within(RANDOM_SEED, MAX_SEED)] = setting(

@@ -106,27 +106,30 @@ def _invert(
     if found is None and not faithful:
         raise InputError(f"{pipeline.name}: has no inverter; leave faithful on, or train one (python -m gan.inverter)")
     x = (images.double() / 127.5 - 1).to(weight)
-    latents, sources = None, torch.full((len(given),), pipeline.config.style_index(style))
+    origins = [_origin(pipeline, each) for each in given]
+    sources = torch.full((len(given),), pipeline.config.style_index(style))
     with torch.inference_mode(), fast_convolutions(weight.dtype):
-        if found is not None:
-            if style is None:
-                sources = found[0](x, x)[1].argmax(1).cpu()
-            c = join_source(text, sources, names).to(weight)
-            latents = found[0].invert(G, x, c, found[1])
-    c = join_source(text, sources, names).to(weight)
-    if faithful:
-        start = latents and Latents(*(part.float().cpu().clone() for part in latents))
-        faithful_latents = refine(_single(G), to_signed(images), c.float().cpu(), start)
-        latents = Latents(*(part.to(weight) for part in faithful_latents))
-    assert latents is not None
-    rows = [_drawn_again(pipeline, G, each, own) for each, own in zip(given, c, strict=True)]
-    for i, again in enumerate(rows):
-        if again is not None:
-            latents = Latents(
-                *(torch.cat([part[:i], own, part[i + 1 :]]) for part, own in zip(latents, again, strict=True))
-            )
-            read[i] = {**(read[i] or {}), **(given[i].drawn or {})}
-    return latents, c, read
+        if found is not None and style is None:
+            sources = found[0](x, x)[1].argmax(1).cpu()
+        for i, origin in enumerate(origins):
+            if origin is not None:
+                sources[i] = pipeline.config.style_index(origin.pipeline.settings.style)
+        c = join_source(text, sources, names).to(weight)
+        start = None if found is None else found[0].invert(G, x, c, found[1])
+    c, latents = join_source(text, sources, names).to(weight), start
+    unknown = torch.tensor([origin is None for origin in origins])
+    if faithful and unknown.any():
+        begin = None if start is None else Latents(*(part[unknown].float().cpu().clone() for part in start))
+        better = refine(_single(G), to_signed(images[unknown]), c[unknown].float().cpu(), begin)
+        latents = latents or Latents.of_noise(G, c.new_zeros(len(c), G.z_dim))
+        for part, own in zip(latents, better, strict=True):
+            part[unknown] = own.to(part)
+    parts = [latents.rows(slice(i, i + 1)) if latents else None for i in range(len(given))]
+    for i, origin in enumerate(origins):
+        if origin is not None:
+            parts[i] = origin.latents(G, c[i : i + 1])
+            read[i] = {**(read[i] or {}), "text": origin.text, "seed": str(origin.seed)}
+    return Latents.cat([part for part in parts if part is not None]), c, read
 
 
 @lru_cache(maxsize=2)
@@ -143,33 +146,42 @@ def _shown(pipeline: TextToImage, images: Tensor) -> tuple[Tensor, list[dict[str
     return shown.conditions(pipeline.encoder), shown.read()
 
 
-def _drawn_again(pipeline: TextToImage, G: Generator, given: Given, c: Tensor) -> Latents | None:
-    """The latents of a picture that this release has drawn, by what its file says; ``None`` where it has not.
+@dataclass(frozen=True)
+class _Origin:
+    """How this release has drawn a picture that is given."""
 
-    They are those under the condition of what the picture shows, so that an edit keeps what its text left open.
-    """
-    told = given.drawn
-    if told is None or given.texts.get("Model") != pipeline.name:
+    pipeline: TextToImage
+    text: str
+    seed: int
+
+    @torch.inference_mode()
+    def latents(self, G: Generator, c: Tensor) -> Latents:
+        """Its latents under the condition of what it shows (1, c_dim): an edit keeps what its text left open."""
+        own = self.pipeline
+        layout_seed, z = own.settings.layout_seed, own.noise([self.seed])
+        layout_z = None if layout_seed is None else own.noise([layout_seed])
+        with fast_convolutions(z.dtype):
+            layout, w = G.layout_and_style(z, own.settled(own.conditions([self.text]), z), layout_z)
+            plain_layout, plain_w = G.layout_and_style(z, c)
+        return Latents(z, layout - plain_layout, (w - plain_w)[:, None].expand(-1, G.style_places, -1))
+
+
+def _origin(pipeline: TextToImage, given: Given) -> _Origin | None:
+    """How this release has drawn a picture, as its file says and drawing it again proves; ``None`` where it has not."""
+    told, texts = given.drawn, given.texts
+    if told is None or texts.get("Model") != pipeline.name or "Guidance" in texts:
         return None
-    settings = {"style": given.texts.get("Style"), "layout_seed": given.texts.get("Layout seed")}
-    settings |= {name: given.texts.get(name.capitalize()) for name in ("truncation", "guidance")}
     try:
         own = pipeline.with_settings(
-            style=settings["style"],
-            **{name: float(value) for name in ("truncation", "guidance") if (value := settings[name])},
-            **({"layout_seed": int(settings["layout_seed"])} if settings["layout_seed"] else {}),
+            style=texts.get("Style", pipeline.config.sources[0]),
+            truncation=float(texts.get("Truncation", 1)),
+            layout_seed=int(texts["Layout seed"]) if "Layout seed" in texts else None,
         )
-        if not torch.equal(own.draw([told["text"]], [told["seed"]])[0], given.pixels):
-            return None
-        z, c_text = own.noise([told["seed"]]), own.conditions([told["text"]])
+        if torch.equal(own.draw([told["text"]], [told["seed"]])[0], given.pixels):
+            return _Origin(own, told["text"], told["seed"])
     except ValueError:  # a text or a number that is none: the file was changed
-        return None
-    layout_z = None if own.settings.layout_seed is None else own.noise([own.settings.layout_seed])
-    with torch.inference_mode(), fast_convolutions(z.dtype):
-        c_text = own.settled(c_text, z)
-        layout, w = G.layout_and_style(z, c_text, layout_z)
-        plain_layout, plain_w = G.layout_and_style(z, c[None])
-        return Latents(z, layout - plain_layout, (w - plain_w)[:, None].expand(-1, G.style_places, -1))
+        pass
+    return None
 
 
 @torch.inference_mode()
@@ -189,6 +201,7 @@ def edit(
     texts: Sequence[ReadText],
     *,
     style: str | None = None,
+    other_style: bool = False,
     variation: Tensor | None = None,
 ) -> tuple[Tensor, list[dict[str, str | None] | None]]:
     """Pictures changed by a text each.
@@ -198,6 +211,7 @@ def edit(
         inversion: Of N pictures.
         texts: N texts, as read; an empty one changes nothing.
         style: The drawing style to change them to; by default their own.
+        other_style: Change each to the style that follows its own.
         variation: Noise (N, z_dim) that the style differs by.
 
     Returns:
@@ -207,7 +221,9 @@ def edit(
     dim = pipeline.encoder.dim
     wanted = torch.stack([_merged(pipeline, text, own[:dim]) for text, own in zip(texts, c, strict=True)]).to(c)
     new = torch.cat([pipeline.settled(wanted, latents.z), c[:, dim:]], dim=1)
-    if style is not None and len(pipeline.config.sources) > 1:
+    if other_style:
+        new[:, dim:] = c[:, dim:].roll(1, 1)
+    elif style is not None and len(pipeline.config.sources) > 1:
         new[:, dim:] = 0
         new[:, dim + pipeline.config.style_index(style)] = 1
     with fast_convolutions(c.dtype):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder.common.progress import Progress
-from gan.drawing.output import columns
+from gan.drawing.output import PER_ROW, columns
 from gan.drawing.settings import DrawJob, DrawSettings
 from gan.engine import Engine, metadata
 from gan.images import save_png, to_pixels
@@ -45,7 +45,8 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
     with Progress("finding the pictures in the model", None, "picture", shown=job.faithful and len(given) >= SLOW):
         inversion = pipeline.invert(given, style=None, faithful=job.faithful)
     edits = [
-        pipeline.edit(inversion, text, style=settings.style, num_images=job.num) for text in texts
+        pipeline.edit(inversion, text, style=settings.style, other_style=job.other_style, num_images=job.num)
+        for text in texts
     ]  # a list of all pictures for each text
     for line in dict.fromkeys(line for edited in edits for line in edited.warnings):
         print(f"warning: {line}", file=sys.stderr)
@@ -67,7 +68,7 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
             records.append({**record, "file": str(file), "warnings": edited.warnings})
     if out:
         rows = [edited.images[k :: job.num] for edited in edits for k in range(job.num)]
-        grid = columns([edits[0].given, edits[0].reconstructions, *rows], per_row=8)
+        grid = columns([edits[0].given, edits[0].reconstructions, *rows], per_row=PER_ROW)
         plain = [{key: value for key, value in each.items() if key not in ("file", "warnings")} for each in records]
         save_png(out, to_pixels(grid), metadata(pipeline, [], edits=plain))
     if job.json:

@@ -66,6 +66,9 @@ def given_pictures(pictures: Any) -> list[Given]:
 
 
 def _given(picture: Any, name: str) -> Iterator[Given]:
+    if isinstance(picture, Given):
+        yield picture
+        return
     if isinstance(picture, (str, Path)):
         path = Path(picture)
         if kind_of(path) == "folder":

@@ -114,7 +114,7 @@ def test_a_picture_of_this_model_is_found_again_exactly(pipe, tmp_path, options)
     )
     inversion = pipe.invert(drawn)
     assert inversion.quality[0] > 70 and not inversion.warnings
-    assert inversion.read[0]["text"] == "black hair" and inversion.read[0]["seed"] == 9
+    assert inversion.read[0]["text"] == "black hair" and inversion.read[0]["seed"] == "9"
     assert torch.equal(inversion.latents.z, (0.7 if options else 1) * pipe.noise([9]))
     with Image.open(drawn) as image:
         changed = Image.new("RGB", image.size, "red")
@@ -219,7 +219,7 @@ def test_the_command_writes_a_grid_files_and_json(pipe, tmp_path, capsys) -> Non
         ("--edit a.png --any", "--edit goes with --text, not with --any; leave it out"),
         ("--edit a.png --text x --best-of 2", "--edit goes with --text, not with --best-of"),
         ("--edit a.png --text x --layout-seed 2", "--edit goes with --text, not with --layout-seed"),
-        ("--text x --no-faithful", "--no-faithful goes with --edit"),
+        ("--text x --no-faithful", "--no-faithful and --other-style go with --edit"),
         ("--num 2", "one of the arguments --text --testing-file --any --interpolate --edit is required"),
     ],
 )

@@ -121,7 +121,7 @@ def _invert(
     if faithful and unknown.any():
         begin = None if start is None else Latents(*(part[unknown].float().cpu().clone() for part in start))
         better = refine(_single(G), to_signed(images[unknown]), c[unknown].float().cpu(), begin)
-        latents = latents or Latents.of_noise(G, c.new_zeros(len(c), G.z_dim))
+        latents = Latents(*(part.clone() for part in start or Latents.of_noise(G, c.new_zeros(len(c), G.z_dim))))
         for part, own in zip(latents, better, strict=True):
             part[unknown] = own.to(part)
     parts = [latents.rows(slice(i, i + 1)) if latents else None for i in range(len(given))]

@@ -40,7 +40,8 @@ _PLACE = re.compile(r"\w+://\S+|\S*[/\\]\S*|(?=\S*\d)\S{12,}")  # an address, a 
 _LIST = re.compile(r"""\s*\[\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[\s,]*)+\]\s*""", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
-_NAMED_TEXT = re.compile(r"\s*([^\s,;|\"]+\.[A-Za-z]{3,4}(?:#\d+)?)(?:\s*[:=]>?\s|\s+-\s| )\s*([^\t,;|][^\t]*)")
+NAMED_TEXT = re.compile(r"\s*([^\s,;|\"]+\.[A-Za-z]{3,4}(?:#\d+)?)(?:\s*[:=]>?\s|\s+-\s| )\s*([^\t,;|][^\t]*)")
+"""A line that begins with the name of a file, which a space, a colon or a dash separates from a text."""
 _PREAMBLE = re.compile(r"# |sep=.$")  # a comment, or Excel's first line
 _SAMPLE = 1000  # rows that tell what columns hold
 _NO_JSON = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
@@ -120,7 +121,7 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
     delimiter, rows_of_text = table_rows(lines)
     rows = list(rows_of_text)
     header = is_header(rows)
-    pairs = {number: _NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
+    pairs = {number: NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
     named = [Row(number, [pair[1], pair[2]], True) for number, pair in pairs.items() if pair]
     if 2 * len(named) > len(rows):  # NAME.jpg a caption, or NAME.jpg: a caption
         return [Table(name, [], named, malformed=[number for number, pair in pairs.items() if not pair])]

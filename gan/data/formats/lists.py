@@ -16,7 +16,7 @@ from gan.data.decoding import READ, is_image, suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, cleaned, common_folder, folder_of, without_suffix
 from gan.data.summary import MALFORMED, UNREAD_KIND, printable
-from gan.data.tables import Chosen, choose, read_tables
+from gan.data.tables import NAMED_TEXT, Chosen, choose, read_tables
 from gan.data.tree import READ_ERRORS, Tree
 
 TAGS = "tags.csv"
@@ -75,7 +75,10 @@ def _may_be_list(tree: Tree, name: str) -> bool:
         return False
     if start.startswith(b"PAR1") or start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    return b"\0" not in start and any(mark in start for mark in (b",", b"\t", b";", b"|", b":"))
+    if b"\0" in start:
+        return False
+    first = start.lstrip().partition(b"\n")[0].decode("utf-8", "replace").rstrip()
+    return any(mark in start for mark in (b",", b"\t", b";", b"|", b":")) or bool(NAMED_TEXT.fullmatch(first))
 
 
 def folders_of(table: str) -> list[str]:

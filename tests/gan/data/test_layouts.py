@@ -226,6 +226,12 @@ def test_layouts(tmp_path: Path, name: str) -> None:
     assert not summary.sources[0].reasons
 
 
+def test_lines_of_a_name_and_words(tmp_path: Path) -> None:
+    data, summary = load(write(tmp_path / "set", table("captions.txt", "1.jpg a red cat\n2.jpg a dog\nno name\n")))
+    assert data.captions == (("a red cat",), ("a dog",))
+    assert summary.sources[0].left_out == "1 malformed (captions.txt, line 3)"
+
+
 def test_texts_of_a_dictionary_column(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

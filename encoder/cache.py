@@ -207,7 +207,9 @@ class CachedEncoder:
                         cache.put(self.fingerprint, made)
                     vectors |= made
                     bar.update(len(block))
-        return torch.stack([vectors[name] for name in names]) if names else torch.empty(0, self.dim)
+        return (
+            torch.stack([vectors[name] for name in names]) if names else torch.empty(0, self.dim, dtype=torch.float32)
+        )
 
 
 def _key(fingerprint: str, text: str) -> bytes:

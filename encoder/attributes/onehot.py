@@ -42,7 +42,7 @@ class OneHotEncoder:
         Raises:
             InputError: A text that is not a canonical caption.
         """
-        c = torch.zeros(len(texts), self.dim)
+        c = torch.zeros(len(texts), self.dim, dtype=torch.float32)
         for row, text in zip(c, texts, strict=True):
             stated = Attributes.from_caption(text)
             if stated is None:

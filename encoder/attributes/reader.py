@@ -201,7 +201,7 @@ def _sharpened(c: torch.Tensor) -> torch.Tensor:
     values, exact = c.split([DIM, c.shape[1] - DIM], dim=1)
     exact = exact.unflatten(1, (-1, NUMBERS))
     stated = exact[..., :1]
-    colours = torch.where(stated > 0.5, exact / stated, torch.zeros(()))
+    colours = torch.where(stated > 0.5, exact / stated, 0.0)
     return torch.cat([values, colours.flatten(1)], dim=1)
 
 
@@ -219,10 +219,10 @@ def _bind(c: torch.Tensor, probe: torch.Tensor, terms: Sequence[_Term], *, in_fi
             from encoder.attributes.colour_names import mixtures
 
             (mixture,) = mixtures(slot, [to_hex(lab)], doubtful=True)
-            values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]])
+            values = torch.tensor([mixture.get(value, 0.0) for value in SLOTS[slot]], dtype=c.dtype)
             c[values_at(i)] = values
         if len(c) > DIM and (in_figures or c[colour_at(i)][0]):
-            c[colour_at(i)] = torch.tensor([1.0, *scale(lab)])
+            c[colour_at(i)] = torch.tensor([1.0, *scale(lab)], dtype=c.dtype)
 
 
 def _leave_open(c: torch.Tensor, slots: Sequence[str]) -> None:

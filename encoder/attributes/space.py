@@ -144,7 +144,7 @@ def value_shares(lab: torch.Tensor) -> list[torch.Tensor]:
     result = []
     for i, slot in enumerate(COLOUR_SLOTS):
         names = [to_hex(colour) for colour in lab[:, i].numpy()]
-        shares = torch.zeros(len(names), len(SLOTS[slot]))
+        shares = torch.zeros(len(names), len(SLOTS[slot]), dtype=torch.float32)
         for row, mixture in zip(shares, mixtures(slot, names), strict=True):
             for value, share in mixture.items():
                 row[SLOTS[slot].index(value)] = share

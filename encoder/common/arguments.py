@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -107,19 +106,6 @@ def between(low: int, high: int = MAX_COUNT) -> Callable[[str], int]:
 seed = between(0, MAX_SEED)
 threads = between(0, MAX_THREADS)
 batch_size = between(1, MAX_BATCH)
-
-
-def positive(most: float = math.inf) -> Callable[[str], float]:
-    """A number above 0, finite and at most ``most``."""
-
-    def number(text: str) -> float:
-        value = decimal(text)
-        if not (0 < value < math.inf and value <= most):
-            limit = "" if most == math.inf else f" and at most {most:g}"
-            raise argparse.ArgumentTypeError(f"{text[:_SHOWN]} is not a number above 0{limit}")
-        return value
-
-    return number
 
 
 # -- texts -----------------------------------------------------------------------------------------------------------

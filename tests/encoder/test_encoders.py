@@ -191,6 +191,24 @@ def test_fast_vectors_are_nearly_the_exact_ones_and_are_kept_apart(
     assert 0 < (vectors - exact).norm() < tolerance * exact.norm()
 
 
+@pytest.mark.parametrize("default", [torch.float64, torch.float16])
+@pytest.mark.parametrize("kind", ["head", "pooled", "onehot"])
+def test_the_default_dtype_of_the_process_changes_no_vector(kind: str, default: torch.dtype) -> None:
+    texts = ["blue hair red eyes"]
+    texts += [] if kind == "onehot" else ["#12806a hair, dusty rose eyes", "green hair, no blue eyes, #aa3060 bow"]
+    encoder = load_encoder(kind, cached=False)
+    expected = encoder.encode(texts)
+    assert expected.dtype == torch.float32
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        for cached in (False, True):
+            assert torch.equal(load_encoder(kind, cached=cached).encode(texts), expected)
+        assert load_encoder(kind).encode([]).dtype == torch.float32
+    finally:
+        torch.set_default_dtype(before)
+
+
 def test_a_run_keeps_its_vectors_though_the_other_caches_go(user_cache: Path, tmp_path: Path) -> None:
     own = tmp_path / "run" / "captions.sqlite3"
     texts = ["a cat on a mat", "two birds", "pink hair green eyes"]

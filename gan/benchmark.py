@@ -433,7 +433,6 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(prog="python -m gan.benchmark", description=(__doc__ or "").replace("``", ""))
     result.add_argument(
         "what", nargs="?", choices=("commands", "drawing", "training", "evaluation", "all"), default="all"

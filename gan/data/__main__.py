@@ -41,7 +41,6 @@ _WORDS = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
     result = arguments.Parser(
         prog="python -m gan.data", description="Show what train_cgan.py would train on, without training."
     )

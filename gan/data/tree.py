@@ -106,22 +106,19 @@ class FolderTree(Tree):
         super().__init__(where, {name: size for name, size, _ in found})
 
     def open(self, name: str) -> BinaryIO:
-        """See ``Tree``; what has become a FIFO in the meantime is not waited for."""
         if inside := self._inside(name):
             return inside[0].open(inside[1])
-        handle = os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK)
+        handle = os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK)  # no FIFO is waited for
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise OSError(f"{name}: not a regular file")
         return os.fdopen(handle, "rb")
 
     def read(self, name: str) -> bytes:
-        """See ``Tree``."""
         inside = self._inside(name)
         return inside[0].read(inside[1]) if inside else super().read(name)
 
     def part(self, name: str) -> Tree | None:
-        """See ``Tree``."""
         kind = TarTree if name.lower().endswith(".tar") else ZipTree
         return kind(f"{self.where}/{name}", self.root / name)
 
@@ -146,12 +143,10 @@ class ZipTree(Tree):
         super().__init__(where, {name: info.file_size for name, info in self._stored.items()})
 
     def open(self, name: str) -> BinaryIO:
-        """See ``Tree``."""
         return self.archive.open(self._stored[name])  # type: ignore[return-value]
 
     def read(self, name: str) -> bytes:
-        """See ``Tree``; no more than the size in the zip's table is unpacked."""
-        size = self.sizes[name]
+        size = self.sizes[name]  # no more than the zip's table states is unpacked
         with self.open(name) as file:
             data = file.read(size)
             if len(data) != size or file.read(1):  # to the end, where the checksum is compared
@@ -196,11 +191,10 @@ class TarTree(Tree):
             os.close(self.handle)
 
     def open(self, name: str) -> BinaryIO:
-        """See ``Tree``."""
         return io.BufferedReader(_Window(self, self._places[name], self.sizes[name]))
 
     def read(self, name: str) -> bytes:
-        """See ``Tree``; safe in several threads at once."""
+        # Safe in several threads at once: no position is shared.
         return os.pread(self.handle, self.sizes[name], self._places[name])
 
 

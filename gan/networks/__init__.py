@@ -137,7 +137,7 @@ def _check_arguments(arguments: Mapping[str, Any], defaults: Mapping[str, Any]) 
         is_list = isinstance(default, (tuple, list))
         check(value, SIZES if is_list else _KINDS.get(type(default), dict[str, Any] | None), "", name)
         if is_list and len(value) != len(default):
-            raise ValueError(f"{name} has {len(value)} numbers; it must have {len(default)}")
+            raise ValueError(f"{name} is {str(value)[:100]}; it must be {len(default)} whole numbers")
 
 
 def build_generator(architecture: str, *, z_dim: int, c_dim: int, **arguments: Any) -> TextToImageGenerator:

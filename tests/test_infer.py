@@ -402,6 +402,12 @@ def test_run_gan_takes_nothing(tmp_path) -> None:
     assert done.stderr == "usage: bash run_gan.sh\n"
 
 
+def test_extra_run_takes_one_folder(tmp_path) -> None:
+    done = run_script("a", "b", cwd=tmp_path, script="extra_run.sh")
+    assert done.returncode == 2
+    assert done.stderr == "usage: bash extra_run.sh [FOLDER]\n"
+
+
 def test_run_cgan_names_a_missing_file(tmp_path) -> None:
     done = run_script("nowhere.txt", cwd=tmp_path)
     assert done.returncode == 2

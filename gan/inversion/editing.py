@@ -124,12 +124,15 @@ def _invert(
         latents = Latents(*(part.clone() for part in start or Latents.of_noise(G, c.new_zeros(len(c), G.z_dim))))
         for part, own in zip(latents, better, strict=True):
             part[unknown] = own.to(part)
-    parts = [latents.rows(slice(i, i + 1)) if latents else None for i in range(len(given))]
+    rows = []
     for i, origin in enumerate(origins):
         if origin is not None:
-            parts[i] = origin.latents(G, c[i : i + 1])
+            rows.append(origin.latents(G, c[i : i + 1]))
             read[i] = {**(read[i] or {}), "text": origin.text, "seed": str(origin.seed)}
-    return Latents.cat([part for part in parts if part is not None]), c, read
+        else:
+            assert latents is not None
+            rows.append(latents.rows(slice(i, i + 1)))
+    return Latents.cat(rows), c, read
 
 
 @lru_cache(maxsize=2)

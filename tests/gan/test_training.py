@@ -933,7 +933,7 @@ def test_adaptive_augmentation_goes_on_from_its_chance_and_is_told(faces, tmp_pa
     assert states[0]["augment"] == states[1]["augment"] != half != 0.4
     assert all(torch.equal(states[0]["D"][name], weight) for name, weight in states[1]["D"].items())
     lines = read_stats(tmp_path / "unbroken" / "stats.jsonl")
-    assert lines[-1].keys() >= {"augment", "overfitting"}
+    assert {name for line in lines for name in line} >= {"augment", "overfitting"}
     assert "augment" in (tmp_path / "unbroken" / "report.html").read_text()
 
 

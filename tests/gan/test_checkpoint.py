@@ -46,6 +46,7 @@ def test_state_round_trip(tmp_path) -> None:
     assert torch.equal(state["G"].pop("weight"), STATE["G"]["weight"])
     for name in ("generator", "order"):
         assert torch.equal(state.pop(name), STATE[name])
+    assert (state.pop("ahead"), state.pop("augment")) == (0, 0.0)  # earlier versions' states lack them
     assert {**STATE, "G": {}}.items() >= state.items()
 
 

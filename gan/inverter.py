@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from encoder.common import arguments
 from encoder.common.arguments import MAX_SEED
@@ -25,6 +25,9 @@ from encoder.common.memory import tune_malloc
 from encoder.common.options import Settings, add_settings, from_args, setting
 from encoder.common.records import Positive, Within
 from gan.release import DEFAULT_MODEL, DISCRIMINATOR_FILE, release_folder
+
+if TYPE_CHECKING:
+    from gan.data import ImageDataset
 
 OUTPUT = OutputFolder("gan.inverter", ("inverter.*", "state.safetensors"))
 HELDOUT = 64
@@ -60,6 +63,9 @@ class InverterOptions(Settings):
     passes: Annotated[int, Within(1, 8)] = setting(2, "how often it looks at a picture (default 2)")
     seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
     resume: bool = setting(False, "go on where the training in --out stopped")
+    judge: Annotated[int, Within(0, 10_000)] = setting(
+        0, "train nothing; measure the model's reconstructions and edits of so many held-out faces", metavar="N"
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,9 +86,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.inverter``. Returns the exit status (``encoder.common.command``)."""
     options = parse(argv)
     tune_malloc()
+    if options.judge:
+        _judge(options)
+        return 0
     with OUTPUT.held(options.out):
         print(f"{options.out}: {_train(options):.2f} dB of held-out faces")
     return 0
+
+
+def _heldout(options: InverterOptions, sources: Sequence[str], count: int) -> tuple[ImageDataset, ImageDataset]:
+    """The faces to train on, and ``count`` random ones of those held out."""
+    import torch
+
+    from encoder.common.errors import InputError
+    from gan.data import load_images
+
+    everything, summary = load_images(options.data, split="all")
+    print(summary)
+    if everything.source_names != sources:
+        raise InputError(
+            f"the data are of {', '.join(everything.source_names)}, and the model of {', '.join(sources)}; "
+            "give its own data, in their order (NAME=PATH names a source)"
+        )
+    heldout = everything.of("heldout")
+    chosen = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(0))[:count]
+    return everything.of("train"), heldout[chosen]
+
+
+def _judge(options: InverterOptions) -> None:
+    """Print what ``--judge`` measures, with the inverter alone and with gradient descent."""
+    from gan.inversion.judging import measure
+    from gan.pipeline import TextToImage
+
+    pipeline = TextToImage.from_pretrained(options.model)
+    _, faces = _heldout(options, pipeline.config.sources, options.judge)
+    for faithful in (False, True):
+        print("\nwith gradient descent" if faithful else "\ninverter alone", flush=True)
+        for name, figure in measure(pipeline, faces.images[:], faithful=faithful, seed=options.seed):
+            print(f"{name}: {figure}", flush=True)
 
 
 def _train(options: InverterOptions) -> float:
@@ -92,7 +133,6 @@ def _train(options: InverterOptions) -> float:
 
     from encoder.common import weights
     from encoder.common.errors import InputError
-    from gan.data import load_images
     from gan.inversion.latents import check_generator
     from gan.inversion.network import Inverter, generator_digest, save_inverter
     from gan.inversion.reading import read_faces
@@ -106,16 +146,7 @@ def _train(options: InverterOptions) -> float:
         raise InputError(
             f"{pipeline.name}: draws no faces, and an inverter is trained on faces; choose another --model"
         )
-    everything, summary = load_images(options.data, split="all")
-    print(summary)
-    if everything.source_names != sources:
-        raise InputError(
-            f"the data are of {', '.join(everything.source_names)}, and the model of {', '.join(sources)}; "
-            "give its own data, in their order (NAME=PATH names a source)"
-        )
-    faces, heldout = everything.of("train"), everything.of("heldout")
-    heldout = heldout[torch.randperm(len(heldout), generator=torch.Generator().manual_seed(0))[:HELDOUT]]
-
+    faces, heldout = _heldout(options, sources, HELDOUT)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         inverter = Inverter.of(G, len(sources))

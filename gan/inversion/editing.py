@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 ROUGH = 14.0
 """A reconstruction of fewer dB shows another picture than the given one; of real faces, one in a hundred has fewer."""
-STRENGTHS = ((1.0, 0.0), (1.5, 0.3), (2.0, 0.6), (2.5, 1.0))
+STRENGTHS = ((1.0, 0.0), (1.0, 0.3), (1.25, 0.3), (1.0, 0.6), (1.25, 0.6), (1.0, 1.0))
 """How far a style goes from the old condition to the new one, and how far away from none. The first that shows what is
-wanted is taken."""
+wanted is taken. Further ones tear the face."""
 VARIATION = 0.5
 """The size of the noise that further pictures of one edit differ by."""
 BATCH = 16

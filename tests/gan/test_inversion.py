@@ -16,6 +16,7 @@ from encoder.common.errors import InputError
 from gan.draw import main
 from gan.images import as_pil, psnr, to_pixels
 from gan.inversion import optimise
+from gan.inversion.judging import EDITS, measure
 from gan.inversion.latents import Latents
 from gan.inversion.network import Inverter, generator_digest, save_inverter
 from gan.pipeline import TextToImage
@@ -67,6 +68,15 @@ def test_gradient_descent_comes_nearer_from_any_start(pipe, monkeypatch) -> None
     assert alone.invert(given).quality[0] > 10
     with pytest.raises(InputError, match="release: has no inverter; leave faithful on, or train one"):
         alone.invert(given, faithful=False)
+
+
+def test_edits_are_judged(pipe) -> None:
+    images = pipe.draw(["black hair"] * 2, [1, 2])
+    figures = dict(measure(pipe, images, faithful=False))
+    assert figures == dict(measure(pipe, images, faithful=False)) | {k: v for k, v in figures.items() if "CPU" in k}
+    quality = pipe.invert([as_pil(image) for image in images], faithful=False).quality
+    assert figures["reconstruction, median"] == f"{quality.median():.1f} dB"
+    assert [figure.split(" of ")[1] for figure in figures.values() if "%" in figure] == [str(2 * EDITS)] * 3
 
 
 def test_pictures_are_found_alone_as_among_others(pipe) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 DEFAULT_OUT = Path("samples/faces.png")
 PER_ROW = 5
 COURSE_IMAGES = 25
+STRIP_STEPS, FILM_STEPS, FPS = 8, 12, 12
 LONG = 200  # images from which progress is shown
 
 
@@ -52,7 +53,12 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--any", action="store_true", help="ask for nothing: the seed decides all of --num images")
     what.add_argument(
-        "--interpolate", nargs=2, default=(), metavar=("A", "B"), help="images on the way from text A to text B"
+        "--interpolate",
+        nargs="+",
+        default=(),
+        metavar="KEY",
+        help="images on the way from a text to another, as a strip; three or more, --fps, --loop or the ending of "
+        "--out make a film",
     )
     add_settings(result, DrawJob)
     add_settings(result, DrawSettings)
@@ -74,8 +80,13 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         options.error("--no-faithful and --other-style go with --edit")
     if job.interpolate and (job.separate or job.num != 1 or settings.best_of != 1):
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
-    if job.steps and not job.interpolate:
-        options.error("--steps goes with --interpolate")
+    if len(job.interpolate) == 1:
+        options.error("--interpolate takes two texts or more")
+    for option, is_given in (("--steps", job.steps), ("--fps", job.fps), ("--loop", job.loop)):
+        if is_given and not job.interpolate:
+            options.error(f"{option} goes with --interpolate")
+    if job.out and not job.interpolate:
+        check_png_path(job.out)
     if job.out == STDOUT and (job.json or sys.stdout is None or sys.stdout.isatty()):
         options.error("--out - writes the picture to stdout: pipe it on, and leave --json out")
     if job.format and not job.testing_file:
@@ -181,7 +192,11 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
     if job.interpolate:
         ends = pipeline.read(job.interpolate)
         drawn = [Drawn(item, None, text) for item, text in zip(items, ends, strict=True)]
-        images += pipeline.interpolate(torch.stack([text.c for text in ends]), seed=job.seed, steps=job.steps or 8)
+        c = torch.stack([text.c for text in ends])
+        if job.is_film:
+            images += pipeline.film(c, seed=job.seed, steps=job.steps or FILM_STEPS, loop=job.loop)
+        else:
+            images += pipeline.interpolate(c, seed=job.seed, steps=job.steps or STRIP_STEPS)
 
     faces: list[dict[str, Any]] = []  # what the picture says of its images: text, seed and exact colours
     lines: list[dict[str, Any]] = []
@@ -211,7 +226,13 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
                 }
             )
             bar.update()
-    if out:
+    if out and job.is_film:
+        from gan.drawing.film import save_film
+
+        film = {"steps": job.steps or FILM_STEPS, "fps": job.fps or FPS, "loop": job.loop}
+        text = {**metadata(pipeline, faces), "Film": json.dumps(film)}
+        save_film(out, torch.stack(images), fps=job.fps or FPS, loop=job.loop, text=text)
+    elif out:
         per_row = len(images) if job.interpolate else PER_ROW
         picture = course_figure if job.layout == "course" else partial(tile, per_row=per_row)
         save_png(out, picture(torch.stack(images)), metadata(pipeline, faces))

@@ -14,6 +14,7 @@ from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
     import PIL.Image
+    import PIL.PngImagePlugin
     import torch
     from torch import nn
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 WHITE = 255
 STDOUT = Path("-")
 """In the place of a picture's file: standard output."""
+FILMS = (".webp", ".gif")
+"""The endings of files that are films whatever is in them. An animated PNG ends as any PNG."""
 Network = TypeVar("Network", bound="nn.Module")
 
 
@@ -130,8 +133,19 @@ def check_png_path(path: Path) -> None:
     if kind_of(path) == "folder":
         raise InputError(f"{path}: is a folder; give the name of a .png file")
     if path.suffix.lower() != ".png":
-        raise InputError(f"{path}: pictures are written as PNG; give a file name that ends in .png")
+        raise InputError(
+            f"{path}: pictures are written as PNG; give a file name that ends in .png, or in .webp or .gif for a film "
+            "(--interpolate)"
+        )
     check_file(path)
+
+
+def check_picture_path(path: Path) -> None:
+    """As ``check_png_path``, of a picture that may be a film."""
+    if path.suffix.lower() in FILMS and kind_of(path) != "folder":
+        check_file(path)
+    else:
+        check_png_path(path)
 
 
 def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
@@ -172,11 +186,16 @@ def to_pixels(image: PIL.Image.Image) -> torch.Tensor:
 
 def encode_png(image: torch.Tensor, text: Mapping[str, str], *, compress_level: int = 1) -> bytes:
     """A picture as a PNG file: as ``save_png``, compressed; a level beyond 1 makes it little smaller."""
+    buffer = io.BytesIO()
+    as_pil(image).save(buffer, format="PNG", compress_level=compress_level, pnginfo=png_info(text))
+    return buffer.getvalue()
+
+
+def png_info(text: Mapping[str, str]) -> PIL.PngImagePlugin.PngInfo:
+    """Metadata as ``iTXt`` chunks (UTF-8) in this order."""
     from PIL import PngImagePlugin
 
     info = PngImagePlugin.PngInfo()
     for key, value in text.items():
         info.add_itxt(key, value)
-    buffer = io.BytesIO()
-    as_pil(image).save(buffer, format="PNG", compress_level=compress_level, pnginfo=info)
-    return buffer.getvalue()
+    return info

@@ -536,6 +536,27 @@ class TextToImage:
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
         return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
 
+    def film(self, c: torch.Tensor, *, seed: int = 0, steps: int = 12, loop: bool = False) -> torch.Tensor:
+        """Frames on the way from key to key at one seed, slow at the keys.
+
+        Args:
+            c: The conditions of the keys, (2 or more, c_dim).
+            seed: The seed of every frame.
+            steps: Frames from each key to the next, as of ``gan.drawing.film.eased``.
+            loop: Whether the way goes on from the last key to the first.
+
+        Returns:
+            uint8 (N * ``steps``, 3, 64, 64) with ``loop``, else ((N - 1) * ``steps`` + 1, 3, 64, 64).
+        """
+        from gan.drawing.film import eased
+
+        if len(c) < 2 or steps < 1:
+            raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions or more, and a step")
+        z = self.noise([seed])
+        frames = eased(self.settled(c, z.expand(len(c), -1)), steps, loop=loop)
+        batches = frames.split(self.settings.batch_size)
+        return torch.cat([self.draw_conditions(batch, z.expand(len(batch), -1)) for batch in batches])
+
     def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``ConditionSpace.resolve_negations``."""
         return self._with_text(c.to(z), lambda text: self.encoder.space.resolve_negations(text, z))

@@ -16,6 +16,7 @@ import infer
 from encoder.common import progress
 from encoder.common.device import find_device
 from encoder.common.errors import InputError
+from gan.drawing.film import eased
 from gan.drawing.settings import DrawSettings, Truncation
 from gan.pipeline import TextToImage
 from gan.release import Guidance
@@ -167,6 +168,34 @@ def test_interpolation_is_one_strip(model) -> None:
     assert faces_of("a.png") == [{"text": "red hair", "seed": 4}, {"text": "blue hair", "seed": 4}]
 
 
+@pytest.mark.parametrize("ending", ["webp", "gif", "png"])
+@pytest.mark.parametrize("loop", [[], ["--loop"]])
+def test_a_film_goes_from_text_to_text_with_the_same_bytes_each_run(model, ending, loop) -> None:
+    texts = ["red hair", "blue hair", "green hair"]
+    for name in ("a", "b"):
+        film = ["--interpolate", *texts, "--steps", "4", "--fps", "20", "--seed", "4", *loop]
+        assert infer.main([*film, "--out", f"{name}.{ending}"]) == 0
+    assert Path(f"a.{ending}").read_bytes() == Path(f"b.{ending}").read_bytes()
+    with Image.open(f"a.{ending}") as film:
+        assert (film.n_frames, film.size) == (12 if loop else 9, (64, 64))
+        told = film.info
+        if ending != "png":
+            told = json.loads(film.info["comment"] if ending == "gif" else film.getexif()[0x010E])
+        assert [face["text"] for face in json.loads(told["Faces"])] == texts
+        assert json.loads(told["Film"]) == {"steps": 4, "fps": 20, "loop": bool(loop)}
+        assert film.info.get("loop", 1) == (0 if loop else 1)
+        film.seek(4)
+        middle = np.asarray(film.convert("RGB")).astype(int)
+    assert infer.main(["--text", texts[1], "--seed", "4", "--out", "c.png"]) == 0
+    assert abs(middle - pixels("c.png")).mean() < (0.1 if ending == "png" else 8)
+
+
+def test_frames_are_slow_at_the_keys() -> None:
+    keys = torch.tensor([[0.0], [1.0]])
+    assert eased(keys, 4, loop=True).flatten().tolist() == [0, 0.15625, 0.5, 0.84375, 1, 0.84375, 0.5, 0.15625]
+    assert eased(keys, 2, loop=False).flatten().tolist() == [0, 0.5, 1]
+
+
 def test_style_is_passed_on(make_release, model) -> None:
     folder = make_release("two", c_dim=27, sources=["extra", "anime"])
     for style in ("extra", "anime"):
@@ -266,6 +295,8 @@ FILE = ["--testing-file", "lines.txt"]
         ("", ["--text", "a", "--out", "lines.txt/a.png"], "lines.txt: is a file, so the folder"),
         ("", ["--text", "a", "--separate", "lines.txt"], "lines.txt: is a file, so the folder"),
         (None, ["--text", "a", "--out", "a.jpg"], "a.jpg: pictures are written as PNG"),
+        (None, ["--text", "a", "--out", "a.webp"], "a.webp: pictures are written as PNG"),
+        (None, ["--interpolate", "a", "b", "--fps", "51"], "--fps is 51; it must be an integer from 1 to 50"),
         (None, ["--text", "a", "--out", "."], ".: is a folder"),
         (None, ["--text", "a", "--model", "nowhere"], "nowhere: no such model folder"),
         (None, ["--text", "a", "--style", "oil"], "style 'oil' is unknown"),
@@ -304,6 +335,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(model, capsys, content, args, 
         ["--text", "a", "--steps", "3"],
         ["--text", "a", "--truncation", "x"],
         ["--interpolate", "a", "b", "--num", "2"],
+        ["--interpolate", "a"],
+        ["--text", "a", "--fps", "3"],
+        ["--text", "a", "--loop"],
     ],
 )
 def test_wrong_arguments_exit_with_usage(model, capsys, args) -> None:

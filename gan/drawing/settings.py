@@ -14,7 +14,7 @@ from encoder.common.errors import InputError
 from encoder.common.options import Settings, setting
 from encoder.common.records import Within
 from encoder.files import Format
-from gan.images import check_png_path
+from gan.images import FILMS, check_picture_path
 from gan.release import DEFAULT_MODEL, Guidance, release_folder
 
 WHAT, LOOK, PLACES, MACHINE = "what to draw", "how it looks", "where it goes", "what draws it"
@@ -134,7 +134,15 @@ class DrawJob(Settings):
     )
     other_style: bool = setting(False, "draw each picture of --edit in the style that it does not have", group=WHAT)
     num: Annotated[int, Within(1, 10_000)] = setting(1, "images per text (default 1)", group=WHAT)
-    steps: Annotated[int, Within(2, 100)] | None = setting(None, "images of --interpolate (default 8)", group=WHAT)
+    steps: Annotated[int, Within(2, 100)] | None = setting(
+        None, "images of --interpolate (default 8); of a film, from each key to the next (default 12)", group=WHAT
+    )
+    fps: Annotated[int, Within(1, 50)] | None = setting(
+        None, "frames of a film a second (default 12); makes a .png a film, an animated PNG", group=WHAT
+    )
+    loop: bool = setting(
+        False, "a film that goes back to its first key and plays for ever; without, it plays once", group=WHAT
+    )
     seed: Annotated[int, Within(RANDOM_SEED, MAX_SEED)] = setting(
         0,
         "seed of the first image; each further one has the next (default 0); -1 or random: a random one, printed",
@@ -149,10 +157,11 @@ class DrawJob(Settings):
     )
     out: Path | None = setting(
         None,
-        "all images in one picture (default samples/faces.png); - is stdout",
+        "all images in one picture (default samples/faces.png), - is stdout; a film of --interpolate: .webp (lossy, at "
+        "quality 95, method 6), .gif (256 colours) or .png",
         group=PLACES,
-        metavar="PNG",
-        parse=arguments.path_type(check_png_path),
+        metavar="FILE",
+        parse=arguments.path_type(check_picture_path),
     )
     layout: Literal["tiles", "course"] = setting(
         "tiles",
@@ -179,6 +188,12 @@ class DrawJob(Settings):
     def is_batch_job(self) -> bool:
         """Whether images go to a folder that a later run can continue."""
         return bool(self.testing_file and not self.out and (self.shards or self.separate))
+
+    @property
+    def is_film(self) -> bool:
+        """Whether ``interpolate`` draws a film. Else it draws two keys as one strip."""
+        shown = self.fps is not None or self.loop or (self.out is not None and self.out.suffix.lower() in FILMS)
+        return bool(self.interpolate) and (len(self.interpolate) > 2 or shown)
 
     @property
     def folder(self) -> Path:

@@ -1,0 +1,70 @@
+"""Films: the way from key to key, as frames and as a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from encoder.common.atomic import write_atomically
+from gan.images import STDOUT, as_pil, png_info
+
+WEBP = {"quality": 95, "method": 6}
+"""Of libwebp: 2.4 KB for a frame of 64x64 pixels, 39 dB from what is drawn. Without loss it has 7 KB."""
+SOFTWARE, DESCRIPTION = 0x0131, 0x010E
+"""Tags of EXIF."""
+
+
+def eased(keys: Tensor, steps: int, *, loop: bool) -> Tensor:
+    """Values on the way from each key to the next, slow at the keys (smoothstep, 3t^2 - 2t^3).
+
+    Args:
+        keys: (K, ...), K at least 2.
+        steps: Values from a key to the next, at least 1. The first of the two keys is one of them.
+        loop: Whether the way goes on from the last key to the first. Otherwise its last value is the last key.
+
+    Returns:
+        (K * steps, ...) with ``loop``, else ((K - 1) * steps + 1, ...).
+    """
+    t = torch.arange(steps, dtype=keys.dtype, device=keys.device) / steps
+    weight = (t * t * (3 - 2 * t)).view(1, -1, *[1] * (keys.ndim - 1))
+    frames = torch.lerp(keys[:, None], keys.roll(-1, 0)[:, None], weight).flatten(0, 1)
+    return frames if loop else frames[: (len(keys) - 1) * steps + 1]
+
+
+def save_film(path: Path, frames: Tensor, *, fps: int, loop: bool, text: Mapping[str, str]) -> None:
+    """Write an animated WebP, GIF or PNG, by the ending of its file, whole or not at all.
+
+    Args:
+        path: The file to write or replace, or ``STDOUT``, which gets a PNG.
+        frames: uint8 (N, 3, H, W).
+        fps: Frames a second. A GIF counts in hundredths of a second.
+        loop: Whether it plays for ever, or once.
+        text: Metadata: ``iTXt`` chunks of a PNG, the EXIF description of a WebP, the comment of a GIF, these as JSON.
+
+    Raises:
+        InputError: The folder cannot be made or written, or the disk is full.
+    """
+    first, *others = (as_pil(frame) for frame in frames)
+    described = json.dumps(text)  # ASCII, which EXIF and GIF ask for
+    options: dict[str, Any]
+    if path.suffix.lower() == ".webp":
+        exif = first.getexif()
+        exif[SOFTWARE], exif[DESCRIPTION] = text["Software"], described
+        options = {"format": "WEBP", "loop": 0 if loop else 1, "exif": exif, **WEBP}
+    elif path.suffix.lower() == ".gif":
+        options = {"format": "GIF", "comment": described.encode(), **({"loop": 0} if loop else {})}
+    else:
+        options = {"format": "PNG", "loop": 0 if loop else 1, "pnginfo": png_info(text)}
+    buffer = io.BytesIO()
+    first.save(buffer, save_all=True, append_images=others, duration=round(1000 / fps), **options)
+    if path == STDOUT:
+        sys.stdout.buffer.write(buffer.getvalue())
+        return
+    write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getvalue()), durable=False)

@@ -230,8 +230,8 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
         from gan.drawing.film import save_film
 
         film = {"steps": job.steps or FILM_STEPS, "fps": job.fps or FPS, "loop": job.loop}
-        text = {**metadata(pipeline, faces), "Film": json.dumps(film)}
-        save_film(out, torch.stack(images), fps=job.fps or FPS, loop=job.loop, text=text)
+        said = {**metadata(pipeline, faces), "Film": json.dumps(film)}
+        save_film(out, torch.stack(images), fps=job.fps or FPS, loop=job.loop, text=said)
     elif out:
         per_row = len(images) if job.interpolate else PER_ROW
         picture = course_figure if job.layout == "course" else partial(tile, per_row=per_row)

@@ -153,7 +153,7 @@ class TextToImage:
             settings: Fields of ``gan.drawing.settings.DrawSettings``: ``encoder_path``, by default the folder within
                 the release or beside it, or else the bundled one; ``dtype``, of PyTorch or by name (pictures are the
                 same everywhere in float64 only); ``device``; and ``style``, ``truncation``, ``guidance``,
-                ``layout_seed`` and ``batch_size``, which calls may change.
+                ``layout_seed``, ``turn``, ``tilt`` and ``batch_size``, which calls may change.
 
         Raises:
             InputError: A missing, truncated or foreign file, or an encoder other than the generator was trained with.
@@ -299,8 +299,8 @@ class TextToImage:
                 the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: random
                 seeds, which are returned.
             num_images: Of each text; 1, or as many as there are seeds for one text.
-            settings: ``style``, ``guidance``, ``truncation``, ``layout_seed`` and ``batch_size`` of this call, as of
-                ``from_pretrained``; the pipeline's own where they are left out or ``None``.
+            settings: ``style``, ``guidance``, ``truncation``, ``layout_seed``, ``turn``, ``tilt`` and ``batch_size`` of
+                this call, as of ``from_pretrained``; the pipeline's own where they are left out or ``None``.
 
         Returns:
             The images with their texts and seeds, what was read in each text, and warnings about texts.
@@ -463,15 +463,11 @@ class TextToImage:
     @torch.inference_mode()
     def draw_conditions(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """One batch of images, uint8 (N, 3, 64, 64) on the CPU, of ``c (N, c_dim)``, guided, and ``z (N, z_dim)``."""
-        guidance, layout_seed = self.guidance, self.settings.layout_seed
+        guidance = self.guidance
         z, c = (x.to(dtype=self.dtype).to(device=self.device) for x in (z, c))
         if guidance != 1:
             c = self._with_text(c, lambda text: guide(text, self.encoder.space.null(text), guidance))
-        layout: tuple[torch.Tensor, ...] = ()
-        if layout_seed is not None:
-            if not self.G.separate_layout:
-                raise InputError(f"{self.name}: draws layout and manner from one noise; leave layout_seed out")
-            layout = (self.noise([layout_seed]).to(z).expand_as(z),)
+        layout = () if (layout_z := self.layout_noise(z)) is None else (layout_z,)
         with fast_convolutions(self.dtype):
             img = self.G(z, c, *layout)
         if not img.isfinite().all():
@@ -480,6 +476,31 @@ class TextToImage:
                 "large: choose values nearer to 1"
             )
         return to_uint8(img).cpu()
+
+    def layout_noise(self, z: torch.Tensor) -> torch.Tensor | None:
+        """Noise (N, z_dim) of the layouts of images drawn from ``z (N, z_dim)``; ``None`` where it is ``z`` itself.
+
+        Raises:
+            InputError: The architecture or the release has no means for what the settings ask for.
+        """
+        asked = self.settings.layout_settings
+        if not asked:
+            return None
+        if not self.G.separate_layout:
+            raise InputError(f"{self.name}: draws layout and manner from one noise; leave {' and '.join(asked)} out")
+        seed = self.settings.layout_seed
+        return (z if seed is None else self.noise([seed]).to(z).expand_as(z)) + self.pose().to(z)
+
+    def pose(self) -> torch.Tensor:
+        """What ``turn`` and ``tilt`` add to the noise of a layout, float64 (z_dim,); see ``ReleaseConfig.pose``."""
+        result = torch.zeros(self.config.z_dim, dtype=torch.float64)
+        for name in ("turn", "tilt"):
+            if amount := getattr(self.settings, name):
+                number = self.config.pose.get(name)
+                if number is None:
+                    raise InputError(f"{self.name}: its config names no direction of {name} (pose); leave {name} out")
+                result += (amount if number > 0 else -amount) * self.G.layout_direction(abs(number))
+        return result
 
     def draw_many(self, c: torch.Tensor, seeds: int | Iterable[int], **settings: Any) -> Iterator[torch.Tensor]:
         """Draw one image of each condition ``c (N, c_dim)`` and seed, holding one batch at a time.

@@ -139,6 +139,9 @@ class ReleaseConfig:
         guidance: How strongly to ask for what a text states, as in ``gan.pipeline.guide``; training writes none, 1.
         palette: The colours of hair and of eyes that the training images have, by slot, as "#rrggbb #rrggbb ...":
             one of each kind (``encoder.attributes.palette``). None where training measured no colours.
+        pose: Which direction of the layout's noise turns and tilts the head, under "turn" and "tilt", as
+            ``StyledGenerator.layout_direction`` counts them; negative where it does so the other way round. Training
+            writes none.
     """
 
     architecture: str
@@ -151,6 +154,7 @@ class ReleaseConfig:
     images_seen: Amount = 0
     guidance: Guidance = 1.0
     palette: dict[str, str] = field(default_factory=dict)
+    pose: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.sources or len(set(self.sources)) < len(self.sources):
@@ -165,6 +169,9 @@ class ReleaseConfig:
         for slot, colours in self.palette.items():
             if not re.fullmatch(r"#[0-9a-f]{6}( #[0-9a-f]{6})*", colours):
                 raise InputError(f"palette.{slot} is no list of colours #rrggbb with a space between; restore the file")
+        for name, number in self.pose.items():
+            if not 1 <= abs(number) <= self.z_dim:
+                raise InputError(f"pose.{name} is {number}; it must be from 1 to {self.z_dim}, or the negative of one")
 
     @classmethod
     def read(cls, model_dir: Path) -> ReleaseConfig:

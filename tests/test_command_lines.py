@@ -85,6 +85,8 @@ def cases() -> Iterator[tuple[str, str, str]]:
                 refused.append("")
             if name == "infer" and flag == "--out":
                 refused += ["", f"{LONG}.png", f"{BELOW}.png", "folder", "a.jpg"]
+            if flag in ("--turn", "--tilt"):  # to the other side
+                refused = ["-3.1" if text == "-1" else text for text in refused]
             for text in refused:
                 yield name, flag, text
 

@@ -24,6 +24,8 @@ RANDOM_SEED = -1
 """In the place of a seed: a random one, which the output names."""
 Truncation = Annotated[float, Within(0.01, 1.5)]
 """The scale of the noise. Beyond, faces fall apart; from 2 on, they are spots."""
+Pose = Annotated[float, Within(-3, 3)]
+"""A way through the noise of the layout, of which each number has the standard deviation 1."""
 Dtype = Literal["float64", "float32", "bfloat16", "float16"]
 
 
@@ -45,6 +47,8 @@ class DrawSettings(Settings):
         "take pose and shape from this seed, and shade and manner from that of the image (default: both from it)",
         group=LOOK,
     )
+    turn: Pose = setting(0.0, "turn the head, -3 (left) to 3 (right) (default 0: as the seed has it)", group=LOOK)
+    tilt: Pose = setting(0.0, "tilt the head, -3 (left) to 3 (right) (default 0: as the seed has it)", group=LOOK)
     best_of: Annotated[int, Within(1, 100)] = setting(
         1, "draw N images for each and keep the best one (default 1)", group=LOOK
     )
@@ -78,8 +82,16 @@ class DrawSettings(Settings):
         check_device(self.device)
         if self.backend == "onnx" and (self.dtype, self.device) != ("float32", "cpu"):
             raise InputError("backend onnx draws in float32 on the CPU; give dtype float32 and device cpu")
-        if self.backend == "onnx" and self.layout_seed is not None:
-            raise InputError("backend onnx has no layout of its own; leave layout_seed out, or the backend")
+        if self.backend == "onnx" and self.layout_settings:
+            raise InputError(
+                f"backend onnx has no layout of its own; leave {' and '.join(self.layout_settings)} out, or the backend"
+            )
+
+    @property
+    def layout_settings(self) -> list[str]:
+        """The names of the settings that are given and move the layout."""
+        given = {"layout_seed": self.layout_seed is not None, "turn": self.turn, "tilt": self.tilt}
+        return [name for name, is_given in given.items() if is_given]
 
     @property
     def is_exact(self) -> bool:

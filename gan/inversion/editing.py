@@ -161,10 +161,9 @@ class _Origin:
     def latents(self, G: Generator, c: Tensor) -> Latents:
         """Its latents under the condition of what it shows (1, c_dim): an edit keeps what its text left open."""
         own = self.pipeline
-        layout_seed, z = own.settings.layout_seed, own.noise([self.seed])
-        layout_z = None if layout_seed is None else own.noise([layout_seed])
+        z = own.noise([self.seed])
         with fast_convolutions(z.dtype):
-            layout, w = G.layout_and_style(z, own.settled(own.conditions([self.text]), z), layout_z)
+            layout, w = G.layout_and_style(z, own.settled(own.conditions([self.text]), z), own.layout_noise(z))
             plain_layout, plain_w = G.layout_and_style(z, c)
         return Latents(z, layout - plain_layout, (w - plain_w)[:, None].expand(-1, G.style_places, -1))
 
@@ -179,6 +178,8 @@ def _origin(pipeline: TextToImage, given: Given) -> _Origin | None:
             style=texts.get("Style", pipeline.config.sources[0]),
             truncation=float(texts.get("Truncation", 1)),
             layout_seed=int(texts["Layout seed"]) if "Layout seed" in texts else None,
+            turn=float(texts.get("Turn", 0)),
+            tilt=float(texts.get("Tilt", 0)),
         )
         if torch.equal(own.draw([told["text"]], [told["seed"]])[0], given.pixels):
             return _Origin(own, told["text"], told["seed"])
@@ -210,7 +211,7 @@ def edit(
     """Pictures changed by a text each.
 
     Args:
-        pipeline: Draws them.
+        pipeline: Draws them, with the head turned and tilted as its settings say.
         inversion: Of N pictures.
         texts: N texts, as read; an empty one changes nothing.
         style: The drawing style to change them to; by default their own.
@@ -231,6 +232,9 @@ def edit(
         new[:, dim + pipeline.config.style_index(style)] = 1
     with fast_convolutions(c.dtype):
         old_w, new_w = (G.layout_and_style(latents.z, each)[1] for each in (c, new))
+        if (pose := pipeline.pose().to(c)).any():
+            layout, turned = (G.layout_and_style(latents.z, new, z)[0] for z in (latents.z, latents.z + pose))
+            latents = latents._replace(layout=latents.layout + turned - layout)
         null = torch.cat([pipeline.encoder.space.null(new[:, :dim]), new[:, dim:]], dim=1)
         null_w = G.layout_and_style(latents.z, null)[1]
         if variation is not None:

@@ -139,6 +139,16 @@ class StyledGenerator(TextToImageGenerator):
         layout = start.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)  # (N, 4*4*C) -> channels_last (N, C, 4, 4)
         return layout, activate(self.mapping(both))
 
+    def layout_direction(self, number: int) -> Tensor:
+        """The ``number``-th direction (z_dim,), from 1, of those in which noise moves the start most; float64, CPU.
+
+        These are the unit eigenvectors of ``A^T A`` for the start's weights ``A`` (SeFa, arXiv 2007.06600, equation 6).
+        The largest number of each is positive.
+        """
+        weight = self.start.weight.detach()[:, : self.z_dim].double().cpu()
+        direction = torch.linalg.eigh(weight.mT @ weight).eigenvectors[:, -number]
+        return direction * direction[direction.abs().argmax()].sign()
+
 
 class Generator(StyledGenerator):
     """Noise -> 4x4 -> blocks up to 32x32, styled by noise and condition -> few, unmodulated channels at 64x64.

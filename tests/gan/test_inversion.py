@@ -104,6 +104,10 @@ def test_an_edit_changes_what_the_text_names_and_keeps_the_rest(pipe) -> None:
     three = pipe.edit(inversion, "#12806a hair", num_images=3)
     assert three.images[0].tobytes() == out.images[0].tobytes() and three.seeds == [0, 1, 2]
     assert len({each.tobytes() for each in three.images}) == 3
+    pipe.config.pose["tilt"] = 1
+    tilted = pipe.with_settings(tilt=2).edit(inversion, "")
+    assert tilted.reconstructions[0].tobytes() == same.reconstructions[0].tobytes() != tilted.images[0].tobytes()
+    del pipe.config.pose["tilt"]
     assert three.grid().size == (64, 5 * 64)
 
 

@@ -82,6 +82,9 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if len(job.interpolate) == 1:
         options.error("--interpolate takes two texts or more")
+    for key in job.interpolate:
+        if os.path.isfile(key):  # false too of a long text, that no file can be called
+            raise InputError(f"--interpolate goes between texts, and {key} is a file; change a picture with --edit")
     for option, is_given in (("--steps", job.steps), ("--fps", job.fps), ("--loop", job.loop)):
         if is_given and not job.interpolate:
             options.error(f"{option} goes with --interpolate")

@@ -292,6 +292,7 @@ FILE = ["--testing-file", "lines.txt"]
         (None, ["--text", " "], "--text: the text is empty"),
         (None, ["--text", "x" * 100_000], "--text: the text has 100,000 characters"),
         (None, ["--interpolate", "a", ""], "--interpolate: the text is empty"),
+        ("", ["--interpolate", "a", "lines.txt"], "--interpolate goes between texts, and lines.txt is a file"),
         ("", ["--text", "a", "--out", "lines.txt/a.png"], "lines.txt: is a file, so the folder"),
         ("", ["--text", "a", "--separate", "lines.txt"], "lines.txt: is a file, so the folder"),
         (None, ["--text", "a", "--out", "a.jpg"], "a.jpg: pictures are written as PNG"),

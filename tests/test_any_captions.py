@@ -67,6 +67,7 @@ def test_colours_of_drawn_flowers_are_read_from_their_pixels() -> None:
 
 
 def test_a_run_resumes_with_its_vectors_on_another_cpu(flowers, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
     assert train(flowers, tmp_path / "a", "--conditioning", "pooled") == 0
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     assert train(flowers, tmp_path / "a", "--resume", "--max-images", "12") == 0

@@ -166,6 +166,7 @@ def test_a_model_that_cannot_be_had_is_one_line(hub: Hub, tmp_path: Path, enviro
 
 def test_pushing_without_a_token_is_one_line(release: Path, hub: Hub, monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.address)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     with pytest.raises(InputError, match=r"^tester/shapes: cannot be pushed to the hub \(.*\); check the name"):
         TextToImage.from_pretrained(release).push_to_hub("tester/shapes", token="wrong")
     assert hub.asked and hub.repos == {}

@@ -148,6 +148,7 @@ def test_a_stopped_comparison_goes_on_where_it_was(run, tmp_path, capsys, monkey
         return sound_step(self)
 
     monkeypatch.setattr(training.Trainer, "step", step)
+    monkeypatch.setattr("gan.compare.say_how_long", lambda missing: None)  # it takes steps, too
     for _ in range(2):
         assert run("--rows", "staged") == 130
         assert "stopped; the same command goes on from here" in capsys.readouterr().err

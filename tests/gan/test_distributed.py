@@ -14,13 +14,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawing import load_faces
-from runs import trainer
 
 import train_cgan
 from encoder.common.errors import InputError
 from gan.training.config import TrainingConfig
 from gan.training.distributed import SINGLE_PROCESS, World
+from gan.training.run import Run
 from gan.training.state import load_state
 
 ROOT = Path(__file__).parents[2]
@@ -117,13 +116,13 @@ def worker(parent: int, rank: int) -> int:
     raise AssertionError(f"no worker {rank} of process {parent}")
 
 
-def test_a_batch_that_cannot_be_shared_is_refused(faces_zip, tmp_path) -> None:
-    faces = load_faces(faces_zip, split="train")
+def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
     config = TrainingConfig(data=("faces.zip",), encoder="onehot", batch_size=7)
-    with pytest.raises(
-        InputError, match=r"batch_size is 7, which 2 processes cannot share evenly; start 1 .*--batch-size 8"
+    with (
+        pytest.raises(InputError, match=r"7, which 2 processes cannot share evenly; start 1 .*--batch-size 8"),
+        Run.open(tmp_path / "run", config, world=World(0, 2)),
     ):
-        trainer(config, faces, tmp_path, world=World(0, 2))
+        pass
 
 
 # -- across machines: two agents of torchrun, each as on a machine of its own, over the loopback address --------------

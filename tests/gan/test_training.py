@@ -579,7 +579,7 @@ def test_a_release_of_a_second_stage_holds_the_first_as_it_was(faces, tmp_path, 
         ({"stage1": "nowhere"}, "nowhere: no such model folder"),
         ({"z_dim": 6}, "was trained with --z-dim 4; give this run the same"),
         ({"architecture": "residual", "generator": {}, "discriminator": {}}, "residual has no first stage; leave"),
-        ({"encoder": "cached"}, "were trained with the text encoder onehot"),
+        ({"encoder": "cached", "wordings": 1}, "were trained with the text encoder onehot"),
     ],
 )
 def test_an_unfit_first_stage_is_one_line(faces, tmp_path, stackgan2, changes, message) -> None:
@@ -821,8 +821,8 @@ def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
 
 
 def test_a_release_that_knows_no_exact_colours_learns_them(faces, tmp_path) -> None:
-    settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
-    train(small(max_images=4, encoder="cached"), faces, tmp_path / "first")
+    settings = {"encoder": "cached", "wordings": 1, "generator": {}, "discriminator": {}}
+    train(small(max_images=4, encoder="cached", wordings=1), faces, tmp_path / "first")
     release = tmp_path / "first" / "snapshot"
     config = small(init=str(release), colours=0.5, seed=1, **settings)
     trainer = make_trainer(config, faces, tmp_path / "second")
@@ -840,9 +840,9 @@ def test_a_release_that_knows_no_exact_colours_learns_them(faces, tmp_path) -> N
 
 
 def test_a_run_keeps_the_space_that_it_begins_with(faces, tmp_path) -> None:
-    settings = {"encoder": "cached", "generator": {}, "discriminator": {}}
-    train(small(max_images=4, encoder="cached"), faces, tmp_path / "values")
-    train(small(max_images=4, encoder="cached", colours=0.5), faces, tmp_path / "colours")
+    settings = {"encoder": "cached", "wordings": 1, "generator": {}, "discriminator": {}}
+    train(small(max_images=4, encoder="cached", wordings=1), faces, tmp_path / "values")
+    train(small(max_images=4, encoder="cached", wordings=1, colours=0.5), faces, tmp_path / "colours")
     for name, space in (("values", VALUE_SPACE), ("colours", COLOUR_SPACE)):
         release = tmp_path / name / "snapshot"
         assert ReleaseConfig.read(release).conditioning.space == space.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -50,8 +50,11 @@ class TextToImageGenerator(nn.Module):
         """A scalar of the network's own that is added to the generator's loss; 0 for most."""
         return c.new_zeros(())
 
-    def fit_to_conditions(self, c: Tensor) -> None:
-        """Before new weights are trained: fit what depends on how large conditions (N, c_dim) are; mostly nothing."""
+    def fit_to_conditions(self, batches: Iterable[Tensor]) -> None:
+        """Before new weights are trained: fit what depends on how large conditions (N, c_dim) are; mostly nothing.
+
+        Batches are drawn as they are read.
+        """
 
 
 class ImageTextDiscriminator(nn.Module):

@@ -6,7 +6,7 @@ Train it first, then Stage-II (``stackgan2``) on its snapshot. The paper's sizes
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -100,8 +100,8 @@ class Generator(TextToImageGenerator):
         """``kl_weight`` times the divergence of the augmented texts from the standard normal."""
         return self.kl_weight * self.text.kl(c)
 
-    def fit_to_conditions(self, c: Tensor) -> None:
-        self.text.fit_to(c)
+    def fit_to_conditions(self, batches: Iterable[Tensor]) -> None:
+        self.text.fit_to(torch.cat(list(batches)))
 
 
 class Discriminator(baseline.Discriminator):

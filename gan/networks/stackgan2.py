@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -89,5 +89,5 @@ class Generator(TextToImageGenerator):
         """As Stage-I's, of this stage's own augmentation."""
         return self.kl_weight * self.text.kl(c)
 
-    def fit_to_conditions(self, c: Tensor) -> None:
-        self.text.fit_to(c)
+    def fit_to_conditions(self, batches: Iterable[Tensor]) -> None:
+        self.text.fit_to(torch.cat(list(batches)))

@@ -93,9 +93,7 @@ class Trainer:
             self._start_from(Path(config.release), run.start)
         else:
             some = torch.Generator().manual_seed(config.seed)
-            self.networks.fit_to_conditions(
-                torch.cat([self.batches.inputs(some)[1] for _ in range(STATISTICS_BATCHES)])
-            )
+            self.networks.fit_to_conditions(self.batches.inputs(some)[1] for _ in range(STATISTICS_BATCHES))
 
     def step(self) -> dict[str, Tensor]:
         """The discriminator's steps and one step of the generator; returns what happened, as scalars."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,9 @@ class Networks:
         self.opt_G = torch.optim.Adam(self.G.parameters(), **adam)
         self.opt_D = torch.optim.Adam(self.D.parameters(), **adam)
 
-    def fit_to_conditions(self, c: Tensor) -> None:
-        """Fit new weights to conditions (N, c_dim) like those that they will see."""
-        self.G.fit_to_conditions(c)
+    def fit_to_conditions(self, batches: Iterable[Tensor]) -> None:
+        """Fit new weights to batches of conditions (N, c_dim) like those that they will see."""
+        self.G.fit_to_conditions(batches)
         self.G_ema.load_state_dict(self.G.state_dict())
 
     def follow_schedules(self, cur_nimg: int) -> None:

@@ -288,7 +288,7 @@ def test_stackgan_begins_with_texts_as_loud_as_the_noise_whatever_conditions_are
     c = scale * noise(64, C_DIM)
     for architecture in ("stackgan1", "stackgan2"):
         G = build_generator(architecture, z_dim=Z_DIM, c_dim=C_DIM)
-        G.fit_to_conditions(c)
+        G.fit_to_conditions([c])
         assert G.text.mu(c).square().mean().item() == pytest.approx(1, rel=1e-4)
         assert G.text.kl(c).item() == pytest.approx(0.5, rel=1e-4)
 

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 ROUGH = 14.0
 """A reconstruction of fewer dB shows another picture than the given one; of real faces, one in a hundred has fewer."""
-STRENGTHS = ((1.0, 0.0), (1.0, 0.3), (1.25, 0.3), (1.0, 0.6), (1.25, 0.6), (1.0, 1.0))
-"""How far a style goes from the old condition to the new one, and how far away from none. The first that shows what is
-wanted is taken. Further ones tear the face."""
+STRONGER = ((1.0, 0.3), (1.25, 0.3), (1.0, 0.6), (1.25, 0.6), (1.0, 1.0))
+"""How far a style goes from the old condition to the new one, and how far away from none, where (1, 0) does not show
+what is wanted. The first that does is taken. Further ones tear the face."""
 VARIATION = 0.5
 """The size of the noise that further pictures of one edit differ by."""
 BATCH = 16
@@ -241,11 +241,12 @@ def edit(
             other_w = G.layout_and_style(latents.z + VARIATION * variation.to(latents.z), new)[1]
             latents = latents._replace(styles=latents.styles + (other_w - new_w)[:, None])
     changed = (new != c).any(1).cpu()
-    images, left = draw(pipeline, latents, new), changed.clone()
-    if pipeline.encoder.space.class_sizes and left.any():
+    images = draw(pipeline, latents, new)
+    if pipeline.encoder.space.class_sizes and changed.any():
         asked = _asked(pipeline, new[:, :dim])
-        best = torch.full((len(c),), -1.0)
-        for strength, purity in STRENGTHS:
+        best, right = judge(images, asked)
+        left = changed & ~right
+        for strength, purity in STRONGER:
             rows = left.nonzero().squeeze(1)
             if not len(rows):
                 break

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from encoder.common.errors import InputError
 from gan.networks.residual import Generator
@@ -37,6 +38,15 @@ class Latents(NamedTuple):
         """The pictures (N, 3, 64, 64), in [-1, 1] or about it, under conditions ``c`` (N, c_dim)."""
         layout, w = G.layout_and_style(self.z, c)
         return G.synthesise(layout + self.layout, (w[:, None] + self.styles).unbind(1))
+
+    def added(self, scales: Scales) -> Tensor:
+        """How much is added to the noise's own layout and styles: mean squares, in their deviations; (N,)."""
+        layout, styles = self.layout / scales.layout, self.styles / scales.style
+        return layout.square().mean((1, 2, 3)) + styles.square().mean((1, 2))
+
+    def excess_noise(self) -> Tensor:
+        """By how much the noise's mean square is above 1, that of normal noise; (N,)."""
+        return F.relu(self.z.square().mean(1) - 1)
 
     def plus(self, other: Latents) -> Self:
         return type(self)(*(a + b for a, b in zip(self, other, strict=True)))

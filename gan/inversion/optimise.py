@@ -4,8 +4,6 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -42,9 +40,7 @@ def best_noise(G: Generator, images: Tensor, c: Tensor) -> Latents:
     return Latents.of_noise(G, torch.stack(best))
 
 
-def refine(
-    G: Generator, images: Tensor, c: Tensor, start: Latents | None = None, said: Callable[[], object] = lambda: None
-) -> Latents:
+def refine(G: Generator, images: Tensor, c: Tensor, start: Latents | None = None) -> Latents:
     """Latents that draw pictures as nearly as gradient descent gets.
 
     Args:
@@ -52,14 +48,13 @@ def refine(
         images: (N, 3, 64, 64), in [-1, 1].
         c: The conditions of what they show, (N, c_dim).
         start: Where to begin; by default at the best of some random noises, which is improved first.
-        said: Called after every step.
     """
     scales = Scales.of(G)
     if start is None:
         start = best_noise(G, images, c)
-        z = _descend(G, images, c, start, NOISE_STEPS, scales, noise_alone=True, said=said).z
+        z = _descend(G, images, c, start, NOISE_STEPS, scales, noise_alone=True).z
         start = Latents.of_noise(G, z)
-    return _descend(G, images, c, start, STEPS, scales, noise_alone=False, said=said)
+    return _descend(G, images, c, start, STEPS, scales, noise_alone=False)
 
 
 def _descend(
@@ -71,7 +66,6 @@ def _descend(
     scales: Scales,
     *,
     noise_alone: bool,
-    said: Callable[[], object],
 ) -> Latents:
     latents = Latents(*(part.detach().clone().requires_grad_() for part in start))
     rates = {"z": RATE, "layout": RATE * scales.layout, "styles": RATE * scales.style}
@@ -81,12 +75,8 @@ def _descend(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps + 1)
     for _ in range(steps):
         optimizer.zero_grad(set_to_none=True)
-        added = (latents.layout / scales.layout).square().mean((1, 2, 3)) + (
-            latents.styles / scales.style
-        ).square().mean((1, 2))
-        natural = F.relu(latents.z.square().mean(1) - 1)
-        (pixel_loss(latents.draw(G, c), images) + NEAR * added + NATURAL * natural).sum().backward()
+        unusual = NEAR * latents.added(scales) + NATURAL * latents.excess_noise()
+        (pixel_loss(latents.draw(G, c), images) + unusual).sum().backward()
         optimizer.step()
         schedule.step()
-        said()
     return Latents(*(part.detach() for part in latents))

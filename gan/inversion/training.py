@@ -19,7 +19,7 @@ from encoder.common.errors import BreakdownError, InputError
 from encoder.common.progress import Progress
 from gan.data import ImageDataset
 from gan.images import channels_last, psnr, to_signed, to_uint8
-from gan.inversion.latents import Latents
+from gan.inversion.latents import Latents, Scales
 from gan.inversion.network import Inverter
 from gan.inversion.optimise import pixel_loss
 from gan.networks.residual import Generator
@@ -70,7 +70,7 @@ def losses(
         z: The noise of the drawn faces (M, z_dim), at most N.
         passes: How often the inverter looks at a real face.
     """
-    scale_layout, scale_style = inverter.scales
+    scales = Scales(*inverter.scales.tolist())
     latents, guess = inverter(images, images)
     source = F.cross_entropy(guess, sources)
     drawn = latents.draw(G, c)
@@ -80,8 +80,7 @@ def losses(
         latents = Latents(*(part.detach() for part in latents)).plus(more)
         drawn = latents.draw(G, c)
         found.append(pixel_loss(drawn, images).mean())
-    added = (latents.layout / scale_layout).square().mean() + (latents.styles / scale_style).square().mean()
-    near = NEAR * added + NATURAL * F.relu(latents.z.square().mean(1) - 1).mean()
+    near = (NEAR * latents.added(scales) + NATURAL * latents.excess_noise()).mean()
 
     turned, known_sources = c.roll(1, 0)[: len(z)], sources.roll(1, 0)[: len(z)]
     with torch.no_grad():
@@ -91,8 +90,8 @@ def losses(
     own_layout, own_w = G.layout_and_style(guessed.z, turned)
     known = (
         (guessed.z - z).square().mean()
-        + ((own_layout + guessed.layout - layout) / scale_layout).square().mean()
-        + ((own_w[:, None] + guessed.styles - w[:, None]) / scale_style).square().mean()
+        + ((own_layout + guessed.layout - layout) / scales.layout).square().mean()
+        + ((own_w[:, None] + guessed.styles - w[:, None]) / scales.style).square().mean()
     )
     source = (source + F.cross_entropy(guess, known_sources)) / 2
     return Losses(torch.stack(found).mean(), known, source, near)
@@ -207,7 +206,7 @@ def _named(inverter: Inverter, average: Inverter, optimizer: torch.optim.Optimiz
 
 
 def save_state(path: Path, inverter: Inverter, average: Inverter, optimizer: torch.optim.Optimizer, step: int) -> None:
-    tensors = {name: value.detach().contiguous() for name, value in _named(inverter, average, optimizer)}
+    tensors = {name: value.detach() for name, value in _named(inverter, average, optimizer)}
     weights.save({**tensors, "steps": torch.tensor(step)}, path)
 
 

@@ -365,7 +365,7 @@ class _State:
             "order": torch.tensor(order, dtype=torch.int64),
             "progress": torch.tensor([step, minutes], dtype=torch.float64),
         }
-        weights.save({name: tensor.contiguous() for name, tensor in tensors.items()}, self._path)
+        weights.save(tensors, self._path)
 
     @torch.no_grad()
     def load(self) -> tuple[int, float, list[int]]:

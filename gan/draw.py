@@ -22,6 +22,7 @@ from encoder.common.options import add_settings, from_args
 from encoder.common.progress import Progress
 from encoder.files import TextLine, read_testing_file
 from encoder.text import check_text
+from gan.drawing.output import PER_ROW
 from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings, random_seed
 from gan.engine import Drawn, Engine, Item, items_of, metadata
 from gan.images import STDOUT, check_png_path, course_figure, save_png, tile
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     import torch
 
 DEFAULT_OUT = Path("samples/faces.png")
-PER_ROW = 5
 COURSE_IMAGES = 25
 STRIP_STEPS, FILM_STEPS, FPS = 8, 12, 12
 LONG = 200  # images from which progress is shown

@@ -12,6 +12,7 @@ from encoder.common.arguments import MAX_SEED
 from encoder.common.errors import InputError
 from encoder.files import TextLine
 from gan.drawing.settings import DrawJob, DrawSettings, look_defaults
+from gan.images import SOFTWARE
 
 if TYPE_CHECKING:
     import torch
@@ -171,7 +172,7 @@ def metadata(
         edits: In their place, of pictures that were given: how each came about.
     """
     result = {
-        "Software": "text-to-face-cgan",
+        "Software": SOFTWARE,
         "Model": pipeline.name,
         **(
             {"Edits": json.dumps(edits, ensure_ascii=False)}

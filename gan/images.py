@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+SOFTWARE = "text-to-face-cgan"
+"""What a PNG of this project says that it was written by."""
+
 # Nothing here imports torch by itself: a command line is checked before it is imported.
 
 WHITE = 255

@@ -26,6 +26,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 ENCODER_FOLDER = "encoder"
+INVERTER_FILES = INVERTER_CONFIG, INVERTER_WEIGHTS = "inverter.json", "inverter.safetensors"
 """The text encoder of a release, where it has its own."""
 Guidance = Annotated[float, Within(0.01, 3)]
 """How strongly to ask for what a text states. Beyond, hair and skin of faces run into one flat colour."""

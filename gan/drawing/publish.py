@@ -25,6 +25,7 @@ from gan.release import (
     CONFIG_FILE,
     DISCRIMINATOR_FILE,
     ENCODER_FOLDER,
+    INVERTER_FILES,
     WEIGHTS_FILE,
     ReleaseConfig,
     encoder_folder,
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 CARD_FILE = "README.md"
-INVERTER_FILES = ("inverter.json", "inverter.safetensors")
 OUTPUT = OutputFolder(
     "save_pretrained", (*INVERTER_FILES, CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE)
 )

@@ -23,11 +23,8 @@ from encoder.common.records import Within, read_record, write_json
 from gan.inversion.latents import Latents, Scales
 from gan.networks import fit_weights
 from gan.networks.residual import LEAK, DiscriminatorBlock, Generator, activate, conv, initialise, linear
-from gan.release import WEIGHTS_FILE
+from gan.release import INVERTER_CONFIG, INVERTER_WEIGHTS, WEIGHTS_FILE
 
-CONFIG_FILE = "inverter.json"
-INVERTER_FILE = "inverter.safetensors"
-FILES = (CONFIG_FILE, INVERTER_FILE)
 WIDTHS = (32, 48, 96, 144, 144)
 SIZE = 64
 """Height and width of the pictures that it sees."""
@@ -149,7 +146,7 @@ def load_inverter(folder: Path, G: Generator, sources: int) -> tuple[Inverter, I
     Raises:
         InputError: A damaged file, or the inverter of another generator.
     """
-    path = folder / CONFIG_FILE
+    path = folder / INVERTER_CONFIG
     if not path.exists():
         return None
     config = read_record(InverterConfig, path, notes=True)
@@ -160,17 +157,17 @@ def load_inverter(folder: Path, G: Generator, sources: int) -> tuple[Inverter, I
             inverter = Inverter.of(G, sources, **config.network)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: the network cannot be built ({error}); restore the file") from error
-    tensors = {name: tensor.float() for name, tensor in weights.load(folder / INVERTER_FILE).items()}
-    fit_weights(inverter, tensors, folder / INVERTER_FILE)
+    tensors = {name: tensor.float() for name, tensor in weights.load(folder / INVERTER_WEIGHTS).items()}
+    fit_weights(inverter, tensors, folder / INVERTER_WEIGHTS)
     return inverter.eval().requires_grad_(False), config
 
 
 def save_inverter(inverter: Inverter, folder: Path, generator: str, notes: Mapping[str, Any]) -> None:
     """Write what ``load_inverter`` reads: weights in float16, and ``inverter.json`` with the ``notes``."""
     with transaction():
-        tensors = {name: value.half().contiguous() for name, value in inverter.state_dict().items()}
-        weights.save(tensors, folder / INVERTER_FILE)
-        write_json(folder / CONFIG_FILE, {"network": inverter.arguments, "generator": generator, **notes})
+        tensors = {name: value.half() for name, value in inverter.state_dict().items()}
+        weights.save(tensors, folder / INVERTER_WEIGHTS)
+        write_json(folder / INVERTER_CONFIG, {"network": inverter.arguments, "generator": generator, **notes})
 
 
 def generator_digest(release: Path) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor
 from encoder.common.arguments import kind_of
 from encoder.common.errors import InputError, reason_of
 from gan.data.decoding import READ, decode, suffix
+from gan.images import SOFTWARE
 
 ACCEPTED = "give a picture's file, a folder of pictures, a picture of Pillow, or uint8 pixels (H, W, 3)"
 
@@ -40,7 +41,7 @@ class Given:
     @property
     def drawn(self) -> dict[str, Any] | None:
         """The one face that this project says that it has drawn here: its text and seed; else ``None``."""
-        if self.texts.get("Software") != "text-to-face-cgan":
+        if self.texts.get("Software") != SOFTWARE:
             return None
         try:
             (face,) = json.loads(self.texts.get("Faces", ""))

@@ -5,6 +5,9 @@ against a small image network, so that in a batch each image is nearest to its o
 in CLIP (Radford et al. 2021, arXiv 2103.00020) and, for the text encoder of a GAN, in AttnGAN's DAMSM (Xu et al. 2018,
 arXiv 1711.10485). The embeddings and the lower layers stay as published, which keeps words that training never saw near
 those that it did. The image network is of use here alone and is not kept.
+
+Where captions name many things, each with a colour of its own, the loss is soon content with a few of them. Three
+settings help then: ``word_pairs``, ``one_style`` and ``crop``.
 """
 
 from __future__ import annotations
@@ -18,8 +21,10 @@ import itertools
 import logging
 import math
 import random
+import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +63,9 @@ _TEXTS_AT_ONCE = 32  # of like length, so that little padding is computed
 _KEPT_TOKENS = 300_000  # 230 MB in bfloat16, twice that in float32
 _WARM_UP = 50  # steps
 _MAX_SCALE = 50.0  # of the cosines
+_MOST_PAIRS = 4096  # of words
+_FEWEST_CAPTIONS = 1 / 600  # share that a pair of words is in
+_GRAMMAR = re.compile(r"an?|the|and|with|on|in|of|is|are|wearing|that|who|has|have|from|to|at|by|its?")
 _SAVE_EVERY = 1.0  # minutes of a fit
 
 _FRONT_MATTER = """---
@@ -82,6 +90,7 @@ class AlignConfig(Settings):
         lr_layers: Peak learning rate of the fine-tuned layers.
         lr_new: Peak learning rate of the linear map, the image network and the temperature.
         lr_queries: Peak learning rate of the queries, whose numbers are of the size of 1.
+        lr_pairs: Peak learning rate of the linear map that tells pairs of words from a vector.
         weight_decay: Of AdamW.
         dropout: Of the single numbers that enter the fine-tuned layers.
         word_dropout: Share of the tokens that the fine-tuned layers do not see; the first they always do.
@@ -101,15 +110,23 @@ class AlignConfig(Settings):
     )
     max_minutes: Annotated[float, Within(sys.float_info.min)] | None = None
     max_captions: Annotated[int, Within(1)] | None = None
-    batch_size: Annotated[int, Within(1, MAX_BATCH)] = 256
+    batch_size: Annotated[int, Within(1, MAX_BATCH)] = setting(256, "images a step (default 256)")
     lr_layers: float = 6e-4
     lr_new: float = 2e-3
     lr_queries: float = 1e-2
+    lr_pairs: float = 2e-2
     weight_decay: float = 0.05
     dropout: float = 0.1
     word_dropout: float = 0.1
     temperature: float = 0.1
     width: Annotated[int, Within(1)] = 32
+    word_pairs: Annotated[float, Within(0, 1000)] = setting(
+        0.0, "weight of a second loss: a vector tells which words stand near each other in its text (default 0)"
+    )
+    one_style: bool = setting(False, "each step shows images of one style, which then tells nothing")
+    crop: Annotated[float, Within(0.1, 1.05)] = setting(
+        0.75, "smallest side of the part of an image that is shown (default 0.75 of the image)"
+    )
     seed: Amount = setting(0, "of everything random (default 0)")
 
 
@@ -286,12 +303,59 @@ def contrastive_loss(
     return (F.cross_entropy(logits, right) + F.cross_entropy(logits.T, right)) / 2
 
 
-def augment(images: torch.Tensor) -> torch.Tensor:
-    """Images (N, 3, H, W) cropped at random: 75 to 105 % of the side, and a little beyond the border, which repeats.
+class WordPairs(nn.Module):
+    """Tells from a text's vector which pairs of words stand near each other in the text.
+
+    The contrastive loss needs only what tells the images of a batch apart. This one needs everything that captions say
+    often: above all, which colour goes with which thing. CoCa (Yu et al. 2022, arXiv 2205.01917) puts a loss of
+    captions beside the contrastive one for the same end.
+
+    Args:
+        captions: C captions.
+        dim: Numbers of a vector.
+    """
+
+    def __init__(self, captions: Sequence[str], dim: int):
+        super().__init__()
+        near = [near_words(caption) for caption in captions]
+        counts = Counter(itertools.chain.from_iterable(map(sorted, near)))
+        often = [pair for pair, n in counts.most_common(_MOST_PAIRS) if n >= _FEWEST_CAPTIONS * len(captions)]
+        places = {pair: place for place, pair in enumerate(often)}
+        self._present = [[places[pair] for pair in pairs if pair in places] for pairs in near]
+        self.linear = nn.Linear(dim, len(often))
+        nn.init.constant_(self.linear.bias, -5.0)  # most pairs are in few captions
+
+    def forward(self, numbers: Sequence[int], vectors: torch.Tensor) -> torch.Tensor:
+        """The binary cross-entropy over all pairs, for each pair that is there.
+
+        Args:
+            numbers: Of n captions.
+            vectors: Their unit vectors (n, ``dim``).
+        """
+        present = torch.zeros(len(numbers), self.linear.out_features)
+        for row, number in enumerate(numbers):
+            present[row, self._present[number]] = 1
+        logits = self.linear(vectors * math.sqrt(self.linear.in_features / 2))
+        total = F.binary_cross_entropy_with_logits(logits, present, reduction="sum")
+        return total / present.sum().clamp_min(1)
+
+
+def near_words(text: str) -> set[tuple[str, str]]:
+    """Pairs of words with at most one other between them, each in alphabetical order; words of grammar do not count."""
+    words = [word for word in re.findall(r"\w+", text.lower()) if not _GRAMMAR.fullmatch(word)]
+    return {(min(a, b), max(a, b)) for gap in (1, 2) for a, b in zip(words, words[gap:], strict=False)}
+
+
+def augment(images: torch.Tensor, smallest: float = 0.75) -> torch.Tensor:
+    """Images (N, 3, H, W) cropped at random, some a little beyond the border, which repeats.
 
     They are neither mirrored ("right arrow") nor changed in colour, since captions tell of both.
+
+    Args:
+        images: N of them.
+        smallest: The crop's side is this share of the image's to 105 %.
     """
-    scale = torch.empty(len(images)).uniform_(0.75, 1.05)
+    scale = torch.empty(len(images)).uniform_(smallest, 1.05)
     theta = torch.zeros(len(images), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = scale
     theta[:, :, 2] = (2 * torch.rand(len(images), 2) - 1) * (1.1 - scale[:, None])
@@ -411,6 +475,8 @@ def fit(
     texts: CaptionNetwork,
     config: AlignConfig,
     *,
+    pairs: WordPairs | None = None,
+    styles: Sequence[int] = (),
     state: Path | None = None,
     key: str = "",
 ) -> Fit:
@@ -421,6 +487,8 @@ def fit(
         captions: The numbers of the captions of each; an epoch shows it under one of them, at random.
         texts: Is trained in place.
         config: The settings.
+        pairs: Of the captions' words, for a second loss; is trained in place.
+        styles: The style of each image, for ``one_style``.
         state: A file in which the fit keeps every minute where it stands, and from which it goes on; none by default.
         key: Hexadecimal digest of all that the fit depends on: a file of another fit is not taken.
 
@@ -433,6 +501,8 @@ def fit(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # faster convolutions on a CPU
     log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
     groups = [*texts.groups(), {"params": [*network.parameters(), log_scale], "lr": config.lr_new}]
+    if pairs is not None:
+        groups.append({"params": list(pairs.parameters()), "lr": config.lr_pairs, "weight_decay": 0.0})
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=config.weight_decay)
     peaks = [group["lr"] for group in groups]
     parameters = [parameter for group in groups for parameter in group["params"]]
@@ -457,6 +527,8 @@ def fit(
             # Draw a batch; an incomplete one at the end of an epoch is left out.
             if len(order) < batch_size:
                 order = [sample[i] for i in torch.randperm(len(sample)).tolist()]
+                if config.one_style:
+                    order = by_style(order, styles, batch_size, rng)
             rows, order = order[:batch_size], order[batch_size:]
             numbers = [rng.choice(shown[row]) for row in rows]
             alike = shared_captions([captions[row] for row in rows])
@@ -464,8 +536,10 @@ def fit(
             # Compare.
             with autocast():
                 text_vectors = texts(numbers)
-                image_vectors = network(augment(_to_floats(images[torch.tensor(rows)])))
+                image_vectors = network(augment(_to_floats(images[torch.tensor(rows)]), config.crop))
             loss = contrastive_loss(image_vectors, text_vectors, alike, log_scale.exp().clamp(max=_MAX_SCALE))
+            if pairs is not None:
+                loss = loss + config.word_pairs * pairs(numbers, text_vectors)
             if not math.isfinite(loss.item()):
                 raise InputError(f"the loss became {loss.item()} at step {step}; lower the learning rates")
 
@@ -487,6 +561,19 @@ def fit(
     return Fit(network.eval(), step, minutes)
 
 
+def by_style(order: Sequence[int], styles: Sequence[int], size: int, rng: random.Random) -> list[int]:
+    """The images of ``order``, each batch of ``size`` of one style; those that fill no batch are left out.
+
+    Where no style fills one, the order stays as it is.
+    """
+    alike: dict[int, list[int]] = {}
+    for row in order:
+        alike.setdefault(styles[row], []).append(row)
+    batches = [own[start : start + size] for own in alike.values() for start in range(0, len(own) - size + 1, size)]
+    rng.shuffle(batches)
+    return list(itertools.chain.from_iterable(batches)) or list(order)
+
+
 def _to_floats(images: torch.Tensor) -> torch.Tensor:
     return images.float() / 127.5 - 1
 
@@ -497,6 +584,7 @@ def align(
     config: AlignConfig,
     base: Path = ENCODER_DIR,
     state: Path | None = None,
+    styles: Sequence[int] = (),
 ) -> tuple[Tuned, Fit]:
     """Fit an encoder to images; with ``epochs`` alone, the same on every run with as many threads.
 
@@ -507,6 +595,7 @@ def align(
         base: Folder of the sentence-transformer that is fine-tuned.
         state: As of ``fit``. A state is taken for this fit if settings, encoder and captions are the same, and the
             first images.
+        styles: The style of each image, for ``one_style``; all are of one by default.
 
     Returns:
         The encoder, for ``encoder.tuned.save`` with ``unit_norm``, and what it was fitted with.
@@ -521,7 +610,9 @@ def align(
     texts = TunedCaptions(vocabulary, config, base)
     first = images[torch.arange(min(64, len(images)))].numpy().tobytes()
     made_of = [repr(config), MiniLM.load(base).fingerprint, str(len(images)), repr(numbers)]
-    fitted = fit(images, numbers, texts, config, state=state, key=digest(first, *made_of, *vocabulary))
+    pairs = WordPairs(vocabulary, config.dim) if config.word_pairs else None
+    key = digest(first, *made_of, *vocabulary)
+    fitted = fit(images, numbers, texts, config, pairs=pairs, styles=styles or [0] * len(images), state=state, key=key)
     return texts.result, fitted
 
 

@@ -85,7 +85,8 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
     training = dataset.of("train")
     heldout = dataset.of("heldout") if "heldout" in dataset.splits else training[:0]  # of a few images, none is
 
-    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR, options.out / STATE)
+    styles = training.sources.tolist()
+    tuned, fitted = align(training.images[:], training.captions, config, ENCODER_DIR, options.out / STATE, styles)
     record = {
         "data": [Path(path).resolve().name for path in options.data],
         "config": asdict(config),

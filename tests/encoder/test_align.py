@@ -23,13 +23,17 @@ from encoder.align import (
     PooledCaptions,
     Retrieval,
     TunedCaptions,
+    WordPairs,
     _sample,
     align,
     augment,
+    by_style,
     card,
     contrastive_loss,
     fit,
     fit_pooled,
+    near_words,
+    number_captions,
     retrieval,
     shared_captions,
     write_encoder,
@@ -111,6 +115,47 @@ def test_images_with_a_caption_in_common_are_not_each_others_negatives():
     assert loss.item() == 0
     assert images.grad is not None
     assert (images.grad == 0).all()
+
+
+def test_the_loss_of_word_pairs_is_the_one_worked_by_hand():
+    assert near_words("A girl with green hair in a Hat") == {
+        *[("girl", "green"), ("girl", "hair"), ("green", "hair"), ("green", "hat"), ("hair", "hat")]
+    }
+    pairs = WordPairs(["red hair", "blue hair", "a hat"], 2)  # the last has no pair
+    with torch.no_grad():
+        pairs.linear.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, 2.0]]))  # blue hair, red hair or the other way round
+        pairs.linear.bias.zero_()
+    order = 1 if pairs._present[0] == [0] else -1
+    first, second = math.log(1 + math.exp(-1.0)), math.log(1 + math.exp(0.0))
+    loss = pairs([0], torch.tensor([[1.0, 0.0]]))
+    assert loss.item() == pytest.approx(
+        first + second if order == 1 else second + math.log(1 + math.exp(1.0)), abs=1e-6
+    )
+    assert pairs([2], torch.zeros(1, 2)).item() == pytest.approx(2 * math.log(2))  # divided by one, not by none
+
+
+def test_by_style_each_batch_is_of_one():
+    styles = [0, 1, 0, 1, 0, 1, 0, 2]
+    order = by_style([7, 6, 5, 4, 3, 2, 1, 0], styles, 2, random.Random(0))
+    assert len(order) == 6  # one of style 1 and the one of style 2 fill no batch
+    assert all(styles[a] == styles[b] for a, b in zip(order[::2], order[1::2], strict=True))
+    assert len(set(order)) == 6
+    assert by_style([1, 0], [0, 1], 2, random.Random(0)) == [1, 0]
+
+
+def test_word_pairs_are_learnt_beside_the_images(drawn, one_thread):
+    images, captions = drawn
+    vocabulary, numbers = number_captions(captions)
+    config = replace(CONFIG, dim=32, epochs=40, word_pairs=1.0, one_style=True, lr_new=1e-2, lr_pairs=0.1)
+    told = {}
+    for weight in (0.0, 1.0):
+        torch.manual_seed(0)
+        texts, pairs = PooledCaptions(torch.eye(len(vocabulary)), config), WordPairs(vocabulary, config.dim)
+        fit(images, numbers, texts, replace(config, word_pairs=weight), pairs=pairs, styles=[0, 1] * 8)
+        with torch.no_grad():
+            everything = list(range(len(vocabulary)))
+            told[weight] = pairs(everything, texts(everything)).item()
+    assert told[1.0] < 0.5 * told[0.0]
 
 
 def test_retrieval_is_the_one_worked_by_hand():
@@ -280,7 +325,8 @@ class Dataset(SimpleNamespace):
 
     def of(self, split: str) -> Dataset:
         rows = [i for i, of in enumerate(self.splits) if of == split]
-        return Dataset(images=self.images[rows], captions=tuple(self.captions[i] for i in rows))
+        captions = tuple(self.captions[i] for i in rows)
+        return Dataset(images=self.images[rows], captions=captions, sources=torch.zeros(len(rows), dtype=torch.int64))
 
 
 @pytest.fixture

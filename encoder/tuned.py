@@ -116,8 +116,8 @@ def pool(states: torch.Tensor, mask: torch.Tensor, queries: torch.Tensor | None)
     """
     if queries is None:
         return states[:, 0]
-    of_each = queries.expand(states.shape[0], -1, -1)
-    return F.scaled_dot_product_attention(of_each, states, states, attn_mask=mask[:, None]).flatten(1)
+    of_each, states = queries.expand(states.shape[0], 1, -1, -1), states[:, None]  # of one head, as ONNX needs it
+    return F.scaled_dot_product_attention(of_each, states, states, attn_mask=mask[:, None, None]).flatten(1)
 
 
 class TunedEncoder:

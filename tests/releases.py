@@ -66,14 +66,16 @@ def write_one_hot(folder: Path, architecture: str = "residual") -> Path:
     return write_generator(folder, {"kind": "onehot", "dim": encoder.dim, "space": encoder.space.name}, architecture)
 
 
-def write_tuned(folder: Path, base: Path, dim: int, **options: Any) -> Path:
-    """The tiny BERT in ``base`` with its last layer changed and a random linear map to ``dim`` numbers."""
+def write_tuned(folder: Path, base: Path, dim: int, queries: int = 0, **options: Any) -> Path:
+    """The tiny BERT in ``base`` with its last layer changed, random queries, and a random linear map to ``dim`` numbers."""
     generator = torch.Generator().manual_seed(dim)
     layers = {
         name: (tensor + 0.3 * torch.randn(tensor.shape, generator=generator)).half()
         for name, tensor in MiniLM.load(base).layer_tensors(LAYERS - 1).items()
     }
-    tuned = Tuned(layers, torch.randn(dim, WIDTH, generator=generator), torch.randn(dim, generator=generator))
+    attention = torch.randn(queries, WIDTH, generator=generator) if queries else None
+    weight = torch.randn(dim, WIDTH * max(1, queries), generator=generator)
+    tuned = Tuned(layers, weight, torch.randn(dim, generator=generator), attention)
     save(tuned, folder, base=base, **options)
     return folder
 
@@ -86,9 +88,9 @@ def write_head(folder: Path, base: Path, dim: int) -> tuple[Path, Path]:
     return write_generator(folder / "release", conditioning, sources=("extra", "anime")), head
 
 
-def write_aligned(folder: Path, base: Path) -> Path:
-    """A release with an aligned encoder of its own and three styles."""
-    own = write_tuned(folder / "encoder-of", base, ALIGNED_DIM, unit_norm=True)
+def write_aligned(folder: Path, base: Path, queries: int = 0) -> Path:
+    """A release with an aligned encoder of its own, which pools by ``queries`` if any, and three styles."""
+    own = write_tuned(folder / "encoder-of", base, ALIGNED_DIM, queries, unit_norm=True)
     statistics = torch.tensor([[0.1] * ALIGNED_DIM, [0.5] * ALIGNED_DIM], dtype=torch.float64)
     encoder = StandardisedEncoder("aligned", AlignedEncoder.load(own), statistics, own)
     conditioning = {"kind": "aligned", "dim": ALIGNED_DIM, "space": encoder.space.name}

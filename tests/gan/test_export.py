@@ -46,7 +46,7 @@ def test_every_architecture_draws_the_same_pictures_in_any_batch(architecture, t
     assert not (tmp_path / "out" / "encoder.onnx").exists()
 
 
-@pytest.mark.parametrize("kind", ["head of 25", "head of 33", "aligned", "pooled"])
+@pytest.mark.parametrize("kind", ["head of 25", "head of 33", "aligned", "attention", "pooled"])
 def test_every_text_encoder_reads_the_same(kind, base, tmp_path, monkeypatch) -> None:
     if kind != "head of 25":  # the others draw alike
         monkeypatch.setattr(module, "_generator_graph", lambda pipeline: b"")
@@ -54,8 +54,8 @@ def test_every_text_encoder_reads_the_same(kind, base, tmp_path, monkeypatch) ->
     path = None
     if kind.startswith("head"):
         release, path = write_head(tmp_path / "made", base, int(kind[-2:]))
-    elif kind == "aligned":
-        release = write_aligned(tmp_path / "made", base)
+    elif kind in ("aligned", "attention"):
+        release = write_aligned(tmp_path / "made", base, queries=3 if kind == "attention" else 0)
     else:
         release, path = write_pooled(tmp_path / "made", base), base
     exported = export(release, encoder_path=path)

@@ -67,7 +67,7 @@ def write_one_hot(folder: Path, architecture: str = "residual") -> Path:
 
 
 def write_tuned(folder: Path, base: Path, dim: int, queries: int = 0, **options: Any) -> Path:
-    """The tiny BERT in ``base`` with its last layer changed, random queries, and a random linear map to ``dim`` numbers."""
+    """The tiny BERT in ``base`` with its last layer changed, and a random linear map to ``dim`` numbers."""
     generator = torch.Generator().manual_seed(dim)
     layers = {
         name: (tensor + 0.3 * torch.randn(tensor.shape, generator=generator)).half()

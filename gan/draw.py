@@ -226,6 +226,7 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
                     "file": str(file),
                     "read": text.read,
                     "warnings": text.warnings,
+                    **pipeline.made_by,
                 }
             )
             bar.update()
@@ -233,7 +234,7 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
         from gan.drawing.film import save_film
 
         film = {"steps": job.steps or FILM_STEPS, "fps": job.fps or FPS, "loop": job.loop}
-        said = {**metadata(pipeline, faces), "Film": json.dumps(film)}
+        said = metadata(pipeline, faces, film=film)
         save_film(out, torch.stack(images), fps=job.fps or FPS, loop=job.loop, text=said)
     elif out:
         per_row = len(images) if job.interpolate else PER_ROW

@@ -162,7 +162,11 @@ def items_of(line: TextLine, index: int, job: DrawJob) -> Iterator[Item]:
 
 
 def metadata(
-    pipeline: TextToImage, faces: Sequence[Mapping[str, Any]], edits: Sequence[Mapping[str, Any]] = ()
+    pipeline: TextToImage,
+    faces: Sequence[Mapping[str, Any]],
+    *,
+    edits: Sequence[Mapping[str, Any]] = (),
+    film: Mapping[str, Any] | None = None,
 ) -> dict[str, str]:
     """What a PNG says, so that it can be drawn again: program, model, its images and settings that are not defaults.
 
@@ -170,16 +174,18 @@ def metadata(
         pipeline: What drew it.
         faces: The images: their ``text``, ``seed`` and exact colours.
         edits: In their place, of pictures that were given: how each came about.
+        film: Of a film: its steps and frames a second.
     """
+    told: dict[str, Any] = {"Edits": edits} if edits else {"Faces": faces}
+    if film:
+        told["Film"] = film
     result = {
         "Software": SOFTWARE,
         "Model": pipeline.name,
-        **(
-            {"Edits": json.dumps(edits, ensure_ascii=False)}
-            if edits
-            else {"Faces": json.dumps(faces, ensure_ascii=False)}
-        ),
+        **{key: json.dumps(value, ensure_ascii=False) for key, value in told.items()},
     }
+    if (edits or film) and pipeline.license:  # pictures of texts alone are the bytes that they always were
+        result["License"] = pipeline.license
     for name, default in look_defaults().items():
         value = getattr(pipeline.settings, name)
         if value not in (default, getattr(pipeline.config, name, None)):  # the model may have a default of its own

@@ -6,6 +6,7 @@ import copy
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -29,6 +30,7 @@ from gan.release import (
     ReleaseConfig,
     encoder_folder,
     find_release,
+    release_license,
     release_name,
 )
 from gan.sources import join_source
@@ -178,6 +180,16 @@ class TextToImage:
         if self._folder is None:
             raise InputError("this pipeline was not made by from_pretrained, so there is no release to save")
         return self._folder
+
+    @cached_property
+    def license(self) -> str | None:
+        """That the card of the release names; ``None`` where it names none."""
+        return release_license(self._folder) if self._folder else None
+
+    @property
+    def made_by(self) -> dict[str, str | None]:
+        """What ``--json`` says of the model."""
+        return {"model": self.name, "license": self.license}
 
     @property
     def dtype(self) -> torch.dtype:

@@ -26,8 +26,11 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "generator.safetensors"
 DISCRIMINATOR_FILE = "discriminator.safetensors"
 ENCODER_FOLDER = "encoder"
-INVERTER_FILES = INVERTER_CONFIG, INVERTER_WEIGHTS = "inverter.json", "inverter.safetensors"
 """The text encoder of a release, where it has its own."""
+INVERTER_FILES = INVERTER_CONFIG, INVERTER_WEIGHTS = "inverter.json", "inverter.safetensors"
+CARD_FILE = "README.md"
+CARD_YAML = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
+"""What a model card begins with."""
 Guidance = Annotated[float, Within(0.01, 3)]
 """How strongly to ask for what a text states. Beyond, hair and skin of faces run into one flat colour."""
 HUB_ID = re.compile(r"(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<revision>\w[\w./-]*))?")
@@ -93,6 +96,16 @@ def release_name(folder: Path) -> str:
     """What a release is called: its folder's name, or of one in the hub's cache its model's."""
     folder = folder.resolve()
     return folder.parents[1].name.rpartition("--")[2] if folder.parent.name == "snapshots" else folder.name
+
+
+def release_license(folder: Path) -> str | None:
+    """The licence that a release's card names in its YAML: ``"mit"``; ``None`` where it names none."""
+    try:
+        front = CARD_YAML.match((folder / CARD_FILE).read_text("utf-8", errors="replace"))
+    except OSError:
+        return None
+    found = front and re.search(r"^license: *[\"']?([\w.+-]+)", front[1], re.MULTILINE)
+    return found[1] if found else None
 
 
 def encoder_folder(release: Path, kind: str) -> Path | None:

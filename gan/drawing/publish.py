@@ -22,6 +22,8 @@ from encoder.common.installation import DISTRIBUTION, missing_extra_error
 from encoder.common.records import read_json
 from encoder.pooled import STATISTICS_FILE
 from gan.release import (
+    CARD_FILE,
+    CARD_YAML,
     CONFIG_FILE,
     DISCRIMINATOR_FILE,
     ENCODER_FOLDER,
@@ -35,12 +37,10 @@ from gan.release import (
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
-CARD_FILE = "README.md"
 OUTPUT = OutputFolder(
     "save_pretrained", (*INVERTER_FILES, CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE)
 )
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
-_FRONT = re.compile(r"---\r?\n(.*?\r?\n)---\r?\n", re.DOTALL)
 _SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)? \[[^]]*\]")
 
 
@@ -114,7 +114,7 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
 
     path = release / CARD_FILE
     name, text = release_name(release), path.read_text("utf-8") if path.is_file() else ""
-    front = _FRONT.match(text)
+    front = CARD_YAML.match(text)
     known = (yaml.safe_load(front[1]) if front else None) or {}
     body = text[front.end() :] if front else text
     if not body.strip():

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from encoder.common.errors import InputError
 from encoder.common.progress import Progress
 from gan.drawing.output import PER_ROW, columns
 from gan.drawing.settings import DrawJob, DrawSettings
 from gan.engine import Engine, metadata
-from gan.images import save_png, to_pixels
+from gan.images import check_png_path, save_png, to_pixels
 from gan.inversion.pictures import Given, given_pictures
 
 if TYPE_CHECKING:
@@ -39,9 +41,9 @@ def check_job(job: DrawJob, settings: DrawSettings, refuse: Callable[[str], obje
 
 def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int:
     """Edit pictures and write what is asked for; returns the number of edits."""
-    given = given_pictures(job.edit)
+    given, texts = given_pictures(job.edit), job.text or ("",)
+    files = _files(job, given, len(texts))
     pipeline = Engine(settings).pipeline
-    texts = job.text or ("",)
     with Progress("finding the pictures in the model", None, "picture", shown=job.faithful and len(given) >= SLOW):
         inversion = pipeline.invert(given, style=None, faithful=job.faithful)
     edits = [
@@ -51,25 +53,20 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
     for line in dict.fromkeys(line for edited in edits for line in edited.warnings):
         print(f"warning: {line}", file=sys.stderr)
     records = []
-    names = _names(given)
     for number, edited in enumerate(edits, 1):
         for i, image in enumerate(edited.images):
             which, variation = divmod(i, job.num)
             record = _record(edited, i, given[which], edited.shown[which], edited.quality[which])
             file = out
             if job.separate:
-                name = names[which]
-                if len(texts) > 1:
-                    name += f"-{number}"
-                if job.num > 1:
-                    name += f"-{variation + 1}"
-                file = job.separate / f"{name}.png"
+                file = files[which, number, variation]
                 save_png(file, to_pixels(image), metadata(pipeline, [], edits=[record]))
-            records.append({**record, "file": str(file), "warnings": edited.warnings})
+            records.append({**record, "file": str(file), "warnings": edited.warnings, **pipeline.made_by})
     if out:
         rows = [edited.images[k :: job.num] for edited in edits for k in range(job.num)]
         grid = columns([edits[0].given, edits[0].reconstructions, *rows], per_row=PER_ROW)
-        plain = [{key: value for key, value in each.items() if key not in ("file", "warnings")} for each in records]
+        said = {"file", "warnings", *pipeline.made_by}
+        plain = [{key: value for key, value in each.items() if key not in said} for each in records]
         save_png(out, to_pixels(grid), metadata(pipeline, [], edits=plain))
     if job.json:
         for each in records:
@@ -89,7 +86,34 @@ def _record(edited: Edited, i: int, given: Given, shown: Any, quality: float) ->
     }
 
 
+def _files(job: DrawJob, given: list[Given], texts: int) -> dict[tuple[int, int, int], Path]:
+    """The file of each edit, by picture, text (from 1) and variation; ``InputError`` where one cannot be written."""
+    if not job.separate:
+        return {}
+    files = {}
+    theirs = {Path(each.name).resolve() for each in given}
+    for which, name in enumerate(_names(given)):
+        for number, variation in itertools.product(range(1, texts + 1), range(job.num)):
+            numbers = [number] * (texts > 1) + [variation + 1] * (job.num > 1)
+            file = job.separate / f"{'-'.join([name, *map(str, numbers)])}.png"
+            if file.resolve() in theirs:
+                raise InputError(f"{file}: is a picture that is given; choose another --separate")
+            check_png_path(file)
+            files[which, number, variation] = file
+    return files
+
+
 def _names(given: list[Given]) -> list[str]:
-    """A name for the file of each picture: its own, with its number where several have it."""
-    stems = [Path(each.name).stem for each in given]
-    return [stem if stems.count(stem) == 1 else f"{stem}-{i}" for i, stem in enumerate(stems, 1)]
+    """A name for the file of each picture: its own; where an earlier one has it, with the first number that is free.
+
+    Some file systems do not tell upper from lower case.
+    """
+    own = [Path(each.name).stem for each in given]
+    theirs, names = {name.lower() for name in own}, dict[str, str]()
+    for name in own:
+        free, number = name, 1
+        while free.lower() in names or (number > 1 and free.lower() in theirs):
+            number += 1
+            free = f"{name}-{number}"
+        names[free.lower()] = free
+    return list(names.values())

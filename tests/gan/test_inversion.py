@@ -200,7 +200,27 @@ def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(p
             pipe.invert(wrong)
 
 
+def test_pictures_of_one_name_get_files_of_their_own(pipe, tmp_path) -> None:
+    image, given = as_pil(pipe.draw(["black hair"], [1])[0]), []
+    for name in ("a/a.png", "b/a.png", "b/a-2.png", "b/A.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        image.save(tmp_path / name)
+        given.append(str(tmp_path / name))
+    options = [
+        "--model",
+        str(pipe.folder),
+        "--no-faithful",
+        "--separate",
+        str(tmp_path / "edits"),
+        "--text",
+        "red eyes",
+    ]
+    assert main([*options, "--edit", *given]) == 0
+    assert sorted(path.name for path in (tmp_path / "edits").iterdir()) == ["A-4.png", "a-2.png", "a-3.png", "a.png"]
+
+
 def test_the_command_writes_a_grid_files_and_json(pipe, tmp_path, capsys) -> None:
+    (pipe.folder / "README.md").write_text("---\nlicense: cc0-1.0\n---\n# A model\n")
     folder = tmp_path / "given"
     folder.mkdir()
     for i, image in enumerate(pipe.draw(["black hair"] * 2, [1, 2])):
@@ -221,6 +241,11 @@ def test_the_command_writes_a_grid_files_and_json(pipe, tmp_path, capsys) -> Non
         assert "Faces" not in grid.info
     with Image.open(separate / "1-1-1.png") as one, Image.open(out) as grid:
         assert psnr(to_pixels(one)[None], to_pixels(grid)[None, :, 128:192, 64:])[0] > 70
+    assert lines[0]["model"] == "release" and lines[0]["license"] == "cc0-1.0"
+    with Image.open(out) as grid:
+        assert grid.info["License"] == "cc0-1.0"
+    assert main([*options, "--separate", str(folder)]) == 2
+    assert "0.png: is a picture that is given; choose another --separate" in capsys.readouterr().err
     assert main(options) == 0  # without a text: the reconstructions
     with Image.open(out) as grid:
         pixels = to_pixels(grid)

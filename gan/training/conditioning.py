@@ -155,6 +155,9 @@ def caption_conditioner(
     statistics = load_statistics(own / STATISTICS_FILE) if start else measured
     folder = Path(path) if config.conditioning == "aligned" and path else None
     encoder = StandardisedEncoder(config.conditioning, texts, statistics, folder)
+    if run.start and config.release and encoder.space.name != run.space:  # --encoder-path names another one
+        save_statistics(own / STATISTICS_FILE, measured)
+        encoder = StandardisedEncoder(config.conditioning, texts, measured, folder)
     chosen = list(dict.fromkeys(prompts)) or table.texts
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(config.seed))
     return CaptionConditions(

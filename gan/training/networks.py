@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,6 +26,9 @@ from gan.training.objectives import OBJECTIVES
 from gan.training.state import check_optimizer, check_weights
 
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
+
+
+logger = logging.getLogger(__name__)
 
 
 class NonFiniteError(BreakdownError):
@@ -111,11 +115,7 @@ class Networks:
         """Take the weights of a released folder; ``InputError`` where one of its files is missing or does not fit."""
         space = start_config.conditioning.space
         new_numbers = colours_to_learn(space, self.space)
-        if space != self.space and not new_numbers:
-            raise InputError(
-                f"{release}: was trained with the text encoder {space}, and this run's is {self.space}; "
-                "give the same --encoder and --encoder-path as for that one, or give --init none"
-            )
+        other_encoder = space != self.space and not new_numbers
         heads = [arguments.get("class_heads", []) for arguments in (start_config.discriminator, self.D.arguments)]
         if heads[0] != heads[1]:
             raise InputError(
@@ -124,12 +124,27 @@ class Networks:
             )
 
         def refitted(network: Any, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            if other_encoder:
+                return self._with_new_maps(network, tensors)
             if not new_numbers and same_places(start_config.sources, self.sources):
                 return tensors
             return self._refitted(network, tensors, start_config.sources, new_numbers)
 
         _fit_release(self.G, self.D, release, start_config, refitted)
         self.G_ema.load_state_dict(self.G.state_dict())
+        if other_encoder:
+            logger.warning(
+                "%s: was trained with the text encoder %s, and this run's is %s: the layers that read texts begin anew",
+                *(release, space, self.space),
+            )
+
+    def _with_new_maps(
+        self, network: TextToImageGenerator | ImageTextDiscriminator, tensors: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Weights of a network, but for the maps of conditions, which stay those of ``network``."""
+        own = network.state_dict()
+        maps = {f"{name}.{part}" for name in self._maps_of_conditions(network) for part in ("weight", "bias")}
+        return {name: own[name] if name in maps else tensor for name, tensor in tensors.items()}
 
     def _refitted(
         self,

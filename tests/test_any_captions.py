@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 import infer
 import train_cgan
 from encoder.paths import ENCODER_DIR
-from encoder.tuned import INDEX
+from encoder.tuned import INDEX, copy
 from gan.pipeline import TextToFace
 from gan.training.state import load_state
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
@@ -182,6 +182,27 @@ def test_a_run_from_a_release_keeps_its_texts_though_the_data_are_others(trained
     assert encoder_of(run / "snapshot") == encoder_of(first)
     shutil.rmtree(tmp_path / "first")
     assert train(others, run, "--init", str(first), "--resume", "--max-images", "12") == 0
+    assert TextToFace.from_pretrained(run / "snapshot").encoder.space.name == encoder_of(run / "snapshot")["space"]
+
+
+def test_a_run_from_a_release_with_another_text_encoder_learns_its_texts_anew(trained, tmp_path, caplog) -> None:
+    first, run, other = trained("aligned") / "snapshot", tmp_path / "run", tmp_path / "other"
+    copy(first / "encoder", other)
+    dense = load_file(other / "2_Dense" / "model.safetensors")
+    save_file(
+        {name: tensor.flip(0).contiguous() for name, tensor in dense.items()}, other / "2_Dense" / "model.safetensors"
+    )
+    others = write_flowers(tmp_path / "others.zip", 20, seed=1)
+    options = ["--init", str(first), "--encoder-path", str(other), "--seed", "1"]
+    options += ["--lr", "1e-30", "--lr-end", "1e-30"]
+    assert train(others, run, *options) == 0
+    assert "the layers that read texts begin anew" in caplog.text
+    for name in ("generator", "discriminator"):
+        theirs, ours = (load_file(folder / f"{name}.safetensors") for folder in (first, run / "snapshot"))
+        changed = {key for key, tensor in theirs.items() if not torch.allclose(tensor, ours[key], atol=1e-3)}
+        assert changed == {"embed.0.weight"}  # its bias is zero at first and hardly more behind so short a training
+    assert encoder_of(run / "snapshot")["space"] != encoder_of(first)["space"]
+    assert train(others, run, *options, "--resume", "--max-images", "12") == 0
     assert TextToFace.from_pretrained(run / "snapshot").encoder.space.name == encoder_of(run / "snapshot")["space"]
 
 

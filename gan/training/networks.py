@@ -26,8 +26,6 @@ from gan.training.objectives import OBJECTIVES
 from gan.training.state import check_optimizer, check_weights
 
 STATEFUL = ("G", "D", "G_ema", "opt_G", "opt_D")
-
-
 logger = logging.getLogger(__name__)
 
 

@@ -621,7 +621,8 @@ class _List(argparse.Action):
             objective = OBJECTIVES[config.objective]
             penalty = f"{config.gamma:g}" if objective.penalty_interval else "–"
             condition = "one-hot" if config.encoder == "onehot" else stage.get("conditioning", "of the data")
-            cells = [config.architecture, config.objective, condition, f"{config.lr:g}", penalty]
+            rate = f"{config.lr:g}" + (f", D {objective.d_lr * config.lr:g}" if objective.d_lr != 1 else "")
+            cells = [config.architecture, config.objective, condition, rate, penalty]
             lines.append([name, *cells, str(objective.d_steps), str(row.seeds)])
         print("\n".join(table_lines(lines[0], lines[1:])))
         print("\n".join(["", *(f"{name}: {row.about}" for name, row in ROWS.items()), ""]))

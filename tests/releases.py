@@ -20,6 +20,7 @@ from encoder.tuned import SIGMOID, Tuned, save
 from gan.networks import build_generator
 
 SMALL: dict[str, dict[str, Any]] = {
+    "dfgan": {"widths": [8, 8, 8, 8, 8]},
     "residual": {"widths": [8, 8, 8, 8], "detail_width": 8, "style_dim": 8},
     "grouped": {"widths": [8, 8, 8, 8, 8], "blocks": 1, "group_size": 4, "style_dim": 8},
     "stackgan1": {"widths": [16, 8, 8, 8]},
@@ -27,6 +28,7 @@ SMALL: dict[str, dict[str, Any]] = {
 }
 """Arguments of small generators; the baseline's sizes are its own."""
 SMALL_D: dict[str, dict[str, Any]] = {
+    "dfgan": {"widths": [8, 8, 8, 8, 8]},
     "residual": {"widths": [8, 8, 8, 8, 8], "feature_dim": 8, "fine_width": 4},
     "grouped": {"widths": [8, 8, 8, 8, 8], "blocks": 1, "group_size": 4, "feature_dim": 8},
 }

@@ -78,9 +78,9 @@ class Networks:
 
     def follow_schedules(self, cur_nimg: int) -> None:
         """Give the optimizers their settings after ``cur_nimg`` images."""
-        for optimizer in (self.opt_G, self.opt_D):
+        for optimizer, factor in ((self.opt_G, 1.0), (self.opt_D, self.objective.d_lr)):
             for group in optimizer.param_groups:
-                group["lr"] = self.config.at("lr", cur_nimg)
+                group["lr"] = factor * self.config.at("lr", cur_nimg)
                 group["betas"] = (self.config.beta1, self.config.at("beta2", cur_nimg))
 
     def average(self, cur_nimg: int) -> None:

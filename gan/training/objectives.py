@@ -75,6 +75,8 @@ class Objective:
         penalty_interval: the penalty is taken every so many discriminator steps, times as much; 0 is never.
         image_gradients: it takes gradients per image, so D must have no batch normalisation.
         classifies: it needs class heads on D's image features.
+        needs_wrong_texts: without a text that is wrong of an image, its loss contradicts itself.
+        d_lr: the discriminator's learning rate over the generator's, which is ``lr`` (arXiv 1706.08500).
         settings: of ``TrainingConfig``, as in its paper: what a run with it gets where nothing else is asked for.
     """
 
@@ -83,6 +85,8 @@ class Objective:
     penalty_interval: ClassVar[int] = 0
     image_gradients: ClassVar[bool] = False
     classifies: ClassVar[bool] = False
+    needs_wrong_texts: ClassVar[bool] = False
+    d_lr: ClassVar[float] = 1.0
     settings: ClassVar[dict[str, float]] = {}
 
     def prepare(self, D: ImageTextDiscriminator, class_sizes: Sequence[int] = ()) -> None:
@@ -125,17 +129,34 @@ class Objective:
         raise NotImplementedError
 
 
-@register("gan-cls")
-class GanCls(Objective):
-    """The matching-aware GAN of the assignment (arXiv 1605.05396, algorithm 1).
+@register("cgan")
+class CGan(Objective):
+    """The conditional GAN (arXiv 1411.1784, equation 2): images under their own text against fakes, and no wrong text.
 
-    Targets: (real, right text) 1; (fake, right text) 0; (real, wrong text) 0, the two zeros sharing one weight.
     The generator's loss is the non-saturating one. The optimizer is DCGAN's (arXiv 1511.06434), Adam(2e-4, 0.5, 0.999).
     """
 
     settings: ClassVar[dict[str, float]] = {
         "lr": 2e-4, "lr_end": 2e-4, "beta1": 0.5, "beta2": 0.999, "beta2_end": 0.999,
     }  # fmt: skip
+
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``-log s(D(x, c)) - log(1 - s(D(G, c)))``, s the sigmoid."""
+        return (F.softplus(-D(batch.real, batch.c)) + F.softplus(D(fake, batch.c))).mean()
+
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``-log s(D(G, c))``."""
+        return F.softplus(-D(fake, batch.c)).mean()
+
+
+@register("gan-cls")
+class GanCls(CGan):
+    """The matching-aware GAN of the assignment (arXiv 1605.05396, algorithm 1).
+
+    Targets: (real, right text) 1; (fake, right text) 0; (real, wrong text) 0, the two zeros sharing one weight.
+    """
+
+    needs_wrong_texts = True
 
     def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
         """``-log s(D(x, c)) - (log(1 - s(D(G, c))) + log(1 - s(D(x, c_wrong)))) / 2``, s the sigmoid."""
@@ -146,10 +167,6 @@ class GanCls(Objective):
         """The discriminator's loss by its scores."""
         right, drawn, wrong = scores
         return (F.softplus(-right) + 0.5 * (F.softplus(drawn) + F.softplus(wrong))).mean()
-
-    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
-        """``-log s(D(G, c))``."""
-        return F.softplus(-D(fake, batch.c)).mean()
 
 
 @register("acgan")
@@ -241,6 +258,43 @@ class WGanGp(Wasserstein):
         share = torch.rand((len(fake), 1, 1, 1), generator=generator).to(fake.device)
         slope = (squared_gradient(D, torch.lerp(batch.real, fake, share), batch.c) + 1e-12).sqrt()
         return gamma * (slope - 1).square().mean()
+
+
+@register("ma-gp")
+class MaGp(Objective):
+    """Hinge loss with the matching-aware gradient penalty of DF-GAN (arXiv 2008.05865, section 3.3).
+
+    The penalty holds the slope down at real images under their text alone, by the image and by the text, so that
+    generators are drawn to them. The paper's settings are Adam(beta1 0, beta2 0.9) with 1e-4 for the generator and
+    4e-4 for the discriminator, and a penalty of weight 2 (``gamma``) and power 6.
+    """
+
+    settings: ClassVar[dict[str, float]] = {
+        "lr": 1e-4, "lr_end": 1e-4, "beta1": 0.0, "beta2": 0.9, "beta2_end": 0.9, "gamma": 2.0, "gamma_end": 2.0,
+    }  # fmt: skip
+    d_lr = 4.0
+    needs_wrong_texts = True
+    penalty_interval = 1
+    image_gradients = True
+    power: ClassVar[int] = 6
+
+    def discriminator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``r(1 - D(x, c)) + (r(1 + D(G, c)) + r(1 + D(x, c_wrong))) / 2``, r the rectifier."""
+        right, drawn, wrong = score_pairs(D, batch, D.features(batch.real), D.features(fake))
+        return (F.relu(1 - right) + 0.5 * (F.relu(1 + drawn) + F.relu(1 + wrong))).mean()
+
+    def generator_loss(self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor) -> Tensor:
+        """``-D(G, c)``."""
+        return -D(fake, batch.c).mean()
+
+    def penalty(
+        self, D: ImageTextDiscriminator, batch: Batch, fake: Tensor, *, gamma: float, generator: torch.Generator
+    ) -> Tensor:
+        """``gamma * E (|grad_x D(x, c)| + |grad_c D(x, c)|)^6``, both gradients of the same image."""
+        img, c = (value.detach().requires_grad_(True) for value in (batch.real, batch.c))
+        gradients = torch.autograd.grad(D(img, c).sum(), (img, c), create_graph=True)
+        by_img, by_c = ((gradient.flatten(1).square().sum(1) + 1e-12).sqrt() for gradient in gradients)
+        return gamma * (by_img + by_c).pow(self.power).mean()
 
 
 @register("r3gan")

@@ -315,6 +315,7 @@ def test_rows_and_presets_are_listed(capsys) -> None:
     assert ended.value.code == 0
     printed = capsys.readouterr().out
     assert "| baseline-wgan-gp | baseline | wgan-gp | of the data | 0.0001 | 10 | 5 | 2 |" in printed
+    assert "| dfgan | dfgan | ma-gp | of the data | 0.0001, D 0.0004 | 2 | 1 | 1 |" in printed
     assert "| assignment | baseline | gan-cls | one-hot | 0.0002 | – | 1 | 1 |" in printed
     assert all(f"--preset {name}: {', '.join(rows)}" in printed for name, rows in COMPARISONS.items())
 

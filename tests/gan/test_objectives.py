@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from releases import SMALL, SMALL_D
 from torch import nn
 
 from encoder.common.errors import InputError
@@ -56,10 +57,12 @@ SCORES = [[LN3, -LN3], [0.0, -LN3]]  # real: right text, wrong text; fake: right
     ("key", "loss_D", "loss_G"),
     [
         # sigmoids: real right 3/4, fake 1/2, real wrong 1/4
+        ("cgan", -math.log(3 / 4) - math.log(1 / 2), -math.log(1 / 2)),
         ("gan-cls", -math.log(3 / 4) - (math.log(1 / 2) + math.log(3 / 4)) / 2, -math.log(1 / 2)),
         # e^(fake - real) = 1/3, e^(wrong - right) = 1/9; for G: e^(real - fake) = 3, e^(wrong - right) = 1/3
         ("wgan", (0 - LN3) / 2 - LN3, 0),
         ("wgan-gp", (0 - LN3) / 2 - LN3, 0),
+        ("ma-gp", 1 / 2, 0),  # real ones are beyond the margin on either side
         ("r3gan", math.log(4 / 3) + math.log(10 / 9) / 2, math.log(4) + math.log(4 / 3) / 2),
     ],
 )
@@ -137,10 +140,10 @@ def test_features_run_once_an_image_set(key) -> None:
 
 @pytest.mark.parametrize("key", OBJECTIVES)
 def test_each_loss_pulls_the_scores_the_right_way(key) -> None:
-    D = KnownScores(SCORES)
+    D = KnownScores([[0.5, -0.5], [0.0, -0.5]])  # within the margins of a hinge
     (by_score,) = torch.autograd.grad(OBJECTIVES[key]().discriminator_loss(D, *inputs()), D.table)
     assert by_score[0, RIGHT] < 0  # descent raises the score of the real face under its text
-    assert by_score[0, WRONG] > 0
+    assert by_score[0, WRONG] == 0 if key == "cgan" else by_score[0, WRONG] > 0
     assert by_score[1, RIGHT] > 0
     (by_score,) = torch.autograd.grad(OBJECTIVES[key]().generator_loss(D, *inputs()), D.table)
     assert by_score[1, RIGHT] < 0
@@ -251,6 +254,14 @@ def test_wgan_gp_looks_between_the_real_image_and_the_fake_of_its_text() -> None
     torch.testing.assert_close(penalty, 10 * (slope - 1).square().mean())
 
 
+def test_ma_gp_looks_at_the_image_and_its_text() -> None:
+    real, c = torch.full((4, 3, 64, 64), 0.01), torch.full((4, 2), 0.5)
+    batch = batch_of(real, c)._replace(c=c, c_wrong=-c)
+    penalty = penalty_of("ma-gp", Quadratic(), batch, torch.ones_like(real), gamma=2.0)
+    size = math.sqrt(3 * 64 * 64) * 0.01  # |img|; by the image c |img|, by the text |img|^2 / 2
+    assert penalty.item() == pytest.approx(2 * (0.5 * size + size**2 / 2) ** 6, rel=1e-4)
+
+
 def test_wgan_gp_survives_a_flat_discriminator() -> None:
     D = Linear()
     nn.init.zeros_(D.a)
@@ -272,7 +283,7 @@ def test_wgan_clips_every_weight_after_a_step() -> None:
     torch.testing.assert_close(D.stem.bias[:3], torch.tensor([-0.01, 0.005, 0.01]))
 
 
-@pytest.mark.parametrize("key", ["r3gan", "wgan-gp"])
+@pytest.mark.parametrize("key", ["r3gan", "wgan-gp", "ma-gp"])
 def test_gradients_per_image_refuse_batch_normalisation(key) -> None:
     with pytest.raises(InputError, match=rf'^{key} .*batch normalisation; build it without .*"norm": false'):
         OBJECTIVES[key]().prepare(build_discriminator("baseline", c_dim=3))
@@ -303,7 +314,8 @@ def test_every_architecture_has_an_objective_and_the_other_way_round() -> None:
 def test_one_step_moves_every_network(key, architecture) -> None:
     torch.manual_seed(0)
     objective = OBJECTIVES[key]()
-    G, D = build_generator(architecture, z_dim=4, c_dim=3), build_discriminator(architecture, c_dim=3)
+    G = build_generator(architecture, z_dim=4, c_dim=3, **SMALL.get(architecture, {}))
+    D = build_discriminator(architecture, c_dim=3, **SMALL_D.get(architecture, {}))
     if not goes_with(objective, D):
         D = build_discriminator(architecture, c_dim=3, norm=False)
         objective.prepare(D, CLASSES)

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+SLICES = 1000
+"""Directions of a sliced distance: the paper recommends 100 to 1,000."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -146,6 +149,34 @@ def kernel_distance(x: Tensor, y: Tensor) -> Callable[[Tensor, Tensor], float]:
         return (mean_of_pairs(xx, in_x) + mean_of_pairs(yy, in_y) - 2 * between).item()
 
     xx, xy, yy = kernel(x, x), kernel(x, y), kernel(y, y)
+    return distance
+
+
+def sliced_wasserstein(x: Tensor, y: Tensor, generator: torch.Generator) -> Callable[[Tensor, Tensor], float]:
+    """Monge inception distance (MIND, arXiv 2605.06797): ``3 F`` times the squared sliced 2-Wasserstein distance.
+
+    The factor brings it to the size of a Frechet distance. In one dimension, transport pairs the sorted projections.
+
+    Args:
+        x: (N, F).
+        y: (N, F).
+        generator: Of the ``SLICES`` directions, which are even over the sphere.
+
+    Returns:
+        The distance between parts of both sets, of the same size, by their int64 positions, each once: what
+        ``half_sample_interval`` asks for. The projections are sorted here, once.
+    """
+    directions = torch.randn(x.shape[1], SLICES, generator=generator)
+    directions /= directions.norm(dim=0)
+    projections = [(features.float() @ directions).T.sort(dim=1) for features in (x, y)]
+
+    def distance(i: Tensor, j: Tensor) -> float:
+        parts = []
+        for (values, order), rows in zip(projections, (i, j), strict=True):
+            is_in = torch.zeros(values.shape[1], dtype=torch.bool).index_fill_(0, rows, True)
+            parts.append(values[is_in[order]].view(SLICES, -1))
+        return 3 * x.shape[1] * torch.stack(parts).double().diff(dim=0).square().mean().item()
+
     return distance
 
 

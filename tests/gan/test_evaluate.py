@@ -17,7 +17,7 @@ from gan.benchmark import benchmark_evaluation
 from gan.data.decoding import decode_image
 from gan.data.settings import DataSettings
 from gan.evaluate import load_real, main
-from gan.evaluation import drawing
+from gan.evaluation import drawing, pictures
 from gan.evaluation import judge as judging
 from gan.evaluation import sets as evaluation
 from gan.evaluation.faces import judge as of_faces
@@ -25,7 +25,7 @@ from gan.evaluation.faces import named_colours
 from gan.evaluation.faces.colours import judge_hue, judge_length, judge_wording
 from gan.evaluation.faces.judge import FaceJudge, faces_asked
 from gan.evaluation.judge import Judged, Monitor, judge_sets
-from gan.evaluation.metrics import Estimate
+from gan.evaluation.metrics import Estimate, sliced_wasserstein
 from gan.evaluation.pictures import read_folder
 from gan.evaluation.report import Results
 
@@ -122,9 +122,26 @@ def test_the_hue_of_hair_that_has_none(value) -> None:
     ],
 )
 def test_distances_grow_and_coverage_falls_under_the_controls(value, good, space, control) -> None:
-    for metric in ("frechet", "kernel"):
+    for metric in ("frechet", "kernel", "mind"):
         assert value(good, space, metric) < value(control, space, metric) / 2, metric
     assert value(good, space, "coverage") > value(control, space, "coverage") + 0.2
+
+
+def test_the_sliced_distance_tells_halves_from_blur_and_from_one_face(all_drawn_faces, monkeypatch) -> None:
+    order = torch.randperm(len(all_drawn_faces), generator=torch.Generator().manual_seed(0))
+    half, other = all_drawn_faces.images[order].chunk(2)  # 330 each
+    sets = [other]
+    for sigma in (0.5, 0.8):
+        monkeypatch.setattr(pictures, "BLUR", sigma)
+        sets.append(pictures.blurred(other))
+    sets += [other[:1].expand_as(other), other.flip(0)]  # of a set whose captions are permuted nothing changes
+    everyone = torch.arange(len(half))
+    *found, permuted = (
+        sliced_wasserstein(edges(half), edges(images), torch.Generator().manual_seed(0))(everyone, everyone)
+        for images in sets
+    )
+    assert 0 < 3 * found[0] < found[1] < found[2] < found[3]
+    assert permuted == pytest.approx(found[0])
 
 
 @pytest.mark.parametrize("good", [SUBJECT, "real faces"])
@@ -146,9 +163,13 @@ def test_diversity_within_a_caption(reader, all_drawn_faces) -> None:
     judge = FaceJudge(reader, faces, faces)
     evaluator = judge.evaluator(faces_asked(asked))
     same = faces.images[torch.arange(2 * N) // N * N]  # one face a caption
-    for images, expected in ((faces.images, 1), (same, 0)):
-        scores = evaluator.compare(judge.features(images))[0]["edges"]
-        assert scores["diversity"].value == pytest.approx(expected)
+    permuted = same[torch.arange(2 * N).view(2, N).T.flatten()]
+    values = [
+        evaluator.compare(judge.features(images))[0]["edges"]["diversity"].value
+        for images in (faces.images, same, permuted)
+    ]
+    assert values[:2] == [pytest.approx(1), pytest.approx(0)]
+    assert values[2] > 0
 
 
 def test_copies_of_training_faces_are_found_mirrored_too(value, reader, drawn_source) -> None:

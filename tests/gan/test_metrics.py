@@ -18,6 +18,7 @@ from gan.evaluation.metrics import (
     radii,
     realism,
     share,
+    sliced_wasserstein,
 )
 
 
@@ -80,6 +81,22 @@ def test_kernel_distance_of_parts_is_that_of_the_parts_alone() -> None:
     x, y = torch.randn(2, 30, 5, generator=torch.Generator().manual_seed(0)).unbind()
     i, j = torch.tensor([3, 1, 29, 7]), torch.tensor([0, 28, 4])
     assert kernel_distance(x, y)(i, j) == pytest.approx(whole_kernel_distance(x[i], y[j]), rel=1e-5)
+
+
+def test_sliced_distance_worked_by_hand() -> None:
+    both = torch.arange(2), torch.arange(2)
+    x, y = torch.tensor([[1.0], [0.0]]), torch.tensor([[1.0], [3.0]])
+    assert sliced_wasserstein(x, y, torch.Generator())(*both) == pytest.approx(3 * (1**2 + 2**2) / 2)  # 0 to 1, 1 to 3
+    x = torch.randn(2, 50, generator=torch.Generator().manual_seed(0))
+    moved = x + torch.tensor([3.0, 4.0] + [0.0] * 48)
+    assert sliced_wasserstein(x, moved, torch.Generator().manual_seed(0))(*both) == pytest.approx(3 * 5**2, rel=0.1)
+
+
+def test_sliced_distance_of_parts_is_that_of_the_parts_alone() -> None:
+    x, y = torch.randn(2, 30, 5, generator=torch.Generator().manual_seed(0)).unbind()
+    i, j = torch.tensor([4, 7, 1, 29]), torch.tensor([0, 3, 28, 2])
+    whole, alone = (sliced_wasserstein(*each, torch.Generator().manual_seed(0)) for each in ((x, y), (x[i], y[j])))
+    assert whole(i, j) == pytest.approx(alone(torch.arange(4), torch.arange(4)), rel=1e-5)
 
 
 def test_principal_directions_find_what_varies_most() -> None:

@@ -14,6 +14,9 @@ from encoder.common.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+NO_TEXTS = "none"
+"""The kind of a condition that is the same for every text."""
+
 
 class Encoder(Protocol):
     """Turns texts into conditions. A cache keys vectors by its ``fingerprint``; its ``space`` says what they mean.
@@ -77,7 +80,7 @@ class ConditionSpace:
     means a text as a whole; ``encoder.attributes.space`` has those that state attributes.
 
     Attributes:
-        kind: ``"head"``, ``"pooled"``, ``"aligned"`` or ``"onehot"``: the kind of its encoders.
+        kind: ``"head"``, ``"pooled"``, ``"aligned"``, ``"onehot"`` or ``"none"``: the kind of its encoders.
         name: Tells it from every other space; releases and runs keep it.
         class_sizes: The number of values of each class that conditions state; none where they state no classes.
     """
@@ -85,6 +88,11 @@ class ConditionSpace:
     kind: str
     name: str
     class_sizes: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether a condition depends on its text."""
+        return self.kind != NO_TEXTS
 
     def null(self, c: torch.Tensor) -> torch.Tensor:
         """The conditions (N, dim) that guidance moves ``c (N, dim)`` away from: here zeros, the mean caption."""

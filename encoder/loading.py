@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from encoder.base import NO_TEXTS, ConditionSpace
 from encoder.common.errors import InputError
 from encoder.paths import ENCODER_DIR, HEAD_DIR, SHIPPED_CACHE_DIR, USER_CACHE_DIR
 
@@ -14,8 +16,20 @@ if TYPE_CHECKING:
 
     from encoder.base import Encoder
 
-KINDS = ("head", "pooled", "aligned", "onehot")
+KINDS = ("head", "pooled", "aligned", "onehot", NO_TEXTS)
 Dtype = Literal["float64", "float32", "bfloat16"]
+
+
+class NoTextEncoder:
+    """The condition of a network that is trained without texts: one number, which is always 0."""
+
+    dim, fingerprint = 1, ""
+    space = ConditionSpace(NO_TEXTS, NO_TEXTS)
+
+    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
+        import torch
+
+        return torch.zeros(len(texts), self.dim)
 
 
 def load_encoder(
@@ -31,7 +45,7 @@ def load_encoder(
     Args:
         kind: ``"head"``: what a text says of each attribute of a face; ``"pooled"``: the standardised sentence
             embedding; ``"aligned"``: that of an encoder fitted to images (``encoder.align``), standardised too;
-            ``"onehot"``: the pair of colours of a canonical caption.
+            ``"onehot"``: the pair of colours of a canonical caption; ``"none"``: the same for every text.
         path: For ``"head"`` and ``"aligned"``, such a folder; for ``"pooled"``, a sentence-transformers folder. The
             shipped ones by default, of which there is none of ``"aligned"``.
         cached: Whether vectors are looked up, and kept, on disk; they are the same either way.
@@ -43,11 +57,13 @@ def load_encoder(
     Raises:
         InputError: An unknown kind, or a model folder that is missing or broken.
     """
+    if kind in ("onehot", NO_TEXTS) and path is not None:
+        raise InputError(f"{path}: a condition of the kind {kind} reads no folder; leave it out")
+    if kind == NO_TEXTS:
+        return NoTextEncoder()
     if kind == "onehot":
         from encoder.attributes.onehot import OneHotEncoder
 
-        if path is not None:
-            raise InputError(f"{path}: a one-hot encoder reads no folder; leave it out")
         return OneHotEncoder()
 
     encoder = load_source(kind, path, cached=cached, cache_dir=cache_dir, dtype=dtype)

@@ -44,6 +44,7 @@ from gan.data.settings import DataSettings
 from gan.evaluate import MAX_FACES, load_real
 from gan.evaluation import captions as captions  # names its metrics, as does the next
 from gan.evaluation.charts import TEMPLATES, chart
+from gan.evaluation.drawing import as_asked
 from gan.evaluation.faces import colours as colours
 from gan.evaluation.judge import Judge
 from gan.evaluation.metrics import Estimate
@@ -54,7 +55,7 @@ from gan.faces.classifier import CLASSIFIER_DIR
 from gan.images import save_png, tile
 from gan.pipeline import TextToImage
 from gan.release import ENCODER_FOLDER
-from gan.tasks import task_of
+from gan.tasks import settled, task_of
 from gan.tasks.base import Task
 from gan.training.conditioning import fit_text_encoder
 from gan.training.config import (
@@ -251,7 +252,7 @@ def resolved(stage: Mapping[str, Any]) -> dict[str, Any]:
 def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> None:
     """Write what a generator draws for each prompt, a column each."""
     seeds = [seed for seed in range(FIGURE_SEEDS) for _ in prompts]
-    save_png(path, tile(pipeline.draw(list(prompts) * FIGURE_SEEDS, seeds), len(prompts)), {})
+    save_png(path, tile(pipeline.draw(as_asked(pipeline, prompts) * FIGURE_SEEDS, seeds), len(prompts)), {})
 
 
 def configs_of(
@@ -263,7 +264,7 @@ def configs_of(
         stages: Of the row.
         folder: Of the row.
         args: For all rows.
-        conditioning: That of the data, for a row that names none.
+        conditioning: That of the data, for a row that has no other.
         seed: Of the row; by default that of ``args``.
     """
     images = max(1, args.images // len(stages))
@@ -287,7 +288,7 @@ def configs_of(
             "stage1": stage1,
         }
         config = TrainingConfig(**{**common, **resolved(stage), **length})
-        runs[run_dir] = task_of(config.conditioning).settle(config)
+        runs[run_dir] = settled(config, task_of(conditioning))
         stage1 = str(run_dir / "snapshot")
     return runs
 
@@ -436,7 +437,11 @@ def mean_of(results: Sequence[Result]) -> Result:
         return Estimate(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
 
     scores = {
-        group: {name: mean([result.scores[group][name] for result in whole]) for name in own}
+        group: {
+            name: mean([result.scores[group][name] for result in whole])
+            for name in own
+            if all(name in result.scores.get(group, {}) for result in whole)  # earlier versions measured less
+        }
         for group, own in whole[0].scores.items()
     }
     course = [

@@ -4,7 +4,7 @@ It writes
 
 - ``generator.onnx``: ``z (N, z_dim)`` and ``c (N, c_dim)``, float32, to ``img (N, 3, H, W)`` in [-1, 1];
 - ``encoder.onnx``: token ids ``ids (N, T)`` and ``mask (N, T)``, int64, 1 on the tokens of the texts, to the text's
-  part of the condition, ``c (N, dim)``; a one-hot condition has none;
+  part of the condition, ``c (N, dim)``; a one-hot condition and that of a model without texts have none;
 - ``tokenizer.json``, as the ``tokenizers`` libraries read it; it cuts long texts where the release does;
 - ``config.json``: what a program must know beside these.
 
@@ -194,7 +194,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         "guidance": config.guidance,
     }
     encoder = model = None
-    if config.conditioning.kind != "onehot":
+    if config.conditioning.has_text_network:
         own = model_dir / ENCODER_FOLDER if config.conditioning.kind == "aligned" else None
         network, model, reads = _text_network(pipeline, encoder_path or own)
         ids = torch.ones(2, 4, dtype=torch.int64)

@@ -306,7 +306,7 @@ class TextToImage:
         """Draw images of one text or of several.
 
         Args:
-            prompt: A text, or a list of texts.
+            prompt: A text, or a list of texts; empty ones for a model that was trained without texts.
             seed: A whole number from 0 to 2**63 - 1, from which the seeds of all images count up, text after text; or
                 the seed of each image, as a list, an array or a tensor; or ``None``, ``"random"`` or -1: random
                 seeds, which are returned.
@@ -326,7 +326,8 @@ class TextToImage:
         prompts = [prompt] if isinstance(prompt, str) else prompt
         if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
             raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
-        prompts = [check_text(text, "prompt") for text in prompts]
+        if self.encoder.space.reads_texts:
+            prompts = [check_text(text, "prompt") for text in prompts]
         seeds = _seeds_for(len(prompts), seed, num_images)
         pipeline = self.with_settings(**settings)
         each = len(seeds) // len(prompts)
@@ -440,12 +441,17 @@ class TextToImage:
             settings: ``style``, as of the call.
 
         Raises:
-            InputError: An unknown style, or a text that cannot be encoded.
+            InputError: An unknown style, or a text that cannot be encoded, as by a model that was trained without.
         """
         index = self.config.style_index(self.with_settings(**settings).settings.style)
         texts = [texts] if isinstance(texts, str) else list(texts)
         c = torch.zeros(len(texts), self.encoder.dim, dtype=torch.float32)
         asking = [i for i, text in enumerate(texts) if text.strip()]
+        if asking and not self.encoder.space.reads_texts:
+            raise InputError(
+                f"{self.name} was trained without texts and cannot draw {texts[asking[0]][:60]!r}; "
+                "ask for nothing: --any, or an empty text"
+            )
         if asking:
             c[asking] = self.encoder.encode([texts[i] for i in asking], progress=progress)
         c = join_source(c, torch.full((len(c),), index), self.config.sources)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
+from encoder.base import NO_TEXTS
 from encoder.common.arguments import check_existing_folder, kind_of, resolved_by
 from encoder.common.errors import InputError, reason_of
 from encoder.common.installation import missing_extra_error
@@ -135,6 +136,11 @@ class Conditioning:
     kind: str
     dim: Count
     space: str
+
+    @property
+    def has_text_network(self) -> bool:
+        """Whether a network reads the texts."""
+        return self.kind not in ("onehot", NO_TEXTS)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder import tuned
+from encoder.base import NO_TEXTS
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.errors import InputError, reason_of
 from encoder.common.folders import OutputFolder
@@ -118,7 +119,8 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
     known = (yaml.safe_load(front[1]) if front else None) or {}
     body = text[front.end() :] if front else text
     if not body.strip():
-        body = _BODY.format(name=name, sources=", ".join(config.sources), images=config.images_seen)
+        prompt = "" if config.conditioning.kind == NO_TEXTS else "what to draw"
+        body = _BODY.format(name=name, prompt=prompt, sources=", ".join(config.sources), images=config.images_seen)
     table = body
     if scores:
         table = Path(scores).read_text("utf-8")
@@ -130,7 +132,7 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
         "library_name": DISTRIBUTION,
         "pipeline_tag": "text-to-image",
         "language": "en",
-        "base_model": None if config.conditioning.kind == "onehot" else BASE_MODEL,
+        "base_model": BASE_MODEL if config.conditioning.has_text_network else None,
         "datasets": [Path(str(each)).stem for each in data] or None,
         "model_name": name,
     }
@@ -171,6 +173,6 @@ encoder lies in `encoder/`, and `SentenceTransformer("encoder")` reads texts as 
 from gan.pipeline import TextToImage
 
 pipe = TextToImage.from_pretrained("{name}")
-pipe("what to draw", seed=7).images[0].save("image.png")
+pipe("{prompt}", seed=7).images[0].save("image.png")
 ```
 """

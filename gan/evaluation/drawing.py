@@ -26,10 +26,16 @@ def draw(
         style: The source whose drawing to follow, of all or of each; ``None`` is the model's default.
         what: What is drawn, to be shown.
     """
+    texts = as_asked(pipeline, texts)
     styles = [style] * len(texts) if style is None or isinstance(style, str) else list(style)
     c, z = _conditions(pipeline, texts, styles), pipeline.noise(range(seed, seed + len(texts)))
     bar = Progress(what, len(texts), "image")
     return enlarged(parallel_cat(pipeline.draw_conditions, c.split(32), z.split(32), bar=bar))
+
+
+def as_asked(pipeline: TextToImage, texts: Sequence[str]) -> list[str]:
+    """What a generator is asked for where images of N texts are wanted: nothing of one that was trained without."""
+    return list(texts) if pipeline.encoder.space.reads_texts else [""] * len(texts)
 
 
 def _conditions(pipeline: TextToImage, texts: Sequence[str], styles: Sequence[str | None]) -> Tensor:

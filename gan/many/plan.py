@@ -50,11 +50,11 @@ def recipe_of(job: DrawJob, settings: DrawSettings) -> dict[str, Any]:
     the text encoder.
     """
     model, path = settings.model, settings.encoder_path
-    kind = ReleaseConfig.read(model).conditioning.kind
+    conditioning = ReleaseConfig.read(model).conditioning
     names = [CONFIG_FILE, WEIGHTS_FILE, *([DISCRIMINATOR_FILE] if settings.best_of > 1 else [])]
     folders = [folder for folder in (model / ENCODER_FOLDER, path) if folder and folder.is_dir()]
-    folders += [HEAD_DIR] if kind == "head" and path is None else []
-    folders += [ENCODER_DIR] if kind != "onehot" else []
+    folders += [HEAD_DIR] if conditioning.kind == "head" and path is None else []
+    folders += [ENCODER_DIR] if conditioning.has_text_network else []
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
     ours = [file for file in files if file.suffix != ".md" and not file.name.startswith(".")]
     return {

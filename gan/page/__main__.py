@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
+from encoder.base import NO_TEXTS
 from encoder.common import arguments
 from encoder.common.command import command
+from encoder.common.errors import InputError
 from encoder.common.options import add_settings, from_args, setting
 from encoder.common.records import Within
 from gan.export import ExportSettings
@@ -56,7 +58,8 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.page``. Returns the exit status (``encoder.common.command``)."""
     settings = from_args(PageSettings, parser().parse_args(argv))
-    ReleaseConfig.read(settings.model)
+    if ReleaseConfig.read(settings.model).conditioning.kind == NO_TEXTS:
+        raise InputError(f"{settings.model}: draws without texts, and the page draws from one; use infer.py --any")
     from gan.export import check_packages, export
     from gan.page import build
 

@@ -56,6 +56,16 @@ def task_of(conditioning: str) -> Task:
     return next(task for task in TASKS if conditioning in task.conditionings)
 
 
+def settled(config: TrainingConfig, kind: Task) -> TrainingConfig:
+    """Settings by the task of their conditioning; without texts, with the networks that suit the data's own task."""
+    task = task_of(config.conditioning)
+    config = task.settle(config)
+    if task.reads_captions:
+        return config
+    like = kind.settle(dataclasses.replace(config, conditioning=kind.default))
+    return dataclasses.replace(config, generator=like.generator)
+
+
 def task_of_data(data: ImageDataset, say: Callable[[str], None] = lambda _: None) -> Task:
     """The task that can use the largest share of the images; ``say`` gets the reason in one line."""
     shares = {task: task.share(data) for task in TASKS}
@@ -123,7 +133,7 @@ def resolve_task(run: Run, data: ImageDataset, say: Callable[[str], None]) -> tu
     run = run.settled(dataclasses.replace(config, conditioning=conditioning))
     if config.init == AUTO:
         run = _from_shipped_release(task, run, say)
-    return task, run.settled(task.settle(run.config))
+    return task, run.settled(settled(run.config, task if task.reads_captions else task_of_data(data)))
 
 
 def _from_shipped_release(task: Task, run: Run, say: Callable[[str], None]) -> Run:

@@ -115,8 +115,8 @@ class TrainingConfig(DataSettings):
         "auto",
         "what the condition is: attributes (hair, eyes and length, as captions state them; also called head); an "
         "image's own captions through a text encoder, pooled (a sentence embedding) or aligned (one fitted to the "
-        "images); captions (aligned, or that of the release it starts from); auto (attributes where most captions "
-        "state hair or eyes, else captions)",
+        "images); captions (aligned, or that of the release it starts from); none (no texts); auto (attributes where "
+        "most captions state hair or eyes, else captions)",
         group=WHAT,
         metavar="KIND",
     )

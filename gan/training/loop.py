@@ -369,9 +369,10 @@ def train(
         except NonFiniteError as error:
             raise NonFiniteError(f"{error}; {run.after_breakdown()}") from error
     if world.is_main_process and not quiet:
-        folder, prompt = run.folder, shlex.quote(trainer.grids.prompts[0])
+        folder, prompt = run.folder, trainer.grids.prompts[0]
+        asking = f"--text {shlex.quote(prompt)}" if prompt else "--any"
         print(f"pictures: {folder / SAMPLES_FOLDER} and {folder / REPORT_FILE}")
-        print(f"next: python infer.py --model {shlex.quote(str(folder / SNAPSHOT_FOLDER))} --text {prompt}", flush=True)
+        print(f"next: python infer.py --model {shlex.quote(str(folder / SNAPSHOT_FOLDER))} {asking}", flush=True)
     if not caught or trainer.cur_nimg >= config.max_images:
         return Outcome(0, trainer.cur_nimg >= config.max_images)
     if world.is_main_process:

@@ -251,16 +251,23 @@ def test_captioned_images_are_compared_by_their_captions(
 ) -> None:
     monkeypatch.setattr("gan.evaluation.matcher.matcher_for", small_matcher)
     stage = {**TINY["plain"].stages[0], "encoder": "live", "conditioning": "pooled"}
-    rows = {"plain": Row([stage]), "classes": Row([{**stage, "objective": "acgan"}])}
+    rows = {
+        "plain": Row([stage]),
+        "classes": Row([{**stage, "objective": "acgan"}]),
+        "none": Row([{**stage, "conditioning": "none"}]),
+    }
     options = ["--data", str(shapes_source), "--images", "16", "--out", str(tmp_path / "out")]
     assert main(options, rows) == 0
     output = capsys.readouterr()
     assert "classes: left out, for the data name no classes" in output.err
     assert "| R-precision | Fréchet distance, matcher | diversity, matcher | R-precision after" in output.out
     results = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert list(results) == ["real images", "plain"]
+    assert list(results) == ["real images", "plain", "none"]
+    networks = [results[name]["settings"]["run"]["generator"] for name in ("plain", "none")]
+    assert networks[0] == networks[1]
+    assert networks[0]["bounded"] is False
     scores = {name: result["scores"]["captions"]["r_precision"]["value"] for name, result in results.items()}
-    assert scores["plain"] < scores["real images"]
+    assert max(scores["plain"], scores["none"]) < scores["real images"]
     assert results["plain"]["course"][-1].keys() >= {"r_precision", "frechet", "score", "minutes"}
     assert (tmp_path / "out" / "comparison.png").is_file()
     for call in CALLS:

@@ -26,17 +26,20 @@ def conv(in_channels: int, out_channels: int) -> nn.Conv2d:
     return nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
 
+def perceptron(c_dim: int, channels: int, start: float) -> nn.Sequential:
+    """A text to a number for each channel, by one hidden layer; ``start`` for any text before training."""
+    last = nn.Linear(TEXT_DIM, channels)
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, start)
+    return nn.Sequential(nn.Linear(c_dim, TEXT_DIM), nn.ReLU(), last)
+
+
 class Affine(nn.Module):
-    """``gamma(c) x + beta(c)``, channel by channel, each by a perceptron with one hidden layer."""
+    """``gamma(c) x + beta(c)``, channel by channel."""
 
     def __init__(self, c_dim: int, channels: int) -> None:
         super().__init__()
-        self.gamma, self.beta = (
-            nn.Sequential(nn.Linear(c_dim, TEXT_DIM), nn.ReLU(), nn.Linear(TEXT_DIM, channels)) for _ in range(2)
-        )
-        for layers, start in ((self.gamma, 1.0), (self.beta, 0.0)):
-            nn.init.zeros_(layers[-1].weight)
-            nn.init.constant_(layers[-1].bias, start)
+        self.gamma, self.beta = perceptron(c_dim, channels, 1.0), perceptron(c_dim, channels, 0.0)
 
     def forward(self, x: Tensor, c: Tensor) -> Tensor:
         """``x (N, C, H, W)`` and ``c (N, c_dim)`` -> ``(N, C, H, W)``."""

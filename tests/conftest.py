@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -30,9 +31,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is kept of data and texts is kept with the tests' own files."""
+    """What is kept of data and texts is kept with the tests' own files, for all workers of one run."""
+    base = tmp_path_factory.getbasetemp()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TEXT2FACE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TEXT2FACE_CACHE", str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"))
         yield
 
 

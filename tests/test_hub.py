@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked, run_text
 from hub_server import TOKEN, Hub, serving
 from safetensors.torch import save_file
+from tiny_bert import LAYERS, WIDTH, make_tiny_bert
 
 from encoder import tuned
 from encoder.attributes.head import HeadEncoder
@@ -27,8 +29,6 @@ from gan.pipeline import TextToImage
 from gan.release import DEFAULT_MODEL, PRETRAINED, ReleaseConfig, encoder_folder, find_release, release_name
 
 ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "tests" / "encoder"))
-from tiny_bert import LAYERS, WIDTH, make_tiny_bert  # noqa: E402
 
 DIM = 6
 NETWORK = {"widths": [8, 8, 8, 8], "detail_width": 8, "style_dim": 8}
@@ -71,15 +71,11 @@ def hub() -> Iterator[Hub]:
 
 def python(program: str, *args: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a process that knows the test's hub: the library reads its address once, when imported."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "TRANSFORMERS_"))}
-    return subprocess.run(
-        [sys.executable, "-c", program, *map(str, args)],
-        env={**clean, "PYTHONPATH": str(ROOT), "HF_HUB_DISABLE_PROGRESS_BARS": "1", **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    clean = dict.fromkeys(name for name in os.environ if name.startswith(("HF_", "TRANSFORMERS_")))
+    with contextlib.chdir(ROOT):
+        process = Forked(run_text, program, *args, **{**clean, "HF_HUB_DISABLE_PROGRESS_BARS": "1", **environment})
+    written = process.wait()
+    return subprocess.CompletedProcess(args, process.returncode or 0, *written)
 
 
 PUSH = """

@@ -5,13 +5,14 @@ import dataclasses
 import json
 import re
 import signal
-import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked
 
 import train_cgan
 from gan.networks import ARCHITECTURES, build_discriminator, build_generator
@@ -314,20 +315,13 @@ def test_a_run_that_is_scored(capsys, tmp_path, faces_zip, monkeypatch) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_the_state_and_is_the_status(tmp_path, faces_zip, number) -> None:
     run = tmp_path / "run"
-    command = [sys.executable, "train_cgan.py", *SMALL, "--data", str(faces_zip), "--run-dir", str(run)]
-    with subprocess.Popen(
-        [*command, "--max-images", "1000000"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:  # until the first report: training is under way
-            if line.startswith("images "):
-                break
-        process.send_signal(number)
-        _, err = process.communicate(timeout=120)
+    options = [*SMALL, "--data", str(faces_zip), "--run-dir", str(run), "--max-images", "1000000"]
+    process = Forked(train_cgan.main, options)
+    while "\nimages " not in process.written()[0]:  # until the first report: training is under way
+        assert process.returncode is None, process.written()
+        time.sleep(0.05)
+    process.kill(number)
+    _, err = process.wait()
     assert process.returncode == 128 + number, err
     stopped = re.search(r"stopped after (\d+) images; --resume goes on from here", err)
     assert stopped, err

@@ -101,7 +101,7 @@ FREE = ("--text", "a girl with rosy locks and eyes like the sea", "--out", "out.
 CACHED = ("--text", "hair as red as a cherry, eyes of jade", "--text", "pink hair green eyes", "--out", "out.png")
 
 
-@family("damage/release", quick=4)
+@family("damage/release", quick=3)
 def release(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Every file of a release with its own text encoder."""
 
@@ -160,7 +160,7 @@ def _names(name: str) -> tuple[str, ...]:
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 
-@family("damage/run", quick=2)
+@family("damage/run", quick=1)
 def training(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """What a run goes on from: its state, config and statistics; and what it has released."""
     go_on = (*bench.text_options, "--resume", "--max-images", IMAGES + 16)
@@ -211,7 +211,7 @@ def stats_faults(run: Path) -> Iterator[str]:
 # -- caches ------------------------------------------------------------------------------------------------------------
 
 
-@family("damage/text-cache", quick=4)
+@family("damage/text-cache", quick=2)
 def text_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """The vectors of texts, in the user's cache and in the shipped one."""
 
@@ -230,7 +230,7 @@ def text_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     yield from each(bench.pretrained, rng, 20, shipped, ["cache/head.sqlite3"])
 
 
-@family("damage/data-cache", quick=3)
+@family("damage/data-cache", quick=2)
 def data_cache(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """The decoded images that are kept."""
     _ = bench.face_run

@@ -222,7 +222,7 @@ WORKS: dict[str, Callable[[Bench], Work]] = {
     "align": _align,
 }
 """Every work that writes files, by name."""
-QUICK = {"training": 3, "drawing": 3, "text-cache": 1}
+QUICK = {"training": 2, "drawing": 2, "text-cache": 1}
 
 
 def _enter(name: str) -> None:

@@ -137,7 +137,7 @@ PATCHES: dict[str, dict[str, Any]] = {
     "gan.evaluate": UNWORDED,
 }
 """What makes a command short, by its module."""
-QUICK = {"infer": 6, "train_cgan": 3, "gan.evaluate": 1}
+QUICK = {"infer": 4, "train_cgan": 2, "gan.evaluate": 1}
 
 
 def _enter(module: str) -> None:

@@ -24,7 +24,7 @@ _MESSAGE = re.compile(r"(?:[\w. /-]+: )?error: .")
 _LINES = re.compile(
     r"(?:[\w. /-]+: )?(?:error|warning): .|usage: |\s+\S"  # argparse goes on with a usage in indented lines
     r"|.*\d+%\||.*\d+(?:step|img|text|face|image|it) \[|.*\[\d\d:\d\d"  # bars
-    r"|[^:]+: [\d,]+ (?:of [\d,]+ )?\w+(?:,| in) \d+ s$"  # progress where there is no terminal, after three seconds
+    r"|[^:]+: [\d,]+ (?:of [\d,]+ )?\w+(?:,| in) \d+ s(?:, \d[\w ]* left)?$"  # progress where there is no terminal
     r"|(?:stopped|interrupted|terminated|hung up|ended)\b|[\d,]+ of [\d,]+ \w+$|$"
 )
 """What may stand on stderr, line by line."""

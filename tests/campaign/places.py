@@ -44,7 +44,7 @@ def _at_once(scene: Scene, work: Work) -> None:
 
 
 def _enter(name: str) -> None:
-    @family(f"full/{name}", quick={"drawing": 3, "data-cache": 2}.get(name, 0))
+    @family(f"full/{name}", quick={"drawing": 2, "data-cache": 1}.get(name, 0))
     def full(bench: Bench, rng: random.Random) -> Iterator[Try]:
         """No room from the n-th change of a file on, and no room for large files."""
         work = WORKS[name](bench)
@@ -65,7 +65,7 @@ for _work in WORKS:
     _enter(_work)
 
 
-@family("streams", quick=3)
+@family("streams", quick=2)
 def streams(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Output in an encoding that lacks its letters, and into a closed pipe."""
 

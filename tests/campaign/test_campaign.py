@@ -19,7 +19,7 @@ def test_a_quick_campaign_finds_nothing() -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1].split("|")
-    assert int(last[2]) > 30  # tried
+    assert int(last[2]) > 20  # tried
     assert int(last[3]) == 0
 
 
@@ -29,6 +29,7 @@ SAID = [
     (2, "usage: infer.py [-h]\n               [--num N]\ninfer.py: error: argument --num: no\n", []),
     (130, "interrupted\n", []),
     (0, "encoding: 2,539 of 3,107 texts, 35 s\nencoding: 3,107 texts in 39 s\n", []),
+    (0, "training: 8 of 8 images, 3 s, 0 s left\ntraining: 8 images in 6 s\n", []),
     (0, "aligning:  50%|#####     | 1/2 [00:00<00:00,  3.20step/s]\raligning: 100%|\n", []),
     (1, "Traceback (most recent call last):\n  File x\nValueError: no\n", ["crash: ValueError: no"]),
     (-11, "", ["status: -11"]),

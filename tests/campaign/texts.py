@@ -56,7 +56,7 @@ def _table(suffix: str = "") -> str:
     return "".join(f"{i}{suffix},{caption}\n" for i, caption in enumerate(CAPTIONS))
 
 
-@family("texts/testing-file", quick=6)
+@family("texts/testing-file", quick=3)
 def testing_file(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """The file of ``infer.py --testing-file``."""
 
@@ -105,7 +105,7 @@ TABLES: dict[str, tuple[str, Callable[[str], str]]] = {
 """Where captions stand, by form of data, and how they are written there."""
 
 
-@family("texts/data", quick=6)
+@family("texts/data", quick=3)
 def data(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Captions of training images."""
     for table in TABLES:
@@ -177,7 +177,7 @@ WORDS = {
 }  # fmt: skip
 
 
-@family("texts/words", quick=6)
+@family("texts/words", quick=3)
 def words(bench: Bench, rng: random.Random) -> Iterator[Try]:
     """Texts, names of styles and of sources, and ids that become file names, as arguments and in files."""
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import random
 import sqlite3
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import CONTEXT
 
 from encoder.base import ConditionSpace
 from encoder.cache import CachedEncoder, EmbeddingCache
@@ -200,8 +200,7 @@ def test_cache_that_cannot_be_written_is_done_without(tmp_path, caplog, where: s
 
 def test_interrupted_write_leaves_what_was_there(tmp_path) -> None:
     path = filled(tmp_path / "c.sqlite3", ["a"])
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=write_half_and_die, args=(path,))
+    process = CONTEXT.Process(target=write_half_and_die, args=(path,))
     process.start()
     process.join()
     assert process.exitcode == 9
@@ -221,7 +220,7 @@ def write_half_and_die(path: Path) -> None:
 
 def test_several_processes_write_and_read_at_once(tmp_path) -> None:
     path = tmp_path / "c.sqlite3"
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
+    with CONTEXT.Pool(3) as pool:
         outcomes = pool.starmap(write_and_read, [(path, worker) for worker in range(3)])
     assert outcomes == [0] * 3
     assert EmbeddingCache(path).get("ab", TEXTS).keys() == set(TEXTS)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked
 
 import train_cgan
 from encoder.common.errors import InputError
@@ -33,18 +34,6 @@ OPTIONS = [
 
 def arguments(faces_zip: Path, run: Path, *options: str) -> list[str]:
     return [*OPTIONS, "--data", str(faces_zip), "--run-dir", str(run), *options]
-
-
-def torchrun(arguments: list[str]) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc_per_node=2",
-        "train_cgan.py",
-        *arguments,
-    ]
 
 
 def test_alone_nothing_changes() -> None:
@@ -67,8 +56,11 @@ def test_each_row_belongs_to_one_process() -> None:
 def test_two_processes_learn_what_one_does(faces_zip, tmp_path) -> None:
     limit = ("--max-images", "72")  # nine steps, two penalties
     assert train_cgan.main(arguments(faces_zip, tmp_path / "1", *limit)) == 0
-    command = torchrun(arguments(faces_zip, tmp_path / "2", *limit))
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=300)
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}  # as torchrun says it
+    command = arguments(faces_zip, tmp_path / "2", *limit)
+    both = [Forked(train_cgan.main, command, **world, RANK=rank, LOCAL_RANK=rank) for rank in "01"]
+    written = [process.wait(300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], written
     one, two = (load_state(tmp_path / name) for name in ("1", "2"))
     assert two["cur_nimg"] == one["cur_nimg"] == 72
     for network in ("G", "D", "G_ema"):
@@ -85,7 +77,8 @@ def test_two_processes_learn_what_one_does(faces_zip, tmp_path) -> None:
 
 def test_a_dead_process_ends_the_run_with_a_message_and_it_resumes(faces_zip, tmp_path) -> None:
     run = tmp_path / "run"
-    command = torchrun(arguments(faces_zip, run, "--max-images", "100000000"))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "train_cgan.py"]
+    command = [*torchrun, *arguments(faces_zip, run, "--max-images", "100000000")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     deadline = time.monotonic() + 200
     while not (run / "state.pt").exists():
@@ -134,12 +127,13 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
-def agent(port: int, arguments: list[str], log: Path, *, host: bool) -> subprocess.Popen[bytes]:
-    """One machine of two, in a process group of its own; they meet at the host."""
+def agent(port: int, arguments: list[str], log: Path, *, host: bool, restarts: int = 3) -> subprocess.Popen[bytes]:
+    """One machine of two, in a process group of its own; they meet at the host, and miss one another after 3 s."""
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+        f"--max-restarts={restarts}",
         *("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=run", "--local-addr=127.0.0.1"),
-        f"--rdzv-conf=is_host={int(host)}",
+        f"--rdzv-conf=is_host={int(host)},keep_alive_interval=1",
         *("train_cgan.py", *arguments),
     ]
     with log.open("ab") as output:
@@ -163,23 +157,23 @@ def kill(machine: subprocess.Popen[bytes]) -> None:
 
 def test_a_machine_that_dies_comes_back_and_the_run_goes_on_from_its_last_state(faces_zip, tmp_path) -> None:
     run, port, log = tmp_path / "run", free_port(), tmp_path / "log"
-    command = arguments(faces_zip, run, "--max-images", "480", "--resume", "auto")
+    command = arguments(faces_zip, run, "--max-images", "320", "--resume", "auto")
     machines = [agent(port, command, log, host=host) for host in (True, False)]
     try:
         wait_for(lambda: (run / "state.pt").exists(), machines, log)
         kill(machines[1])
         before = load_state(run)["cur_nimg"]
-        assert 0 < before < 480
+        assert 0 < before < 320
         machines[1] = agent(port, command, log, host=False)
         assert [machine.wait(timeout=300) for machine in machines] == [0, 0], log.read_text()
     finally:
         for machine in machines:
             if machine.poll() is None:
                 kill(machine)
-    assert load_state(run)["cur_nimg"] == 480
+    assert load_state(run)["cur_nimg"] == 320
     images = [json.loads(line)["images"] for line in (run / "stats.jsonl").read_text().splitlines()]
     assert images == sorted(set(images))  # nothing was trained, or told, twice
-    assert images[-1] == 480
+    assert images[-1] == 320
     assert log.read_text().count("reading ") >= 2  # by process 0, before and after
 
 
@@ -192,7 +186,8 @@ def test_machines_with_other_images_or_another_command_do_not_begin(faces_zip, t
     logs = [tmp_path / "0", tmp_path / "1"]
     machines = []
     for data, log in zip((faces_zip, other), logs, strict=True):
-        machines.append(agent(port, arguments(data, run, "--max-images", "16"), log, host=data == faces_zip))
+        command = arguments(data, run, "--max-images", "16")
+        machines.append(agent(port, command, log, host=data == faces_zip, restarts=0))
     try:
         assert 0 not in [machine.wait(timeout=300) for machine in machines]
     finally:

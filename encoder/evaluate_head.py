@@ -34,7 +34,7 @@ from encoder.attributes.words import Mixture
 from encoder.base import Encoder
 from encoder.common import arguments
 from encoder.common.command import command
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.records import Within
 from encoder.language import grammar
 from encoder.language.forms import forms
@@ -244,20 +244,13 @@ class HeadEvaluation(Settings):
 
 
 def parser() -> argparse.ArgumentParser:
-    result = arguments.Parser(prog="python -m encoder.evaluate_head", description=(__doc__ or "").partition("\n")[0])
-    add_settings(result, HeadEvaluation)
-    return result
-
-
-def parse(argv: Sequence[str] | None) -> HeadEvaluation:
-    """The command line, checked."""
-    return from_args(HeadEvaluation, parser().parse_args(argv))
+    return parser_of(HeadEvaluation, "python -m encoder.evaluate_head", (__doc__ or "").partition("\n")[0])
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the table of a head. Returns the exit status (``encoder.common.command``)."""
-    config = parse(argv)
+    config = from_args(HeadEvaluation, parser().parse_args(argv))
     encoder = quick(config.head)
     print_table(encoder, config.size, config.failures)
     if encoder.dim == COLOUR_DIM:

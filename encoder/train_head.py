@@ -38,7 +38,7 @@ from encoder.common.command import command
 from encoder.common.errors import InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.records import Amount, Chance, Within
@@ -214,20 +214,13 @@ def save(head: Tuned, folder: Path, base: Path = ENCODER_DIR) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    result = arguments.Parser(prog="python -m encoder.train_head", description=(__doc__ or "").partition("\n")[0])
-    add_settings(result, HeadConfig)
-    return result
-
-
-def parse(argv: Sequence[str] | None) -> HeadConfig:
-    """The command line, checked."""
-    return from_args(HeadConfig, parser().parse_args(argv))
+    return parser_of(HeadConfig, "python -m encoder.train_head", (__doc__ or "").partition("\n")[0])
 
 
 @command
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, save, and print the table of held-out captions. Returns the exit status (``encoder.common.command``)."""
-    config = parse(argv)
+    config = from_args(HeadConfig, parser().parse_args(argv))
     tune_malloc()
     from encoder.evaluate_head import print_colours, print_table, quick
 

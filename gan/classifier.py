@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.folders import OutputFolder
-from encoder.common.options import add_settings, from_args, setting
+from encoder.common.options import from_args, parser_of, setting
 from encoder.common.records import Within
 from gan.faces.classifier import FILES, save_classifier
 from gan.faces.dataset import FaceDataset
@@ -44,9 +44,7 @@ class ClassifierOptions(FaceTrainingOptions):
 
 
 def parser() -> arguments.Parser:
-    result = arguments.Parser(prog="python -m gan.classifier", description="Train the attribute classifier.")
-    add_settings(result, ClassifierOptions)
-    return result
+    return parser_of(ClassifierOptions, "python -m gan.classifier", "Train the attribute classifier.")
 
 
 def train(options: ClassifierOptions, faces: FaceDataset, heldout: FaceDataset) -> dict[str, Any]:

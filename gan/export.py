@@ -35,7 +35,7 @@ from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.folders import OutputFolder
 from encoder.common.installation import install_command
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.records import write_json
 from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
 
@@ -349,12 +349,7 @@ class ExportSettings(Settings):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
-    result = arguments.Parser(
-        prog="python -m gan.export", description="Write a release's generator and text encoder as ONNX."
-    )
-    add_settings(result, ExportSettings)
-    return result
+    return parser_of(ExportSettings, "python -m gan.export", "Write a release's generator and text encoder as ONNX.")
 
 
 @command

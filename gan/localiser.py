@@ -19,7 +19,7 @@ from typing import Annotated, Any
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.folders import OutputFolder
-from encoder.common.options import add_settings, from_args, setting
+from encoder.common.options import from_args, parser_of, setting
 from encoder.common.records import Within
 from gan.faces.dataset import FaceDataset
 from gan.faces.localiser import FILES, save_localiser
@@ -37,9 +37,7 @@ class LocaliserOptions(FaceTrainingOptions):
 
 
 def parser() -> arguments.Parser:
-    result = arguments.Parser(prog="python -m gan.localiser", description="Train what finds hair and irises.")
-    add_settings(result, LocaliserOptions)
-    return result
+    return parser_of(LocaliserOptions, "python -m gan.localiser", "Train what finds hair and irises.")
 
 
 def train(options: LocaliserOptions, faces: FaceDataset, heldout: FaceDataset) -> dict[str, Any]:

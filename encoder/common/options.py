@@ -9,6 +9,8 @@ a command line (``add_settings``) and the check of every value (``Settings``) ar
 
     add_settings(parser, TrainConfig)
     config = from_args(TrainConfig, parser.parse_args())
+
+For a command with no other options, ``parser_of(TrainConfig, prog, description)`` makes the parser.
 """
 
 from __future__ import annotations
@@ -141,6 +143,13 @@ def add_settings(
         )
 
 
+def parser_of(kind: type, prog: str, description: str) -> arguments.Parser:
+    """A parser of the options of a settings class."""
+    parser = arguments.Parser(prog=prog, description=description)
+    add_settings(parser, kind)
+    return parser
+
+
 def _arguments(field: dataclasses.Field[Any], hint: Any, option: _Option) -> dict[str, Any]:
     """The arguments of ``add_argument`` for a field."""
     default = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
@@ -187,7 +196,7 @@ def _group(parser: argparse._ActionsContainer, title: str) -> argparse._ActionsC
 
 
 def from_args(kind: type[AnySettings], args: argparse.Namespace | Mapping[str, Any], **others: Any) -> AnySettings:
-    """The settings that a command line gives.
+    """The settings that a command line gives, whose parser has checked them (``add_settings``).
 
     Args:
         kind: The settings class.
@@ -195,8 +204,8 @@ def from_args(kind: type[AnySettings], args: argparse.Namespace | Mapping[str, A
         others: Fields that have no option, or whose value is made from several.
 
     Raises:
-        InputError: As of ``Settings``; the message names the option, ``--batch-size``.
+        InputError: As of ``Settings``.
     """
     given = vars(args) if isinstance(args, argparse.Namespace) else args
     values = {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}  # type: ignore[arg-type]
-    return kind(**checked(kind, {**values, **others}, prefix="--"))
+    return kind(**values, **others)

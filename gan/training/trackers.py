@@ -63,12 +63,10 @@ class Trackers:
         self.waiting: list[Callable[[Tracker], None]] = []
 
     def scalars(self, images: int, values: Mapping[str, float]) -> None:
-        """See ``Tracker``."""
         if self.members:
             self.waiting.append(lambda member: member.scalars(images, values))
 
     def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
-        """See ``Tracker``."""
         if self.members:
             self.waiting.append(lambda member: member.grid(images, picture, prompts))
 
@@ -125,43 +123,56 @@ class TensorBoard(Tracker):
         folder = run_dir / TENSORBOARD_FOLDER
         fresh = not any(folder.glob("events.*"))
         self.writer: Any = SummaryWriter(str(folder))
-        self.prompts: Sequence[str] | None = None if fresh else ()
+        self.tells_prompts = fresh  # once: they are the same throughout
         if fresh:
             self.writer.add_hparams(settings(config), {}, run_name=".")
             self.writer.add_text("settings", f"```json\n{config.to_json()}```", 0)
 
     def scalars(self, images: int, values: Mapping[str, float]) -> None:
-        """See ``Tracker``."""
-        for name, value in values.items():
-            if name not in COUNTERS:
-                self.writer.add_scalar(name, value, images)
+        for name, value in _curves(values).items():
+            self.writer.add_scalar(name, value, images)
 
     def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
-        """See ``Tracker``; the prompts are the same throughout and told once."""
-        if self.prompts is None:
-            self.prompts = prompts
+        if self.tells_prompts:
+            self.tells_prompts = False
             columns = "\n".join(f"{number}. {_markdown(prompt)}" for number, prompt in enumerate(prompts, start=1))
             self.writer.add_text("samples, their columns", columns, images)
         self.writer.add_image("samples", picture, images)
 
     def flush(self, images: int) -> None:
-        """See ``Tracker``."""
         self.writer.flush()
 
     def close(self, error: BaseException | None) -> None:
-        """See ``Tracker``."""
         self.writer.close()
 
 
-class WeightsAndBiases(Tracker):
-    """The same for Weights & Biases; offline with ``WANDB_MODE=offline``, to be sent later by ``wandb sync``."""
+class Service(Tracker):
+    """The same for a service, which sends by itself.
+
+    Args:
+        log: Its function of that name.
+        image: What it calls an image.
+    """
+
+    def __init__(self, log: Callable[..., None], image: Callable[..., object]) -> None:
+        self.log, self.image = log, image
+
+    def scalars(self, images: int, values: Mapping[str, float]) -> None:
+        self.log(_curves(values), step=images)
+
+    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
+        pixels = picture.permute(1, 2, 0).contiguous().cpu().numpy()  # (H, W, 3)
+        self.log({"samples": self.image(pixels, caption="columns: " + " | ".join(prompts))}, step=images)
+
+
+class WeightsAndBiases(Service):
+    """Weights & Biases; offline with ``WANDB_MODE=offline``, to be sent later by ``wandb sync``."""
 
     name = "wandb"
 
     def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
         import wandb
 
-        self.image = wandb.Image
         self.run: Any = wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             name=run_dir.resolve().name,
@@ -171,54 +182,32 @@ class WeightsAndBiases(Tracker):
             config=settings(config),
             settings=wandb.Settings(console="off", silent=True),
         )
-
-    def scalars(self, images: int, values: Mapping[str, float]) -> None:
-        """See ``Tracker``."""
-        self.run.log({name: value for name, value in values.items() if name not in COUNTERS}, step=images)
-
-    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
-        """See ``Tracker``."""
-        self.run.log({"samples": self.image(_rows(picture), caption=_caption(prompts))}, step=images)
-
-    def flush(self, images: int) -> None:
-        """See ``Tracker``: it sends by itself."""
+        super().__init__(self.run.log, wandb.Image)
 
     def close(self, error: BaseException | None) -> None:
-        """See ``Tracker``."""
         self.run.finish(exit_code=0 if error is None else 1)
 
 
-class Trackio(Tracker):
-    """The same for trackio, whose files lie where ``TRACKIO_DIR`` says."""
+class Trackio(Service):
+    """trackio, whose files lie where ``TRACKIO_DIR`` says."""
 
     name = "trackio"
 
     def __init__(self, config: TrainingConfig, run_dir: Path) -> None:
         import trackio
 
-        self.module: Any = trackio
-        self.run: Any = trackio.init(
+        trackio.init(
             project=os.environ.get("TRACKIO_PROJECT", PROJECT),
             name=f"{run_dir.resolve().name}-{run_id(run_dir)}",
             resume="allow",
             config=settings(config),
             embed=False,
         )
-
-    def scalars(self, images: int, values: Mapping[str, float]) -> None:
-        """See ``Tracker``."""
-        self.module.log({name: value for name, value in values.items() if name not in COUNTERS}, step=images)
-
-    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
-        """See ``Tracker``."""
-        self.module.log({"samples": self.module.Image(_rows(picture), caption=_caption(prompts))}, step=images)
-
-    def flush(self, images: int) -> None:
-        """See ``Tracker``: it sends by itself."""
+        super().__init__(trackio.log, trackio.Image)
+        self.finish: Callable[[], None] = trackio.finish
 
     def close(self, error: BaseException | None) -> None:
-        """See ``Tracker``."""
-        self.module.finish()
+        self.finish()
 
 
 KINDS: dict[str, Callable[[TrainingConfig, Path], Tracker]] = dict(
@@ -247,13 +236,8 @@ def run_id(run_dir: Path) -> str:
     return kept
 
 
-def _rows(picture: Tensor) -> Any:
-    """A picture, uint8 (3, H, W), as numpy (H, W, 3)."""
-    return picture.permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-def _caption(prompts: Sequence[str]) -> str:
-    return "columns: " + " | ".join(prompts)
+def _curves(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if name not in COUNTERS}
 
 
 def _markdown(text: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from encoder.common.errors import InputError
 from gan.training.config import TrainingConfig
 from gan.training.log import Log
-from gan.training.trackers import KINDS, TensorBoard, Tracker, Trackers, check_packages, run_id, settings, trackers_for
+from gan.training.trackers import KINDS, Tracker, Trackers, check_packages, run_id, settings, trackers_for
 
 CONFIG = TrainingConfig(data=("faces.zip",), generator={"widths": [8]})
 LINE = {"images": 8, "minutes": 0.5, "images_per_second": 30.0, "loss_D": 0.25}
@@ -147,17 +147,22 @@ def test_what_the_services_are_given(monkeypatch, tmp_path, name) -> None:
 # -- the real packages, where they are installed --------------------------------------------------------------------
 
 
-def test_tensorboard_has_curves_grids_prompts_and_settings_once(tmp_path) -> None:
-    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    for images in (8, 16):  # begun, and resumed
-        trackers = Trackers([TensorBoard(CONFIG, tmp_path)])
+def tell_twice(name: str, folder: Path) -> None:
+    """Tell the tracker of that name of a run that is begun, and resumed."""
+    for images in (8, 16):
+        trackers = Trackers([KINDS[name](CONFIG, folder)])
         trackers.scalars(images, {**LINE, "images": images})
         trackers.grid(images, picture(images), PROMPTS)
         trackers.flush(images)
         trackers.close(None)
-        assert trackers.members
+        assert trackers.members  # none was given up
+
+
+def test_tensorboard_has_curves_grids_prompts_and_settings_once(tmp_path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    tell_twice("tensorboard", tmp_path)
     found = EventAccumulator(str(tmp_path / "tensorboard"))
     found.Reload()
     tags = found.Tags()
@@ -172,16 +177,9 @@ def test_tensorboard_has_curves_grids_prompts_and_settings_once(tmp_path) -> Non
 
 
 def test_wandb_offline_keeps_one_run(tmp_path, monkeypatch) -> None:
-    if importlib.util.find_spec("wandb") is None:
-        pytest.skip("wandb is not installed")
+    pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    for images in (8, 16):
-        trackers = Trackers([KINDS["wandb"](CONFIG, tmp_path)])
-        trackers.scalars(images, {**LINE, "images": images})
-        trackers.grid(images, picture(images), PROMPTS)
-        trackers.flush(images)
-        trackers.close(None)
-        assert trackers.members  # none was given up
+    tell_twice("wandb", tmp_path)
     runs = list((tmp_path / "wandb").glob("offline-run-*"))
     assert {path.name.rpartition("-")[2] for path in runs} == {run_id(tmp_path)}
     assert len(list((tmp_path / "wandb").rglob("media/images/samples_*.png"))) == 2
@@ -189,17 +187,10 @@ def test_wandb_offline_keeps_one_run(tmp_path, monkeypatch) -> None:
 
 
 def test_trackio_keeps_one_run(tmp_path, monkeypatch) -> None:
-    if importlib.util.find_spec("trackio") is None:
-        pytest.skip("trackio is not installed")
+    pytest.importorskip("trackio", reason="trackio is not installed")
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "kept"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    for images in (8, 16):
-        trackers = Trackers([KINDS["trackio"](CONFIG, tmp_path)])
-        trackers.scalars(images, {**LINE, "images": images})
-        trackers.grid(images, picture(images), PROMPTS)
-        trackers.flush(images)
-        trackers.close(None)
-        assert trackers.members
+    tell_twice("trackio", tmp_path)
     from trackio.sqlite_storage import SQLiteStorage
 
     (name,) = SQLiteStorage.get_runs("text-to-face")

@@ -187,7 +187,9 @@ def test_plain_words_are_plain_with_an_empty_adjective_too():
 
 
 def test_doubtful_colours_have_values_where_they_are_asked_for():
-    doubtful = [colour for colour in colour_names.listed().values() if not colour_names.mixtures("hair", [colour])[0]]
+    colours = list(colour_names.listed().values())
+    pairs = zip(colours, colour_names.mixtures("hair", colours), strict=True)
+    doubtful = [colour for colour, mixture in pairs if not mixture]
     assert doubtful
     for mixture in colour_names.mixtures("hair", doubtful, doubtful=True):
         assert sum(mixture.values()) == pytest.approx(1)

@@ -4,6 +4,7 @@ import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -125,9 +126,8 @@ def shapes(shapes_source: Path) -> ImageDataset:
     return load_images([shapes_source], split="all", progress=False)[0]
 
 
-@pytest.fixture
-def small_matcher(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[ImageDataset], Matcher]:
-    """What trains a matcher in a second, and keeps it in a cache of the test's own."""
-    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
-    config = MatcherConfig(dim=16, width=8, queries=2, least_steps=60, most_steps=60, batch_size=32)
-    return lambda training: matcher_for(training, config)
+@pytest.fixture(scope="session")
+def small_matcher() -> Callable[..., Matcher]:
+    """What trains a matcher of a few steps, and keeps it."""
+    small: dict[str, Any] = {"dim": 16, "width": 8, "queries": 2, "batch_size": 32}
+    return lambda data, steps=60: matcher_for(data, MatcherConfig(**small, least_steps=steps, most_steps=steps))

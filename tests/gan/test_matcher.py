@@ -67,27 +67,28 @@ def test_it_learns_which_caption_is_whose(small_matcher, shapes) -> None:
 
 
 def test_a_matcher_is_trained_once_and_a_damaged_one_again(small_matcher, shapes, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("TEXT2FACE_CACHE", str(tmp_path / "cache"))
     training = shapes.of("train")[:64]
     texts, images = ["a red circle", "a blue square"], training.images[:5]
-    first = small_matcher(training)
+    first = small_matcher(training, 4)
     (file,) = (tmp_path / "cache" / "matchers").iterdir()
     assert file.suffix == ".safetensors"
 
     trained = []
     train = module.train
     monkeypatch.setattr(module, "train", lambda *arguments: (trained.append(1), train(*arguments)))
-    again = small_matcher(training)
+    again = small_matcher(training, 4)
     assert not trained
     assert torch.equal(again.features(images), first.features(images))
     assert torch.equal(again.read(texts), first.read(texts))
 
     file.write_bytes(file.read_bytes()[:1000])
-    repaired = small_matcher(training)
+    repaired = small_matcher(training, 4)
     assert len(trained) == 1
     assert torch.allclose(repaired.read(texts), first.read(texts), atol=1e-4)
-    small_matcher(training)
+    small_matcher(training, 4)
     assert len(trained) == 1
-    small_matcher(training[:60])  # other data
+    small_matcher(training[:60], 4)  # other data
     assert len(trained) == 2
     assert len(list((tmp_path / "cache" / "matchers").iterdir())) == 2
 

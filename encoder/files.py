@@ -159,7 +159,7 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
         lines = itertools.chain(sample, lines)
         format = format or _format_of(sample, by_name)
         if format == "table":
-            for record in stream_records(lines):
+            for record in read_records(lines):
                 if record.text is None:
                     yield RejectedLine(record.line, "no comma; write 'id,text'")
                 else:
@@ -253,12 +253,7 @@ def _read_parquet(source: Path) -> Iterator[TextLine | RejectedLine]:
 # -- tables ----------------------------------------------------------------------------------------------------------
 
 
-def read_records(lines: Iterable[str]) -> list[Record]:
-    """As ``stream_records``, all at once."""
-    return list(stream_records(lines))
-
-
-def stream_records(lines: Iterable[str]) -> Iterator[Record]:
+def read_records(lines: Iterable[str]) -> Iterator[Record]:
     """The rows of a table of ids and texts, without the header; the first 200 rows tell what the columns are.
 
     With a header, columns are known by their names. Fields are quoted as in CSV, or not at all: what follows the first

@@ -4,6 +4,7 @@ import itertools
 import os
 import resource
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -24,9 +25,12 @@ SLOW = Path(__file__).with_name("slow.txt")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = set(SLOW.read_text("utf-8").split())
+    of_file: Counter[Path] = Counter()
     for item in items:
         if item.nodeid.partition("[")[0] in slow:
             item.add_marker(pytest.mark.slow)
+            of_file[item.path] += 1
+    items.sort(key=lambda item: -of_file[item.path])  # files of slow tests first, so that no worker waits at the end
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,4 +13,4 @@ if [ "${1:-}" = --quick ]; then
     shift
     set -- -m "not slow" "$@"
 fi
-exec "$python" -m pytest -n auto --maxprocesses 2 --dist loadfile "$@" </dev/null
+exec "$python" -m pytest -n auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder "$@" </dev/null

@@ -17,7 +17,6 @@ from encoder.files import (
     read_records,
     read_testing_file,
     read_texts,
-    stream_records,
 )
 
 LINES = [("1", "blue hair red eyes"), ("7", "a girl, smiling"), ("5", "髪はピンク")]
@@ -186,7 +185,7 @@ def test_stdin_stays_open(monkeypatch) -> None:
 def test_lines_are_read_as_they_are_asked_for(tmp_path) -> None:
     path = write_file(tmp_path, "".join(f"{i},a\n" for i in range(100_000)))
     with path.open() as file:
-        next(stream_records(file))
+        next(read_records(file))
         assert file.buffer.tell() < 100_000
 
 

@@ -24,7 +24,7 @@ def read(reading: Reading) -> Iterator[Example]:
     table = lists.tags_file(reading.tree)
     if table is None:
         return
-    records = read_records(decode_lines(reading.tree.read_table(table)))
+    records = list(read_records(decode_lines(reading.tree.read_table(table))))
     texts = [record.text for record in records]
     if 2 * sum(bool(text is not None and counted_tags(text)) for text in texts) > len(texts):
         form = "anime"

@@ -414,39 +414,25 @@ def test_ctrl_c_is_no_traceback(model, capsys, monkeypatch) -> None:
     assert list(Path().iterdir()) == []
 
 
-def run(*command: str, **kwargs: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, **kwargs)
-
-
-def run_script(*args: str, cwd: Path, script: str = "run_cgan.sh") -> subprocess.CompletedProcess[str]:
-    """A script of the project, with the Python of these tests first on the path."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return run("bash", str(ROOT / script), *args, cwd=cwd, env={**os.environ, "PATH": path})
-
-
-def test_run_cgan_usage(tmp_path) -> None:
-    for args in [], ["a", "b"]:
-        done = run_script(*args, cwd=tmp_path)
-        assert done.returncode == 2
-        assert done.stderr == "usage: bash run_cgan.sh TESTING_FILE [OPTION ...]\n"
-
-
-def test_run_gan_takes_nothing(tmp_path) -> None:
-    done = run_script("testing_tags.txt", cwd=tmp_path, script="run_gan.sh")
-    assert done.returncode == 2
-    assert done.stderr == "usage: bash run_gan.sh\n"
-
-
-def test_extra_run_takes_one_folder(tmp_path) -> None:
-    done = run_script("a", "b", cwd=tmp_path, script="extra_run.sh")
-    assert done.returncode == 2
-    assert done.stderr == "usage: bash extra_run.sh [FOLDER]\n"
-
-
-def test_run_cgan_names_a_missing_file(tmp_path) -> None:
-    done = run_script("nowhere.txt", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == "error: nowhere.txt: no such file; give another one\n"
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("run_cgan.sh", "usage: bash run_cgan.sh TESTING_FILE [OPTION ...]"),
+        ("run_cgan.sh a b", "usage: bash run_cgan.sh TESTING_FILE [OPTION ...]"),
+        ("run_gan.sh testing_tags.txt", "usage: bash run_gan.sh"),
+        ("extra_run.sh a b", "usage: bash extra_run.sh [FOLDER]"),
+        ("run_cgan.sh nowhere.txt", "error: nowhere.txt: no such file; give another one"),
+    ],
+)
+def test_a_script_that_is_called_otherwise_is_one_line(tmp_path, command, message) -> None:
+    script, *args = command.split()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # the Python of these tests comes first
+    bash = ["bash", str(ROOT / script), *args]
+    environment = {**os.environ, "PATH": path}
+    done = subprocess.run(
+        bash, cwd=tmp_path, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert (done.returncode, done.stderr) == (2, f"{message}\n")
 
 
 # -- in scripts and pipes ----------------------------------------------------------------------------------------------

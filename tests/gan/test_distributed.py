@@ -36,6 +36,29 @@ def arguments(faces_zip: Path, run: Path, *options: str) -> list[str]:
     return [*OPTIONS, "--data", str(faces_zip), "--run-dir", str(run), *options]
 
 
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def start_together(*commands: list[str]) -> list[Forked]:
+    """Commands as the processes of one run, as torchrun starts them."""
+    world = {"WORLD_SIZE": str(len(commands)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    return [
+        Forked(train_cgan.main, command, **world, RANK=str(rank), LOCAL_RANK=str(rank))
+        for rank, command in enumerate(commands)
+    ]
+
+
+def run_together(*commands: list[str], status: int = 0) -> str:
+    """Run them to their end; what they have written, all of it."""
+    processes = start_together(*commands)
+    written = "".join("".join(process.wait(300)) for process in processes)
+    assert [process.returncode for process in processes] == [status] * len(commands), written
+    return written
+
+
 def test_alone_nothing_changes() -> None:
     values, layer = torch.arange(5), torch.nn.Linear(2, 1)
     assert SINGLE_PROCESS.is_main_process
@@ -56,11 +79,7 @@ def test_each_row_belongs_to_one_process() -> None:
 def test_two_processes_learn_what_one_does(faces_zip, tmp_path) -> None:
     limit = ("--max-images", "72")  # nine steps, two penalties
     assert train_cgan.main(arguments(faces_zip, tmp_path / "1", *limit)) == 0
-    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}  # as torchrun says it
-    command = arguments(faces_zip, tmp_path / "2", *limit)
-    both = [Forked(train_cgan.main, command, **world, RANK=rank, LOCAL_RANK=rank) for rank in "01"]
-    written = [process.wait(300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], written
+    run_together(*[arguments(faces_zip, tmp_path / "2", *limit)] * 2)
     one, two = (load_state(tmp_path / name) for name in ("1", "2"))
     assert two["cur_nimg"] == one["cur_nimg"] == 72
     for network in ("G", "D", "G_ema"):
@@ -75,38 +94,33 @@ def test_two_processes_learn_what_one_does(faces_zip, tmp_path) -> None:
         )
 
 
+def test_machines_with_other_images_or_another_command_do_not_begin(faces_zip, tmp_path) -> None:
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(faces_zip) as archive, zipfile.ZipFile(other, "w") as copy:
+        for name in archive.namelist()[:-1]:  # one face is missing
+            copy.writestr(name, archive.read(name))
+    run = tmp_path / "run"
+    written = run_together(*(arguments(data, run, "--max-images", "16") for data in (faces_zip, other)), status=2)
+    assert "error: the images of process 1 are not those of process 0; give every machine the same --data" in written
+    assert not (run / "state.pt").exists()
+
+
 def test_a_dead_process_ends_the_run_with_a_message_and_it_resumes(faces_zip, tmp_path) -> None:
     run = tmp_path / "run"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "train_cgan.py"]
-    command = [*torchrun, *arguments(faces_zip, run, "--max-images", "100000000")]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    first, second = start_together(*[arguments(faces_zip, run, "--max-images", "100000000")] * 2)
     deadline = time.monotonic() + 200
     while not (run / "state.pt").exists():
-        assert process.poll() is None
+        assert first.returncode is second.returncode is None, first.written()
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    os.kill(worker(process.pid, rank=1), signal.SIGKILL)
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode != 0
+    second.kill()
+    output = "".join(first.wait(200))
+    assert first.returncode != 0
     assert re.search(r"error: process 0 lost another one of the run .*--resume", output), output
 
     images = load_state(run)["cur_nimg"]  # one process can go on where two were
     assert train_cgan.main(arguments(faces_zip, run, "--resume", "--max-images", str(images + 16))) == 0
     assert load_state(run)["cur_nimg"] == images + 16
-
-
-def worker(parent: int, rank: int) -> int:
-    """The process id of a worker of a torchrun process, by the rank in its environment."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                status = (folder / "status").read_text()
-                environment = (folder / "environ").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if f"PPid:\t{parent}\n" in status and f"RANK={rank}".encode() in environment:
-                return int(folder.name)
-    raise AssertionError(f"no worker {rank} of process {parent}")
 
 
 def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
@@ -121,17 +135,10 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
 # -- across machines: two agents of torchrun, each as on a machine of its own, over the loopback address --------------
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def agent(port: int, arguments: list[str], log: Path, *, host: bool, restarts: int = 3) -> subprocess.Popen[bytes]:
+def agent(port: int, arguments: list[str], log: Path, *, host: bool) -> subprocess.Popen[bytes]:
     """One machine of two, in a process group of its own; they meet at the host, and miss one another after 3 s."""
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
-        f"--max-restarts={restarts}",
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
         *("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=run", "--local-addr=127.0.0.1"),
         f"--rdzv-conf=is_host={int(host)},keep_alive_interval=1",
         *("train_cgan.py", *arguments),
@@ -175,28 +182,6 @@ def test_a_machine_that_dies_comes_back_and_the_run_goes_on_from_its_last_state(
     assert images == sorted(set(images))  # nothing was trained, or told, twice
     assert images[-1] == 320
     assert log.read_text().count("reading ") >= 2  # by process 0, before and after
-
-
-def test_machines_with_other_images_or_another_command_do_not_begin(faces_zip, tmp_path) -> None:
-    other = tmp_path / "other.zip"
-    with zipfile.ZipFile(faces_zip) as archive, zipfile.ZipFile(other, "w") as copy:
-        for name in archive.namelist()[:-1]:  # one face is missing
-            copy.writestr(name, archive.read(name))
-    run, port = tmp_path / "run", free_port()
-    logs = [tmp_path / "0", tmp_path / "1"]
-    machines = []
-    for data, log in zip((faces_zip, other), logs, strict=True):
-        command = arguments(data, run, "--max-images", "16")
-        machines.append(agent(port, command, log, host=data == faces_zip, restarts=0))
-    try:
-        assert 0 not in [machine.wait(timeout=300) for machine in machines]
-    finally:
-        for machine in machines:
-            if machine.poll() is None:
-                kill(machine)
-    told = "".join(log.read_text() for log in logs)
-    assert "error: the images of process 1 are not those of process 0; give every machine the same --data" in told
-    assert not (run / "state.pt").exists()
 
 
 def wait_for(met: Callable[[], bool], machines: list[subprocess.Popen[bytes]], log: Path) -> None:

@@ -38,19 +38,19 @@ def work(tmp_path, monkeypatch) -> None:
 
 def draw(model: Path, count: int, *args: object, to: str = "--shards", folder: str = "out") -> int:
     Path("lines.csv").write_text(lines(count))
-    arguments = ["--testing-file", "lines.csv", to, folder, "--model", model, "--shard-size", 128]
+    arguments = ["--testing-file", "lines.csv", to, folder, "--model", model, "--shard-size", 64]
     return infer.main([*map(str, arguments), *map(str, args)])
 
 
 @pytest.fixture(scope="module")
 def drawn(model, tmp_path_factory) -> Callable[[str], None]:
-    """``drawn(to)``: 200 images in ``out``, which are drawn once for each ``to``."""
+    """``drawn(to)``: 100 images in ``out``, which are drawn once for each ``to``."""
     folder = tmp_path_factory.mktemp("drawn")
 
     def copy(to: str) -> None:
         if not (folder / "out" / to).exists():
             with contextlib.chdir(folder):
-                assert draw(model, 200, to=to, folder=f"out/{to}") == 0
+                assert draw(model, 100, to=to, folder=f"out/{to}") == 0
         shutil.copytree(folder / "out" / to, "out")
 
     return copy
@@ -77,15 +77,15 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def test_shards_hold_the_faces_of_their_texts(model, capsys) -> None:
-    assert draw(model, 300) == 0
-    assert capsys.readouterr().out.startswith("out: 300 faces in ")
+    assert draw(model, 150) == 0
+    assert capsys.readouterr().out.startswith("out: 150 faces in ")
     assert sorted(path.name for path in Path("out").iterdir()) == [
         ".index.jsonl", ".made-by", "000000.tar", "000001.tar", "000002.tar"
     ]  # fmt: skip
     found = samples()
-    texts = [line.partition(",")[2] for line in lines(300).splitlines()]
-    expected = TextToImage.from_pretrained(model).draw(texts, range(300))
-    assert len(found) == 300
+    texts = [line.partition(",")[2] for line in lines(150).splitlines()]
+    expected = TextToImage.from_pretrained(model).draw(texts, range(150))
+    assert len(found) == 150
     for i, (key, parts) in enumerate(sorted(found.items())):
         about = json.loads(parts["json"])
         assert (int(key), about["id"], about["line"], about["seed"]) == (i, str(i), i + 1, i)
@@ -99,9 +99,9 @@ def test_a_second_run_draws_nothing(model, drawn, capsys, monkeypatch) -> None:
     drawn("--shards")
     before = contents("out")
     monkeypatch.setattr(Engine, "_draw", lambda *_: pytest.fail("drawn again"))
-    assert draw(model, 200) == 0
+    assert draw(model, 100) == 0
     assert contents("out") == before
-    assert "200 of them were there" in capsys.readouterr().out
+    assert "100 of them were there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("to", ["--shards", "--separate"])
@@ -109,7 +109,7 @@ def test_a_second_run_draws_nothing(model, drawn, capsys, monkeypatch) -> None:
 def test_what_is_not_as_the_index_says_is_drawn_again(model, drawn, to, damage) -> None:
     drawn(to)
     before = contents("out")
-    path = Path("out/000001.tar" if to == "--shards" else "out/150.png")
+    path = Path("out/000001.tar" if to == "--shards" else "out/90.png")
     data = path.read_bytes()
     index = Path("out/.index.jsonl")
     if damage == "flipped":
@@ -123,7 +123,7 @@ def test_what_is_not_as_the_index_says_is_drawn_again(model, drawn, to, damage) 
         index.write_bytes(index.read_bytes()[:-20])
     else:
         path.write_bytes(data[: len(data) // 2] if damage == "cut" else data + b"x")
-    assert draw(model, 200, to=to) == 0
+    assert draw(model, 100, to=to) == 0
     assert contents("out") == before
     assert all(json.loads(line) for line in index.read_text().splitlines())
 
@@ -132,11 +132,11 @@ def test_only_what_changed_is_drawn_again(model, drawn) -> None:
     drawn("--shards")
     before = contents("out")
     stamps = {path.name: path.stat().st_mtime_ns for path in Path("out").glob("*.tar")}
-    text = lines(200).replace("160,blue", "160,aqua")
-    assert text != lines(200)
+    text = lines(100).replace("80,blue", "80,aqua")
+    assert text != lines(100)
     Path("lines.csv").write_text(text)
     assert (
-        infer.main(["--testing-file", "lines.csv", "--shards", "out", "--model", str(model), "--shard-size", "128"])
+        infer.main(["--testing-file", "lines.csv", "--shards", "out", "--model", str(model), "--shard-size", "64"])
         == 0
     )
     after = contents("out")
@@ -144,7 +144,7 @@ def test_only_what_changed_is_drawn_again(model, drawn) -> None:
     assert Path("out/000000.tar").stat().st_mtime_ns == stamps["000000.tar"]
 
 
-@pytest.mark.parametrize("options", [["--seed", 1], ["--num", 2], ["--dtype", "float32"], ["--shard-size", 64]])
+@pytest.mark.parametrize("options", [["--seed", 1], ["--num", 2], ["--dtype", "float32"], ["--shard-size", 128]])
 def test_other_options_in_one_folder_are_refused(model, drawn, options, capsys) -> None:
     drawn("--shards")
     before = contents("out")
@@ -194,13 +194,13 @@ def test_a_full_disk_is_one_line_and_is_gone_on_from(model, drawn, full_disk, ca
     drawn("--shards")
     Path("out").rename("whole")
     capsys.readouterr()
-    with full_disk(700_000):
-        assert draw(model, 200) == 2
+    with full_disk(200_000):
+        assert draw(model, 100) == 2
     *progress, error = capsys.readouterr().err.splitlines()
     assert error.startswith("error: out/000000.tar: cannot be written (File too large)")
     assert all(line.startswith("drawing: ") for line in progress)  # on a slow machine
     assert not list(Path("out").glob("*.tar"))
-    assert draw(model, 200) == 0
+    assert draw(model, 100) == 0
     assert contents("out") == contents("whole")
 
 
@@ -222,12 +222,12 @@ def test_options_of_many_images_go_with_files(model, args, capsys) -> None:
 def test_the_shards_train(model) -> None:
     from gan.data.loading import load_images
 
-    Path("bad.csv").write_text(lines(150) + "x,\n")
+    Path("bad.csv").write_text(lines(80) + "x,\n")
     assert (
         infer.main(["--testing-file", "bad.csv", "--shards", "out", "--model", str(model), "--shard-size", "64"]) == 0
     )
     data, _ = load_images(["out"], split="all")
-    assert len(data.images) == 150
+    assert len(data.images) == 80
 
 
 # -- processes of their own ------------------------------------------------------------------------------------------

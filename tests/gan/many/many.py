@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import subprocess
 import time
 from multiprocessing.connection import Connection
@@ -45,6 +46,7 @@ def _main(args: list[str], pause: float) -> int:
         for handle in {int(name) for name in os.listdir("/proc/self/fd")} - own:  # a spawned process has none of them
             with contextlib.suppress(OSError):
                 os.close(handle)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _serve(connection, settings)
 
     def encode(*of: Any) -> Encoded:

@@ -282,7 +282,8 @@ def test_workers_that_are_killed(model, deaths) -> None:
     assert "Traceback" not in err
     if deaths == 1:
         assert process.returncode == 0
-        assert err.startswith("warning: a worker was ended by SIGKILL, perhaps because memory ran out; 1 go on\n")
+        warnings = [line for line in err.splitlines() if not line.startswith("drawing: ")]  # on a slow machine
+        assert warnings == ["warning: a worker was ended by SIGKILL, perhaps because memory ran out; 1 go on"]
     else:
         assert process.returncode == 1
         assert "what is drawn is kept: run the same command again to go on" in err.splitlines()[-1]

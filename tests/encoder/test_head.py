@@ -84,8 +84,8 @@ def test_a_condition_depends_neither_on_case_nor_on_its_batch(head: HeadEncoder)
 
 @pytest.mark.parametrize("suite", [pytest.param(suite, id=name) for name, suite in SUITES.items() if suite.target])
 def test_held_out_captions_are_understood(head: HeadEncoder, suite: Suite):
-    results = suite.results(AttributeEncoder(head), suite.captions(100, seed=2))
-    assert sum(results) / len(results) >= suite.target - 0.06  # of 100 captions: two standard errors or more
+    results = suite.results(AttributeEncoder(head), suite.captions(200, seed=2))
+    assert sum(results) / len(results) >= suite.target - 0.05  # of 200 captions: two or three standard errors
 
 
 def test_understanding_is_counted_by_hair_and_eyes():

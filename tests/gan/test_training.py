@@ -261,7 +261,7 @@ def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
     means = {}
     for precision in ("float32", "bfloat16"):
         run = make_trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision)
-        stats = [run.step() for _ in range(16)]
+        stats = [run.step() for _ in range(24)]
         assert all(line["penalty"].dtype == torch.float32 for line in stats if "penalty" in line)
         means[precision] = {
             name: torch.stack([line[name] for line in stats if name in line]).float().mean().item()

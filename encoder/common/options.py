@@ -196,7 +196,7 @@ def _group(parser: argparse._ActionsContainer, title: str) -> argparse._ActionsC
 
 
 def from_args(kind: type[AnySettings], args: argparse.Namespace | Mapping[str, Any], **others: Any) -> AnySettings:
-    """The settings that a command line gives, whose parser has checked them (``add_settings``).
+    """The settings that a command line gives.
 
     Args:
         kind: The settings class.
@@ -204,8 +204,8 @@ def from_args(kind: type[AnySettings], args: argparse.Namespace | Mapping[str, A
         others: Fields that have no option, or whose value is made from several.
 
     Raises:
-        InputError: As of ``Settings``.
+        InputError: As of ``Settings``; the message names the option, ``--batch-size``.
     """
     given = vars(args) if isinstance(args, argparse.Namespace) else args
     values = {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}  # type: ignore[arg-type]
-    return kind(**values, **others)
+    return kind(**checked(kind, {**values, **others}, prefix="--"))

@@ -136,8 +136,7 @@ def test_only_what_changed_is_drawn_again(model, drawn) -> None:
     assert text != lines(100)
     Path("lines.csv").write_text(text)
     assert (
-        infer.main(["--testing-file", "lines.csv", "--shards", "out", "--model", str(model), "--shard-size", "64"])
-        == 0
+        infer.main(["--testing-file", "lines.csv", "--shards", "out", "--model", str(model), "--shard-size", "64"]) == 0
     )
     after = contents("out")
     assert [name for name in after if after[name] != before[name]] == ["000001.tar"]

@@ -31,11 +31,6 @@ class AlignedEncoder(TunedEncoder):
     noun = "an aligned encoder"
 
     @property
-    def dim(self) -> int:
-        """The size D of a condition: 128 by default of the fit."""
-        return len(self._weight)
-
-    @property
     def space(self) -> ConditionSpace:
         return ConditionSpace(self.kind, f"aligned-{self.fingerprint[:12]}")
 

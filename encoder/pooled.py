@@ -20,6 +20,7 @@ from encoder.text import normalise
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
+_CHUNK = 4096  # vectors whose statistics are taken at a time
 # To draw, both encoders compute in float64 and round to float32 at the end. Float noise, which differs with the batch,
 # the threads and the CPU, is then 1e-16 a step and does not reach the result: a vector from the cache is, bit for bit,
 # the one that encoding its text again would give. The price is twice the time of float32, once for each text.
@@ -165,9 +166,11 @@ class StandardisedEncoder:
 
 def statistics_of(vectors: torch.Tensor) -> torch.Tensor:
     """Mean and standard deviation of vectors (N, dim): float64 (2, dim)."""
-    vectors = vectors.double()
+    parts = [part.double() for part in vectors.split(_CHUNK)]
+    mean = torch.stack([part.sum(0) for part in parts]).sum(0) / len(vectors)
+    squares = torch.stack([(part - mean).square().sum(0) for part in parts]).sum(0)
     # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
-    return torch.stack([vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)])
+    return torch.stack([mean, (squares / len(vectors)).sqrt().clamp_min(1e-6)])
 
 
 def load_sentence_encoder(folder: str | Path, dtype: torch.dtype = torch.float64) -> Encoder:

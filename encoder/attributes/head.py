@@ -36,11 +36,6 @@ class HeadEncoder(TunedEncoder):
     noun = "a conditioning head"
 
     @property
-    def dim(self) -> int:
-        """25, or 33 where the head reads exact colours."""
-        return len(self._weight)
-
-    @property
     def space(self) -> AttributeSpace:
         """``VALUE_SPACE``, or ``COLOUR_SPACE`` where the head reads exact colours."""
         return VALUE_SPACE if self.dim == DIM else COLOUR_SPACE

@@ -102,7 +102,7 @@ class AttributeEncoder:
 
     def of_values(self) -> AttributeEncoder:
         """The same, with the 25 values alone: itself, or one that leaves the exact colours out."""
-        return AttributeEncoder(_Values(self._head)) if self._reads_colours else self
+        return AttributeEncoder(_InSpace(self._head, VALUE_SPACE, DIM)) if self._reads_colours else self
 
     @property
     def _reads_colours(self) -> bool:
@@ -116,39 +116,19 @@ class AttributeEncoder:
             _bind(c[i], probe, terms)
 
 
-class _Values:
-    """The 25 values of a head of 33 numbers."""
+class _InSpace:
+    """An encoder of attributes in another space: without its exact colours, or with room for some and stating none."""
 
-    dim = DIM
-    space = VALUE_SPACE
-
-    def __init__(self, head: Encoder):
-        self._head = head
+    def __init__(self, encoder: Encoder, space: ConditionSpace, dim: int):
+        self._encoder, self.space, self.dim = encoder, space, dim
 
     @property
     def fingerprint(self) -> str:
-        return digest(self._head.fingerprint, VALUE_SPACE.name)
-
-    def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
-        return self._head.encode(texts, progress=progress)[:, :DIM]
-
-
-class _WithColours:
-    """A head that reads values alone, in the space of conditions with exact colours: it states none."""
-
-    dim = DIM + EXACT_DIM
-    space = COLOUR_SPACE
-
-    def __init__(self, encoder: Encoder):
-        self._encoder = encoder
-
-    @property
-    def fingerprint(self) -> str:
-        return digest(self._encoder.fingerprint, COLOUR_SPACE.name)
+        return digest(self._encoder.fingerprint, self.space.name)
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         c = self._encoder.encode(texts, progress=progress)
-        return torch.cat([c, c.new_zeros(len(c), EXACT_DIM)], dim=1)
+        return torch.nn.functional.pad(c, (0, self.dim - c.shape[1]))  # a negative width cuts
 
 
 def in_space(encoder: Encoder, space: str) -> Encoder:
@@ -157,7 +137,7 @@ def in_space(encoder: Encoder, space: str) -> Encoder:
     One that is of this space already, or of another kind, stays as it is.
     """
     if (encoder.space, space) == (VALUE_SPACE, COLOUR_SPACE.name):
-        return _WithColours(encoder)
+        return _InSpace(encoder, COLOUR_SPACE, DIM + EXACT_DIM)
     if (encoder.space, space) == (COLOUR_SPACE, VALUE_SPACE.name) and isinstance(encoder, AttributeEncoder):
         return encoder.of_values()
     return encoder

@@ -19,7 +19,7 @@ from encoder.common.records import read_json
 from encoder.loading import cache_name, load_encoder, load_source
 from encoder.minilm import MiniLM, UnsupportedModelError
 from encoder.paths import ENCODER_DIR
-from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics
+from encoder.pooled import STATISTICS_FILE, StandardisedEncoder, load_statistics, save_statistics, statistics_of
 from gan.data import ImageDataset
 from gan.faces.dataset import FaceDataset
 from gan.faces.hue import drop_inconsistent_captions
@@ -29,7 +29,7 @@ from gan.training.conditions.captions import CaptionConditions, CaptionTable
 from gan.training.conditions.faces import AttributeConditions
 from gan.training.conditions.measurements import measurements
 from gan.training.run import MEASUREMENTS_FILE, VECTORS_FOLDER, Run
-from gan.training.vectors import TextVectors, statistics_over
+from gan.training.vectors import TextVectors
 
 AHEAD = 2048
 """Captions that are encoded before the first step. The others follow as training comes to them."""
@@ -149,7 +149,7 @@ def caption_conditioner(
     vectors = _training_vectors(run, table, texts, path)
     at_start = table.at_start()
     vectors.encode(at_start, progress=not quiet)
-    measured = statistics_over(vectors[at_start])
+    measured = statistics_of(vectors[at_start])
     if not measured.isfinite().all():
         raise InputError(f"{path or ENCODER_DIR}: gives vectors that are not finite; restore its weights")
     statistics = load_statistics(own / STATISTICS_FILE) if start else measured

@@ -20,7 +20,6 @@ FEW = 65_536
 """Texts whose vectors are held in memory (100 MB of 384 numbers)."""
 BLOCK = 256
 """Texts encoded at a time, some seconds' work."""
-CHUNK = 4096  # vectors whose statistics are taken at a time
 
 
 class TextVectors:
@@ -85,12 +84,3 @@ class TextVectors:
                 return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
         except OSError as error:
             raise InputError(f"{self.folder}: no room for the vectors of the captions ({error.strerror})") from error
-
-
-def statistics_over(vectors: Tensor) -> Tensor:
-    """Mean and standard deviation of vectors (N, dim): float64 (2, dim)."""
-    parts = [part.double() for part in vectors.split(CHUNK)]
-    mean = torch.stack([part.sum(0) for part in parts]).sum(0) / len(vectors)
-    squares = torch.stack([(part - mean).square().sum(0) for part in parts]).sum(0)
-    # A few numbers of a model can be dead (three of the bundled one's): the floor leaves those at zero.
-    return torch.stack([mean, (squares / len(vectors)).sqrt().clamp_min(1e-6)])

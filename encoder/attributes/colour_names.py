@@ -42,7 +42,7 @@ _CLOSE = 1.15  # a third colour within this ratio of the nearest one leaves the 
 
 @functools.cache
 def _sections() -> dict[str, list[sections.Line]]:
-    return sections.read_sections(TONES, [*(f"tones {hue}" for hue in HUES), "modifiers"])
+    return sections.read_sections(TONES, [*(f"tones {hue}" for hue in HUES), "modifiers", "words"])
 
 
 @functools.cache
@@ -59,6 +59,12 @@ def modifiers() -> dict[str, tuple[float, float, float]]:
     """The effect of a word before a colour, (s, t, k): lightness L becomes s L + t, chroma k times as much."""
     lines = ((*line.text.partition(" "), line.where) for line in _sections()["modifiers"])
     return {word: tuple(sections.numbers(change, 3, where)) for word, _, change, where in lines}  # type: ignore[misc]
+
+
+@functools.cache
+def colour_words() -> frozenset[str]:
+    """Words that hardly mean anything but a colour, by contrast to "rose" or "ice"."""
+    return frozenset(sections.words(_sections()["words"]))
 
 
 def _checked(colour: str, where: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from encoder.attributes.colour import codes, distance, to_hex
-from encoder.attributes.colour_names import find, mixtures
+from encoder.attributes.colour_names import colour_words, find, mixtures
 from encoder.attributes.languages import load
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS, noun
 from encoder.attributes.wording import denied, plain
@@ -22,15 +22,6 @@ UNSURE_BELOW = 0.6
 
 _SAME = 2e-3
 """Two colours so near in OKLab are one: a condition holds float32."""
-
-COLOUR_WORDS = {
-    *("amber", "aqua", "aquamarine", "auburn", "azure", "beige", "black", "blond", "blonde", "blue", "bluish", "brown"),
-    *("brownish", "burgundy", "cerulean", "chartreuse", "crimson", "cyan", "fuchsia", "golden", "gray", "green"),
-    *("greenish", "grey", "indigo", "lavender", "lilac", "magenta", "maroon", "mauve", "navy", "orange", "periwinkle"),
-    *("pink", "pinkish", "purple", "purplish", "red", "reddish", "scarlet", "silver", "taupe", "teal", "turquoise"),
-    *("ultramarine", "vermilion", "violet", "viridian", "white", "yellow", "yellowish"),
-}
-"""Words that hardly mean anything but a colour, by contrast to "rose" or "ice"."""
 
 _JOINED = r"\s*(?:and|&|/|\+|,|n|with matching)\s*(?:her |his |their |the )?"
 _TOGETHER = re.compile(
@@ -158,7 +149,7 @@ def _untaken(text: str, colours: Sequence[Reading]) -> list[str]:
         value, written = taken.get(slot, (None, ""))
         understood = {value, *forbidden.get(slot, ())}
         for place in _places(text, slot):
-            sure[place.start, place.end] = place.word in COLOUR_WORDS or not place.word[0].isalpha()
+            sure[place.start, place.end] = place.word in colour_words() or not place.word[0].isalpha()
             if not understood.isdisjoint(place.values) or place.word in written:
                 meant.append(place)
     left = [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from encoder.attributes import colour_names, languages, palette, reader, tags, warnings, wording, words
+from encoder.attributes import colour_names, languages, palette, reader, tags, wording, words
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, SPELLINGS
 
 SWATCHES = {"black": "#202024", "white": "#f5f5f5", "gray": "#8f9298", "brown": "#7b4b2a", "blonde": "#e8d49a"}
@@ -25,7 +25,7 @@ def rules() -> dict[str, Any]:
         "avoided": reader.AVOIDED,
         "tags": tags.rules(),
         "languages": languages.rules(),
-        "colour_words": sorted(warnings.COLOUR_WORDS),
+        "colour_words": sorted(colour_names.colour_words()),
         "words": words.rules(),
         "swatches": {
             slot: {value: SWATCHES.get(value) or tones[value][1] for value in SLOTS[slot]} for slot in COLOUR_SLOTS

@@ -28,18 +28,7 @@ SUBSTRINGS = ("zh-Hant", "zh-Hans", "ja", "ko")
 """The languages whose words stand without spaces between them; of equal fit the first is taken."""
 
 _KINDS = (
-    "hair",
-    "eyes",
-    "long",
-    "short",
-    "light",
-    "dark",
-    "both",
-    "and",
-    "like",
-    "not",
-    "not behind",
-    "any",
+    *("hair", "eyes", "long", "short", "light", "dark", "both", "and", "like", "not", "not behind", "any"),
     "ignored",
 )
 _SETTINGS = ("name", "script", "adjectives", "endings", "foreign")

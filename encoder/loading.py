@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from encoder.base import NO_TEXTS, ConditionSpace
+from encoder.base import NO_TEXTS, ConditionSpace, digest
 from encoder.common.errors import InputError
 from encoder.paths import ENCODER_DIR, HEAD_DIR, SHIPPED_CACHE_DIR, USER_CACHE_DIR
 
@@ -23,7 +23,7 @@ Dtype = Literal["float64", "float32", "bfloat16"]
 class NoTextEncoder:
     """The condition of a network that is trained without texts: one number, which is always 0."""
 
-    dim, fingerprint = 1, ""
+    dim, fingerprint = 1, digest(NO_TEXTS)
     space = ConditionSpace(NO_TEXTS, NO_TEXTS)
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:

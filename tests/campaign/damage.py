@@ -144,7 +144,7 @@ def _draw(scene: Scene, name: str, sound: Path, options: tuple[str, ...], *chang
     picture = scene.bench.once((sound, options), expected)
     out = scene.here / "out.png"
     out.write_bytes(b"an earlier picture")
-    outcome = scene.run("infer", *(changed or ("--model", sound)), *options, seconds=15.0, **how)
+    outcome = scene.run("infer", *(changed or ("--model", sound)), *options, **how)
     scene.faults += oracle.judge_damage(outcome, _names(name), out.read_bytes() == picture)
 
 
@@ -176,7 +176,7 @@ def training(bench: Bench, rng: random.Random) -> Iterator[Try]:
         run = scene.copy(bench.text_run, "run")
         spoil(run / name, damage)
         begins = name.startswith("snapshot/")  # it goes on, its config is written, and it may fail where it writes
-        outcome = scene.run("train_cgan", *go_on, "--run-dir", run, seconds=15.0, keeps=not begins)
+        outcome = scene.run("train_cgan", *go_on, "--run-dir", run, keeps=not begins)
         scene.faults += oracle.judge_damage(outcome, _names(name), outcome.status == 0 and weights(run) == kept)
         if outcome.status == 0:
             scene.faults += stats_faults(run)
@@ -249,6 +249,6 @@ def _train(scene: Scene, name: str, damage: Damage, sound: Path, options: tuple[
     """Train with a damaged file of the cache; right are the weights of the sound run, or a message."""
     spoil(scene.cache / name, damage)
     run = scene.here / "run"
-    outcome = scene.run("train_cgan", *options, "--run-dir", run, "--max-images", IMAGES, seconds=15.0, **how)
+    outcome = scene.run("train_cgan", *options, "--run-dir", run, "--max-images", IMAGES, **how)
     same = outcome.status == 0 and weights(run) == weights(sound)
     scene.faults += oracle.judge_damage(outcome, (Path(name).name, Path(name).parent.name), same)

@@ -53,7 +53,6 @@ RIGHT = {
     ("data", "root"), ("data", "dot"),  # all files of the machine are many, but they may be looked through
 }  # fmt: skip
 """Values of options that are not wrong, and not tried."""
-_SECONDS = 20.0
 _PATIENCE = 4.0  # seconds for an amount of work
 
 
@@ -170,7 +169,6 @@ def _try(scene: Scene, module: str, option: Option, name: str) -> None:
         patches=PATCHES.get(module, {}),
         kill_after=_PATIENCE if lasting else None,
         killed=lasting,
-        seconds=_SECONDS,
         allowed=_right(option, name),
     )
     if lasting and outcome.status not in (0, 2, -9):
@@ -184,8 +182,8 @@ def cache_of_texts(bench: Bench, rng: random.Random) -> Iterator[Try]:
     def body(scene: Scene, value: str) -> None:
         os.mkfifo(scene.here / "fifo")
         environment = {"TEXT2FACE_CACHE": value, "TMPDIR": str(scene.root)}
-        scene.run("infer", *_common(bench, "infer"), environment=environment, allowed=(0,), seconds=_SECONDS)
-        scene.run("train_cgan", *_common(bench, "train_cgan"), environment=environment, allowed=(0,), seconds=_SECONDS)
+        scene.run("infer", *_common(bench, "infer"), environment=environment, allowed=(0,))
+        scene.run("train_cgan", *_common(bench, "train_cgan"), environment=environment, allowed=(0,))
 
     for name, value in PATHS.items():
         if name not in ("empty", "root"):  # the project's own cache; a folder that the campaign may not write to

@@ -63,7 +63,7 @@ def testing_file(bench: Bench, rng: random.Random) -> Iterator[Try]:
     def draw(scene: Scene, form: Callable[[str], bytes]) -> tuple[int, bytes]:
         (scene.here / "lines.txt").write_bytes(form(_table()))
         where = ("--testing-file", "lines.txt", "--out", "out.png", "--separate", "faces")
-        outcome = scene.run("infer", "--model", bench.release, *where, allowed=(0, 2), seconds=40.0)
+        outcome = scene.run("infer", "--model", bench.release, *where, allowed=(0, 2))
         out = scene.here / "out.png"
         return outcome.status, out.read_bytes() if out.exists() else b""
 

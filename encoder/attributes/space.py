@@ -106,8 +106,7 @@ class AttributeSpace(ConditionSpace):
 VALUE_SPACE = AttributeSpace("head", f"attributes-{digest(json.dumps(SLOTS))[:8]}")
 """Values alone. The meaning does not depend on the weights of a head: a generator goes with any of them."""
 COLOUR_SPACE = AttributeSpace(
-    "head",
-    f"attributes-{digest(json.dumps(SLOTS), json.dumps(COLOUR_SLOTS), 'stated, 4 (L - 0.6), 8 a, 8 b')[:8]}",
+    "head", f"attributes-{digest(json.dumps(SLOTS), json.dumps(COLOUR_SLOTS), 'stated, 4 (L - 0.6), 8 a, 8 b')[:8]}"
 )
 """Values, and exact colours behind them."""
 
@@ -144,11 +143,8 @@ def value_shares(lab: torch.Tensor) -> list[torch.Tensor]:
     result = []
     for i, slot in enumerate(COLOUR_SLOTS):
         names = [to_hex(colour) for colour in lab[:, i].numpy()]
-        shares = torch.zeros(len(names), len(SLOTS[slot]), dtype=torch.float32)
-        for row, mixture in zip(shares, mixtures(slot, names), strict=True):
-            for value, share in mixture.items():
-                row[SLOTS[slot].index(value)] = share
-        result.append(shares)
+        rows = [[mixture.get(value, 0.0) for value in SLOTS[slot]] for mixture in mixtures(slot, names)]
+        result.append(torch.tensor(rows, dtype=torch.float32).reshape(len(names), len(SLOTS[slot])))
     return result
 
 

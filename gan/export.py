@@ -132,12 +132,20 @@ class Exported:
             theirs, ours = (join_source(each, torch.full((n,), source), sources) for each in (c, read))
             with torch.inference_mode():
                 wanted = to_uint8(pipeline.G(z, theirs)).int()
-            images = to_uint8(run(generator, z=z, c=ours)).int()
+            images = to_uint8(run(generator, z=z, c=ours, **self._latents(z))).int()
             if wanted.shape != images.shape:
                 raise BreakdownError(f"a batch of {n} gives {list(images.shape)}, not {list(wanted.shape)}")
             found.append((wanted - images).abs())
         difference = torch.cat(found)
         return Parity(int(difference.max()), float((difference > 0).float().mean()))
+
+    def _latents(self, z: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The further inputs of a generator's graph that takes latents, for a drawing from noise (N, z_dim) alone."""
+        if "latents" not in self.config:
+            return {}
+        return {"layout_z": z} | {
+            name: z.new_zeros(len(z), *shape) for name, shape in self.config["latents"].items()
+        }
 
     def compared(self) -> Exported:
         """With the ``parity`` of batches of ``BATCHES`` canonical captions.
@@ -165,12 +173,14 @@ def check_packages() -> None:
         raise InputError(f"ONNX needs the packages {', '.join(missing)}; type: {install_command('onnx')}")
 
 
-def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
+def export(model_dir: Path, *, encoder_path: Path | None = None, with_latents: bool = False) -> Exported:
     """A release as graphs, compared with PyTorch's pictures.
 
     Args:
         model_dir: The release.
         encoder_path: As of ``TextToImage.from_pretrained``.
+        with_latents: Let the graph of a residual generator also take ``layout_z``, the noise of the layout, and what is
+            added to ``layout`` and ``styles``, as in ``gan.inversion.latents``. It then gives ``w``, the style, too.
 
     Raises:
         InputError: The release is broken, its text encoder runs by another library, or a package is missing.
@@ -179,6 +189,7 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
     check_packages()
     import torch
 
+    from gan.networks.residual import Generator
     from gan.pipeline import TextToImage
 
     pipeline = TextToImage.from_pretrained(model_dir, encoder_path=encoder_path, dtype=torch.float32)
@@ -201,18 +212,35 @@ def export(model_dir: Path, *, encoder_path: Path | None = None) -> Exported:
         mask = torch.ones_like(ids)  # another tensor: one that is given twice becomes one input of the graph
         with torch.no_grad():
             network(ids, mask)  # a model checks its weights at the first text, which must not be in the graph
-        encoder = _graph(network, {"ids": ids, "mask": mask}, "c", {0: "N", 1: "T"})
+        encoder = graph(network, {"ids": ids, "mask": mask}, ["c"], {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
-    return Exported(pipeline, _generator_graph(pipeline), encoder, model, facts, Parity(0, 0.0)).compared()
+    if with_latents and isinstance(pipeline.G, Generator):
+        facts["latents"] = {"layout": [pipeline.G.width, 4, 4], "styles": [pipeline.G.style_places, pipeline.G.style_dim]}
+    generator = _generator_graph(pipeline, facts.get("latents"))
+    return Exported(pipeline, generator, encoder, model, facts, Parity(0, 0.0)).compared()
 
 
-def _generator_graph(pipeline: TextToImage) -> bytes:
-    """The generator as ONNX: noise and conditions (N, dim) to images."""
+def _generator_graph(pipeline: TextToImage, latents: dict[str, list[int]] | None = None) -> bytes:
+    """The generator as ONNX: noise and conditions (N, dim), with the shapes of latents these too, to images."""
     import torch
+    from torch import Tensor, nn
 
-    sizes = {"z": pipeline.config.z_dim, "c": pipeline.config.c_dim}
-    inputs = {name: torch.zeros(2, size, dtype=torch.float32) for name, size in sizes.items()}
-    return _graph(pipeline.G, inputs, "img", {0: "N"})
+    class OfLatents(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.G = pipeline.G
+
+        def forward(
+            self, z: Tensor, c: Tensor, layout_z: Tensor, layout: Tensor, styles: Tensor
+        ) -> tuple[Tensor, Tensor]:
+            start, w = self.G.layout_and_style(z, c, layout_z)
+            return self.G.synthesise(start + layout, (w[:, None] + styles).unbind(1)), w
+
+    shapes = {"z": [pipeline.config.z_dim], "c": [pipeline.config.c_dim]}
+    if latents:
+        shapes |= {"layout_z": shapes["z"], **latents}
+    inputs = {name: torch.zeros(2, *shape, dtype=torch.float32) for name, shape in shapes.items()}
+    return graph(OfLatents() if latents else pipeline.G, inputs, ["img", "w"] if latents else ["img"], {0: "N"})
 
 
 def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, MiniLM, int]:
@@ -249,7 +277,9 @@ def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, 
     return TextNetwork(), model, min(int(source.dim), dim)
 
 
-def _graph(network: nn.Module, inputs: dict[str, torch.Tensor], output: str, axes: dict[int, str]) -> bytes:
+def graph(
+    network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequence[str], axes: dict[int, str]
+) -> bytes:
     """A network as ONNX, its inputs by name; ``axes`` of each are free."""
     import torch
 
@@ -262,7 +292,7 @@ def _graph(network: nn.Module, inputs: dict[str, torch.Tensor], output: str, axe
             dynamo=True,
             dynamic_shapes=tuple(axes for _ in inputs),
             input_names=list(inputs),
-            output_names=[output],
+            output_names=list(outputs),
             opset_version=OPSET,
             verbose=False,
         )
@@ -301,13 +331,13 @@ def generator_by_graph(pipeline: TextToImage) -> nn.Module:
     check_packages()
     from torch import nn
 
-    graph = session(_generator_graph(pipeline))
+    opened = session(_generator_graph(pipeline))
 
     class Graph(nn.Module):
         resolution = pipeline.G.resolution
 
         def forward(self, z: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
-            return run(graph, z=z, c=c)
+            return run(opened, z=z, c=c)
 
     return Graph().eval()
 

@@ -20,11 +20,16 @@ from typing import TYPE_CHECKING, Any
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.common.atomic import transaction, write_atomically
 from encoder.common.folders import OutputFolder
+from encoder.common.templates import render
 from encoder.text import normalise
+from gan.engine import metadata
+from gan.images import encode_png
 from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
     from gan.export import Exported, Parity
+    from gan.page.packing import Packed
+    from gan.pipeline import TextToImage
 
 HERE = Path(__file__).parent
 STATIC, VENDOR = HERE / "static", HERE / "vendor"
@@ -34,7 +39,8 @@ MODEL = "model"
 RUNTIME = "ort-wasm-simd-threaded.wasm.gz"
 CARD, ATTRIBUTES = "README.md", ".gitattributes"
 MANIFEST, OFFLINE = "manifest.json", "sw.js"
-PAGE = ("index.html", "style.css", "icon.svg")
+INDEX = "index.html"
+PAGE = (INDEX, "style.css", "icon.svg")
 OUTPUT = OutputFolder("gan.page", (*PAGE, MANIFEST, OFFLINE, "js", "vendor", MODEL, CARD, ATTRIBUTES))
 FACES = (
     "pink hair green eyes",
@@ -45,7 +51,7 @@ FACES = (
 )
 """What a page of faces proposes to begin with."""
 FIRST = 12
-"""Pictures of the first example that travel with the page, from seed 0 on: they are shown before a network is there."""
+"""Pictures of the first example that travel with the page, from seed 0 on: they are shown before any script runs."""
 VERSION = "js/version.js"
 SHIPPED = {
     "emoji": {
@@ -110,7 +116,12 @@ def build(
     Raises:
         InputError: A file cannot be written.
     """
-    exported, bits = _smallest(exported, levels)
+    from gan.page.networks import editing
+    from gan.page.packing import IMAGE_BITS, packed
+
+    exported, networks, bits = _smallest(exported, levels)
+    graphs, facts = editing(exported.pipeline) or ({}, None)
+    networks |= {name: packed(graph, lambda _: IMAGE_BITS) for name, graph in graphs.items()}
     reads_attributes = bool(exported.pipeline.encoder.space.class_sizes)
     shipped = SHIPPED.get(exported.config["name"], {})
     shown = list(examples or (FACES if reads_attributes else shipped.get("examples", ())))
@@ -121,8 +132,11 @@ def build(
         "noun": _noun(exported),
         "examples": shown,
         "credits": shipped.get("credits", ""),
+        "pose": _pose(exported.pipeline),
+        "editing": facts,
+        "tensors": {name: network.tensors for name, network in networks.items()},
     }
-    model = _model_files(exported, shown)
+    model = _model_files(exported, networks, shown)
     if reads_attributes:
         from gan.page.rules import rules
 
@@ -131,6 +145,11 @@ def build(
     loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]} | model
     config["files"] = {name: {"bytes": len(data), "version": _digest(data)} for name, data in loaded.items()}
     written |= {f"{MODEL}/{name}": data for name, data in (model | {"config.json": _compact(config)}).items()}
+    first = [
+        {"file": f"{MODEL}/{name}?{_digest(model[name])}", "label": f"{shown[0]}, seed {seed}"}
+        for seed, name in enumerate(name for name in model if name.endswith(".png"))
+    ]
+    written[INDEX] = render(STATIC / INDEX, first=first, size=config["resolution"]).encode()
     written[VERSION] = written[VERSION].replace(b'""', f'"{config["version"]}"'.encode())
     written[MANIFEST] = written[MANIFEST].replace(b"to picture", f"to {config['noun']}".encode())
     kept = {name: _digest(data) for name, data in written.items() if name != OFFLINE}
@@ -151,36 +170,42 @@ def _static_files() -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in files.items()}
 
 
-def _model_files(exported: Exported, examples: Sequence[str]) -> dict[str, bytes]:
+def _model_files(exported: Exported, networks: dict[str, Packed], examples: Sequence[str]) -> dict[str, bytes]:
     """The networks, and what the page shows before it has them: conditions of texts, pictures of the first example."""
-    files = {"generator.onnx.gz": _packed(exported.generator)}
+    files = {}
+    for name, network in networks.items():
+        files |= {f"{name}.onnx.gz": _packed(network.graph), f"{name}.bin.gz": _packed(network.weights)}
     if exported.encoder and exported.model:
         is_head = exported.pipeline.config.conditioning.kind == "head"
         texts = [*(canonical_captions() if is_head else ()), *examples]
         seen: dict[str, Any] = {}  # what the graph gives for each text, so that the page can draw it without the graph
         exported.conditions(texts, seen=seen)
         known = {normalise(text): [float(str(x)) for x in c.numpy()] for text, c in seen.items()}  # float32's digits
-        files["encoder.onnx.gz"] = _packed(exported.encoder)
         files["tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
         files["known.json.gz"] = _packed(_compact(known))
-    if examples:
-        files["first.rgb.gz"] = _packed(_pictures(exported, examples[0]))
-    return files
+    return files | (_pictures(exported.pipeline, examples[0]) if examples else {})
 
 
-def _smallest(exported: Exported, levels: int) -> tuple[Exported, tuple[int, int] | None]:
-    """The release with its text encoder in the fewest bits that draw the same pictures, to ``levels`` of 255."""
-    from gan.page.quantise import CHOICES, quantised
+def _smallest(exported: Exported, levels: int) -> tuple[Exported, dict[str, Packed], tuple[int, int] | None]:
+    """The release with its text encoder in the fewest bits that draw the same pictures, to ``levels`` of 255.
 
+    Returns:
+        The release, its networks as the page gets them, and the bits.
+    """
+    from gan.page.packing import IMAGE_BITS, TEXT_BITS, packed
+
+    networks = {"generator": packed(exported.generator, lambda _: IMAGE_BITS)}
+    smaller = replace(exported, generator=networks["generator"].rounded)
     if exported.encoder is None:
-        return exported, None
+        return smaller, networks, None
     texts = _free_captions()
-    for bits in CHOICES:
-        smaller = replace(exported, encoder=quantised(exported.encoder, *bits))
+    for words, layers in TEXT_BITS:
+        networks["encoder"] = packed(exported.encoder, lambda is_words: words if is_words else layers)
+        smaller = replace(smaller, encoder=networks["encoder"].rounded)
         smaller = replace(smaller, parity=smaller.differences(texts))
         if smaller.parity.levels <= levels:
             break
-    return smaller, bits
+    return smaller, networks, (words, layers)
 
 
 def _free_captions() -> list[str]:
@@ -193,10 +218,14 @@ def _free_captions() -> list[str]:
     return [grammar.with_typos(text, rng) if i % 4 == 0 else text for i, text in enumerate(captions)]
 
 
-def _pictures(exported: Exported, text: str) -> bytes:
-    """The first pictures of a text in the first style: uint8 (FIRST, H, W, 3)."""
-    images = exported.pipeline.draw([text] * FIRST, range(FIRST))
-    return images.permute(0, 2, 3, 1).numpy().tobytes()
+def _pictures(pipeline: TextToImage, text: str) -> dict[str, bytes]:
+    """The first pictures of a text, in the first style, as ``infer.py`` saves them."""
+    images = pipeline.draw([text] * FIRST, range(FIRST))
+    colours = pipeline.read([text])[0].colours
+    return {
+        f"first/{seed}.png": encode_png(image, metadata(pipeline, [{"text": text, "seed": seed, **colours}]))
+        for seed, image in enumerate(images)
+    }
 
 
 def _digest(*parts: bytes) -> str:
@@ -222,6 +251,11 @@ def _nothing(exported: Exported) -> list[list[float]] | None:
 
     matrix = exported.pipeline.encoder.space.null(torch.eye(exported.pipeline.encoder.dim)).T
     return matrix.tolist() if matrix.any() else None
+
+
+def _pose(pipeline: TextToImage) -> dict[str, list[float]]:
+    """What a step of ``turn`` and of ``tilt`` adds to the noise of a layout, (z_dim,)."""
+    return {name: pipeline.with_settings(**{name: 1.0}).pose().tolist() for name in pipeline.config.pose}
 
 
 def _noun(exported: Exported) -> str:

@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     check_packages()
     with OUTPUT.held(settings.out):
-        exported = export(settings.model, encoder_path=settings.encoder_path)
+        exported = export(settings.model, encoder_path=settings.encoder_path, with_latents=True)
         built = build(exported, settings.out, examples=settings.example, levels=settings.levels, space=settings.space)
     print(f"{settings.out}: {summary(built)}")
     if settings.serve:
@@ -78,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def summary(built: Built) -> str:
     """The sizes of the parts, and how the pictures differ from PyTorch's."""
     megabytes = {name: size / 1e6 for name, size in built.sizes.items()}
-    parts = {"runtime": f"vendor/{RUNTIME}", "generator": f"{MODEL}/generator.onnx.gz"}
-    parts |= {"text encoder": f"{MODEL}/encoder.onnx.gz"} if f"{MODEL}/encoder.onnx.gz" in megabytes else {}
+    parts = {"runtime": f"vendor/{RUNTIME}", "generator": f"{MODEL}/generator.bin.gz"}
+    parts |= {"text encoder": f"{MODEL}/encoder.bin.gz"} if f"{MODEL}/encoder.bin.gz" in megabytes else {}
     listed = [f"{part} {megabytes.pop(name):.1f}" for part, name in parts.items()]
     total = sum(built.sizes.values()) / 1e6
     words, layers = built.bits or (0, 0)

@@ -93,7 +93,7 @@ def packages() -> None:
 def bits(packages: None) -> Iterator[None]:
     """The bits of the text encoder that a search finds for the released faces, without that search."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gan.page.quantise.CHOICES", ((11, 13),))
+        patch.setattr("gan.page.packing.TEXT_BITS", ((11, 13),))
         yield
 
 
@@ -903,7 +903,8 @@ TABLE = "return (await import(`./js/texts.${given[0]}.js`)).default;"
 def test_the_page_has_its_texts_in_other_languages(node: Node, language: str) -> None:
     table = node.run(TABLE, language)
     scripts = "".join(path.read_text("utf-8") for path in (STATIC / "js").glob("*.js") if "texts." not in path.name)
-    html = re.sub(r"<noscript>.*?</noscript>|<title>.*?</title>", "", (STATIC / "index.html").read_text("utf-8"))
+    page = (STATIC / "index.html").read_text("utf-8")
+    html = re.sub(r"<noscript>.*?</noscript>|<title>.*?</title>|{%.*?%}", "", page)
     body = " ".join(html.partition("<body>")[2].split())
     fixed = {text.strip() for text in re.findall(r">([^<>]+)<", body)}
     fixed |= set(re.findall(r'(?:aria-label|title|placeholder)="([^"]+)"', body))
@@ -957,13 +958,13 @@ def test_what_travels_with_the_page_is_drawn_before_the_networks_are_there(
 ) -> None:
     shutil.copytree(site, tmp_path / "site")
     model = tmp_path / "site" / "model"
-    (model / "encoder.onnx.gz").unlink()
+    (model / "encoder.bin.gz").unlink()
     with browser.at(tmp_path / "site", "#text=long+blue+hair+red+eyes&num=1") as page:  # by the table of conditions
         wanted = pipeline.draw(["long blue hair red eyes"], [0])
         assert levels(pixels(shown(page)), wanted) <= 1
-        page.wait("return document.getElementById('stage-text').textContent.includes('encoder.onnx.gz is missing')")
-        assert all("encoder.onnx.gz" in line for line in page.errors())  # the browser's own line
-    (model / "generator.onnx.gz").write_bytes(b"\x1f\x8bno")
+        page.wait("return document.getElementById('stage-text').textContent.includes('encoder.bin.gz is missing')")
+        assert all("encoder.bin.gz" in line for line in page.errors())  # the browser's own line
+    (model / "generator.bin.gz").write_bytes(b"\x1f\x8bno")
     with browser.at(tmp_path / "site") as page:
         assert levels(pixels(shown(page)), pipeline.draw([FACES[0]] * 12, range(12))) <= 1
         page.wait("return document.getElementById('stage-text').textContent.includes('arrived broken')")

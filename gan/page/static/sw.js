@@ -5,7 +5,8 @@ const FILES = {}; // digests by path; python -m gan.page puts them in
 
 const PREFIX = `text2face:${new URL("./", location).pathname}:`; // other pages of the origin keep theirs
 const NAME = PREFIX + FILES["model/config.json"];
-const addressOf = (path) => (path.endsWith(".gz") ? `${path}?${FILES[path]}` : path);
+const isDigested = (path) => path.endsWith(".gz") || path.startsWith("model/first/");
+const addressOf = (path) => (isDigested(path) ? `${path}?${FILES[path]}` : path);
 
 addEventListener("install", (event) => {
   skipWaiting();
@@ -48,7 +49,7 @@ async function keepAll() {
 async function current(path) {
   for (const cache of ["default", "reload"]) {
     const response = await fetch(addressOf(path), { cache });
-    if (response.ok && (path.endsWith(".gz") || (await digestOf(response.clone())) === FILES[path])) return response;
+    if (response.ok && (isDigested(path) || (await digestOf(response.clone())) === FILES[path])) return response;
   }
   throw new Error(`${path} is of another version`);
 }

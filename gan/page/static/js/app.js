@@ -3,11 +3,12 @@
 import { listenToWay } from "./between.js";
 import { engine } from "./engine.js";
 import { copyLink, listenToEnlarged, makeSizes } from "./enlarged.js";
-import { COUNTS, LIMITS, MOST_LIKE, fromHash, seedOf, setAddress, toHash } from "./link.js";
+import { COUNTS, MOST_LIKE, fromHash, seedOf, setAddress, toHash } from "./link.js";
 import { addressOf } from "./opened.js";
 import { $, answer, element, fail, hasFailed, page, percent, say, tellStatus } from "./page.js";
-import { clearPictures, draw, layOut, saveAll } from "./pictures.js";
+import { clearPictures, draw, layOut, listenToGrid, saveAll } from "./pictures.js";
 import { rove } from "./rove.js";
+import { LIMITS } from "./settings.js";
 import { addFavourites, listenToShelves, showShelves } from "./shelf.js";
 import { InputError } from "./text.js";
 import { LANGUAGES, preferred, speak, t } from "./texts.js";
@@ -38,7 +39,7 @@ function setSeed(seed) {
 /** Show a state in the fields. */
 function fillFields() {
   const { state } = page;
-  for (const name of ["text", "seed", "num", "style", "to", "at", ...Object.keys(LIMITS)]) $(name).value = state[name];
+  for (const name of ["text", "seed", "num", "layout", "style", "to", "at", ...Object.keys(LIMITS)]) $(name).value = state[name];
   for (const name of Object.keys(LIMITS)) $(`${name}-now`).value = state[name];
   $("at-now").value = percent(state.at);
   showLike();
@@ -60,17 +61,28 @@ function showLike() {
 function takeFields() {
   page.state.text = $("text").value;
   page.state.to = $("to").value.trim();
-  say("seed-error");
+  return ["seed", "layout"].every(takeSeed);
+}
+
+function takeSeed(name) {
+  say(`${name}-error`);
   try {
-    page.state.seed = seedOf($("seed").value.trim());
+    page.state[name] = FIELDS[name]($(name).value.trim());
   } catch (error) {
-    say("seed-error", error);
+    say(`${name}-error`, error);
     return false;
   }
   return true;
 }
 
-const FIELDS = { text: String, to: (text) => text.trim(), seed: seedOf, num: Number, style: Number, truncation: Number, guidance: Number, at: Number };
+const NUMBERS = ["num", "style", "at", ...Object.keys(LIMITS)];
+const FIELDS = {
+  text: String,
+  to: (text) => text.trim(),
+  seed: seedOf,
+  layout: (text) => text && String(seedOf(text)),
+  ...Object.fromEntries(NUMBERS.map((name) => [name, Number])),
+};
 
 /** What was set in the fields while the model was loaded. */
 function takeTouched() {
@@ -180,6 +192,11 @@ function listen() {
     setSeed(anotherSeed());
     redraw("over");
   });
+  $("layout").addEventListener("change", () => redraw("over"));
+  $("layout-die").addEventListener("click", () => {
+    $("layout").value = anotherSeed();
+    redraw("over");
+  });
   $("lock").addEventListener("click", () => setLock(!isLocked()));
   $("unlike").addEventListener("click", () => {
     page.state.like = "";
@@ -214,6 +231,7 @@ function listen() {
       if (kind === "drop") openFile(event.dataTransfer.files[0]);
     });
   }
+  listenToGrid();
   listenToEnlarged(keepOne, drawLike);
   listenToWay();
   listenToShelves();
@@ -261,12 +279,14 @@ const ABILITIES = {
 const OTHER_ABILITIES = "It understands English, and draws what its training pictures show.";
 
 /** What the page says of its model, as soon as that is known. */
-function introduce({ noun, name, examples, sources, credits, conditioning }) {
+function introduce({ noun, name, examples, sources, credits, conditioning, latents, pose }) {
   $("title").textContent = document.title = t(`Text to ${noun}`);
   $("model").textContent = name;
   $("credits").textContent = credits ? t("The training pictures: {credits}.", { credits }) : "";
   $("num").replaceChildren(...COUNTS.map((count) => new Option(count, count, count === 12, count === Number($("num").value))));
   $("styles").hidden = sources.length < 2;
+  $("pose").hidden = !latents;
+  $("turns").hidden = !Object.keys(pose).length;
   const chosenStyle = $("style").value || 0;
   $("style").replaceChildren(...sources.map((source, i) => new Option(source, i)));
   $("style").value = chosenStyle;
@@ -327,6 +347,9 @@ async function changeLanguage() {
 }
 
 async function main() {
+  const root = document.documentElement.classList;
+  if (root.contains("asked")) clearPictures();
+  root.remove("asked");
   layOut(12);
   listen();
   $("language").replaceChildren(...Object.entries(LANGUAGES).map(([code, name]) => new Option(name, code)));

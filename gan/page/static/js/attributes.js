@@ -133,6 +133,27 @@ export class AttributeReader {
     return c;
   }
 
+  /** The condition that asks for just one value of each slot, at `places`, and for colours (OKLab), some of them null. */
+  stating(places, labs) {
+    const c = new Float32Array(this.config.conditioning.dim);
+    this.slots.forEach(({ start }, i) => (c[start + places[i]] = 1));
+    this.#places.forEach((at, i) => labs[i] && c.set([1, ...scale(labs[i])], at));
+    return c;
+  }
+
+  /** A condition with what another states in the place of what it was. */
+  merged(c, other) {
+    c = c.slice();
+    this.readings(other).forEach(({ value, look, denied }, i) => {
+      if (value === null && !look && !denied.length) return;
+      const { start, end } = this.slots[i];
+      c.set(other.subarray(start, end), start);
+      const at = this.#places[i];
+      if (at !== undefined) c.set(other.subarray(at, at + NUMBERS), at);
+    });
+    return c;
+  }
+
   /** A condition with one of the other values too, as the noise `z` tells, in each slot where a text only denies some. */
   settled(c, z) {
     c = c.slice();

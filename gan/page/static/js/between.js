@@ -4,8 +4,9 @@ import { engine } from "./engine.js";
 import { showBig } from "./enlarged.js";
 import { setAddress, toHash } from "./link.js";
 import { $, download, element, events, fileName, page, percent, say, short } from "./page.js";
-import { options, pictureOf, place } from "./pictures.js";
+import { pictureOf, place } from "./pictures.js";
 import { tile } from "./png.js";
+import { settingsOf } from "./settings.js";
 import { t } from "./texts.js";
 import { looksOf } from "./understood.js";
 
@@ -29,8 +30,8 @@ async function drawWay() {
   const asked = { ...page.drawn, to, at };
   try {
     await readEnds(asked);
-    const draw = (share) => engine.call("draw", ends.from, asked.seed, { ...options(asked), to: ends.to, share });
-    const key = JSON.stringify([ends.key, String(asked.seed), options(asked)]);
+    const draw = (share) => engine.call("draw", ends.from, asked.seed, { ...settingsOf(page.config, asked), to: ends.to, share });
+    const key = JSON.stringify([ends.key, String(asked.seed), settingsOf(page.config, asked)]);
     if (mine === walking && middle?.key !== key + at) await drawMiddle(key + at, asked, await draw(at), mine);
     if (mine === walking && strip?.key !== key) await drawStrip(key, asked, draw, mine);
   } catch (error) {

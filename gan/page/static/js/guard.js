@@ -1,6 +1,8 @@
-// Says in words what broke, also before the other scripts run or where they cannot: a plain script, without modules.
+// A plain script, before any module. Says in words what broke, also where the other scripts cannot. And hides the
+// pictures that travel with the page where its address asks for others.
 
 (() => {
+  document.documentElement.classList.toggle("asked", !/^#?(?:num=\d+)?$/.test(location.hash));
   const tell = (line) => {
     const place = document.getElementById("broken");
     if (place) place.textContent = window.translate?.(line) ?? line;

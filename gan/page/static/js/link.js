@@ -1,10 +1,9 @@
 // What is asked, in the address behind the #: so that a link opens the same pictures.
 
 import { MAX_SEED } from "./noise.js";
+import { LIMITS, unusual, usual } from "./settings.js";
 import { InputError } from "./text.js";
 
-/** The bounds of infer.py (gan/drawing/settings.py, gan/release.py). */
-export const LIMITS = { truncation: [0.01, 1.5], guidance: [0.01, 3] };
 export const COUNTS = [1, 4, 8, 12, 25];
 export const MOST_LIKE = 8;
 
@@ -31,11 +30,8 @@ export function setAddress(hash, isNew) {
 
 /** The address of a state {text, seed, num, style, truncation, guidance, to, at, like}. */
 export function toHash(config, state) {
-  const parts = { text: state.text, seed: state.seed, num: state.num };
-  if (state.style) parts.style = config.sources[state.style];
-  if (state.truncation !== 1) parts.truncation = state.truncation;
-  if (state.guidance !== config.guidance) parts.guidance = state.guidance;
-  if (state.like) parts.like = state.like;
+  const parts = { text: state.text, seed: state.seed, num: state.num, ...unusual(config, state) };
+  if (parts.style) parts.style = config.sources[parts.style];
   if (state.to) Object.assign(parts, { to: state.to, at: state.at });
   return `#${new URLSearchParams(parts)}`;
 }
@@ -43,7 +39,7 @@ export function toHash(config, state) {
 /** The state that an address holds, and an InputError for each part of it that cannot be taken: [state, errors]. */
 export function fromHash(config, hash) {
   const given = new URLSearchParams(hash.replace(/^#/, ""));
-  const state = { num: 12, style: 0, truncation: 1, guidance: config.guidance, seed: 0n, to: "", at: 0.5, like: "" };
+  const state = { num: 12, seed: 0n, to: "", at: 0.5, ...usual(config) };
   const errors = [];
   const take = (name, read) => {
     if (!given.has(name)) return;
@@ -75,6 +71,7 @@ export function fromHash(config, hash) {
     return config.sources.indexOf(name);
   });
   for (const [name, limits] of Object.entries(LIMITS)) take(name, number(name, ...limits));
+  take("layout", (text) => String(seedOf(text)));
   take("like", likeOf);
   take("to", (text) => text);
   take("at", number("at", 0, 1));

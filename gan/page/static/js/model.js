@@ -2,8 +2,10 @@
 
 import { AttributeReader, FreeReader, OneHotReader } from "./attributes.js";
 import { round } from "./colour.js";
-import { noiseLike } from "./noise.js";
+import { noiseLike, seededNoise } from "./noise.js";
+import { isUsual, settingsOf } from "./settings.js";
 import { InputError, checkText } from "./text.js";
+import { unfolded } from "./unfold.js";
 import { VERSION } from "./version.js";
 
 const READERS = { head: AttributeReader, onehot: OneHotReader };
@@ -56,6 +58,7 @@ function json(bytes, name) {
 }
 
 export class Model {
+  pictures = new Map(); // that were given, by name
   #opening = {}; // what is loaded when it is needed, by name: promises
   #last = Promise.resolve(); // one run of a session after the other
 
@@ -73,24 +76,21 @@ export class Model {
     }
     model.config = config;
     tell({ config });
-    const [rules, known, first] = await Promise.all([
-      config.files["rules.json.gz"] && model.#json("rules.json.gz"),
-      config.files["known.json.gz"] && model.#json("known.json.gz"),
-      config.files["first.rgb.gz"] && model.#file("first.rgb.gz"),
-    ]);
+    const files = ["rules.json.gz", "known.json.gz"];
+    const [rules, known] = await Promise.all(files.map((name) => config.files[name] && model.#json(name)));
     config.rules = rules;
     const rows = Object.entries(known ?? {}).map(([text, c]) => [text, Float32Array.from(c)]);
     model.known = new Map(rows);
     const Reader = READERS[config.conditioning.kind] ?? FreeReader;
     model.reader = new Reader(config, (text) => model.encode(text));
-    if (first) model.first = { c: await model.reader.condition(config.examples[0]), pixels: first };
+    if (config.files["first/0.png"]) model.first = await model.reader.condition(config.examples[0]);
     return model;
   }
 
-  /** Load what is not here yet: the generator, then the text encoder. */
+  /** Load what is not here yet: the generator, then the text encoder. What finds a picture comes when one is given. */
   async open() {
-    await this.generator();
-    if (this.config.files["encoder.onnx.gz"]) await this.encoder();
+    await this.network("generator");
+    if (this.config.tensors.encoder) await Promise.all([this.network("encoder"), this.#tokenizer()]);
   }
 
   /** What `work` gives, which is begun once; after a failure it can be begun again. */
@@ -102,23 +102,22 @@ export class Model {
     return this.#opening[name];
   }
 
-  generator() {
-    return this.#once("generator", async () => {
-      const files = [WASM, "generator.onnx.gz"].map((path) => this.#file(path));
-      const [runtime, binary, graph] = await Promise.all([this.#library("runtime"), ...files]);
-      this.runtime = runtime;
-      this.runtime.env.wasm.wasmBinary = binary;
-      this.runtime.env.logLevel = "error";
-      return this.#session("generator.onnx.gz", graph);
+  /** A network's session; the generator comes before the others, since it can draw without them. */
+  network(name) {
+    return this.#once(name, async () => {
+      if (name !== "generator") await this.network("generator");
+      const files = [`${name}.onnx.gz`, `${name}.bin.gz`].map((path) => this.#file(path));
+      const [graph, weights] = await Promise.all([...files, this.#runtime()]);
+      return this.#session(name, graph, unfolded(weights, this.config.tensors[name]));
     });
   }
 
-  /** The text encoder; the generator comes before it, since that can draw without. */
-  encoder() {
-    return this.#once("encoder", async () => {
-      await this.generator();
-      const [graph] = await Promise.all([this.#file("encoder.onnx.gz"), this.#tokenizer()]);
-      return this.#session("encoder.onnx.gz", graph);
+  #runtime() {
+    return this.#once("runtime", async () => {
+      const [runtime, binary] = await Promise.all([this.#library("runtime"), this.#file(WASM)]);
+      runtime.env.wasm.wasmBinary = binary;
+      runtime.env.logLevel = "error";
+      this.runtime = runtime;
     });
   }
 
@@ -137,21 +136,34 @@ export class Model {
     }
   }
 
-  async #session(name, graph) {
+  async #session(name, graph, weights) {
     this.#told("Starting the neural network…");
+    const options = { externalData: [{ path: "weights", data: new Uint8Array(weights.buffer) }], logSeverityLevel: 3 };
     try {
-      const session = await this.runtime.InferenceSession.create(graph, { executionProviders: ["wasm"], logSeverityLevel: 3 });
+      const session = await this.#inTurn(() => this.runtime.InferenceSession.create(graph, options));
       this.opened++;
       return session;
     } catch (error) {
-      throw new LoadError("{name} cannot be run by this browser ({error}).", { name, error: error.message });
+      throw new LoadError("{name} cannot be run by this browser ({error}).", { name: `${name}.onnx.gz`, error: error.message });
     }
   }
 
-  #run(session, inputs) {
-    const mine = this.#last.then(() => session.run(inputs));
+  /** One run after the other. */
+  #inTurn(work) {
+    const mine = this.#last.then(work);
     this.#last = mine.catch(() => {});
     return mine;
+  }
+
+  /** What a network makes of its inputs, {name: [numbers, shape]}, for one picture or text: numbers by name. */
+  async run(name, inputs) {
+    const session = await this.network(name);
+    const { Tensor } = this.runtime;
+    const tensors = Object.entries(inputs).map(([key, [data, shape = [data.length]]]) => {
+      return [key, new Tensor(data instanceof BigInt64Array ? "int64" : "float32", data, [1, ...shape])];
+    });
+    const results = await this.#inTurn(() => session.run(Object.fromEntries(tensors)));
+    return Object.fromEntries(Object.entries(results).map(([key, { data }]) => [key, data]));
   }
 
   #file(path) {
@@ -188,17 +200,38 @@ export class Model {
   /** The numbers of a normalised text, as the network behind the tokenizer gives them. */
   async encode(text) {
     if (this.known.has(text)) return this.known.get(text).slice();
-    const [session, ids] = [await this.encoder(), await this.tokens(text)];
-    const tensor = (values) => new this.runtime.Tensor("int64", BigInt64Array.from(values, BigInt), [1, ids.length]);
-    const { c } = await this.#run(session, { ids: tensor(ids), mask: tensor(ids.map(() => 1)) });
-    return Float32Array.from(c.data);
+    await this.network("encoder");
+    const ids = await this.tokens(text);
+    const { c } = await this.run("encoder", { ids: [BigInt64Array.from(ids, BigInt)], mask: [new BigInt64Array(ids.length).fill(1n)] });
+    return Float32Array.from(c);
   }
 
-  /** A text as {text, c, readings, remarks}; an InputError where it cannot be drawn from. */
-  async read(text) {
-    text = checkText(text);
-    const c = await this.reader.condition(text);
-    return { text, c, readings: this.reader.readings(c), remarks: this.reader.remarks(text, c) };
+  /**
+   * A text as {text, c, readings, remarks}; an InputError where it cannot be drawn from. Where it changes the picture
+   * `picture`, it may be empty, `c` and `readings` are those of the changed picture, and `stated` those of the text.
+   */
+  async read(text, picture = "") {
+    const given = picture && (await this.#given(picture));
+    const isEmpty = given && !text.trim();
+    text = isEmpty ? "" : checkText(text);
+    const own = isEmpty ? new Float32Array(given.c.length) : await this.reader.condition(text);
+    const c = given ? given.merged(own) : own;
+    const remarks = isEmpty ? [] : this.reader.remarks(text, own);
+    return { text, c, readings: this.reader.readings(c), stated: this.reader.readings(own), remarks };
+  }
+
+  /** Take a picture, 64 x 64 RGBA pixels, under a name: {style, quality} of what is drawn for it. */
+  async give(name, pixels) {
+    this.pictures.set(name, pixels);
+    const { style, quality } = await this.#given(name);
+    return { style, quality };
+  }
+
+  #given(name) {
+    return this.#once(`picture ${name}`, async () => {
+      const [{ Given }] = await Promise.all([import("./edit.js"), this.network("shown"), this.network("inverter")]);
+      return Given.find(this, this.pictures.get(name));
+    });
   }
 
   /**
@@ -206,31 +239,70 @@ export class Model {
    * `seed` is a BigInt, `style` a place among the sources, `like` as of `noiseLike`; the condition is `share` of the
    * way to `to`.
    */
-  async draw(c, seed, options = {}) {
-    const { style = 0, truncation = 1, guidance = this.config.guidance, like = "", to = null, share = 0 } = options;
-    const isUsual = style === 0 && truncation === 1 && guidance === this.config.guidance && !to && !like;
-    const first = isUsual && this.#first(c, seed);
-    if (first) return first;
-    const { z_dim, c_dim, sources, resolution } = this.config;
-    const z = Float32Array.from(noiseLike(like, seed, z_dim), (x) => truncation * x);
+  async draw(c, seed, { to = null, share = 0, ...options } = {}) {
+    const { style, guidance, picture } = settingsOf(this.config, options);
+    if (picture) return (await this.#given(picture)).edit(c, seed, { to, share, ...options });
+    if (!to && isUsual(this.config, options) && this.#isFirst(c, seed)) return this.#first(seed);
+    const { z, layout } = this.noise(seed, options);
     c = this.reader.settled(c, z);
     if (to) {
       const end = this.reader.settled(to, z);
       c = c.map((x, i) => x + share * (end[i] - x));
     }
-    const whole = new Float32Array(c_dim);
-    const nothing = this.config.nothing?.map((row) => row.reduce((sum, x, i) => sum + x * c[i], 0));
-    for (let i = 0; i < c.length; i++) {
-      const none = nothing?.[i] ?? 0;
-      whole[i] = guidance === 1 ? c[i] : none + guidance * (c[i] - none);
-    }
-    if (sources.length > 1) whole[c.length + style] = 1;
-    const session = await this.generator();
-    const { Tensor } = this.runtime;
-    const { img } = await this.#run(session, { z: new Tensor("float32", z, [1, z_dim]), c: new Tensor("float32", whole, [1, c_dim]) });
-    const plane = resolution * resolution;
+    const none = this.nothing(c);
+    const guided = c.map((x, i) => (guidance === 1 ? x : none[i] + guidance * (x - none[i])));
+    const { img } = await this.generate(z, this.withStyle(guided, style), { layout });
+    return this.pixels(img);
+  }
+
+  /** The noise of a picture, and that of its layout; both Float32Array. */
+  noise(seed, options) {
+    const { truncation, like, layout } = settingsOf(this.config, options);
+    const { z_dim } = this.config;
+    const z = noiseLike(like, seed, z_dim).map((x) => truncation * x);
+    const own = layout === "" ? z : seededNoise(BigInt(layout), z_dim).map((x) => truncation * x);
+    return { z: Float32Array.from(z), layout: Float32Array.from(this.turned(own, options)) };
+  }
+
+  /** The noise of a layout with the head turned and tilted. */
+  turned(noise, options) {
+    const { pose } = this.config;
+    const asked = settingsOf(this.config, options);
+    return noise.map((x, i) => Object.keys(pose).reduce((sum, name) => sum + asked[name] * pose[name][i], x));
+  }
+
+  /** The condition that asks for nothing in particular: ConditionSpace.null. */
+  nothing(c) {
+    return c.map((_, k) => this.config.nothing?.[k].reduce((sum, x, i) => sum + x * c[i], 0) ?? 0);
+  }
+
+  /** A condition of a text with that of a style behind it. */
+  withStyle(c, style) {
+    const whole = new Float32Array(this.config.c_dim);
+    whole.set(c);
+    if (this.config.sources.length > 1) whole[c.length + style] = 1;
+    return whole;
+  }
+
+  /**
+   * What the generator makes of noise and a whole condition: {img, w}, the picture's numbers and its style. `layout` is
+   * the noise of the layout; `added` holds what is added to the layout and the styles, as in gan/inversion/latents.py.
+   */
+  async generate(z, c, { layout = z, added = {} } = {}) {
+    const { latents } = this.config;
+    const more = Object.entries(latents ?? {}).map(([name, shape]) => {
+      const size = shape.reduce((product, n) => product * n);
+      return [name, [added[name] ?? new Float32Array(size), shape]];
+    });
+    const inputs = { z: [z], c: [c], ...(latents && { layout_z: [layout] }), ...Object.fromEntries(more) };
+    return this.run("generator", inputs);
+  }
+
+  /** The pixels (RGBA) of a picture's numbers, in [-1, 1] or about it. */
+  pixels(img) {
+    const plane = this.config.resolution ** 2;
     return opaque(plane, (k, i) => {
-      const value = img.data[k * plane + i];
+      const value = img[k * plane + i];
       if (!Number.isFinite(value)) {
         throw new InputError("This is not a picture. Take truncation and guidance nearer to 1.");
       }
@@ -238,12 +310,17 @@ export class Model {
     });
   }
 
-  /** One of the pictures that travel with the page, where it is asked for. */
-  #first(c, seed) {
-    const plane = this.config.resolution ** 2;
-    const start = 3 * plane * Number(seed);
-    if (!(start < this.first?.pixels.length) || c.some((x, i) => x !== this.first.c[i])) return null;
-    return opaque(plane, (k, i) => this.first.pixels[start + 3 * i + k]);
+  #isFirst(c, seed) {
+    return `first/${seed}.png` in this.config.files && this.first.every((x, i) => x === c[i]);
+  }
+
+  /** One of the pictures that travel with the page. */
+  async #first(seed) {
+    const { resolution } = this.config;
+    const bitmap = await createImageBitmap(new Blob([await this.#file(`first/${seed}.png`)]));
+    const context = new OffscreenCanvas(resolution, resolution).getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    return context.getImageData(0, 0, resolution, resolution).data;
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { COUNTS } from "./link.js";
 import { textsOf } from "./png.js";
+import { nameIn, usual } from "./settings.js";
 import { InputError } from "./text.js";
 
 /** The address that a PNG's bytes ask for, and an InputError for each thing that this page cannot repeat. */
@@ -21,7 +22,7 @@ export async function addressOf(config, bytes, name) {
   const parts = { text, seed, num: isRow && COUNTS.includes(faces.length) ? faces.length : 1 };
   if (isWay) Object.assign(parts, { to: second.text, at: says.Between ?? 0.5 });
   else if (!isRow) errors.push(new InputError("The file holds {n} pictures. This is the first.", { n: faces.length }));
-  for (const key of ["Style", "Truncation", "Guidance", "Like"]) if (key in says) parts[key.toLowerCase()] = says[key];
+  for (const name of Object.keys(usual(config))) if (nameIn(name) in says) parts[name] = says[nameIn(name)];
   return { hash: `#${new URLSearchParams(parts)}`, errors };
 }
 

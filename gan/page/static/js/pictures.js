@@ -5,6 +5,7 @@ import { setAddress, toHash } from "./link.js";
 import { MAX_SEED } from "./noise.js";
 import { $, download, element, fail, fileName, isBusy, page, say, short, tell } from "./page.js";
 import { metadata, png, tile } from "./png.js";
+import { isUsual, settingsOf } from "./settings.js";
 import { t } from "./texts.js";
 import { looksOf, showUnderstood } from "./understood.js";
 
@@ -15,8 +16,7 @@ const made = new Map(); // the pictures that have an address, by their keys
 const watched = new Set(); // other pictures than those of the grid that are to be seen
 let drawing = 0; // the number of the latest drawing: an earlier one stops
 
-/** The settings of one picture, as the model takes them. */
-export const options = ({ style, truncation, guidance, like }) => ({ style, truncation, guidance, like });
+const options = (asked) => settingsOf(page.config, asked);
 
 export const labelOf = ({ text, seed, asked }) =>
   asked.like
@@ -25,7 +25,15 @@ export const labelOf = ({ text, seed, asked }) =>
 
 /** A PNG of `items`, which says how they were drawn. */
 export function pictureOf(asked, items, pixels, [width, height] = [page.config.resolution, page.config.resolution], extra = {}) {
-  return png(width, height, pixels, { ...metadata(page.config, items, options(asked)), ...extra });
+  return png(width, height, pixels, { ...metadata(page.config, items, asked), ...extra });
+}
+
+/** The address of a picture that travels with the page. */
+function firstOf({ text, seed, asked }) {
+  const { config } = page;
+  const name = `first/${seed}.png`;
+  const isFirst = text === config.examples[0] && name in config.files && isUsual(config, asked);
+  return isFirst ? new URL(`../model/${name}?${config.files[name].version}`, import.meta.url).href : null;
 }
 
 /** One picture of a text that was read. */
@@ -35,7 +43,7 @@ export async function make(read, asked, seed) {
   const pixels = await engine.call("draw", read.c, seed, options(asked));
   const item = { key, text: read.text, seed, looks: looksOf(read.readings), pixels };
   item.asked = { ...asked, text: read.text, seed, num: 1, to: "" };
-  item.url = URL.createObjectURL(await pictureOf(asked, [item], pixels));
+  item.url = firstOf(item) ?? URL.createObjectURL(await pictureOf(asked, [item], pixels));
   made.set(key, item);
   return item;
 }
@@ -82,10 +90,7 @@ export function layOut(num) {
   const grid = $("grid");
   while (grid.children.length > num) grid.lastChild.remove();
   while (grid.children.length < num) {
-    const i = grid.children.length;
-    const button = element("button", { type: "button", className: "face empty", disabled: true });
-    button.addEventListener("click", () => page.shown[i] && tell("enlarge", i));
-    grid.append(button);
+    grid.append(element("button", { type: "button", className: "face empty", disabled: true }));
   }
   grid.dataset.num = num;
   page.shown.length = Math.min(page.shown.length, num);
@@ -94,9 +99,12 @@ export function layOut(num) {
 /** Put a picture into a button that enlarges it. */
 export function place(button, item, label) {
   const { resolution } = page.config;
-  const image = element("img", { alt: label, width: resolution, height: resolution });
+  if (button.firstElementChild?.src !== item.url) { // else the page has begun with it
+    button.replaceChildren(element("img", { className: "new", width: resolution, height: resolution }));
+  }
+  const image = button.firstElementChild;
+  image.alt = label;
   show(image, item);
-  button.replaceChildren(image);
   button.setAttribute("aria-label", t("{label}. Enlarge", { label }));
   button.classList.remove("empty", "old");
   button.disabled = false;
@@ -149,7 +157,7 @@ export async function draw({ nextSeed, keep = true, address = "push", isLive = f
     showUnderstood(read);
     if (address) setAddress(toHash(page.config, asked), address === "push");
     layOut(asked.num);
-    for (const cell of $("grid").children) cell.classList.add("old");
+    for (const cell of $("grid").children) cell.classList.toggle("old", page.shown.length > 0);
     for (let i = 0; i < asked.num; i++) {
       const item = await make(read, asked, (asked.seed + BigInt(i)) % (MAX_SEED + 1n));
       if (isOld()) return;
@@ -180,6 +188,13 @@ async function sharpenAll(isOld) {
     if (isOld()) return;
     await sharpen($("grid").children[i].firstChild, item);
   }
+}
+
+export function listenToGrid() {
+  $("grid").addEventListener("click", ({ target }) => {
+    const at = [...$("grid").children].indexOf(target.closest("button"));
+    if (page.shown[at]) tell("enlarge", at);
+  });
 }
 
 /** Save all pictures of the grid as one. */

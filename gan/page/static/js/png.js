@@ -1,5 +1,7 @@
 // PNG files with metadata as infer.py writes it: gan/images.py and gan/draw.py.
 
+import { nameIn, unusual } from "./settings.js";
+
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -83,16 +85,16 @@ export function tile(pictures, size, columns) {
 }
 
 /** What a PNG says about its pictures, each {text, seed, looks}, so that infer.py draws them again. */
-export function metadata(config, items, { style, truncation, guidance, like }) {
+export function metadata(config, items, asked) {
   const record = items.map(({ text, seed, looks = {} }) => {
     const colours = Object.entries(looks).map(([slot, hex]) => `, "${slot}": "${hex}"`);
     return `{"text": ${JSON.stringify(text)}, "seed": ${seed}${colours.join("")}}`;
   });
   const entries = { Software: "text-to-face-cgan", Model: config.name, Faces: `[${record.join(", ")}]` };
-  if (style) entries.Style = config.sources[style];
-  if (truncation !== 1) entries.Truncation = decimal(truncation);
-  if (guidance !== config.guidance) entries.Guidance = decimal(guidance);
-  if (like) entries.Like = like;
+  for (const [name, value] of Object.entries(unusual(config, asked))) {
+    const written = typeof value === "number" ? decimal(value) : value;
+    entries[nameIn(name)] = name === "style" ? config.sources[value] : written;
+  }
   return entries;
 }
 

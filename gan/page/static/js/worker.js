@@ -21,7 +21,8 @@ const calls = {
     return model.config;
   },
   open: () => model.open(),
-  read: (text) => model.read(text),
+  read: (text, picture) => model.read(text, picture),
+  give: (name, pixels) => model.give(name, pixels),
   draw: (c, seed, options) => model.draw(c, seed, options),
   enlarge: enlarged,
   tokens: (text) => model.tokens(text),

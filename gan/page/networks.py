@@ -1,0 +1,54 @@
+"""The networks that find a given picture in a release, as graphs: what it shows, and what it is drawn from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from gan.export import graph
+from gan.inversion.editing import STRONGER, ROUGH, VARIATION
+from gan.inversion.network import SIZE, Inverter, load_inverter
+from gan.inversion.reading import judges
+from gan.pipeline import TextToImage
+
+INPUT = {0: "N"}
+
+
+class Shown(nn.Module):
+    """Pictures in [-1, 1] to the probabilities of hair, eyes and length, and where hair and irises are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classifier, self.localiser = judges()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return *(logits.softmax(1) for logits in self.classifier(images)), self.localiser(images)[1]
+
+
+class Found(nn.Module):
+    """One pass of an inverter, its results side by side."""
+
+    def __init__(self, inverter: Inverter) -> None:
+        super().__init__()
+        self.inverter = inverter
+
+    def forward(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        latents, sources = self.inverter(images, missing)
+        return *latents, sources
+
+
+def editing(pipeline: TextToImage) -> tuple[dict[str, bytes], dict[str, object]] | None:
+    """The graphs by their names, and what the page must know to edit; ``None`` for a release without an inverter."""
+    inverter = load_inverter(pipeline.folder, pipeline.G, len(pipeline.config.sources))
+    if inverter is None or pipeline.config.conditioning.kind != "head":
+        return None
+    images = torch.zeros(2, 3, SIZE, SIZE)
+    missing = torch.ones_like(images)  # another tensor: one that is given twice becomes one input of the graph
+    graphs = {
+        "shown": graph(Shown(), {"images": images}, ("hair", "eyes", "length", "attention"), INPUT),
+        "inverter": graph(
+            Found(inverter[0]), {"images": images, "missing": missing}, ("z", "layout", "styles", "sources"), INPUT
+        ),
+    }
+    facts = {"passes": inverter[1].passes, "stronger": STRONGER, "rough": ROUGH, "variation": VARIATION}
+    return graphs, facts

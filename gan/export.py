@@ -143,9 +143,7 @@ class Exported:
         """The further inputs of a generator's graph that takes latents, for a drawing from noise (N, z_dim) alone."""
         if "latents" not in self.config:
             return {}
-        return {"layout_z": z} | {
-            name: z.new_zeros(len(z), *shape) for name, shape in self.config["latents"].items()
-        }
+        return {"layout_z": z} | {name: z.new_zeros(len(z), *shape) for name, shape in self.config["latents"].items()}
 
     def compared(self) -> Exported:
         """With the ``parity`` of batches of ``BATCHES`` canonical captions.
@@ -214,9 +212,11 @@ def export(model_dir: Path, *, encoder_path: Path | None = None, with_latents: b
             network(ids, mask)  # a model checks its weights at the first text, which must not be in the graph
         encoder = graph(network, {"ids": ids, "mask": mask}, ["c"], {0: "N", 1: "T"})
         facts |= {"max_length": model.max_length, "reads": reads}
-    if with_latents and isinstance(pipeline.G, Generator):
-        facts["latents"] = {"layout": [pipeline.G.width, 4, 4], "styles": [pipeline.G.style_places, pipeline.G.style_dim]}
-    generator = _generator_graph(pipeline, facts.get("latents"))
+    G, latents = pipeline.G, None
+    if with_latents and isinstance(G, Generator):
+        latents = {"layout": [G.width, 4, 4], "styles": [G.style_places, G.style_dim]}
+        facts["latents"] = latents
+    generator = _generator_graph(pipeline, latents)
     return Exported(pipeline, generator, encoder, model, facts, Parity(0, 0.0)).compared()
 
 
@@ -277,9 +277,7 @@ def _text_network(pipeline: TextToImage, path: Path | None) -> tuple[nn.Module, 
     return TextNetwork(), model, min(int(source.dim), dim)
 
 
-def graph(
-    network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequence[str], axes: dict[int, str]
-) -> bytes:
+def graph(network: nn.Module, inputs: dict[str, torch.Tensor], outputs: Sequence[str], axes: dict[int, str]) -> bytes:
     """A network as ONNX, its inputs by name; ``axes`` of each are free."""
     import torch
 

@@ -52,6 +52,8 @@ FACES = (
 """What a page of faces proposes to begin with."""
 FIRST = 12
 """Pictures of the first example that travel with the page, from seed 0 on: they are shown before any script runs."""
+FINDING = ("shown", "inverter")
+"""The networks that find a picture that is given."""
 VERSION = "js/version.js"
 SHIPPED = {
     "emoji": {
@@ -117,11 +119,11 @@ def build(
         InputError: A file cannot be written.
     """
     from gan.page.networks import editing
-    from gan.page.packing import IMAGE_BITS, packed
+    from gan.page.packing import packed
 
     exported, networks, bits = _smallest(exported, levels)
     graphs, facts = editing(exported.pipeline) or ({}, None)
-    networks |= {name: packed(graph, lambda _: IMAGE_BITS) for name, graph in graphs.items()}
+    networks |= {name: packed(graph) for name, graph in graphs.items()}
     reads_attributes = bool(exported.pipeline.encoder.space.class_sizes)
     shipped = SHIPPED.get(exported.config["name"], {})
     shown = list(examples or (FACES if reads_attributes else shipped.get("examples", ())))
@@ -172,7 +174,7 @@ def _static_files() -> dict[str, bytes]:
 
 def _model_files(exported: Exported, networks: dict[str, Packed], examples: Sequence[str]) -> dict[str, bytes]:
     """The networks, and what the page shows before it has them: conditions of texts, pictures of the first example."""
-    files = {}
+    files: dict[str, bytes] = {}
     for name, network in networks.items():
         files |= {f"{name}.onnx.gz": _packed(network.graph), f"{name}.bin.gz": _packed(network.weights)}
     if exported.encoder and exported.model:
@@ -192,15 +194,15 @@ def _smallest(exported: Exported, levels: int) -> tuple[Exported, dict[str, Pack
     Returns:
         The release, its networks as the page gets them, and the bits.
     """
-    from gan.page.packing import IMAGE_BITS, TEXT_BITS, packed
+    from gan.page.packing import TEXT_BITS, packed
 
-    networks = {"generator": packed(exported.generator, lambda _: IMAGE_BITS)}
+    networks = {"generator": packed(exported.generator)}
     smaller = replace(exported, generator=networks["generator"].rounded)
     if exported.encoder is None:
         return smaller, networks, None
     texts = _free_captions()
     for words, layers in TEXT_BITS:
-        networks["encoder"] = packed(exported.encoder, lambda is_words: words if is_words else layers)
+        networks["encoder"] = packed(exported.encoder, layers, words)
         smaller = replace(smaller, encoder=networks["encoder"].rounded)
         smaller = replace(smaller, parity=smaller.differences(texts))
         if smaller.parity.levels <= levels:

@@ -20,7 +20,7 @@ from encoder.common.errors import InputError
 from encoder.common.options import add_settings, from_args, setting
 from encoder.common.records import Within
 from gan.export import ExportSettings
-from gan.page import MODEL, OUTPUT, RUNTIME, Built
+from gan.page import FINDING, MODEL, OUTPUT, RUNTIME, Built
 from gan.release import ReleaseConfig
 
 
@@ -77,15 +77,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def summary(built: Built) -> str:
     """The sizes of the parts, and how the pictures differ from PyTorch's."""
-    megabytes = {name: size / 1e6 for name, size in built.sizes.items()}
-    parts = {"runtime": f"vendor/{RUNTIME}", "generator": f"{MODEL}/generator.bin.gz"}
-    parts |= {"text encoder": f"{MODEL}/encoder.bin.gz"} if f"{MODEL}/encoder.bin.gz" in megabytes else {}
-    listed = [f"{part} {megabytes.pop(name):.1f}" for part, name in parts.items()]
+    networks = {"generator": ("generator",), "text encoder": ("encoder",), "given pictures": FINDING}
+    sizes = {"runtime": built.sizes[f"vendor/{RUNTIME}"] / 1e6}
+    for part, names in networks.items():
+        starts = tuple(f"{MODEL}/{name}." for name in names)
+        sizes[part] = sum(size for file, size in built.sizes.items() if file.startswith(starts)) / 1e6
     total = sum(built.sizes.values()) / 1e6
+    listed = [f"{part} {size:.1f}" for part, size in sizes.items() if size]
     words, layers = built.bits or (0, 0)
     bits = f" (words in {words} bits, layers in {layers})" if built.bits else ""
     return (
-        f"{total:.1f} MB: {', '.join(listed)}{bits}, the rest {sum(megabytes.values()):.1f}; "
+        f"{total:.1f} MB: {', '.join(listed)}{bits}, the rest {total - sum(sizes.values()):.1f}; "
         f"{100 * built.parity.share:.2f} % of the pixels differ from PyTorch's, by {built.parity.levels} of 255 at most"
     )
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from gan.export import graph
-from gan.inversion.editing import STRONGER, ROUGH, VARIATION
+from gan.inversion.editing import ROUGH, STRONGER, VARIATION
 from gan.inversion.network import SIZE, Inverter, load_inverter
 from gan.inversion.reading import judges
+from gan.page import FINDING
 from gan.pipeline import TextToImage
 
 INPUT = {0: "N"}
@@ -44,11 +45,10 @@ def editing(pipeline: TextToImage) -> tuple[dict[str, bytes], dict[str, object]]
         return None
     images = torch.zeros(2, 3, SIZE, SIZE)
     missing = torch.ones_like(images)  # another tensor: one that is given twice becomes one input of the graph
-    graphs = {
-        "shown": graph(Shown(), {"images": images}, ("hair", "eyes", "length", "attention"), INPUT),
-        "inverter": graph(
-            Found(inverter[0]), {"images": images, "missing": missing}, ("z", "layout", "styles", "sources"), INPUT
-        ),
-    }
+    outputs = ("hair", "eyes", "length", "attention"), ("z", "layout", "styles", "sources")
+    found = (
+        graph(Shown(), {"images": images}, outputs[0], INPUT),
+        graph(Found(inverter[0]), {"images": images, "missing": missing}, outputs[1], INPUT),
+    )
     facts = {"passes": inverter[1].passes, "stronger": STRONGER, "rough": ROUGH, "variation": VARIATION}
-    return graphs, facts
+    return dict(zip(FINDING, found, strict=True)), facts

@@ -9,14 +9,13 @@ Runtime holds them once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 TEXT_BITS = ((8, 8), (10, 12), (10, 13), (11, 13), (12, 14), (16, 16))
 """Bits of a number of the text encoder's table of words, and of its layers: smallest first."""
-IMAGE_BITS = 16
+MOST_BITS = 16
 """Bits of a number of the networks of images."""
 BLOCK = 32
 """Numbers that share a scale: the largest of them is the largest whole number."""
@@ -45,8 +44,8 @@ class Packed:
     tensors: list[tuple[int, int]]
 
 
-def packed(graph: bytes, bits_of: Callable[[bool], int]) -> Packed:
-    """Pack a graph; ``bits_of(is_words)`` gives a tensor's bits, 8 to 16, by whether rows of it are looked up."""
+def packed(graph: bytes, bits: int = MOST_BITS, word_bits: int = MOST_BITS) -> Packed:
+    """Pack a graph in numbers of 8 to 16 bits; ``word_bits`` are those of a tensor whose rows are looked up."""
     import onnx
     from onnx import numpy_helper
 
@@ -56,10 +55,10 @@ def packed(graph: bytes, bits_of: Callable[[bool], int]) -> Packed:
         if math.prod(tensor.dims) < LEAST or math.prod(tensor.dims) % BLOCK:
             continue
         users = [node.op_type for node in model.graph.node if tensor.name in node.input]
-        bits = bits_of(len(users) == 1 and users[0] in _LOOK_UPS)
-        data, values[tensor.name] = _packed(numpy_helper.to_array(tensor).astype(np.float32), bits)
+        own = word_bits if len(users) == 1 and users[0] in _LOOK_UPS else bits
+        data, values[tensor.name] = packed_numbers(numpy_helper.to_array(tensor).astype(np.float32), own)
         parts.append(data)
-        tensors.append((values[tensor.name].size, bits))
+        tensors.append((values[tensor.name].size, own))
     del model.graph.value_info[:]  # what was float16 is float32 now
     for tensor in model.graph.initializer:
         if tensor.name in values:
@@ -77,7 +76,7 @@ def packed(graph: bytes, bits_of: Callable[[bool], int]) -> Packed:
     return Packed(rounded, bytes(model.SerializeToString()), b"".join(parts), tensors)
 
 
-def _packed(tensor: np.ndarray, bits: int) -> tuple[bytes, np.ndarray]:
+def packed_numbers(tensor: np.ndarray, bits: int) -> tuple[bytes, np.ndarray]:
     """The packed numbers of a float32 tensor, and what they are unfolded to."""
     rest, most = bits - 8, 2 ** (bits - 1) - 1
     blocks = tensor.reshape(-1, BLOCK)

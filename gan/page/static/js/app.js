@@ -1,14 +1,15 @@
 // The page: its fields, its address, and what begins a drawing.
 
-import { listenToWay } from "./between.js";
+import { listenToWay, makeFilms } from "./between.js";
 import { engine } from "./engine.js";
 import { copyLink, listenToEnlarged, makeSizes } from "./enlarged.js";
+import { openPicture, showGiven, takePicture } from "./given.js";
 import { COUNTS, MOST_LIKE, fromHash, seedOf, setAddress, toHash } from "./link.js";
 import { addressOf } from "./opened.js";
 import { $, answer, element, fail, hasFailed, page, percent, say, tellStatus } from "./page.js";
 import { clearPictures, draw, layOut, listenToGrid, saveAll } from "./pictures.js";
 import { rove } from "./rove.js";
-import { LIMITS } from "./settings.js";
+import { CHANGES, LIMITS, usual } from "./settings.js";
 import { addFavourites, listenToShelves, showShelves } from "./shelf.js";
 import { InputError } from "./text.js";
 import { LANGUAGES, preferred, speak, t } from "./texts.js";
@@ -16,10 +17,11 @@ import { makePalette, showUnderstoodAgain } from "./understood.js";
 
 export { engine };
 
+const OPEN = "Open a picture";
 const TYPING = 400; // milliseconds without a letter, after which what is typed is drawn
 const SLIDING = 250;
 
-const touched = new Set(); // the fields that were set while the model was loaded
+const { touched } = window; // by guard.js
 let isOpen = false; // whether all of the model is here
 let pause; // until what is typed or slid is drawn
 
@@ -43,6 +45,7 @@ function fillFields() {
   for (const name of Object.keys(LIMITS)) $(`${name}-now`).value = state[name];
   $("at-now").value = percent(state.at);
   showLike();
+  showGiven();
   fit();
 }
 
@@ -147,7 +150,29 @@ function drawLike({ text, seed, asked }) {
   draw();
 }
 
-/** Open a picture or favourites that were saved here. */
+/** Begin with a picture, of which a text changes something. */
+async function changePicture(file) {
+  tellStatus(t("Looking at the picture…"));
+  try {
+    const { id, style } = await takePicture(file);
+    const { num } = page.state;
+    page.state = { ...page.state, ...usual(page.config), text: "", to: "", picture: id, style, num: Math.min(num, CHANGES) };
+  } finally {
+    tellReady();
+  }
+  setSeed(0n);
+  setLock(true);
+  fillFields();
+  await draw();
+}
+
+function leavePicture() {
+  page.state = { ...page.state, ...usual(page.config), text: t(page.config.examples[0] ?? "a face") };
+  fillFields();
+  draw();
+}
+
+/** Open a picture to change it, or what was saved here: a picture with its text, favourites. */
 async function openFile(file) {
   if (!file || !page.config) return;
   say("open-error");
@@ -155,9 +180,15 @@ async function openFile(file) {
     if (file.type === "application/json" || file.name.endsWith(".json")) {
       const n = addFavourites(await file.text());
       if (!n) throw new InputError("{name} holds no favourites.", { name: file.name });
-      return answer($("open"), "Opened", "Open a saved picture");
+      return answer($("open"), "Opened", page.config.editing ? OPEN : "Open a saved picture");
     }
-    const { hash, errors } = await addressOf(page.config, new Uint8Array(await file.arrayBuffer()), file.name);
+    const saved = await addressOf(page.config, new Uint8Array(await file.arrayBuffer()));
+    if (!saved && page.config.editing) return await changePicture(file);
+    if (!saved) {
+      const line = "{name} does not say how it was drawn. Open a PNG that this page or infer.py saved.";
+      throw new InputError(line, { name: file.name });
+    }
+    const { hash, errors } = saved;
     setAddress(hash, true);
     setLock(true);
     await start(hash, { broken: "The picture cannot be repeated as it is: {what}" });
@@ -168,7 +199,6 @@ async function openFile(file) {
 }
 
 function listen() {
-  document.addEventListener("input", ({ target }) => touched.add(target.id));
   $("ask").addEventListener("submit", (event) => {
     event.preventDefault();
     drawFields();
@@ -219,11 +249,15 @@ function listen() {
   }
   $("copy").addEventListener("click", () => page.drawn && copyLink($("copy"), toHash(page.config, page.drawn)));
   $("save").addEventListener("click", saveAll);
-  $("open").addEventListener("click", () => $("file").click());
-  $("file").addEventListener("change", () => {
-    openFile($("file").files[0]);
-    $("file").value = "";
-  });
+  for (const [button, input] of [["open", "file"], ["shoot", "photo"]]) {
+    $(button).addEventListener("click", () => $(input).click());
+    $(input).addEventListener("change", () => {
+      openFile($(input).files[0]);
+      $(input).value = "";
+    });
+  }
+  addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && openFile(clipboardData.files[0]));
+  $("ungive").addEventListener("click", leavePicture);
   for (const kind of ["dragover", "drop"]) {
     addEventListener(kind, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return; // a text is dropped into a field
@@ -248,13 +282,21 @@ async function start(hash, { isFirst = false, broken = "The link is broken: {wha
   const [given, errors] = fromHash(page.config, hash);
   clearTimeout(pause);
   if ($("big").open) $("big").close();
+  if (given.picture) {
+    try {
+      await openPicture(given.picture);
+    } catch (error) {
+      given.picture = "";
+      errors.push(error);
+    }
+  }
   page.state = { ...given, text: given.text ?? t(page.config.examples[0] ?? "") };
   if (isFirst) takeTouched();
   fillFields();
   const notes = errors.map(({ template, values }) => {
     return new InputError(broken, { what: t(template, values) });
   });
-  if (page.state.text || (!isFirst && given.text === undefined)) {
+  if (page.state.text || given.picture || (!isFirst && given.text === undefined)) {
     await draw({ keep: given.text !== undefined || touched.has("text"), address: errors.length ? "" : "replace", notes });
   } else {
     clearPictures();
@@ -279,13 +321,15 @@ const ABILITIES = {
 const OTHER_ABILITIES = "It understands English, and draws what its training pictures show.";
 
 /** What the page says of its model, as soon as that is known. */
-function introduce({ noun, name, examples, sources, credits, conditioning, latents, pose }) {
+function introduce({ noun, name, examples, sources, credits, conditioning, latents, pose, editing }) {
   $("title").textContent = document.title = t(`Text to ${noun}`);
   $("model").textContent = name;
   $("credits").textContent = credits ? t("The training pictures: {credits}.", { credits }) : "";
   $("num").replaceChildren(...COUNTS.map((count) => new Option(count, count, count === 12, count === Number($("num").value))));
   $("styles").hidden = sources.length < 2;
   $("pose").hidden = !latents;
+  $("open").textContent = t(editing ? OPEN : "Open a saved picture");
+  $("shoot").hidden = !(editing && matchMedia("(pointer: coarse)").matches);
   $("turns").hidden = !Object.keys(pose).length;
   const chosenStyle = $("style").value || 0;
   $("style").replaceChildren(...sources.map((source, i) => new Option(source, i)));
@@ -307,6 +351,7 @@ async function load() {
       page.config = await engine.call("load", new URL("../model/", import.meta.url).href);
       makePalette(drawText);
       makeSizes();
+      makeFilms();
       showShelves();
     }
     await start(location.hash, { isFirst: true });
@@ -342,13 +387,17 @@ async function changeLanguage() {
   introduce(page.config);
   makePalette(drawText);
   makeSizes();
+  makeFilms();
   showUnderstoodAgain();
   fillFields();
 }
 
 async function main() {
   const root = document.documentElement.classList;
-  if (root.contains("asked")) clearPictures();
+  if (root.contains("asked")) {
+    $("grid").replaceChildren();
+    $("stage").classList.remove("drawn");
+  }
   root.remove("asked");
   layOut(12);
   listen();

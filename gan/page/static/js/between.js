@@ -4,13 +4,14 @@ import { engine } from "./engine.js";
 import { showBig } from "./enlarged.js";
 import { setAddress, toHash } from "./link.js";
 import { $, download, element, events, fileName, page, percent, say, short } from "./page.js";
-import { pictureOf, place } from "./pictures.js";
-import { tile } from "./png.js";
+import { SHARP, metadataOf, pictureOf, place } from "./pictures.js";
+import { apng, tile } from "./png.js";
 import { settingsOf } from "./settings.js";
 import { t } from "./texts.js";
 import { looksOf } from "./understood.js";
 
 const STEPS = 8;
+const FILM = { steps: 12, fps: 12 };
 
 let walking = 0; // the number of the latest drawing: an earlier one stops
 let ends = null; // the two texts, read: {key, texts, looks, from, to}
@@ -39,10 +40,10 @@ async function drawWay() {
   }
 }
 
-async function readEnds({ text, to }) {
-  const key = JSON.stringify([text, to]);
+async function readEnds({ text, to, picture }) {
+  const key = JSON.stringify([text, to, picture]);
   if (ends?.key === key) return;
-  const both = [await engine.call("read", text), await engine.call("read", to)];
+  const both = [await engine.call("read", text, picture), await engine.call("read", to, picture)];
   const looks = both.map(({ readings }) => looksOf(readings));
   ends = { key, texts: both.map((read) => read.text), looks, from: both[0].c, to: both[1].c };
 }
@@ -68,6 +69,47 @@ async function drawStrip(key, asked, draw, mine) {
   if (strip) URL.revokeObjectURL(strip.url);
   strip = { key, blob, url: URL.createObjectURL(blob), file: nameOf(asked) };
   $("strip").replaceChildren(element("img", { src: strip.url, alt: "" }));
+}
+
+/** Save the way there and back, slow at the texts, as an animated PNG: that of infer.py's --interpolate with --loop. */
+async function saveFilm(factor) {
+  const asked = { ...page.drawn, to: page.state.to };
+  const { resolution } = page.config;
+  const options = settingsOf(page.config, asked);
+  say("to-error");
+  try {
+    await readEnds(asked);
+    const frames = [];
+    for (let i = 0; i < 2 * FILM.steps; i++) {
+      const at = (i % FILM.steps) / FILM.steps;
+      const eased = at * at * (3 - 2 * at);
+      const share = i < FILM.steps ? eased : 1 - eased;
+      const pixels = await engine.call("draw", ends.from, asked.seed, { ...options, to: ends.to, share });
+      frames.push(factor > 1 ? await engine.call("enlarge", pixels, resolution, factor) : pixels);
+      $("film-progress").value = i / (2 * FILM.steps);
+    }
+    const said = { ...metadataOf(asked, itemsOf(asked)), Film: `{"steps": ${FILM.steps}, "fps": ${FILM.fps}, "loop": true}` };
+    download(await apng(resolution * factor, resolution * factor, frames, said, FILM.fps), nameOf(asked));
+  } catch (error) {
+    say("to-error", error);
+  }
+}
+
+/** Make the buttons of the films, of the exact size and of sharpened pictures. */
+export function makeFilms() {
+  const { resolution } = page.config;
+  const buttons = [1, SHARP].map((factor) => {
+    const button = element("button", { type: "button", textContent: t("Film, {size} px", { size: factor * resolution }) });
+    button.addEventListener("click", async () => {
+      for (const each of buttons) each.disabled = true;
+      $("film-progress").hidden = false;
+      await saveFilm(factor);
+      $("film-progress").hidden = true;
+      for (const each of buttons) each.disabled = false;
+    });
+    return button;
+  });
+  $("films").replaceChildren(...buttons);
 }
 
 export function listenToWay() {

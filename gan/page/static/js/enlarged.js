@@ -27,6 +27,7 @@ export function showBig(next) {
   $("other").value = "";
   say("other-error");
   for (const id of ["previous", "next", "keep", "like", "favourite", "otherwise"]) $(id).hidden = !isOfGrid;
+  if (view.item.asked.picture) $("like").hidden = true;
   showOne($("big-image"), view.item, view.label, view.label, view.file);
   showSteps();
   if (!$("big").open) $("big").showModal();
@@ -63,7 +64,7 @@ async function drawOtherwise(event) {
   const text = $("other").value;
   say("other-error");
   try {
-    const other = await make(await engine.call("read", text), item.asked, item.seed);
+    const other = await make(await engine.call("read", text, item.asked.picture), item.asked, item.seed);
     if (mine !== view || text !== $("other").value) return; // another one is looked at by now
     view.other = other;
     watch(item, other);

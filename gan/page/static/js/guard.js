@@ -1,8 +1,11 @@
-// A plain script, before any module. Says in words what broke, also where the other scripts cannot. And hides the
-// pictures that travel with the page where its address asks for others.
+// A plain script, before any module. Says in words what broke, also where the other scripts cannot; keeps what is typed
+// before they run; and hides the pictures that travel with the page where its address asks for others.
 
 (() => {
   document.documentElement.classList.toggle("asked", !/^#?(?:num=\d+)?$/.test(location.hash));
+  window.touched = new Set(); // the fields that were set while the model was loaded
+  addEventListener("input", ({ target }) => window.touched.add(target.id));
+  addEventListener("submit", (event) => event.target.method === "dialog" || event.preventDefault(), true);
   const tell = (line) => {
     const place = document.getElementById("broken");
     if (place) place.textContent = window.translate?.(line) ?? line;

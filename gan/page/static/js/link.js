@@ -73,6 +73,10 @@ export function fromHash(config, hash) {
   for (const [name, limits] of Object.entries(LIMITS)) take(name, number(name, ...limits));
   take("layout", (text) => String(seedOf(text)));
   take("like", likeOf);
+  take("picture", (id) => {
+    if (!config.editing || !/^[0-9a-f]{8}$/.test(id)) throw new InputError("picture names no picture.");
+    return id;
+  });
   take("to", (text) => text);
   take("at", number("at", 0, 1));
   return [state, errors];

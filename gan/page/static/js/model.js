@@ -183,9 +183,11 @@ export class Model {
 
   #told(what) {
     const { files } = this.config;
-    const all = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+    const isWanted = (name) => this.pictures.size > 0 || !/^(?:shown|inverter)\./.test(name);
+    const names = Object.keys(files).filter(isWanted);
+    const all = names.reduce((sum, name) => sum + files[name].bytes, 0);
     const arrived = Math.min(this.arrived, all); // some came twice where another try was needed
-    const opened = this.opened / Object.keys(files).filter((name) => name.endsWith(".onnx.gz")).length;
+    const opened = this.opened / names.filter((name) => name.endsWith(".onnx.gz")).length;
     const [done, whole] = [arrived, all].map((bytes) => String(Math.round(bytes / 1e6)));
     this.tell({ share: (FETCHED * arrived) / all + (1 - FETCHED) * opened, what, values: { done, all: whole } });
   }
@@ -215,9 +217,11 @@ export class Model {
     const isEmpty = given && !text.trim();
     text = isEmpty ? "" : checkText(text);
     const own = isEmpty ? new Float32Array(given.c.length) : await this.reader.condition(text);
-    const c = given ? given.merged(own) : own;
     const remarks = isEmpty ? [] : this.reader.remarks(text, own);
-    return { text, c, readings: this.reader.readings(c), stated: this.reader.readings(own), remarks };
+    const readings = this.reader.readings(own);
+    if (!given) return { text, c: own, readings, remarks };
+    const c = given.merged(own);
+    return { text, c, readings: this.reader.readings(c), stated: readings, remarks };
   }
 
   /** Take a picture, 64 x 64 RGBA pixels, under a name: {style, quality} of what is drawn for it. */

@@ -5,13 +5,14 @@ import { textsOf } from "./png.js";
 import { nameIn, usual } from "./settings.js";
 import { InputError } from "./text.js";
 
-/** The address that a PNG's bytes ask for, and an InputError for each thing that this page cannot repeat. */
-export async function addressOf(config, bytes, name) {
+/**
+ * The address that a PNG's bytes ask for, and an InputError for each thing that this page cannot repeat; null of a file
+ * that does not say how it was drawn.
+ */
+export async function addressOf(config, bytes) {
   const says = await textsOf(bytes).catch(() => ({}));
   const faces = facesOf(says.Faces);
-  if (!faces.length) {
-    throw new InputError("{name} does not say how it was drawn. Open a PNG that this page or infer.py saved.", { name });
-  }
+  if (!faces.length) return null;
   const errors = [];
   if (says.Model !== config.name) {
     errors.push(new InputError("Another model, {model}, drew this picture. This page draws it differently.", { model: says.Model }));

@@ -1,5 +1,6 @@
 // What the parts of the page share: its elements, what is asked and shown, and how something is said.
 
+import { usual } from "./settings.js";
 import { InputError } from "./text.js";
 import { t } from "./texts.js";
 
@@ -7,13 +8,15 @@ export const $ = (id) => document.getElementById(id);
 
 /**
  * `config`: of the model, null until it is there. `state`: what the fields ask for. `drawn`: the state whose pictures
- * are shown, or come. `shown`: the pictures of the grid, {key, text, seed, looks, asked, pixels, url}.
+ * are shown, or come. `shown`: the pictures of the grid, {key, text, seed, looks, asked, pixels, url}. `pictures`: those
+ * that were given to be changed, by their names in an address.
  */
 export const page = {
   config: null,
-  state: { text: "", seed: 0n, num: 12, style: 0, truncation: 1, guidance: 1, to: "", at: 0.5, like: "" },
+  state: { text: "", seed: 0n, num: 12, to: "", at: 0.5, ...usual({ guidance: 1 }) },
   drawn: null,
   shown: [],
+  pictures: new Map(),
 };
 
 /** Tells the other parts what happened: "picture", one more is shown; "drawn", {asked, over}, all of a drawing are. */

@@ -10,7 +10,7 @@ import { t } from "./texts.js";
 import { looksOf, showUnderstood } from "./understood.js";
 
 const COLUMNS = { 1: 1, 4: 2, 8: 4, 12: 4, 25: 5 }; // of the grid, by how many pictures it has
-const SHARP = 4; // times as many pixels each way, of what is looked at
+export const SHARP = 4; // times as many pixels each way, of what is looked at
 
 const made = new Map(); // the pictures that have an address, by their keys
 const watched = new Set(); // other pictures than those of the grid that are to be seen
@@ -18,15 +18,20 @@ let drawing = 0; // the number of the latest drawing: an earlier one stops
 
 const options = (asked) => settingsOf(page.config, asked);
 
-export const labelOf = ({ text, seed, asked }) =>
-  asked.like
+export const labelOf = ({ text, seed, asked }) => {
+  const picture = page.pictures.get(asked.picture);
+  if (picture) return t("{name}, {text}, variation {seed}", { name: picture.name, text: short(text) || t("as it is"), seed });
+  return asked.like
     ? t("{text}, seed {seed}, like seed {like}", { text: short(text), seed, like: asked.like })
     : t("{text}, seed {seed}", { text: short(text), seed });
+};
 
 /** A PNG of `items`, which says how they were drawn. */
 export function pictureOf(asked, items, pixels, [width, height] = [page.config.resolution, page.config.resolution], extra = {}) {
-  return png(width, height, pixels, { ...metadata(page.config, items, asked), ...extra });
+  return png(width, height, pixels, { ...metadataOf(asked, items), ...extra });
 }
+
+export const metadataOf = (asked, items) => metadata(page.config, items, asked, page.pictures.get(asked.picture));
 
 /** The address of a picture that travels with the page. */
 function firstOf({ text, seed, asked }) {
@@ -148,7 +153,7 @@ export async function draw({ nextSeed, keep = true, address = "push", isLive = f
   if (!isLive) say("error", ...notes);
   let read = null;
   try {
-    read = await engine.call("read", page.state.text);
+    read = await engine.call("read", page.state.text, page.state.picture);
     if (isOld()) return;
     if (nextSeed) page.state.seed = nextSeed(read.text);
     const asked = { ...page.state, text: read.text, isLive };

@@ -10,6 +10,36 @@ const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
 
 /** A picture of width * height RGBA pixels as a Blob; `entries` become iTXt chunks in their order. */
 export async function png(width, height, pixels, entries) {
+  return file(width, height, entries, [chunk("IDAT", await packed(width, height, pixels))]);
+}
+
+/** An animated PNG of pictures, `fps` of them a second, that plays for ever. */
+export async function apng(width, height, pictures, entries, fps) {
+  const chunks = [chunk("acTL", numbers([pictures.length, 4], [0, 4]))];
+  let number = 0;
+  for (const [i, pixels] of pictures.entries()) {
+    const data = await packed(width, height, pixels);
+    chunks.push(chunk("fcTL", numbers([number++, 4], [width, 4], [height, 4], [0, 4], [0, 4], [1, 2], [fps, 2], [0, 2])));
+    if (i === 0) chunks.push(chunk("IDAT", data));
+    else chunks.push(chunk("fdAT", new Uint8Array([...numbers([number++, 4]), ...data])));
+  }
+  return file(width, height, entries, chunks);
+}
+
+/** Whole numbers, [value, bytes] each, the highest byte first. */
+function numbers(...all) {
+  return new Uint8Array(all.flatMap(([value, bytes]) => Array.from({ length: bytes }, (_, i) => (value >>> (8 * (bytes - 1 - i))) & 0xff)));
+}
+
+function file(width, height, entries, chunks) {
+  const utf8 = new TextEncoder();
+  const header = numbers([width, 4], [height, 4], [8, 1], [2, 1], [0, 3]); // 8 bits, RGB
+  const texts = Object.entries(entries).map(([key, value]) => chunk("iTXt", utf8.encode(`${key}\0\0\0\0\0${value}`)));
+  const all = [new Uint8Array(SIGNATURE), chunk("IHDR", header), ...texts, ...chunks, chunk("IEND", new Uint8Array())];
+  return new Blob(all, { type: "image/png" });
+}
+
+async function packed(width, height, pixels) {
   const rows = new Uint8Array(height * (1 + 3 * width)); // each begins with its filter, none
   for (let y = 0, to = 0, from = 0; y < height; y++) {
     to++;
@@ -17,23 +47,8 @@ export async function png(width, height, pixels, entries) {
       for (let k = 0; k < 3; k++) rows[to++] = pixels[from++];
     }
   }
-  const packed = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
-  const header = new DataView(new ArrayBuffer(13));
-  header.setUint32(0, width);
-  header.setUint32(4, height);
-  header.setUint8(8, 8); // bits
-  header.setUint8(9, 2); // RGB
-  const utf8 = new TextEncoder();
-  return new Blob(
-    [
-      new Uint8Array(SIGNATURE),
-      chunk("IHDR", new Uint8Array(header.buffer)),
-      ...Object.entries(entries).map(([key, value]) => chunk("iTXt", utf8.encode(`${key}\0\0\0\0\0${value}`))),
-      chunk("IDAT", new Uint8Array(await new Response(packed).arrayBuffer())),
-      chunk("IEND", new Uint8Array()),
-    ],
-    { type: "image/png" },
-  );
+  const stream = new Blob([rows]).stream().pipeThrough(new CompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 function chunk(kind, data) {
@@ -42,10 +57,21 @@ function chunk(kind, data) {
   view.setUint32(0, data.length);
   bytes.set(new TextEncoder().encode(kind), 4);
   bytes.set(data, 8);
-  let crc = 0xffffffff;
-  for (let i = 4; i < 8 + data.length; i++) crc = CRC[(crc ^ bytes[i]) & 0xff] ^ (crc >>> 8);
-  view.setUint32(8 + data.length, ~crc);
+  view.setUint32(8 + data.length, checksum(bytes.subarray(4, 8 + data.length)));
   return bytes;
+}
+
+/** The CRC-32 of bytes. */
+export function checksum(bytes) {
+  let crc = 0xffffffff;
+  for (const byte of bytes) crc = CRC[(crc ^ byte) & 0xff] ^ (crc >>> 8);
+  return ~crc >>> 0;
+}
+
+/** A file as an address that holds it. */
+export async function urlOf(blob) {
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  return `data:${blob.type};base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;
 }
 
 /** The texts that a PNG holds, by their keys; nothing is said of a file that is none. */
@@ -84,14 +110,23 @@ export function tile(pictures, size, columns) {
   return { width: columns * size, height: rows * size, pixels };
 }
 
-/** What a PNG says about its pictures, each {text, seed, looks}, so that infer.py draws them again. */
-export function metadata(config, items, asked) {
+/**
+ * What a PNG says about its pictures, each {text, seed, looks}, so that infer.py draws them again; or how they came about
+ * from `given`, a picture that was changed.
+ */
+export function metadata(config, items, asked, given) {
   const record = items.map(({ text, seed, looks = {} }) => {
+    const written = JSON.stringify(text);
+    if (given) {
+      const near = given.quality.toFixed(2);
+      return `{"picture": ${JSON.stringify(given.name)}, "text": ${written}, "variation": ${seed}, "reconstruction_db": ${near}}`;
+    }
     const colours = Object.entries(looks).map(([slot, hex]) => `, "${slot}": "${hex}"`);
-    return `{"text": ${JSON.stringify(text)}, "seed": ${seed}${colours.join("")}}`;
+    return `{"text": ${written}, "seed": ${seed}${colours.join("")}}`;
   });
-  const entries = { Software: "text-to-face-cgan", Model: config.name, Faces: `[${record.join(", ")}]` };
+  const entries = { Software: "text-to-face-cgan", Model: config.name, [given ? "Edits" : "Faces"]: `[${record.join(", ")}]` };
   for (const [name, value] of Object.entries(unusual(config, asked))) {
+    if (name === "picture") continue;
     const written = typeof value === "number" ? decimal(value) : value;
     entries[nameIn(name)] = name === "style" ? config.sources[value] : written;
   }

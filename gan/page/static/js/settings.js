@@ -32,4 +32,7 @@ export function unusual(config, asked) {
   return Object.fromEntries(Object.entries(settingsOf(config, asked)).filter(([name, value]) => value !== defaults[name]));
 }
 
+/** The number of pictures that one change of a picture begins with. */
+export const CHANGES = 4;
+
 export const isUsual = (config, asked) => Object.keys(unusual(config, asked)).length === 0;

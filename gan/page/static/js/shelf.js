@@ -3,7 +3,7 @@
 import { toHash } from "./link.js";
 import { $, download, element, events, page } from "./page.js";
 import { labelOf } from "./pictures.js";
-import { png } from "./png.js";
+import { png, urlOf } from "./png.js";
 
 /** A row of pictures with their links, {hash, thumb, label}, kept in the browser. */
 class Shelf {
@@ -63,9 +63,7 @@ const favourites = new Shelf("favourites:", "favourites", 200);
 
 async function entryOf(item, hash) {
   const blob = await png(page.config.resolution, page.config.resolution, item.pixels, {});
-  const bytes = new Uint8Array(await blob.arrayBuffer());
-  const thumb = `data:image/png;base64,${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}`;
-  return { hash, thumb, label: labelOf(item) };
+  return { hash, thumb: await urlOf(blob), label: labelOf(item) };
 }
 
 /** Let what was drawn be the first of the earlier ones; `isOver`: in place of the first, where that has the same text. */

@@ -10,7 +10,7 @@ const nounOf = (slot) => t(NOUNS[slot] ?? slot);
 const both = (values) => values.map((value) => t(value)).join(t(" and "));
 const colourOf = (slot, value) => page.config.rules.swatches[slot]?.[value];
 
-let understood = null; // {readings, remarks} of the latest text
+let understood = null; // {readings, remarks, stated} of the latest text; `stated` where it changes a picture
 let chosen = {}; // in the palette, by slot: a value, "#rrggbb", or null
 
 /** The exact colours of readings, by slot: {hair: "#rrggbb"}. */
@@ -19,8 +19,8 @@ export function looksOf(readings) {
   return Object.fromEntries(found);
 }
 
-export function showUnderstood({ readings, remarks } = { readings: null, remarks: [] }) {
-  understood = { readings, remarks };
+export function showUnderstood({ readings, remarks, stated } = { readings: null, remarks: [] }) {
+  understood = { readings, remarks, stated };
   $("understood").replaceChildren(...(readings ?? []).map(chipOf));
   const lines = remarks.map(({ template, values, words }) => {
     const translated = Object.entries(words).map(([name, word]) => [name, t(word)]);
@@ -33,7 +33,7 @@ export function showUnderstood({ readings, remarks } = { readings: null, remarks
     const colour = reading?.look ? toHex(reading.look) : reading?.value && colourOf(slot, reading.value);
     $("glow").style.setProperty(`--${slot}`, colour || `var(${usual})`);
   }
-  if (readings && !$("palette").hidden) showChosen(readings);
+  if (readings && !$("palette").hidden) showChosen(stated ?? readings);
 }
 
 export const showUnderstoodAgain = () => understood && showUnderstood(understood); // in another language
@@ -68,6 +68,7 @@ function showChosen(readings) {
   chosen = Object.fromEntries(readings.map(({ slot, value, look }) => [slot, look ? toHex(look) : value]));
   for (const button of $("palette").querySelectorAll("button")) {
     button.setAttribute("aria-pressed", (chosen[button.dataset.slot] ?? "") === button.dataset.value);
+    if (!button.dataset.value) button.textContent = nothingChosen();
   }
   for (const picker of $("palette").querySelectorAll("input")) {
     const { slot } = picker.dataset;
@@ -81,11 +82,11 @@ function showChosen(readings) {
 function textOf(changed) {
   const hair = [chosen.length, chosen.hair].filter(Boolean).join(" ");
   const parts = [hair && `${hair} hair`, chosen.eyes && `${chosen.eyes} eyes`].filter(Boolean);
-  const no = (understood?.readings ?? []).flatMap(({ slot, denied }) =>
+  const no = (understood?.stated ?? understood?.readings ?? []).flatMap(({ slot, denied }) =>
     chosen[slot] || slot === changed ? [] : denied.map((colour) => `no ${colour} ${slot}`),
   );
   const isPlain = !no.length && !parts.some((part) => part.includes("#"));
-  return [...parts, ...no].join(isPlain ? " " : ", ") || "a face";
+  return [...parts, ...no].join(isPlain ? " " : ", ") || (understood?.stated ? "" : "a face");
 }
 
 /** Make the palette of a model that knows hair and eyes; `draw(text)` is called with what is chosen. */
@@ -111,8 +112,10 @@ export function makePalette(draw) {
   }
 }
 
+const nothingChosen = () => t(understood?.stated ? "as it is" : "any");
+
 function choice(slot, value, pick) {
-  const [colour, word] = [colourOf(slot, value), t(value || "any")];
+  const [colour, word] = [colourOf(slot, value), value ? t(value) : nothingChosen()];
   const button = element("button", { type: "button", title: word, className: colour ? "swatch" : "word" });
   Object.assign(button.dataset, { slot, value });
   button.setAttribute("aria-label", `${nounOf(slot)}: ${word}`);

@@ -199,7 +199,7 @@ def _smallest(exported: Exported, levels: int) -> tuple[Exported, dict[str, Pack
     networks = {"generator": packed(exported.generator)}
     smaller = replace(exported, generator=networks["generator"].rounded)
     if exported.encoder is None:
-        return smaller, networks, None
+        return smaller.compared(), networks, None
     texts = _free_captions()
     for words, layers in TEXT_BITS:
         networks["encoder"] = packed(exported.encoder, layers, words)

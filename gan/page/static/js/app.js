@@ -1,102 +1,28 @@
-// The page: its fields, its address, and what begins a drawing.
+// The page: what begins a drawing, and how the page itself begins.
 
 import { listenToWay, makeFilms } from "./between.js";
 import { engine } from "./engine.js";
 import { copyLink, listenToEnlarged, makeSizes } from "./enlarged.js";
-import { openPicture, showGiven, takePicture } from "./given.js";
-import { COUNTS, MOST_LIKE, fromHash, seedOf, setAddress, toHash } from "./link.js";
-import { addressOf } from "./opened.js";
-import { $, answer, element, fail, hasFailed, page, percent, say, tellStatus } from "./page.js";
+import { anotherSeed, fillFields, fit, isLocked, setLock, setSeed, showLike, takeFields, takeTouched, touched } from "./fields.js";
+import { introduceFiles, leavePicture, openFile } from "./files.js";
+import { openPicture } from "./given.js";
+import { COUNTS, MOST_LIKE, fromHash, toHash } from "./link.js";
+import { $, element, fail, hasFailed, page, say, tellStatus } from "./page.js";
 import { clearPictures, draw, layOut, listenToGrid, saveAll } from "./pictures.js";
 import { rove } from "./rove.js";
-import { CHANGES, LIMITS, usual } from "./settings.js";
-import { addFavourites, listenToShelves, showShelves } from "./shelf.js";
+import { LIMITS } from "./settings.js";
+import { listenToShelves, showShelves } from "./shelf.js";
 import { InputError } from "./text.js";
 import { LANGUAGES, preferred, speak, t } from "./texts.js";
 import { makePalette, showUnderstoodAgain } from "./understood.js";
 
 export { engine };
 
-const OPEN = "Open a picture";
 const TYPING = 400; // milliseconds without a letter, after which what is typed is drawn
 const SLIDING = 250;
 
-const { touched } = window; // by guard.js
 let isOpen = false; // whether all of the model is here
 let pause; // until what is typed or slid is drawn
-
-// -- the fields ------------------------------------------------------------------------------------------------------
-
-const isLocked = () => $("lock").getAttribute("aria-pressed") === "true";
-const setLock = (locked) => $("lock").setAttribute("aria-pressed", locked);
-const anotherSeed = () => BigInt(crypto.getRandomValues(new Uint32Array(1))[0]);
-
-function setSeed(seed) {
-  page.state.seed = seed;
-  $("seed").value = seed;
-  touched.add("seed");
-  say("seed-error");
-}
-
-/** Show a state in the fields. */
-function fillFields() {
-  const { state } = page;
-  for (const name of ["text", "seed", "num", "layout", "style", "to", "at", ...Object.keys(LIMITS)]) $(name).value = state[name];
-  for (const name of Object.keys(LIMITS)) $(`${name}-now`).value = state[name];
-  $("at-now").value = percent(state.at);
-  showLike();
-  showGiven();
-  fit();
-}
-
-function fit() { // the text's field grows with it
-  $("text").style.height = "auto";
-  $("text").style.height = `${$("text").scrollHeight + 2}px`;
-}
-
-function showLike() {
-  const { like } = page.state;
-  $("likeness").hidden = !like;
-  $("like-what").textContent = like && t("Pictures like that of seed {like}", { like: like.split(",").join(" → ") });
-}
-
-/** The texts and the seed from their fields; false where one cannot be taken, which is told beside it. */
-function takeFields() {
-  page.state.text = $("text").value;
-  page.state.to = $("to").value.trim();
-  return ["seed", "layout"].every(takeSeed);
-}
-
-function takeSeed(name) {
-  say(`${name}-error`);
-  try {
-    page.state[name] = FIELDS[name]($(name).value.trim());
-  } catch (error) {
-    say(`${name}-error`, error);
-    return false;
-  }
-  return true;
-}
-
-const NUMBERS = ["num", "style", "at", ...Object.keys(LIMITS)];
-const FIELDS = {
-  text: String,
-  to: (text) => text.trim(),
-  seed: seedOf,
-  layout: (text) => text && String(seedOf(text)),
-  ...Object.fromEntries(NUMBERS.map((name) => [name, Number])),
-};
-
-/** What was set in the fields while the model was loaded. */
-function takeTouched() {
-  for (const name of Object.keys(FIELDS).filter((name) => touched.has(name) && $(name).value.trim())) {
-    try {
-      page.state[name] = FIELDS[name]($(name).value);
-    } catch (error) {
-      say("seed-error", error);
-    }
-  }
-}
 
 // -- what begins a drawing -------------------------------------------------------------------------------------------
 
@@ -148,54 +74,6 @@ function drawLike({ text, seed, asked }) {
   setSeed(anotherSeed());
   fillFields();
   draw();
-}
-
-/** Begin with a picture, of which a text changes something. */
-async function changePicture(file) {
-  tellStatus(t("Looking at the picture…"));
-  try {
-    const { id, style } = await takePicture(file);
-    const { num } = page.state;
-    page.state = { ...page.state, ...usual(page.config), text: "", to: "", picture: id, style, num: Math.min(num, CHANGES) };
-  } finally {
-    tellReady();
-  }
-  setSeed(0n);
-  setLock(true);
-  fillFields();
-  await draw();
-}
-
-function leavePicture() {
-  page.state = { ...page.state, ...usual(page.config), text: t(page.config.examples[0] ?? "a face") };
-  fillFields();
-  draw();
-}
-
-/** Open a picture to change it, or what was saved here: a picture with its text, favourites. */
-async function openFile(file) {
-  if (!file || !page.config) return;
-  say("open-error");
-  try {
-    if (file.type === "application/json" || file.name.endsWith(".json")) {
-      const n = addFavourites(await file.text());
-      if (!n) throw new InputError("{name} holds no favourites.", { name: file.name });
-      return answer($("open"), "Opened", page.config.editing ? OPEN : "Open a saved picture");
-    }
-    const saved = await addressOf(page.config, new Uint8Array(await file.arrayBuffer()));
-    if (!saved && page.config.editing) return await changePicture(file);
-    if (!saved) {
-      const line = "{name} does not say how it was drawn. Open a PNG that this page or infer.py saved.";
-      throw new InputError(line, { name: file.name });
-    }
-    const { hash, errors } = saved;
-    setAddress(hash, true);
-    setLock(true);
-    await start(hash, { broken: "The picture cannot be repeated as it is: {what}" });
-    say("open-error", ...errors);
-  } catch (error) {
-    say("open-error", error);
-  }
 }
 
 function listen() {
@@ -252,17 +130,17 @@ function listen() {
   for (const [button, input] of [["open", "file"], ["shoot", "photo"]]) {
     $(button).addEventListener("click", () => $(input).click());
     $(input).addEventListener("change", () => {
-      openFile($(input).files[0]);
+      openFile($(input).files[0], start);
       $(input).value = "";
     });
   }
-  addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && openFile(clipboardData.files[0]));
+  addEventListener("paste", ({ clipboardData }) => clipboardData.files.length && openFile(clipboardData.files[0], start));
   $("ungive").addEventListener("click", leavePicture);
   for (const kind of ["dragover", "drop"]) {
     addEventListener(kind, (event) => {
       if (!event.dataTransfer.types.includes("Files")) return; // a text is dropped into a field
       event.preventDefault();
-      if (kind === "drop") openFile(event.dataTransfer.files[0]);
+      if (kind === "drop") openFile(event.dataTransfer.files[0], start);
     });
   }
   listenToGrid();
@@ -286,6 +164,7 @@ async function start(hash, { isFirst = false, broken = "The link is broken: {wha
     try {
       await openPicture(given.picture);
     } catch (error) {
+      if (!(error instanceof InputError)) throw error;
       given.picture = "";
       errors.push(error);
     }
@@ -328,9 +207,8 @@ function introduce({ noun, name, examples, sources, credits, conditioning, laten
   $("num").replaceChildren(...COUNTS.map((count) => new Option(count, count, count === 12, count === Number($("num").value))));
   $("styles").hidden = sources.length < 2;
   $("pose").hidden = !latents;
-  $("open").textContent = t(editing ? OPEN : "Open a saved picture");
-  $("shoot").hidden = !(editing && matchMedia("(pointer: coarse)").matches);
   $("turns").hidden = !Object.keys(pose).length;
+  introduceFiles({ editing });
   const chosenStyle = $("style").value || 0;
   $("style").replaceChildren(...sources.map((source, i) => new Option(source, i)));
   $("style").value = chosenStyle;

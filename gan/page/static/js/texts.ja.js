@@ -119,6 +119,7 @@ export default {
   "No {noun} colour of the vocabulary in “{text}”; drawing {value}.": "「{text}」に知っている{noun}の色がありません。{value}で描きます。",
   "Open a picture": "画像を開く",
   "Take a photo": "写真を撮る",
+  "Or drop it on the page: its text, seed and settings come back.": "またはページにドロップ：文章とシードと設定が戻ります。",
   "Or drop it on the page, or paste it. A picture of this page gives its text, seed and settings back. Any other face is changed by what you type.": "ページにドロップするか貼り付けることもできます。このページの画像なら文章・シード・設定が戻り、ほかの顔なら入力した文章で描き変えます。",
   "What the text leaves open stays as it is. Seed 0 is the change itself, other seeds vary it. The picture stays in this browser.": "文章が触れていない部分はそのままです。シード 0 が描き変えた絵で、ほかのシードは近い別案です。画像はこのブラウザの外に出ません。",
   "Back to texts alone": "文章だけに戻る",

@@ -119,6 +119,7 @@ export default {
   "No {noun} colour of the vocabulary in “{text}”; drawing {value}.": "「{text}」裡沒有認得的{noun}顏色，畫成{value}。",
   "Open a picture": "開啟圖片",
   "Take a photo": "拍照",
+  "Or drop it on the page: its text, seed and settings come back.": "或把圖拖到頁面上：文字、種子和設定會還原。",
   "Or drop it on the page, or paste it. A picture of this page gives its text, seed and settings back. Any other face is changed by what you type.": "也可以把圖片拖到頁面上，或直接貼上。本頁存的圖會恢復文字、種子和設定；其他的臉則依你輸入的文字修改。",
   "What the text leaves open stays as it is. Seed 0 is the change itself, other seeds vary it. The picture stays in this browser.": "文字沒提到的部分維持原樣。種子 0 就是修改後的圖，其他種子是相近的變化。圖片不會離開這個瀏覽器。",
   "Back to texts alone": "回到只用文字",

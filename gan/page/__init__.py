@@ -134,6 +134,7 @@ def build(
         "noun": _noun(exported),
         "examples": shown,
         "credits": shipped.get("credits", ""),
+        "license": exported.pipeline.license,
         "pose": _pose(exported.pipeline),
         "editing": facts,
         "tensors": {name: network.tensors for name, network in networks.items()},

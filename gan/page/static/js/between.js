@@ -88,7 +88,7 @@ async function saveFilm(factor) {
       frames.push(factor > 1 ? await engine.call("enlarge", pixels, resolution, factor) : pixels);
       $("film-progress").value = i / (2 * FILM.steps);
     }
-    const said = { ...metadataOf(asked, itemsOf(asked)), Film: `{"steps": ${FILM.steps}, "fps": ${FILM.fps}, "loop": true}` };
+    const said = { ...metadataOf(asked, itemsOf(asked), true), Film: `{"steps": ${FILM.steps}, "fps": ${FILM.fps}, "loop": true}` };
     download(await apng(resolution * factor, resolution * factor, frames, said, FILM.fps), nameOf(asked));
   } catch (error) {
     say("to-error", error);

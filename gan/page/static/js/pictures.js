@@ -31,7 +31,8 @@ export function pictureOf(asked, items, pixels, [width, height] = [page.config.r
   return png(width, height, pixels, { ...metadataOf(asked, items), ...extra });
 }
 
-export const metadataOf = (asked, items) => metadata(page.config, items, asked, page.pictures.get(asked.picture));
+export const metadataOf = (asked, items, isFilm) =>
+  metadata(page.config, items, asked, { given: page.pictures.get(asked.picture), isFilm });
 
 /** The address of a picture that travels with the page. */
 function firstOf({ text, seed, asked }) {

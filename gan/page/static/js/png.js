@@ -114,7 +114,7 @@ export function tile(pictures, size, columns) {
  * What a PNG says about its pictures, each {text, seed, looks}, so that infer.py draws them again; or how they came about
  * from `given`, a picture that was changed.
  */
-export function metadata(config, items, asked, given) {
+export function metadata(config, items, asked, { given, isFilm = false } = {}) {
   const record = items.map(({ text, seed, looks = {} }) => {
     const written = JSON.stringify(text);
     if (given) {
@@ -125,6 +125,7 @@ export function metadata(config, items, asked, given) {
     return `{"text": ${written}, "seed": ${seed}${colours.join("")}}`;
   });
   const entries = { Software: "text-to-face-cgan", Model: config.name, [given ? "Edits" : "Faces"]: `[${record.join(", ")}]` };
+  if ((given || isFilm) && config.license) entries.License = config.license;
   for (const [name, value] of Object.entries(unusual(config, asked))) {
     if (name === "picture") continue;
     const written = typeof value === "number" ? decimal(value) : value;

@@ -122,8 +122,8 @@ def build(
     from gan.page.packing import packed
 
     exported, networks, bits = _smallest(exported, levels)
-    graphs, facts = editing(exported.pipeline) or ({}, None)
-    networks |= {name: packed(graph) for name, graph in graphs.items()}
+    graphs, facts = editing(exported.pipeline) or ((), None)
+    networks |= {name: packed(graph) for name, graph in zip(FINDING, graphs, strict=False)}
     reads_attributes = bool(exported.pipeline.encoder.space.class_sizes)
     shipped = SHIPPED.get(exported.config["name"], {})
     shown = list(examples or (FACES if reads_attributes else shipped.get("examples", ())))

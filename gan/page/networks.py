@@ -9,7 +9,6 @@ from gan.export import graph
 from gan.inversion.editing import ROUGH, STRONGER, VARIATION
 from gan.inversion.network import SIZE, Inverter, load_inverter
 from gan.inversion.reading import judges
-from gan.page import FINDING
 from gan.pipeline import TextToImage
 
 INPUT = {0: "N"}
@@ -38,8 +37,8 @@ class Found(nn.Module):
         return *latents, sources
 
 
-def editing(pipeline: TextToImage) -> tuple[dict[str, bytes], dict[str, object]] | None:
-    """The graphs by their names, and what the page must know to edit; ``None`` for a release without an inverter."""
+def editing(pipeline: TextToImage) -> tuple[tuple[bytes, bytes], dict[str, object]] | None:
+    """The graphs of ``Shown`` and ``Found``, and what the page must know to edit; ``None`` for a release without an inverter."""
     inverter = load_inverter(pipeline.folder, pipeline.G, len(pipeline.config.sources))
     if inverter is None or pipeline.config.conditioning.kind != "head":
         return None
@@ -51,4 +50,4 @@ def editing(pipeline: TextToImage) -> tuple[dict[str, bytes], dict[str, object]]
         graph(Found(inverter[0]), {"images": images, "missing": missing}, outputs[1], INPUT),
     )
     facts = {"passes": inverter[1].passes, "stronger": STRONGER, "rough": ROUGH, "variation": VARIATION}
-    return dict(zip(FINDING, found, strict=True)), facts
+    return found, facts

@@ -38,7 +38,7 @@ class Found(nn.Module):
 
 
 def editing(pipeline: TextToImage) -> tuple[tuple[bytes, bytes], dict[str, object]] | None:
-    """The graphs of ``Shown`` and ``Found``, and what the page must know to edit; ``None`` for a release without an inverter."""
+    """The graphs of ``Shown`` and ``Found``, and what the page must know to edit; ``None`` where it cannot."""
     inverter = load_inverter(pipeline.folder, pipeline.G, len(pipeline.config.sources))
     if inverter is None or pipeline.config.conditioning.kind != "head":
         return None

@@ -143,7 +143,7 @@ def build(
     if reads_attributes:
         from gan.page.rules import rules
 
-        model["rules.json.gz"] = _packed(_compact(rules()))
+        model["rules.json.gz"] = _gzipped(_compact(rules()))
         config["palette"] = exported.pipeline.config.palette
     loaded = {f"../vendor/{RUNTIME}": written[f"vendor/{RUNTIME}"]} | model
     config["files"] = {name: {"bytes": len(data), "version": _digest(data)} for name, data in loaded.items()}
@@ -177,15 +177,15 @@ def _model_files(exported: Exported, networks: dict[str, Packed], examples: Sequ
     """The networks, and what the page shows before it has them: conditions of texts, pictures of the first example."""
     files: dict[str, bytes] = {}
     for name, network in networks.items():
-        files |= {f"{name}.onnx.gz": _packed(network.graph), f"{name}.bin.gz": _packed(network.weights)}
+        files |= {f"{name}.onnx.gz": _gzipped(network.graph), f"{name}.bin.gz": _gzipped(network.weights)}
     if exported.encoder and exported.model:
         is_head = exported.pipeline.config.conditioning.kind == "head"
         texts = [*(canonical_captions() if is_head else ()), *examples]
         seen: dict[str, Any] = {}  # what the graph gives for each text, so that the page can draw it without the graph
         exported.conditions(texts, seen=seen)
         known = {normalise(text): [float(str(x)) for x in c.numpy()] for text, c in seen.items()}  # float32's digits
-        files["tokenizer.json.gz"] = _packed((exported.model.folder / "tokenizer.json").read_bytes())
-        files["known.json.gz"] = _packed(_compact(known))
+        files["tokenizer.json.gz"] = _gzipped((exported.model.folder / "tokenizer.json").read_bytes())
+        files["known.json.gz"] = _gzipped(_compact(known))
     return files | (_pictures(exported.pipeline, examples[0]) if examples else {})
 
 
@@ -239,7 +239,7 @@ def _write(data: bytes, path: Path) -> None:
     path.write_bytes(data)
 
 
-def _packed(data: bytes) -> bytes:
+def _gzipped(data: bytes) -> bytes:
     """Data as the page unpacks it itself, so that a host need not know of it; the same data give the same bytes."""
     return gzip.compress(data, 9, mtime=0)
 

@@ -1,4 +1,8 @@
-"""The networks that find a given picture in a release, as graphs: what it shows, and what it is drawn from."""
+"""The networks that find a given picture in a release, as graphs: what it shows, and what it is drawn from.
+
+``static/js/edit.js`` repeats ``invert`` and ``edit`` of ``gan.inversion.editing``, without descent: a change there is
+made here too.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import train_cgan
 from encoder.common.errors import InputError
 from encoder.loading import load_encoder
 from gan.evaluation.drawing import draw
+from gan.page import __main__ as page
 from gan.pipeline import TextToImage
 from gan.training import sample_grids
 from gan.training.state import load_state
@@ -50,6 +51,8 @@ def test_a_model_without_texts_draws_nothing_in_particular_and_refuses_texts(run
     assert line.endswith("cannot draw 'pink hair'; ask for nothing: --any, or an empty text")
     assert infer.main(["--any", "--num", "2", *options]) == 0
     assert "2 images in" in capsys.readouterr().out
+    assert page.main(["--model", str(run / "snapshot"), "--out", str(tmp_path / "page")]) == 2
+    assert "draws without texts, and the page draws from one; use infer.py --any" in capsys.readouterr().err
 
 
 def test_an_evaluation_draws_as_many_images_as_there_are_captions(run) -> None:

@@ -357,23 +357,23 @@ def compare(args: ComparisonSettings, rows: Mapping[str, Row]) -> dict[str, Resu
         real = Result(common, scores=judge().score_real())
         real.write(place)
     trainings = trainings_of(args, suitable(rows, task, training), task.default)
-    found: dict[str, Result] = {}
-    for folder, each in trainings.items():
-        settings = common | {"seed": each.seed} | {path.name: identity(config) for path, config in each.runs.items()}
-        if done := Result.read(args.out / folder / RESULT_FILE, settings):
-            found[folder] = done
+    settings = {
+        folder: common | {"seed": each.seed} | {path.name: identity(config) for path, config in each.runs.items()}
+        for folder, each in trainings.items()
+    }
+    read = {folder: Result.read(args.out / folder / RESULT_FILE, settings[folder]) for folder in trainings}
+    found = {folder: result for folder, result in read.items() if result is not None}
     missing = {folder: each for folder, each in trainings.items() if folder not in found}
     say_how_long(missing)
 
     for folder, each in missing.items():
         print(f"== {folder}", flush=True)
         runs = dict(each.runs)
-        settings = common | {"seed": each.seed} | {path.name: identity(config) for path, config in runs.items()}
         for path, config in runs.items():
             if config.conditioning == "aligned":
                 encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
                 runs[path] = dataclasses.replace(config, encoder_path=encoder)
-        found[folder] = train_and_score(runs, settings, training, judge(), prompts, args.device)
+        found[folder] = train_and_score(runs, settings[folder], training, judge(), prompts, args.device)
         found[folder].write(args.out / folder / RESULT_FILE)
         write_comparison(f"real {noun}", real, trainings, found, args, prompts)
     if not missing:
@@ -488,9 +488,10 @@ def write_comparison(
     rows = together(trainings, found)
     results = {real_name: real, **rows}
     plain = {name: dataclasses.asdict(result) for name, result in results.items()}
-    for folder, each in trainings.items():
-        if folder in found and isinstance(rows[each.row].settings.get("seed"), list):
-            plain[each.row].setdefault("seeds", {})[folder] = dataclasses.asdict(found[folder])
+    for folder, result in found.items():
+        row = trainings[folder].row
+        if isinstance(rows[row].settings.get("seed"), list):
+            plain[row].setdefault("seeds", {})[folder] = dataclasses.asdict(result)
     texts = {"comparison.md": table(results), "comparison.json": json.dumps(plain, indent=2) + "\n"}
     if any(result.course for result in rows.values()):
         texts["comparison.svg"] = curves(rows)
@@ -536,11 +537,8 @@ def curves(rows: Mapping[str, Result]) -> str:
         for axis in ("images", "minutes"):
             points = {
                 name: [
-                    (
-                        point[axis] + (result.images - result.course[-1]["images"] if axis == "images" else 0),
-                        point[metric],
-                    )
-                    for point in result.course
+                    (point[axis], point[metric])
+                    for point in result.course_of_all_stages
                     if np.isfinite(point.get(metric, np.nan))
                 ]
                 for name, result in rows.items()
@@ -565,7 +563,7 @@ def table(results: Mapping[str, Result]) -> str:
     header = ["", *(["seeds"] if several else []), "images", "minutes", "images/s"]
     header += [metric.column + where(group) for group, metric in columns]
     header += [f"{QUICK[quick]} after {shortest:.3g} min", "Fréchet distance then"]
-    lines = [header, ["---"] * len(header)]
+    lines = []
     for name, result in results.items():
         cells = ["–"] * 3
         if result.minutes:
@@ -595,7 +593,7 @@ def table(results: Mapping[str, Result]) -> str:
             "and that of the samples of one seed."
         )
     notes += [f"{name} broke down: {result.failure}." for name, result in results.items() if result.failure]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + "\n\n".join(notes) + "\n"
+    return "\n".join(table_lines(header, lines)) + "\n\n" + "\n\n".join(notes) + "\n"
 
 
 def figure(grids: Mapping[str, Image.Image], prompts: Sequence[str]) -> Tensor:

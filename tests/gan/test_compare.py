@@ -293,7 +293,7 @@ def test_a_row_of_several_seeds_is_their_mean() -> None:
     assert broken.scores["colours"]["both"].value == 0.5
     real = Result({"scored faces": 32}, scores=mean.scores)
     table = compare.table({"real faces": real, "a": mean, "b": broken})
-    assert table.startswith("|  | seeds | images |")
+    assert table.startswith("| | seeds | images |")
     assert "| a | 2 | 8 |" in table
     assert "b broke down: from seed 1 loss_D is nan." in table
 

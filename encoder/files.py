@@ -40,7 +40,7 @@ STDIN = Path("-")
 _BY_SUFFIX: dict[str, Format] = {
     ".csv": "table", ".tsv": "table", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"
 }  # fmt: skip
-_FILE = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
+PICTURE_NAME = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _PEOPLE = re.compile(r"\d+(girl|boy|other)s?")  # booru tags, not ids
 _SAMPLE = 200  # lines that tell the format of a file
@@ -387,7 +387,7 @@ def is_numbered(rows: Sequence[Row]) -> bool:
         return False
     second = [row.fields[1].strip() for row in rows]
     counted = len(rows) > 1 and [row.fields[0].strip() for row in rows] == [str(i) for i in range(len(rows))]
-    return all(map(_FILE.fullmatch, second)) or (counted and all(map(str.isdecimal, second)))
+    return all(map(PICTURE_NAME.fullmatch, second)) or (counted and all(map(str.isdecimal, second)))
 
 
 def plain_name(field: str) -> str:

@@ -22,6 +22,7 @@ from encoder.common.options import add_settings, from_args
 from encoder.common.progress import Progress
 from encoder.files import TextLine, read_testing_file
 from encoder.text import check_text
+from gan.drawing.film import read_key
 from gan.drawing.output import PER_ROW
 from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings, random_seed
 from gan.engine import Drawn, Engine, Item, items_of, metadata
@@ -31,6 +32,9 @@ from gan.tasks import task_of_release
 
 if TYPE_CHECKING:
     import torch
+
+    from gan.inversion.editing import Inversion
+    from gan.pipeline import TextToImage
 
 DEFAULT_OUT = Path("samples/faces.png")
 COURSE_IMAGES = 25
@@ -57,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=(),
         metavar="KEY",
-        help="images on the way from a text to another, as a strip; three or more, --fps, --loop or the ending of "
-        "--out make a film",
+        help="images on the way from a key to another, as a strip; three or more, --fps, --loop or the ending of --out "
+        "make a film; a key is a text, a picture's file, or seed:N with a text or without",
     )
     add_settings(result, DrawJob)
     add_settings(result, DrawSettings)
@@ -76,15 +80,20 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         from gan.inversion.job import check_job
 
         check_job(job, settings, options.error)
-    elif not job.faithful or job.other_style:
-        options.error("--no-faithful and --other-style go with --edit")
+    elif job.other_style:
+        options.error("--other-style goes with --edit")
     if job.interpolate and (job.separate or job.num != 1 or settings.best_of != 1):
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if len(job.interpolate) == 1:
-        options.error("--interpolate takes two texts or more")
-    for key in job.interpolate:
-        if os.path.isfile(key):  # false too of a long text, that no file can be called
-            raise InputError(f"--interpolate goes between texts, and {key} is a file; change a picture with --edit")
+        options.error("--interpolate takes two keys or more")
+    pictures = any(read_key(key).picture for key in job.interpolate)
+    if pictures and (settings.layout_settings or settings.backend != "torch"):
+        raise InputError(
+            "--interpolate with pictures keeps their pose, and draws by PyTorch; leave --layout-seed, --turn, --tilt "
+            "and --backend out"
+        )
+    if not (job.faithful or job.edit or pictures):
+        options.error("--no-faithful goes with --edit, and with pictures of --interpolate")
     for option, is_given in (("--steps", job.steps), ("--fps", job.fps), ("--loop", job.loop)):
         if is_given and not job.interpolate:
             options.error(f"{option} goes with --interpolate")
@@ -122,10 +131,12 @@ def items_of_job(job: DrawJob) -> list[Item]:
     elif job.any:
         lines = [TextLine(1, "any", "")]
     else:
-        option = "--text" if job.text else "--interpolate"
-        texts = [check_text(text, option) for text in job.text or job.interpolate]
+        texts = [check_text(text, "--text") for text in job.text] or [read_key(key).text for key in job.interpolate]
         lines = [TextLine(i, str(i), text) for i, text in enumerate(texts, 1)]
     items = [item for i, line in enumerate(lines) for item in items_of(line, i, job)]
+    if job.interpolate:
+        seeds = [read_key(key).seed for key in job.interpolate]
+        items = [item if seed is None else item._replace(seed=seed) for item, seed in zip(items, seeds, strict=True)]
     if job.separate:
         from gan.many.plan import FileNames
 
@@ -192,14 +203,10 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
     pipeline = engine.pipeline
     images: list[torch.Tensor] = []  # of the one picture
     drawn: Iterable[Drawn] = engine.draw(items)
+    pictures: dict[int, dict[str, Any]] = {}  # what is said of keys that are pictures, by place
     if job.interpolate:
-        ends = pipeline.read(job.interpolate)
-        drawn = [Drawn(item, None, text) for item, text in zip(items, ends, strict=True)]
-        c = torch.stack([text.c for text in ends])
-        if job.is_film:
-            images += pipeline.film(c, seed=job.seed, steps=job.steps or FILM_STEPS, loop=job.loop)
-        else:
-            images += pipeline.interpolate(c, seed=job.seed, steps=job.steps or STRIP_STEPS)
+        way, drawn, pictures = _draw_way(job, pipeline, items)
+        images += way
 
     faces: list[dict[str, Any]] = []  # what the picture says of its images: text, seed and exact colours
     lines: list[dict[str, Any]] = []
@@ -212,7 +219,8 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
                 if line not in warned:
                     print(f"warning: {line}", file=sys.stderr)
                     warned.add(line)
-            faces.append({"text": item.text, "seed": item.seed, **text.colours})
+            said = pictures.get(item.place) or {"text": item.text, "seed": item.seed}
+            faces.append({**said, **text.colours})
             if out and image is not None:
                 images.append(image)
             file = out
@@ -221,8 +229,7 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
                 save_png(file, image, metadata(pipeline, faces[-1:]))
             lines.append(
                 {
-                    "text": item.text,
-                    "seed": item.seed,
+                    **said,
                     "file": str(file),
                     "read": text.read,
                     "warnings": text.warnings,
@@ -244,6 +251,39 @@ def _draw_few(job: DrawJob, settings: DrawSettings, out: Path | None, noun: str)
         for record in lines:
             print(json.dumps(record))
     return len(images) if job.interpolate else len(items)
+
+
+def _draw_way(
+    job: DrawJob, pipeline: TextToImage, items: Sequence[Item]
+) -> tuple[torch.Tensor, list[Drawn], dict[int, dict[str, Any]]]:
+    """The images of a way; its keys; what is said of those that are pictures, by place."""
+    import torch
+
+    keys, texts = [read_key(key) for key in job.interpolate], pipeline.read([item.text for item in items])
+    ends: torch.Tensor | Inversion = torch.stack([text.c for text in texts])
+    pictures: dict[int, dict[str, Any]] = {}
+    if any(key.picture for key in keys):
+        from gan.inversion.pictures import Given, given_pictures
+
+        given = []
+        for key, item in zip(keys, items, strict=True):
+            if key.picture:
+                given += given_pictures(key.picture)
+            else:  # as a picture of this model, which is found again exactly
+                image, told = pipeline.draw(item.text, item.seed)[0], {"text": item.text, "seed": item.seed}
+                given.append(Given(item.text, image, metadata(pipeline, [told])))
+        ends = pipeline.invert(given, faithful=job.faithful)
+        for i, key in enumerate(keys):
+            if key.picture:
+                pictures[i] = {"picture": key.picture.name, "reconstruction_db": round(ends.quality[i].item(), 2)}
+                warnings = [line for line in ends.warnings if line.startswith(f"{key.picture}: ")]
+                texts[i] = texts[i]._replace(read=ends.read[i], warnings=warnings)
+    seeds = [item.seed for item in items]
+    if job.is_film:
+        way = pipeline.film(ends, seed=seeds, steps=job.steps or FILM_STEPS, loop=job.loop)
+    else:
+        way = pipeline.interpolate(ends, seed=seeds, steps=job.steps or STRIP_STEPS)
+    return way, [Drawn(item, None, text) for item, text in zip(items, texts, strict=True)], pictures
 
 
 def _file_of(item: Item, folder: Path) -> Path:

@@ -557,30 +557,37 @@ class TextToImage:
         nothing = torch.empty((0, 3, self.G.resolution, self.G.resolution), dtype=torch.uint8)
         return torch.cat([nothing, *(pipeline.draw_many(pipeline.conditions(texts), seeds) if texts else ())])
 
-    def interpolate(self, c: torch.Tensor, *, seed: int = 0, steps: int = 8) -> torch.Tensor:
-        """Images on the straight line between two conditions, at one seed.
+    def interpolate(
+        self, keys: torch.Tensor | Inversion, *, seed: int | Iterable[int] = 0, steps: int = 8
+    ) -> torch.Tensor:
+        """Images on the straight line between two keys.
 
         Args:
-            c: The conditions of the first and of the last image, (2, c_dim).
-            seed: The seed of every image.
+            keys: The conditions of the first and of the last image, (2, c_dim), or two pictures as ``invert`` gives
+                them.
+            seed: Of every image, or of the first and the last; pictures have none.
             steps: Number of images, at least 2.
 
         Returns:
             uint8 (``steps``, 3, 64, 64).
         """
-        if len(c) != 2 or steps < 2:
-            raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions and at least two steps")
-        z = self.noise([seed])
-        a, b = self.settled(c, z.expand(2, -1))
-        weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)[:, None]  # (steps, 1)
-        return self.draw_conditions(torch.lerp(a, b, weight), z.expand(steps, -1))
+        if len(keys) != 2 or steps < 2:
+            raise ValueError(f"{len(keys)} conditions and {steps} steps; give two conditions and at least two steps")
+        weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)
 
-    def film(self, c: torch.Tensor, *, seed: int = 0, steps: int = 12, loop: bool = False) -> torch.Tensor:
-        """Frames on the way from key to key at one seed, slow at the keys.
+        def line(ends: torch.Tensor) -> torch.Tensor:
+            return torch.lerp(ends[:1], ends[1:], weight.view(-1, *[1] * (ends.ndim - 1)))
+
+        return self._draw_way(keys, seed, line)
+
+    def film(
+        self, keys: torch.Tensor | Inversion, *, seed: int | Iterable[int] = 0, steps: int = 12, loop: bool = False
+    ) -> torch.Tensor:
+        """Frames on the way from key to key, slow at the keys.
 
         Args:
-            c: The conditions of the keys, (2 or more, c_dim).
-            seed: The seed of every frame.
+            keys: The conditions of the keys, (2 or more, c_dim), or pictures as ``invert`` gives them.
+            seed: Of every frame, or of each key; pictures have none.
             steps: Frames from each key to the next, as of ``gan.drawing.film.eased``.
             loop: Whether the way goes on from the last key to the first.
 
@@ -589,12 +596,24 @@ class TextToImage:
         """
         from gan.drawing.film import eased
 
-        if len(c) < 2 or steps < 1:
-            raise ValueError(f"{len(c)} conditions and {steps} steps; give two conditions or more, and a step")
-        z = self.noise([seed])
-        frames = eased(self.settled(c, z.expand(len(c), -1)), steps, loop=loop)
-        batches = frames.split(self.settings.batch_size)
-        return torch.cat([self.draw_conditions(batch, z.expand(len(batch), -1)) for batch in batches])
+        if len(keys) < 2 or steps < 1:
+            raise ValueError(f"{len(keys)} conditions and {steps} steps; give two conditions or more, and a step")
+        return self._draw_way(keys, seed, lambda values: eased(values, steps, loop=loop))
+
+    def _draw_way(
+        self,
+        keys: torch.Tensor | Inversion,
+        seed: int | Iterable[int],
+        way: Callable[[torch.Tensor], torch.Tensor],
+    ) -> torch.Tensor:
+        """The images of a way: ``way`` takes the keys' numbers (K, ...) to those of the images."""
+        if not isinstance(keys, torch.Tensor):
+            from gan.inversion.editing import draw
+
+            return draw(self, type(keys.latents)(*map(way, keys.latents)), way(keys.c))
+        z, size = self.noise(seed).expand(len(keys), -1), self.settings.batch_size
+        batches = zip(way(self.settled(keys, z)).split(size), way(z).split(size), strict=True)
+        return torch.cat([self.draw_conditions(c, noise) for c, noise in batches])
 
     def settled(self, c: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
         """``c (N, c_dim)`` of texts, as it is drawn with ``z (N, z_dim)``: see ``ConditionSpace.resolve_negations``."""

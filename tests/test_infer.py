@@ -166,6 +166,11 @@ def test_interpolation_is_one_strip(model) -> None:
     assert infer.main(["--text", "red hair", "--seed", "4", "--out", "b.png"]) == 0
     assert np.array_equal(strip[:, :64], pixels("b.png"))
     assert faces_of("a.png") == [{"text": "red hair", "seed": 4}, {"text": "blue hair", "seed": 4}]
+    assert infer.main(["--interpolate", "seed:4 red hair", "seed:9", "--steps", "3", "--out", "c.png"]) == 0
+    assert np.array_equal(pixels("c.png")[:, :64], pixels("b.png"))
+    assert infer.main(["--any", "--seed", "9", "--out", "b.png"]) == 0
+    assert np.array_equal(pixels("c.png")[:, 128:], pixels("b.png"))
+    assert faces_of("c.png") == [{"text": "red hair", "seed": 4}, {"text": "", "seed": 9}]
 
 
 @pytest.mark.parametrize("ending", ["webp", "gif", "png"])
@@ -292,7 +297,10 @@ FILE = ["--testing-file", "lines.txt"]
         (None, ["--text", " "], "--text: the text is empty"),
         (None, ["--text", "x" * 100_000], "--text: the text has 100,000 characters"),
         (None, ["--interpolate", "a", ""], "--interpolate: the text is empty"),
-        ("", ["--interpolate", "a", "lines.txt"], "--interpolate goes between texts, and lines.txt is a file"),
+        ("", ["--interpolate", "a", "lines.txt"], "lines.txt: is no picture that can be read"),
+        (None, ["--interpolate", "a", "my face.png"], "my face.png: no such file"),
+        (None, ["--interpolate", "a", f"seed:{2**63}"], "has too large a seed; give one from 0 to"),
+        ("", ["--interpolate", "a", "lines.txt", "--turn", "1"], "--interpolate with pictures keeps their pose"),
         ("", ["--text", "a", "--out", "lines.txt/a.png"], "lines.txt: is a file, so the folder"),
         ("", ["--text", "a", "--separate", "lines.txt"], "lines.txt: is a file, so the folder"),
         (None, ["--text", "a", "--out", "a.jpg"], "a.jpg: pictures are written as PNG"),

@@ -1,24 +1,57 @@
-"""Films: the way from key to key, as frames and as a file."""
+"""The way from key to key: what a key is, the frames, and a film's file."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from torch import Tensor
-
+from encoder.common.arguments import MAX_SEED, check_existing_file
 from encoder.common.atomic import write_atomically
+from encoder.common.errors import InputError
+from encoder.files import PICTURE_NAME
+from encoder.text import check_text
 from gan.images import STDOUT, as_pil, png_info
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 WEBP = {"quality": 95, "method": 6}
 """Of libwebp: 2.4 KB for a frame of 64x64 pixels, 39 dB from what is drawn. Without loss it has 7 KB."""
 SOFTWARE, DESCRIPTION = 0x0131, 0x010E
 """Tags of EXIF."""
+
+
+_SEED = re.compile(r"seed:(\d+)(?:\s+(.*))?", re.DOTALL)
+
+
+class Key(NamedTuple):
+    """What a way leads to: a picture's file, or a text, which may be empty, and the seed that it names."""
+
+    text: str
+    seed: int | None = None
+    picture: Path | None = None
+
+
+def read_key(key: str) -> Key:
+    """A key of ``--interpolate``: a picture's file, a text, or ``seed:N`` with a text behind it or none.
+
+    Raises:
+        InputError: A missing picture, an empty text, or a seed that is too large.
+    """
+    if os.path.isfile(key) or PICTURE_NAME.fullmatch(key.rpartition(" ")[2]):  # a long text can be no file's name
+        check_existing_file(Path(key))
+        return Key("", picture=Path(key))
+    if not (found := _SEED.fullmatch(key.strip())):
+        return Key(check_text(key, "--interpolate"))
+    if int(found[1]) > MAX_SEED:
+        raise InputError(f"--interpolate: {key!r:.60} has too large a seed; give one from 0 to {MAX_SEED}")
+    return Key(check_text(found[2], "--interpolate") if found[2] else "", int(found[1]))
 
 
 def eased(keys: Tensor, steps: int, *, loop: bool) -> Tensor:
@@ -32,6 +65,8 @@ def eased(keys: Tensor, steps: int, *, loop: bool) -> Tensor:
     Returns:
         (K * steps, ...) with ``loop``, else ((K - 1) * steps + 1, ...).
     """
+    import torch
+
     t = torch.arange(steps, dtype=keys.dtype, device=keys.device) / steps
     weight = (t * t * (3 - 2 * t)).view(1, -1, *[1] * (keys.ndim - 1))
     frames = torch.lerp(keys[:, None], keys.roll(-1, 0)[:, None], weight).flatten(0, 1)

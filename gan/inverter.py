@@ -115,10 +115,11 @@ def _heldout(options: InverterOptions, sources: Sequence[str], count: int) -> tu
 
 def _judge(options: InverterOptions) -> None:
     """Print what ``--judge`` measures, with the inverter alone and with gradient descent."""
-    from gan.inversion.judging import measure
+    from gan.inversion.judging import layouts_alike, measure
     from gan.pipeline import TextToImage
 
     pipeline = TextToImage.from_pretrained(options.model)
+    print(f"\neight layouts under one seed: hair and eyes read alike: {layouts_alike(pipeline)}", flush=True)
     _, faces = _heldout(options, pipeline.config.sources, options.judge)
     for faithful in (False, True):
         print("\nwith gradient descent" if faithful else "\ninverter alone", flush=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,9 +32,29 @@ if TYPE_CHECKING:
 
 ROUGH = 14.0
 """A reconstruction of fewer dB shows another picture than the given one; of real faces, one in a hundred has fewer."""
-STRONGER = ((1.0, 0.3), (1.25, 0.3), (1.0, 0.6), (1.25, 0.6), (1.0, 1.0))
-"""How far a style goes from the old condition to the new one, and how far away from none, where (1, 0) does not show
-what is wanted. The first that does is taken. Further ones tear the face."""
+
+
+class Trial(NamedTuple):
+    """How an edit is drawn where a plainer one does not show what is wanted.
+
+    Attributes:
+        kept: How much stays of what the picture's styles have beside those of its noise.
+        purity: How far the styles go on, away from those of no condition.
+        seed: Of noise that half of the style's noise is replaced by; ``None`` leaves it.
+    """
+
+    kept: float = 1.0
+    purity: float = 0.0
+    seed: int | None = None
+
+
+TRIALS = (
+    *(Trial(0.5), Trial(1, 0.6), Trial(0), Trial(0.5, 0.6), Trial(0, 0.6)),
+    *(Trial(0, seed=seed) for seed in range(3)),
+)
+"""From little to much of the face that is lost; the first that shows what is wanted is taken, else the likeliest."""
+SURE, UNLIKELY = 0.5, 0.2
+"""Probabilities of what is wanted: above the first, an edit shows it; up to the second, no better than others."""
 VARIATION = 0.5
 """The size of the noise that further pictures of one edit differ by."""
 BATCH = 16
@@ -231,41 +251,44 @@ def edit(
         new[:, dim:] = 0
         new[:, dim + pipeline.config.style_index(style)] = 1
     with fast_convolutions(c.dtype):
-        old_w, new_w = (G.layout_and_style(latents.z, each)[1] for each in (c, new))
+        new_w = G.layout_and_style(latents.z, new)[1]
         if (pose := pipeline.pose().to(c)).any():
             layout, turned = (G.layout_and_style(latents.z, new, z)[0] for z in (latents.z, latents.z + pose))
             latents = latents._replace(layout=latents.layout + turned - layout)
         null = torch.cat([pipeline.encoder.space.null(new[:, :dim]), new[:, dim:]], dim=1)
         null_w = G.layout_and_style(latents.z, null)[1]
+        varied = torch.zeros_like(new_w)
         if variation is not None:
-            other_w = G.layout_and_style(latents.z + VARIATION * variation.to(latents.z), new)[1]
-            latents = latents._replace(styles=latents.styles + (other_w - new_w)[:, None])
+            varied = G.layout_and_style(latents.z + VARIATION * variation.to(latents.z), new)[1] - new_w
+
+    def drawn(trial: Trial, rows: Tensor) -> Tensor:
+        further = varied + trial.purity * (new_w - null_w)
+        if trial.seed is not None:
+            noise = (latents.z + pipeline.noise([trial.seed])) / 2**0.5
+            further = further + G.layout_and_style(noise, new)[1] - new_w
+        styles = trial.kept * latents.styles + further[:, None]
+        return draw(pipeline, latents._replace(styles=styles).rows(rows), new[rows])
+
+    images = drawn(Trial(), torch.arange(len(c)))
     changed = (new != c).any(1).cpu()
-    images = draw(pipeline, latents, new)
     if pipeline.encoder.space.class_sizes and changed.any():
         asked = _asked(pipeline, new[:, :dim])
-        best, right = judge(images, asked)
-        left = changed & ~right
-        for strength, purity in STRONGER:
-            rows = left.nonzero().squeeze(1)
+        best = probability(images, asked)
+        for trial in TRIALS:
+            rows = (changed & (best <= SURE)).nonzero().squeeze(1)
             if not len(rows):
                 break
-            further = (strength - 1) * (new_w - old_w) + purity * (new_w - null_w)
-            tried = latents._replace(styles=latents.styles + further[:, None]).rows(rows)
-            pictures = draw(pipeline, tried, new[rows])
-            probability, right = judge(pictures, asked[rows])
-            better = probability > best[rows]
-            images[rows[better]], best[rows[better]] = pictures[better], probability[better]
-            left[rows[right]] = False
+            pictures = drawn(trial, rows)
+            likely = probability(pictures, asked[rows])
+            better = likely > best[rows].clamp_min(UNLIKELY)
+            images[rows[better]], best[rows[better]] = pictures[better], likely[better]
     readings = pipeline.encoder.space.read(new[:, :dim].float())
     return images, [_values(row) for row in readings]
 
 
-def judge(pictures: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
-    """How probably faces show hair and eyes as asked, int64 (N, 2) with 0 for any, and whether they are read so."""
-    reading = judges()[0].read(pictures)
-    shown = torch.stack([reading.hair, reading.eyes], 1)
-    return reading.probability(asked), ((shown == asked) | (asked == 0)).all(1)
+def probability(pictures: Tensor, asked: Tensor) -> Tensor:
+    """How probably faces show hair and eyes as asked, int64 (N, 2) with 0 for any."""
+    return judges()[0].read(pictures).probability(asked)
 
 
 def _asked(pipeline: TextToImage, c: Tensor) -> Tensor:

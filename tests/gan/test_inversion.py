@@ -16,7 +16,7 @@ from encoder.common.errors import InputError
 from gan.draw import main
 from gan.images import as_pil, psnr, to_pixels
 from gan.inversion import optimise
-from gan.inversion.judging import EDITS, measure
+from gan.inversion.judging import EDITS, layouts_alike, measure
 from gan.inversion.latents import Latents
 from gan.inversion.network import Inverter, generator_digest, save_inverter
 from gan.pipeline import TextToImage
@@ -76,7 +76,10 @@ def test_edits_are_judged(pipe) -> None:
     assert figures == dict(measure(pipe, images, faithful=False)) | {k: v for k, v in figures.items() if "CPU" in k}
     quality = pipe.invert([as_pil(image) for image in images], faithful=False).quality
     assert figures["reconstruction, median"] == f"{quality.median():.1f} dB"
-    assert [figure.split(" of ")[1] for figure in figures.values() if "%" in figure] == [str(2 * EDITS)] * 3
+    shares = {name: figure.split(" of ")[1] for name, figure in figures.items() if "%" in figure}
+    assert [count for name, count in shares.items() if "gray" not in name][:4] == [str(2 * EDITS)] * 3 + ["2"]
+    assert sum(name.startswith("other style: ") for name in shares) == 3
+    assert layouts_alike(pipe).endswith("% of 64")
 
 
 def test_pictures_are_found_alone_as_among_others(pipe) -> None:
@@ -252,13 +255,37 @@ def test_the_command_writes_a_grid_files_and_json(pipe, tmp_path, capsys) -> Non
         assert torch.equal(pixels[:, 64:128], pixels[:, 128:])
 
 
+def test_pictures_texts_and_seeds_are_keys_of_a_film(pipe, tmp_path, capsys) -> None:
+    picture, film, key = tmp_path / "a.png", tmp_path / "film.png", tmp_path / "key.png"
+    as_pil(pipe.draw(["black hair"], [1])[0]).save(picture)
+    model = ["--model", str(pipe.folder)]
+    keys = [str(picture), "green hair", "seed:9 red eyes"]
+    assert main([*model, "--no-faithful", "--interpolate", *keys, "--steps", "2", "--out", str(film), "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["picture"] == "a.png" and lines[0]["read"].keys() >= {"hair", "eyes", "length"}
+    assert [(each["text"], each["seed"]) for each in lines[1:]] == [("green hair", 0), ("red eyes", 9)]
+    inversion = pipe.invert(picture, faithful=False)
+    with Image.open(film) as frames:
+        assert frames.n_frames == 5
+        assert torch.equal(to_pixels(frames.convert("RGB")), inversion.reconstructions[0])
+        assert [face.get("picture") for face in json.loads(frames.info["Faces"])] == ["a.png", None, None]
+        for number, (text, seed) in {2: ("green hair", "0"), 4: ("red eyes", "9")}.items():
+            assert main([*model, "--text", text, "--seed", seed, "--out", str(key)]) == 0
+            frames.seek(number)
+            with Image.open(key) as drawn:
+                assert psnr(to_pixels(frames.convert("RGB"))[None], to_pixels(drawn)[None])[0] > 60
+    strip = pipe.interpolate(pipe.invert([picture, picture], faithful=False), steps=3)
+    assert torch.equal(strip[1], inversion.reconstructions[0])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--edit a.png --any", "--edit goes with --text, not with --any; leave it out"),
         ("--edit a.png --text x --best-of 2", "--edit goes with --text, not with --best-of"),
         ("--edit a.png --text x --layout-seed 2", "--edit goes with --text, not with --layout-seed"),
-        ("--text x --no-faithful", "--no-faithful and --other-style go with --edit"),
+        ("--text x --no-faithful", "--no-faithful goes with --edit, and with pictures of --interpolate"),
+        ("--text x --other-style", "--other-style goes with --edit"),
         ("--num 2", "one of the arguments --text --testing-file --any --interpolate --edit is required"),
     ],
 )

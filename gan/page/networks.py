@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.export import graph
-from gan.inversion.editing import ROUGH, STRONGER, VARIATION
+from gan.inversion.editing import ROUGH, SURE, TRIALS, UNLIKELY, VARIATION
 from gan.inversion.network import SIZE, Inverter, load_inverter
 from gan.inversion.reading import judges
 from gan.pipeline import TextToImage
@@ -53,5 +53,8 @@ def editing(pipeline: TextToImage) -> tuple[tuple[bytes, bytes], dict[str, objec
         graph(Shown(), {"images": images}, outputs[0], INPUT),
         graph(Found(inverter[0]), {"images": images, "missing": missing}, outputs[1], INPUT),
     )
-    facts = {"passes": inverter[1].passes, "stronger": STRONGER, "rough": ROUGH, "variation": VARIATION}
+    facts = {
+        "passes": inverter[1].passes, "rough": ROUGH, "variation": VARIATION,
+        "trials": TRIALS, "sure": SURE, "unlikely": UNLIKELY,
+    }  # fmt: skip
     return found, facts

@@ -59,44 +59,47 @@ export class Given {
     const layout = Float32Array.from(model.turned(z, options));
     const places = latents.styles.length / model.config.latents.styles[1];
     const moved = (styles, w) => plus(styles, Float32Array.from(styles, (_, i) => w[i % (styles.length / places)]));
+    const noiseOf = (seed) => seededNoise(seed, z.length).map((x) => truncation * x);
     const draw = (styles) => model.generate(z, whole, { layout, added: { layout: latents.layout, styles } });
     const styleOf = async (noise, condition) => (await model.generate(noise, condition)).w;
-    let styles = latents.styles;
-    let { img, w } = await draw(styles);
+    let { img, w } = await draw(latents.styles);
+    let varied = w.map(() => 0);
     if (variation) {
-      const noise = seededNoise(variation, z.length).map((x) => truncation * x);
-      const other = await styleOf(plus(z, noise, model.config.editing.variation), whole);
-      styles = moved(styles, plus(other, w, -1));
-      ({ img } = await draw(styles));
+      const other = await styleOf(plus(z, noiseOf(variation), model.config.editing.variation), whole);
+      varied = plus(other, w, -1);
+      ({ img } = await draw(moved(latents.styles, varied)));
     }
     let pixels = model.pixels(img);
     if (to || whole.every((x, i) => x === this.whole[i])) return pixels; // a way stays smooth
-    let judged = await this.#judge(pixels, c);
-    if (judged.isRight) return pixels;
-    const fromOld = plus(w, await styleOf(z, this.whole), -1);
+    const { trials, sure, unlikely } = model.config.editing;
+    let likeliest = await this.#probability(pixels, c);
+    if (likeliest > sure) return pixels;
     const fromNone = plus(w, await styleOf(z, model.withStyle(model.nothing(c), style)), -1);
-    for (const [strength, purity] of model.config.editing.stronger) {
-      const further = fromOld.map((x, i) => (strength - 1) * x + purity * fromNone[i]);
-      const tried = model.pixels((await draw(moved(styles, further))).img);
-      const found = await this.#judge(tried, c);
-      if (found.probability > judged.probability) [pixels, judged] = [tried, found];
-      if (found.isRight) break;
+    for (const [kept, purity, seed] of trials) {
+      let further = plus(varied, fromNone, purity);
+      if (seed !== null) {
+        const noise = plus(z, noiseOf(BigInt(seed))).map((x) => x / Math.SQRT2);
+        further = plus(further, plus(await styleOf(noise, whole), w, -1));
+      }
+      const styles = moved(latents.styles.map((x) => kept * x), further);
+      const tried = model.pixels((await draw(styles)).img);
+      const probability = await this.#probability(tried, c);
+      if (probability > Math.max(likeliest, unlikely)) [pixels, likeliest] = [tried, probability];
+      if (likeliest > sure) break;
     }
     return pixels;
   }
 
-  /** How probably a picture shows hair and eyes as asked, and whether it is read so. */
-  async #judge(pixels, c) {
+  /** How probably a picture shows hair and eyes as asked. */
+  async #probability(pixels, c) {
     const shown = await this.#shown(pixels);
     const { rules } = this.model.config;
-    let [probability, isRight] = [1, true];
+    let probability = 1;
     for (const { slot, value } of this.model.reader.readings(c)) {
       if (value === null || !rules.colour_slots.includes(slot)) continue;
-      const at = rules.slots[slot].indexOf(value);
-      probability *= shown[slot][at];
-      isRight &&= best(shown[slot]) === at;
+      probability *= shown[slot][rules.slots[slot].indexOf(value)];
     }
-    return { probability, isRight };
+    return probability;
   }
 }
 

@@ -26,7 +26,7 @@ class Captions(Task):
     name, noun, alias = "captions", "image", "captions"
     conditionings = {"aligned": ("aligned",), "pooled": ("pooled",)}  # noqa: RUF012
     summary = "captions, as they are written"
-    releases = ("avatars", "emoji")
+    releases = ("emoji",)
 
     def share(self, data: ImageDataset) -> float:
         return 0.5  # it can use all images; another task that can use most of them suits them better

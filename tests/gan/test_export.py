@@ -48,7 +48,7 @@ def test_every_architecture_draws_the_same_pictures_in_any_batch(architecture, t
 
 @pytest.mark.parametrize("kind", ["head of 25", "head of 33", "aligned", "attention", "pooled"])
 def test_every_text_encoder_reads_the_same(kind, base, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_generator_graph", lambda pipeline: b"")  # as tested above
+    monkeypatch.setattr(module, "_generator_graph", lambda *_: b"")  # as tested above
     monkeypatch.setattr(module.Exported, "compared", lambda self: self)
     path = None
     if kind.startswith("head"):
@@ -78,7 +78,7 @@ def test_other_pictures_are_refused(tmp_path, monkeypatch, capsys) -> None:
     release = write_one_hot(tmp_path / "release", "stackgan1")  # the quickest
     graph_of = module._generator_graph
 
-    def graph_of_another(pipeline: TextToImage) -> bytes:
+    def graph_of_another(pipeline: TextToImage, _: object) -> bytes:
         graph = graph_of(pipeline)
         with torch.no_grad():
             pipeline.G.to_rgb.bias.add_(0.1)

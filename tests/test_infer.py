@@ -500,7 +500,7 @@ def test_a_picture_to_a_terminal_or_among_json_is_refused(model, capsys, monkeyp
 def test_the_page_takes_what_the_command_line_takes() -> None:
     (truncation,), (guidance,) = (get_args(kind)[1:] for kind in (Truncation, Guidance))
     limits = f"truncation: [{truncation.low}, {truncation.high}], guidance: [{guidance.low}, {guidance.high}]"
-    assert limits in (ROOT / "gan" / "page" / "static" / "js" / "link.js").read_text("utf-8")
+    assert limits in (ROOT / "gan" / "page" / "static" / "js" / "settings.js").read_text("utf-8")
 
 
 # -- choosing and truncating -----------------------------------------------------------------------------------------

@@ -91,7 +91,8 @@ def test_batches_are_drawn_one_at_a_time(pipeline, monkeypatch) -> None:
 def steps_between(pipeline: TextToImage, monkeypatch, a: str, b: str) -> list[dict[str, str]]:
     """What the five conditions on the way from one text to another ask for."""
     seen: list[torch.Tensor] = []
-    monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: seen.append(c))
+    draw = pipeline.draw_conditions
+    monkeypatch.setattr(pipeline, "draw_conditions", lambda c, z: (seen.append(c), draw(c, z))[1])
     pipeline.interpolate(pipeline.conditions([a, b]), steps=5)
     return [exact_colours(readings) for readings in pipeline.encoder.space.read(seen[0])]
 

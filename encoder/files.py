@@ -267,11 +267,11 @@ def read_records(lines: Iterable[str]) -> Iterator[Record]:
         yield layout.record(row.line, row.fields)
 
 
-def table_rows(lines: Iterable[str]) -> tuple[str, Iterator[Row]]:
-    """The separator of a table's fields, and every row that is not blank."""
+def table_rows(lines: Iterable[str], delimiter: str = "") -> tuple[str, Iterator[Row]]:
+    """The separator of a table's fields, which its lines tell if it is not given, and every row that is not blank."""
     rest = iter(lines)
     sample = list(itertools.islice(rest, _SAMPLE))
-    delimiter = _delimiter(sample)
+    delimiter = delimiter or _delimiter(sample)
     return delimiter, _rows(itertools.chain(sample, rest), delimiter)
 
 

@@ -118,14 +118,24 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
             return _json_lines(lines, name)
     for i in itertools.takewhile(lambda i: _PREAMBLE.match(lines[i]), range(len(lines))):
         lines[i] = ""
-    delimiter, rows_of_text = table_rows(lines)
-    rows = list(rows_of_text)
-    header = is_header(rows)
+    table = _table_of(lines, name)
     pairs = {number: NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
     named = [Row(number, [pair[1], pair[2]], True) for number, pair in pairs.items() if pair]
-    if 2 * len(named) > len(rows):  # NAME.jpg a caption, or NAME.jpg: a caption
+    if 2 * len(named) > len(table.rows):  # NAME.jpg a caption, or NAME.jpg: a caption
         return [Table(name, [], named, malformed=[number for number, pair in pairs.items() if not pair])]
-    return [Table(name, rows[0].fields if header else [], rows[header:], delimiter)]
+    # Commas may be those of texts in the first column, with another separator behind them.
+    others = [
+        mark for mark in "\t;|" if mark != table.delimiter and 10 * sum(mark in line for line in lines) > 9 * len(pairs)
+    ]
+    return [table, *(_table_of(lines, name, mark) for mark in others)]
+
+
+def _table_of(lines: Sequence[str], name: str, delimiter: str = "") -> Table:
+    """The table of a text whose fields are separated by ``delimiter``, or by what its lines tell."""
+    delimiter, rows_of_text = table_rows(lines, delimiter)
+    rows = list(rows_of_text)
+    header = is_header(rows)
+    return Table(name, rows[0].fields if header else [], rows[header:], delimiter)
 
 
 def _json_lines(lines: Sequence[str], name: str) -> list[Table]:

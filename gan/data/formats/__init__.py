@@ -68,6 +68,8 @@ def _by_names(reading: Reading) -> Iterator[Example]:
     captions = {name: caption for name, caption in captions.items() if caption}
     if reading.refused or 2 * len(captions) < len(names) or not captions:
         raise InputError(f"{reading.tree.where}: {_why_nothing(reading)}")
+    for problem in reading.problems:
+        reading.ledger.note(problem)
     example, caption = next(iter(captions.items()))
     reading.found("names", f"captions are the names of files and folders: {caption!r} of {printable(example)}")
     for name, caption in captions.items():

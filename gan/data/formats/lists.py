@@ -173,6 +173,7 @@ def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
     except InputError as error:
         if by_name:
             raise
+        reading.refused = True
         return str(error)
     folders = folders_of(name)
 

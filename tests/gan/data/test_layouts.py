@@ -399,3 +399,18 @@ def test_names_are_captions_where_nothing_else_is(tmp_path: Path) -> None:
         load(write(tmp_path / "sheet", {**pictures("1.png"), "captions.xlsx": "x"}))
     with pytest.raises(InputError, match=r"images: metadata\.csv: no column holds texts$"):
         load(write(tmp_path / "bad", {**pictures("a red fox.png"), "metadata.csv": "x,y\n1,2\n"}))
+
+
+def test_texts_with_commas_may_stand_before_the_names_of_their_images(tmp_path: Path) -> None:
+    lists = {"list.tsv": "a big, red cat\tp0.png\na small, sleeping dog\tp1.png\n"}
+    data, _ = load(write(tmp_path / "set", {**lists, "p0.png": png(0), "p1.png": png(1)}))
+    assert data.captions == (("a big, red cat",), ("a small, sleeping dog",))
+
+
+def test_a_list_that_was_not_read_is_named_where_file_names_are_captions(tmp_path: Path) -> None:
+    named = {"red fox.png": png(0), "grey wolf.png": png(1)}
+    _, summary = load(write(tmp_path / "set", {**named, "list.csv": "a,red thing\nb,blue thing\n"}))
+    assert "list.csv: names no image that is here" in str(summary)
+    cyrillic = "file,text\nred fox.png,красная лиса\ngrey wolf.png,серый волк\n".encode("cp1251")
+    with pytest.raises(InputError, match=r"list\.csv, line 2: not UTF-8 text; save the file as UTF-8"):
+        load(write(tmp_path / "other", {**named, "list.csv": cyrillic}))

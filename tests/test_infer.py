@@ -300,6 +300,7 @@ FILE = ["--testing-file", "lines.txt"]
         ("", ["--interpolate", "a", "lines.txt"], "lines.txt: is no picture that can be read"),
         (None, ["--interpolate", "a", "my face.png"], "my face.png: no such file"),
         (None, ["--interpolate", "a", f"seed:{2**63}"], "has too large a seed; give one from 0 to"),
+        (None, ["--interpolate", "a", "./"], "./ is a folder; give its pictures one by one"),
         ("", ["--interpolate", "a", "lines.txt", "--turn", "1"], "--interpolate with pictures keeps their pose"),
         ("", ["--text", "a", "--out", "lines.txt/a.png"], "lines.txt: is a file, so the folder"),
         ("", ["--text", "a", "--separate", "lines.txt"], "lines.txt: is a file, so the folder"),

@@ -42,11 +42,13 @@ def read_key(key: str) -> Key:
     """A key of ``--interpolate``: a picture's file, a text, or ``seed:N`` with a text behind it or none.
 
     Raises:
-        InputError: A missing picture, an empty text, or a seed that is too large.
+        InputError: A missing picture, a folder, an empty text, or a seed that is too large.
     """
     if os.path.isfile(key) or PICTURE_NAME.fullmatch(key.rpartition(" ")[2]):  # a long text can be no file's name
         check_existing_file(Path(key))
         return Key("", picture=Path(key))
+    if "/" in key and os.path.isdir(key):
+        raise InputError(f"--interpolate: {key} is a folder; give its pictures one by one")
     if not (found := _SEED.fullmatch(key.strip())):
         return Key(check_text(key, "--interpolate"))
     if int(found[1]) > MAX_SEED:

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from encoder.common.arguments import kind_of
+from encoder.common.arguments import check_existing_file, kind_of
 from encoder.common.errors import InputError, reason_of
 from gan.data.decoding import READ, decode, suffix
 from gan.images import SOFTWARE
@@ -106,6 +106,7 @@ def _of_pixels(pixels: Any, name: str) -> Image.Image:
 
 
 def _read(path: Path) -> Given:
+    check_existing_file(path)  # a pipe could be waited for without end
     try:
         data = path.read_bytes()
     except OSError as error:

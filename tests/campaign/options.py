@@ -196,6 +196,8 @@ def _right(option: Option, name: str) -> tuple[int, ...]:
         return (0, 2)
     if option.dest in BREAKING and name in ("huge", "largest"):
         return (0, 1, 2)
+    if option.values is NUMBERS and name == "negative" and option.dest == "seed":  # of drawing, -1 is any seed
+        return (0, 2)
     if option.values is NUMBERS and name in ("word", "empty", "negative", "nan", "list"):
         return (2,)
     if option.values is NUMBERS and name == "inf":

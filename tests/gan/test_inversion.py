@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,7 @@ def test_pictures_of_any_size_and_mode(pipe, image) -> None:
 
 def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(pipe, tmp_path, capsys) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "notes.txt").write_text("a")
     Image.new("RGB", (90, 60), "red").save(
@@ -189,7 +191,8 @@ def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(p
     start = ["--model", str(pipe.folder), "--text", "green hair", "--no-faithful", "--out", str(tmp_path / "a.png")]
     for name, message in {
         "broken.png": "is no picture that can be read",
-        "nothing.png": "cannot be read",
+        "nothing.png": "no such file",
+        "pipe.png": "not a regular file",
         "none": "holds no picture",
     }.items():
         assert main([*start, "--edit", str(tmp_path / name)]) == 2

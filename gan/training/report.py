@@ -106,7 +106,9 @@ class Report(Tracker):
     def write(self) -> None:
         """Write the page, whole or not at all."""
         page = self.html()
-        write_atomically(self.run_dir / REPORT_FILE, lambda path: path.write_text(page, "utf-8"), durable=False)
+        write_atomically(
+            self.run_dir / REPORT_FILE, lambda path: path.write_bytes(page.encode("utf-8", "replace")), durable=False
+        )
 
     # -- the page ----------------------------------------------------------------------------------------------------
 

@@ -113,6 +113,13 @@ def test_a_page_that_cannot_be_written_is_done_without(tmp_path, capsys) -> None
     assert re.fullmatch(r"warning: report\.html: .*; going on without it\n", capsys.readouterr().err)
 
 
+def test_a_folder_whose_name_is_no_text_has_a_page_too(tmp_path) -> None:
+    run = tmp_path / "run\udcff"  # as Python reads a name that is not UTF-8
+    run.mkdir()
+    Report(CONFIG, run, PROMPTS, 0).write()
+    assert "run?" in page_of(run)[0]
+
+
 def test_a_long_run_keeps_a_small_page(tmp_path) -> None:
     report = Report(CONFIG, tmp_path, PROMPTS, 0)
     for images in range(1, 2001):

@@ -202,8 +202,8 @@ def _right(option: Option, name: str) -> tuple[int, ...]:
         return (2,)
     if option.values is NUMBERS and name == "inf":
         return (2,)
-    if name == "empty" and option.values[name] != str(option.default):
-        return (2,)
+    if name == "empty" and option.dest != "init" and option.values[name] != str(option.default):
+        return (2,)  # an empty --init is none, as in earlier states
     return (0, 2)
 
 

@@ -126,17 +126,19 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
 
 def items_of_job(job: DrawJob) -> list[Item]:
     """The images of a job that is no batch job; ``InputError`` where a line or an output file is refused."""
+    keys = [read_key(key) for key in job.interpolate]
     if job.testing_file:
         lines = read_testing_file(job.testing_file, job.format)
     elif job.any:
         lines = [TextLine(1, "any", "")]
     else:
-        texts = [check_text(text, "--text") for text in job.text] or [read_key(key).text for key in job.interpolate]
+        texts = [check_text(text, "--text") for text in job.text] or [key.text for key in keys]
         lines = [TextLine(i, str(i), text) for i, text in enumerate(texts, 1)]
     items = [item for i, line in enumerate(lines) for item in items_of(line, i, job)]
-    if job.interpolate:
-        seeds = [read_key(key).seed for key in job.interpolate]
-        items = [item if seed is None else item._replace(seed=seed) for item, seed in zip(items, seeds, strict=True)]
+    if keys:
+        items = [
+            item if key.seed is None else item._replace(seed=key.seed) for item, key in zip(items, keys, strict=True)
+        ]
     if job.separate:
         from gan.many.plan import FileNames
 

@@ -79,10 +79,8 @@ def measure(pipeline: TextToImage, images: Tensor, *, faithful: bool, seed: int 
 
 def _other_style(pipeline: TextToImage, inversion: Inversion) -> Iterator[tuple[str, str]]:
     """Faces drawn in the other style: whether the inverter takes them for it, and their colours for those before."""
-    sources, inverter = (
-        pipeline.config.sources,
-        load_inverter(pipeline.folder, pipeline.G, len(pipeline.config.sources)),
-    )
+    sources = pipeline.config.sources
+    inverter = load_inverter(pipeline.folder, pipeline.G, len(sources))
     if len(sources) == 1 or inverter is None:
         return
     count = len(inversion)

@@ -30,7 +30,7 @@ from encoder.align import (
 )
 from encoder.aligned import AlignedEncoder
 from encoder.common import arguments
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.command import command
 from encoder.common.memory import tune_malloc
 from encoder.common.options import add_settings, from_args, setting
@@ -94,7 +94,10 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
         "steps": fitted.steps,
     }
     write_encoder(tuned, options.out, record, ENCODER_DIR)
-    _write_card(options.out, card(record, {}, options.credit))  # an earlier one would tell of other weights
+    # An earlier card would tell of other weights.
+    write_contents(options.out / "README.md", card(record, {}, options.credit))
+        options.out / "README.md", card(record, {}, options.credit)
+    )  # an earlier one would tell of other weights
     print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {options.out}")
 
     if len(heldout.captions) > 1:
@@ -109,11 +112,7 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
         fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(options.out).encode(texts, progress=True), dim=1)
         scores = judge(fits, heldout.images[:], numbers)
         print(table(scores))
-        _write_card(options.out, card(record, scores, options.credit))
-
-
-def _write_card(folder: Path, text: str) -> None:
-    write_atomically(folder / "README.md", lambda path: path.write_text(text, encoding="utf-8"))
+        write_contents(options.out / "README.md", card(record, scores, options.credit))
 
 
 if __name__ == "__main__":

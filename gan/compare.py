@@ -30,7 +30,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from encoder.common import arguments
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.command import command, status_of
 from encoder.common.device import DEVICE_HELP, check_device
 from encoder.common.errors import InputError
@@ -496,7 +496,7 @@ def write_comparison(
     if any(result.course for result in rows.values()):
         texts["comparison.svg"] = curves(rows)
     for name, text in texts.items():
-        write_atomically(args.out / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
+        write_contents(args.out / name, text)
     firsts = {each.row: folder for folder, each in trainings.items() if folder in found and each.seed == args.seed}
     pictures = {
         row: Image.open(args.out / folder / PICTURE_FILE).convert("RGB")

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encoder.common import arguments
-from encoder.common.atomic import transaction, write_atomically
+from encoder.common.atomic import transaction, write_contents
 from encoder.common.command import command
 from encoder.common.errors import BreakdownError, InputError
 from encoder.common.folders import OutputFolder
@@ -352,11 +352,10 @@ def tokens(model: MiniLM, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Ten
 def write(exported: Exported, out: Path) -> None:
     """Write the files, all at once."""
     with transaction():
-        write_atomically(out / GENERATOR, lambda path: path.write_bytes(exported.generator))
+        write_contents(out / GENERATOR, exported.generator)
         if exported.encoder is not None and exported.model is not None:
-            graph, tokenizer = exported.encoder, exported.model.tokenizer_json()
-            write_atomically(out / ENCODER, lambda path: path.write_bytes(graph))
-            write_atomically(out / TOKENIZER, lambda path: path.write_text(tokenizer, "utf-8"))
+            write_contents(out / ENCODER, exported.encoder)
+            write_contents(out / TOKENIZER, exported.model.tokenizer_json())
         write_json(out / CONFIG, exported.config)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from encoder.common.arguments import check_file, kind_of
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def save_png(path: Path, image: torch.Tensor, text: Mapping[str, str]) -> None:
     if path == STDOUT:
         sys.stdout.buffer.write(data)
         return
-    write_atomically(path, lambda temporary: temporary.write_bytes(data), durable=False)
+    write_contents(path, data, durable=False)
 
 
 def as_pil(image: torch.Tensor) -> PIL.Image.Image:

@@ -103,11 +103,6 @@ def between(low: int, high: int = MAX_COUNT) -> Callable[[str], int]:
     return number
 
 
-seed = between(0, MAX_SEED)
-threads = between(0, MAX_THREADS)
-batch_size = between(1, MAX_BATCH)
-
-
 # -- texts -----------------------------------------------------------------------------------------------------------
 
 
@@ -156,16 +151,13 @@ def _is_deep(value: Any, depth: int) -> bool:
 def path_type(*checks: Callable[[Path], object]) -> Callable[[str], Path]:
     """A path that passes all ``checks``; a check raises ``InputError``."""
 
-    def path_of(text: str) -> Path:
-        path = Path(non_empty(text))
-        try:
-            for check in checks:
-                check(path)
-        except InputError as error:
-            raise _RefusedError(error) from None
+    def checked(text: str) -> Path:
+        path = Path(text)
+        for check in checks:
+            check(path)
         return path
 
-    return path_of
+    return resolved_by(checked)
 
 
 def resolved_by(find: Callable[[str], Path]) -> Callable[[str], Path]:

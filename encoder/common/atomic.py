@@ -36,9 +36,7 @@ class _Waiting:
 _waiting: ContextVar[_Waiting | None] = ContextVar("waiting", default=None)
 
 
-def write_atomically(
-    path: Path, write: Callable[[Path], object], *, durable: bool = True, advice: str = ADVICE
-) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bool = True) -> None:
     """Call ``write`` with a temporary path beside ``path``, then rename that file to ``path``.
 
     The temporary file exists already, is empty, and is locked while it is written. A missing folder is made. Before a
@@ -48,7 +46,6 @@ def write_atomically(
         path: The file.
         write: Writes it.
         durable: Wait until the file is on the disk, so that it outlives a power cut too.
-        advice: What to do where it cannot be written.
 
     Raises:
         InputError: The file cannot be written; what stood there before is kept, and nothing else is left behind.
@@ -73,12 +70,18 @@ def write_atomically(
         if durable:
             _sync(path.parent)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        raise _not_written(path, error, advice) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
         if handle is not None:
             os.close(handle)
+
+
+def write_contents(path: Path, contents: str | bytes, *, durable: bool = True) -> None:
+    """``write_atomically`` of a text, in UTF-8, or of bytes."""
+    data = contents.encode() if isinstance(contents, str) else contents
+    write_atomically(path, lambda temporary: temporary.write_bytes(data), durable=durable)
 
 
 @contextmanager
@@ -170,8 +173,8 @@ def _put(waiting: _Waiting) -> None:
         raise _not_written(path, error) from error
 
 
-def _not_written(path: Path, error: Exception, advice: str = ADVICE) -> InputError:
-    return InputError(f"{path}: cannot be written ({reason_of(error)}); {advice}")
+def _not_written(path: Path, error: Exception) -> InputError:
+    return InputError(f"{path}: cannot be written ({reason_of(error)}); {ADVICE}")
 
 
 def _sync(path: Path) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from encoder.common.atomic import TEMPORARY, lock, write_atomically
+from encoder.common.atomic import TEMPORARY, lock, write_contents
 from encoder.common.errors import InputError, reason_of
 
 LOCK_FILE, MARK_FILE = ".lock", ".made-by"
@@ -136,7 +136,7 @@ class OutputFolder:
                 if not known:
                     self.check(folder)
                 if _owner(folder) is None:
-                    write_atomically(folder / MARK_FILE, lambda path: path.write_text(f"{self.command}\n", "utf-8"))
+                    write_contents(folder / MARK_FILE, f"{self.command}\n")
                 try:
                     yield
                 finally:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError, reason_of
 
 LARGEST = 16 << 20
@@ -112,7 +112,7 @@ def record(kind: type[Record], values: Any, source: Path | str, *, notes: bool =
 
 def write_json(path: Path, value: object) -> None:
     """Write ``value`` as indented JSON, the file whole or not at all."""
-    write_atomically(path, lambda file: file.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8"))
+    write_contents(path, json.dumps(value, indent=2) + "\n")
 
 
 def check(value: Any, kind: Any, source: Path | str, key: str = "", *, notes: bool = False) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from encoder.common.arguments import kind_of
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError, reason_of
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ def save(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str] | N
 
     check_finite(tensors, path, "it is not written")
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    data = checksummed(serialise(contiguous, metadata))
-    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+    write_contents(path, checksummed(serialise(contiguous, metadata)))
 
 
 def load(path: Path) -> dict[str, Tensor]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from encoder.common.arguments import MAX_SEED, check_existing_file
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError
 from encoder.files import PICTURE_NAME
 from encoder.text import check_text
@@ -104,4 +104,4 @@ def save_film(path: Path, frames: Tensor, *, fps: int, loop: bool, text: Mapping
     if path == STDOUT:
         sys.stdout.buffer.write(buffer.getvalue())
         return
-    write_atomically(path, lambda temporary: temporary.write_bytes(buffer.getvalue()), durable=False)
+    write_contents(path, buffer.getvalue(), durable=False)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from encoder import tuned
 from encoder.base import NO_TEXTS
-from encoder.common.atomic import transaction, write_atomically
+from encoder.common.atomic import transaction, write_contents
 from encoder.common.errors import InputError, reason_of
 from encoder.common.folders import OutputFolder
 from encoder.common.installation import DISTRIBUTION, missing_extra_error
@@ -76,8 +76,7 @@ def save(
             tuned.copy_folder(source, to / tuned.BASE)
         if (own / STATISTICS_FILE).is_file():
             tuned.copy_file(own / STATISTICS_FILE, to / STATISTICS_FILE)
-        text = card(release, config, license=license, scores=scores)
-        write_atomically(folder / CARD_FILE, lambda path: path.write_text(text, "utf-8"))
+        write_contents(folder / CARD_FILE, card(release, config, license=license, scores=scores))
         for name in (*INVERTER_FILES, DISCRIMINATOR_FILE, WEIGHTS_FILE, CONFIG_FILE):
             if (release / name).is_file():
                 tuned.copy_file(release / name, folder / name)

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from PIL import Image
 from torch import Tensor
 
-from encoder.common.atomic import transaction, write_atomically
+from encoder.common.atomic import transaction, write_contents
 from encoder.common.templates import render
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, Row, Scores, where
@@ -185,7 +185,7 @@ def write_report(results: Results, folder: Path) -> None:
     texts = (results.html(), results.markdown(), results.json())
     with transaction():
         for name, text in zip(REPORT_FILES, texts, strict=True):
-            write_atomically(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))  # type: ignore[misc]
+            write_contents(folder / name, text)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

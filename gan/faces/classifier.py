@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, HAIR_LENGTHS
 from encoder.common import weights
-from encoder.common.atomic import transaction, write_atomically
+from encoder.common.atomic import transaction, write_contents
 from encoder.common.errors import InputError
 from encoder.common.records import Within, read_json, record, write_json
 from encoder.common.templates import render
@@ -216,5 +216,5 @@ def save_classifier(model: AttributeClassifier, path: Path, notes: dict[str, Any
     card = render(CARD, **{"length": {}, **notes})
     with transaction():
         weights.save(model.state_dict(), path / WEIGHTS_FILE)
-        write_atomically(path / "README.md", lambda file: file.write_text(card, encoding="utf-8"))
+        write_contents(path / "README.md", card)
         write_json(path / CONFIG_FILE, {"widths": list(model.widths), **notes})

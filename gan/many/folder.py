@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from encoder.common.atomic import ADVICE, write_atomically
+from encoder.common.atomic import ADVICE, write_contents
 from encoder.common.errors import InputError
 from gan.engine import Item
 from gan.many.plan import Piece, Shard, differences
@@ -164,10 +164,9 @@ class FilesSink:
         state, size = hashlib.sha256(), 0
         for item, image in zip(piece.items, images, strict=True):
             if image.png is not None:
-                data = image.png
-                write_atomically(self._path(item), lambda path, data=data: path.write_bytes(data), durable=False)  # type: ignore[misc]
-                state.update(data)
-                size += len(data)
+                write_contents(self._path(item), image.png, durable=False)
+                state.update(image.png)
+                size += len(image.png)
         return state.hexdigest(), size
 
     def finish(self) -> None:

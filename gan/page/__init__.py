@@ -13,12 +13,11 @@ import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder.attributes.vocabulary import canonical_captions
-from encoder.common.atomic import transaction, write_atomically
+from encoder.common.atomic import transaction, write_contents
 from encoder.common.folders import OutputFolder
 from encoder.common.templates import render
 from encoder.text import normalise
@@ -161,7 +160,7 @@ def build(
         written |= _space(exported)
     with transaction():
         for name, data in written.items():
-            write_atomically(out / name, partial(_write, data))
+            write_contents(out / name, data)
     return Built({name: len(data) for name, data in written.items()}, bits, exported.parity)
 
 
@@ -233,10 +232,6 @@ def _pictures(pipeline: TextToImage, text: str) -> dict[str, bytes]:
 
 def _digest(*parts: bytes) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
-
-
-def _write(data: bytes, path: Path) -> None:
-    path.write_bytes(data)
 
 
 def _gzipped(data: bytes) -> bytes:

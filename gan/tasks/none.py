@@ -53,7 +53,7 @@ class NoTexts(Task):
     def conditioner(
         self, run: Run, data: ImageDataset, *, prompts: Sequence[str] = (), quiet: bool = False
     ) -> tuple[ImageDataset, Conditioner]:
-        from gan.training.conditions.none import NoConditions
+        from gan.training.conditions import NoConditions
 
         return data, NoConditions()
 

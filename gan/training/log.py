@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from encoder.common.arguments import kind_of
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError
 from encoder.common.progress import Progress
-from gan.training.trackers import Tracker, Trackers
+from gan.training.trackers import Tracker, tell
 
 STATS_FILE = "stats.jsonl"
 LIVE_SECONDS = 60.0
@@ -53,7 +53,7 @@ def cut_back(path: Path, images: int) -> None:
     if kind_of(path):
         kept = "".join(json.dumps(line) + "\n" for line in read_stats(path) if line["images"] <= images)
         if kept != path.read_text("utf-8", errors="replace"):
-            write_atomically(path, lambda temporary: temporary.write_text(kept, "utf-8"))
+            write_contents(path, kept)
 
 
 def append_line(path: Path, line: str) -> None:
@@ -84,7 +84,7 @@ class Log:
         max_minutes: Those after which this process ends, though images are left; 0 is no limit.
         quiet: Show nothing.
         is_main_process: Whether this process writes; the others only count.
-        trackers: Are told too.
+        trackers: Are told too, each line and grid when its state is saved.
 
     Attributes:
         tick_nimg: Images seen when the present tick began.
@@ -104,8 +104,9 @@ class Log:
         self.run_dir, self.quiet, self.is_main_process = run_dir, quiet, is_main_process
         if is_main_process:
             cut_back(run_dir / STATS_FILE, initial)
-        self.trackers = Trackers(trackers)
-        self.trackers.flush(initial)
+        self.trackers = list(trackers)
+        self.waiting: list[Callable[[Tracker], None]] = []
+        self._flush(initial)
         self.progress = Progress(
             "training",
             total,
@@ -131,8 +132,8 @@ class Log:
     ) -> None:
         self.progress.__exit__(kind, error, trace)
         if error is None:
-            self.trackers.flush(self.cur_nimg)  # what came after the last tick, whose state is saved
-        self.trackers.close(error)
+            self._flush(self.cur_nimg)  # what came after the last tick, whose state is saved
+        tell(self.trackers, lambda tracker: tracker.close(error))
 
     def add(self, stats: dict[str, Tensor], cur_nimg: int) -> None:
         """Count a step that ends after ``cur_nimg`` images, and keep its statistics, scalars, for the tick."""
@@ -145,7 +146,7 @@ class Log:
 
     def _live(self) -> None:
         """Tell the trackers how far the run is."""
-        self.trackers.live(self.cur_nimg, self.progress.left)
+        tell(self.trackers, lambda tracker: tracker.live(self.cur_nimg, self.progress.left))
         self.next_live = time.monotonic() + LIVE_SECONDS
 
     def means(self) -> dict[str, Tensor]:
@@ -160,8 +161,13 @@ class Log:
         """End a tick, whose state is saved: write its means, if there was a step, and begin the next one."""
         if means:
             self.write(cur_nimg, {"minutes": round(minutes, 3), "images_per_second": round(speed, 2), **means})
-        self.trackers.flush(cur_nimg)
+        self._flush(cur_nimg)
         self._begin(cur_nimg)
+
+    def _flush(self, cur_nimg: int) -> None:
+        """Tell the trackers what waits: the state of so many images is on the disk."""
+        tell(self.trackers, *self.waiting, lambda tracker: tracker.flush(cur_nimg))
+        self.waiting = []
 
     def write(self, cur_nimg: int, statistics: dict[str, float]) -> None:
         """Append one line to ``stats.jsonl``, show it and tell the trackers."""
@@ -170,11 +176,11 @@ class Log:
         line = {"images": cur_nimg, **statistics}
         append_line(self.run_dir / STATS_FILE, json.dumps(line) + "\n")
         self.show(line)
-        self.trackers.scalars(cur_nimg, line)
+        self.waiting.append(lambda tracker: tracker.scalars(cur_nimg, line))
 
     def grid(self, cur_nimg: int, picture: Tensor, prompts: Sequence[str]) -> None:
         """Tell the trackers of a sample grid, uint8 (3, H, W), of a column for each prompt."""
-        self.trackers.grid(cur_nimg, picture, prompts)
+        self.waiting.append(lambda tracker: tracker.grid(cur_nimg, picture, prompts))
         self._live()
 
     def show(self, line: dict[str, float]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +17,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from encoder.common import precision
-from encoder.common.atomic import remove_orphans, write_atomically
+from encoder.common.atomic import remove_orphans, write_contents
+from encoder.common.command import forget_terminal, handling, stop
 from encoder.common.errors import InputError
 from gan.data import ImageDataset
 from gan.release import CONFIG_FILE, ReleaseConfig
@@ -31,12 +35,12 @@ from gan.training.objectives import Batch
 from gan.training.report import REPORT_FILE, Report
 from gan.training.run import Run
 from gan.training.sample_grids import EARLY_GRIDS, STATISTICS_BATCHES, Monitor, SampleGrids
-from gan.training.signals import catch_signals
 from gan.training.state import STATE_FILE, save_state
 from gan.training.trackers import Tracker, trackers_for
 
 ADA_HELDOUT = 512
 """The most held-out images that are held in memory for ``--ada``."""
+PATIENCE = 2  # signals: of one Ctrl-C, a process of torchrun gets a second one
 
 
 class Trainer:
@@ -332,6 +336,25 @@ def _set_random_state(generator: torch.Generator, state: Tensor, path: Path) -> 
         raise InputError(f"{path}: generator is not the state of a random generator; start the run anew") from error
 
 
+@contextmanager
+def catch_signals() -> Iterator[list[int]]:
+    """Yields a list that grows by each SIGINT, SIGTERM and SIGHUP, so that a run can save its state first.
+
+    Only a third one ends what is going on within the context; files are whole even then.
+    """
+    caught: list[int] = []
+
+    def catch(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        if number == getattr(signal, "SIGHUP", None):
+            forget_terminal()
+        if len(caught) > PATIENCE:
+            stop(number)
+
+    with handling(catch):
+        yield caught
+
+
 class Outcome(NamedTuple):
     """How a run ended: by which signal, 0 for none, and whether it has come to its last image."""
 
@@ -363,7 +386,7 @@ def train(
     with catch_signals() as caught:
         if world.is_main_process:
             remove_orphans(run.folder / STATE_FILE)  # as large as the state; others go when they are written next
-            write_atomically(run.folder / CONFIG_FILE, lambda path: path.write_text(config.to_json(), "utf-8"))
+            write_contents(run.folder / CONFIG_FILE, config.to_json())
         try:
             trainer.train(should_stop=lambda: bool(caught))
         except NonFiniteError as error:

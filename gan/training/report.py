@@ -14,7 +14,7 @@ from pathlib import Path
 from PIL import Image
 from torch import Tensor
 
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError
 from encoder.common.progress import duration
 from encoder.common.templates import render
@@ -105,10 +105,7 @@ class Report(Tracker):
 
     def write(self) -> None:
         """Write the page, whole or not at all."""
-        page = self.html()
-        write_atomically(
-            self.run_dir / REPORT_FILE, lambda path: path.write_bytes(page.encode("utf-8", "replace")), durable=False
-        )
+        write_contents(self.run_dir / REPORT_FILE, self.html().encode("utf-8", "replace"), durable=False)
 
     # -- the page ----------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, get_args
 
 from torch import Tensor
 
-from encoder.common.atomic import write_atomically
+from encoder.common.atomic import write_contents
 from encoder.common.errors import InputError, reason_of
 from gan.training.config import Tracking, TrainingConfig
 
@@ -51,46 +51,15 @@ class Tracker(Protocol):
         """The run ends, or it broke down."""
 
 
-class Trackers:
-    """Several trackers as one; each holds back what it is told until the state is saved.
-
-    Args:
-        members: The trackers.
-    """
-
-    def __init__(self, members: Sequence[Tracker] = ()) -> None:
-        self.members = list(members)
-        self.waiting: list[Callable[[Tracker], None]] = []
-
-    def scalars(self, images: int, values: Mapping[str, float]) -> None:
-        if self.members:
-            self.waiting.append(lambda member: member.scalars(images, values))
-
-    def grid(self, images: int, picture: Tensor, prompts: Sequence[str]) -> None:
-        if self.members:
-            self.waiting.append(lambda member: member.grid(images, picture, prompts))
-
-    def live(self, images: int, left: float | None) -> None:
-        """Tell at once how far the run is."""
-        self._each(lambda member: member.live(images, left))
-
-    def flush(self, images: int) -> None:
-        """Tell what waits: the state of so many images is on the disk."""
-        waiting, self.waiting = self.waiting, []
-        for call in (*waiting, lambda member: member.flush(images)):
-            self._each(call)
-
-    def close(self, error: BaseException | None) -> None:
-        """End; what waits belongs to no state."""
-        self._each(lambda member: member.close(error))
-
-    def _each(self, call: Callable[[Tracker], None]) -> None:
-        for member in tuple(self.members):
+def tell(trackers: list[Tracker], *calls: Callable[[Tracker], None]) -> None:
+    """Make each call on each tracker; one that fails is taken from the list, with a warning."""
+    for call in calls:
+        for tracker in tuple(trackers):
             try:
-                call(member)
+                call(tracker)
             except Exception as error:  # other people's code, and networks: a run of days is not to end by them
-                self.members.remove(member)
-                print(f"warning: {member.name}: {_reason(error)}; going on without it", file=sys.stderr, flush=True)
+                trackers.remove(tracker)
+                print(f"warning: {tracker.name}: {_reason(error)}; going on without it", file=sys.stderr, flush=True)
 
 
 def check_packages(names: Sequence[str]) -> None:
@@ -107,7 +76,7 @@ def trackers_for(config: TrainingConfig, run_dir: Path) -> list[Tracker]:
     for name in config.log:
         try:
             found.append(KINDS[name](config, run_dir))
-        except Exception as error:  # as in Trackers
+        except Exception as error:  # as in ``tell``
             raise InputError(f"--log {name}: cannot begin ({_reason(error)}); mend that, or leave it out") from error
     return found
 
@@ -232,7 +201,7 @@ def run_id(run_dir: Path) -> str:
         kept = ""
     if not kept:
         kept = secrets.token_hex(4)
-        write_atomically(path, lambda temporary: temporary.write_text(f"{kept}\n", "ascii"))
+        write_contents(path, f"{kept}\n")
     return kept
 
 

@@ -182,17 +182,17 @@ def test_what_is_known_of_faces_is_kept_with_the_run(drawn_faces, tmp_path) -> N
     faces, path = drawn_faces[:20], tmp_path / "faces.safetensors"
     encoder = load_encoder("head")
     found = measurements(faces, encoder, path)
-    assert found.lab.shape == (20, 2, 3)
+    assert found.colours.lab.shape == (20, 2, 3)
 
     class Untouched(HashEncoder):
         def encode(self, texts, **_settings):
             raise AssertionError("encoded again")
 
     kept = measurements(faces, Untouched(), path)
-    assert all(torch.equal(a, b) for a, b in zip(found, kept, strict=True))
+    assert all(map(torch.equal, (*found.colours, found.vectors), (*kept.colours, kept.vectors)))
     path.write_bytes(path.read_bytes()[:-100])
-    assert torch.equal(measurements(faces, encoder, path).lab, found.lab)  # damaged: found again
-    assert len(measurements(faces[:10], encoder, path).lab) == 10  # of other faces
+    assert torch.equal(measurements(faces, encoder, path).colours.lab, found.colours.lab)  # damaged: found again
+    assert len(measurements(faces[:10], encoder, path).colours.lab) == 10  # of other faces
 
 
 RELEASE = Path(__file__).parents[2] / "pretrained" / "residual-r3gan"

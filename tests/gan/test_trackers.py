@@ -13,7 +13,7 @@ import torch
 from encoder.common.errors import InputError
 from gan.training.config import TrainingConfig
 from gan.training.log import Log
-from gan.training.trackers import KINDS, Tracker, Trackers, check_packages, run_id, settings, trackers_for
+from gan.training.trackers import KINDS, Tracker, check_packages, run_id, settings, trackers_for
 
 CONFIG = TrainingConfig(data=("faces.zip",), generator={"widths": [8]})
 LINE = {"images": 8, "minutes": 0.5, "images_per_second": 30.0, "loss_D": 0.25}
@@ -66,7 +66,16 @@ def test_a_run_that_ends_well_tells_all(tmp_path) -> None:
     assert [each[0] for each in recorder.told] == ["flush", "grid", "flush", "close"]
 
 
-def test_a_tracker_that_fails_is_done_without_and_the_others_go_on(capsys) -> None:
+def tell(folder: Path, trackers: list[Tracker], images: int) -> Log:
+    """Tell trackers of a run that is begun or resumed, trained to ``images`` and ended."""
+    with Log(folder, 100, images - 8, quiet=True, trackers=trackers) as log:
+        log.write(images, {name: value for name, value in LINE.items() if name != "images"})
+        log.grid(images, picture(images), PROMPTS)
+        log.tick(images, 0.5, 30.0, {})
+    return log
+
+
+def test_a_tracker_that_fails_is_done_without_and_the_others_go_on(tmp_path, capsys) -> None:
     class Full(Recorder):
         name = "full"
 
@@ -74,13 +83,10 @@ def test_a_tracker_that_fails_is_done_without_and_the_others_go_on(capsys) -> No
             raise OSError(28, "No space left on device")
 
     recorder = Recorder()
-    trackers = Trackers([Full(), recorder])
-    for images in (8, 16):
-        trackers.scalars(images, LINE)
-        trackers.flush(images)
-    err = capsys.readouterr().err
-    assert err == "warning: full: No space left on device; going on without it\n"
-    assert [each[1] for each in recorder.told if each[0] == "scalars"] == [8, 16]
+    log = tell(tmp_path, [Full(), recorder], 8)
+    assert capsys.readouterr().err == "warning: full: No space left on device; going on without it\n"
+    assert log.trackers == [recorder]
+    assert [each[0] for each in recorder.told] == ["flush", "scalars", "grid", "flush", "flush", "close"]
 
 
 def test_a_missing_package_is_told_before_any_work(monkeypatch, tmp_path) -> None:
@@ -130,11 +136,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Any]:
 def test_what_the_services_are_given(monkeypatch, tmp_path, name) -> None:
     told = stand_in(monkeypatch, name)
     for _ in range(2):  # begun, and resumed
-        trackers = Trackers([KINDS[name](CONFIG, tmp_path)])
-        trackers.scalars(8, LINE)
-        trackers.grid(8, picture(), PROMPTS)
-        trackers.flush(8)
-        trackers.close(None)
+        tell(tmp_path, [KINDS[name](CONFIG, tmp_path)], 8)
     first, scalars, grid, end, again = told[:5]
     assert first["resume"] == "allow"
     assert first["config"]["lr"] == CONFIG.lr
@@ -150,12 +152,7 @@ def test_what_the_services_are_given(monkeypatch, tmp_path, name) -> None:
 def tell_twice(name: str, folder: Path) -> None:
     """Tell the tracker of that name of a run that is begun, and resumed."""
     for images in (8, 16):
-        trackers = Trackers([KINDS[name](CONFIG, folder)])
-        trackers.scalars(images, {**LINE, "images": images})
-        trackers.grid(images, picture(images), PROMPTS)
-        trackers.flush(images)
-        trackers.close(None)
-        assert trackers.members  # none was given up
+        assert tell(folder, [KINDS[name](CONFIG, folder)], images).trackers  # none was given up
 
 
 def test_tensorboard_has_curves_grids_prompts_and_settings_once(tmp_path) -> None:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from encoder.base import Encoder
+from encoder.base import NO_TEXTS, Encoder
+from encoder.loading import load_encoder
 
 
 class Texts(NamedTuple):
@@ -28,36 +30,39 @@ class Texts(NamedTuple):
     labels: Tensor
 
 
-class Conditioner(Protocol):
-    """All that the loop asks of texts."""
+class Conditioner:
+    """All that the loop asks of texts.
 
-    @property
-    def encoder(self) -> Encoder:
-        """Text to condition; a release names it."""
+    Attributes:
+        encoder: Text to condition; a release names it.
+        class_sizes: Number of classes in each class slot, for objectives that classify; none without slots.
+        prompts: What sample grids are drawn for.
+        weights: How often each image is shown in an epoch, float32 (N,); ``None`` is once.
+        palette: The colours that the images have, as ``gan.release.ReleaseConfig`` keeps them; none where none are
+            known.
+        ahead: Captions that were ready before the first step, on which the texts of a step depend; 0: all were.
+        shown_first: The images whose texts were ready before the first step, int64 (n,); ``None``: all.
+    """
 
-    @property
-    def class_sizes(self) -> tuple[int, ...]:
-        """Number of classes in each class slot, for objectives that classify; none without slots."""
-
-    @property
-    def prompts(self) -> Sequence[str]:
-        """What sample grids are drawn for."""
-
-    @property
-    def weights(self) -> Tensor | None:
-        """How often each image is shown in an epoch, float32 (N,); ``None`` is once."""
-
-    @property
-    def palette(self) -> Mapping[str, str]:
-        """The colours that the images have, as ``gan.release.ReleaseConfig`` keeps them; none where none are known."""
-
-    @property
-    def ahead(self) -> int:
-        """Captions that were ready before the first step, on which the texts of a step depend; 0: all were."""
-
-    @property
-    def shown_first(self) -> Tensor | None:
-        """The images whose texts were ready before the first step, int64 (n,); ``None``: all."""
+    encoder: Encoder
+    class_sizes: tuple[int, ...] = ()
+    prompts: Sequence[str]
+    weights: Tensor | None = None
+    palette: Mapping[str, str] = MappingProxyType({})
+    ahead: int = 0
+    shown_first: Tensor | None = None
 
     def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
         """Texts for the images ``rows``, int64 (N,), drawn from ``generator`` alone, after so many ``images``."""
+        raise NotImplementedError
+
+
+class NoConditions(Conditioner):
+    """No texts: the right and wrong ones are the same, so that an objective learns nothing from them."""
+
+    encoder = load_encoder(NO_TEXTS)
+    prompts = ("",) * 10
+
+    def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
+        c = self.encoder.encode([""] * len(rows))
+        return Texts(c, c, torch.zeros(len(rows), 0, dtype=torch.int64))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from encoder.base import Encoder
 from encoder.common.errors import InputError
-from gan.training.conditions import Texts
+from gan.training.conditions import Conditioner, Texts
 
 NEAR_PAIRS, LIVE_PAIRS = 20_000, 256
 """Pairs of captions by which nearness is measured: of those on disk, and where each has to be encoded for it."""
@@ -107,7 +106,7 @@ class CaptionTable:
         return self.flat[self.start[rows] + (self.first[rows] + turn) % self.count[rows]]
 
 
-class CaptionConditions:
+class CaptionConditions(Conditioner):
     """An image's own captions, through any text encoder.
 
     The wrong text of an image is a caption of another one that has no caption in common with it, is not of its group,
@@ -127,9 +126,6 @@ class CaptionConditions:
         seed: Of the pairs that nearness is measured by.
         progress: Whether to show a progress bar while encoding.
     """
-
-    weights = None
-    palette: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -155,7 +151,7 @@ class CaptionConditions:
             self.look_up, pairs = vectors or encoder.encode(table.texts, progress=progress).__getitem__, NEAR_PAIRS
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
-        self.class_sizes: tuple[int, ...] = (len(classes),) if len(classes) > 1 else ()
+        self.class_sizes = (len(classes),) if len(classes) > 1 else ()
         known = [classes.get(group or "", 0) for group in groups] or [0] * len(table)
         self.groups = torch.tensor(known)
         self.near = self._measure(near, pairs, torch.Generator().manual_seed(seed))

@@ -17,7 +17,7 @@ from encoder.base import Encoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.localiser import Colours, distance
-from gan.training.conditions import Texts
+from gan.training.conditions import Conditioner, Texts
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
@@ -233,8 +233,8 @@ class ExactColours:
         return torch.cat([*slots, colour_numbers(lab, form >= 0)], dim=1)
 
 
-class AttributeConditions:
-    """What is known of faces, in words; a ``Conditioner``.
+class AttributeConditions(Conditioner):
+    """What is known of faces, in words.
 
     Args:
         attributes: int64 (N, 3), as in ``Attributes.indices``: what is known of each face; 0 is unknown.
@@ -252,7 +252,6 @@ class AttributeConditions:
     """
 
     prompts = PROMPTS
-    ahead, shown_first = 0, None
 
     def __init__(
         self,

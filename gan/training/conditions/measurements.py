@@ -25,22 +25,10 @@ CHUNK = 512  # faces looked at together
 
 
 class FaceMeasurements(NamedTuple):
-    """Measurements of N faces.
+    """The colours of N faces, and the conditions of all wordings, as ``Conditions`` takes them."""
 
-    Attributes:
-        lab: As in ``Colours``; so are ``sure`` and ``area``.
-        vectors: The conditions of all wordings, as ``Conditions`` takes them.
-    """
-
-    lab: Tensor
-    sure: Tensor
-    area: Tensor
+    colours: Colours
     vectors: Tensor
-
-    @property
-    def colours(self) -> Colours:
-        """The measured colours."""
-        return Colours(self.lab, self.sure, self.area)
 
 
 def measurements(
@@ -76,12 +64,11 @@ def measurements(
         for rows in torch.arange(len(faces)).split(CHUNK):
             measured.append(localiser.measure(faces.images[rows]))
             bar.update(len(rows))
-    lab, sure, area = (torch.cat(values) for values in zip(*measured, strict=True))
+    colours = Colours(*(torch.cat(values) for values in zip(*measured, strict=True)))
     conditions = Conditions(encoder, count=wordings, seed=seed, progress=progress)
     assert conditions.vectors is not None
-    found = FaceMeasurements(lab, sure, area, conditions.vectors)
-    weights.save(found._asdict(), path, {"made_of": made_of})
-    return found
+    weights.save({**colours._asdict(), "vectors": conditions.vectors}, path, {"made_of": made_of})
+    return FaceMeasurements(colours, conditions.vectors)
 
 
 def _read(path: Path, made_of: str) -> FaceMeasurements | None:
@@ -90,6 +77,7 @@ def _read(path: Path, made_of: str) -> FaceMeasurements | None:
         with safe_open(path, "pt") as file:
             if (file.metadata() or {}).get("made_of") != made_of:
                 return None
-        return FaceMeasurements(**weights.load(path))
-    except (OSError, SafetensorError, InputError, TypeError):
+        kept = weights.load(path)
+        return FaceMeasurements(Colours(*(kept[name] for name in Colours._fields)), kept["vectors"])
+    except (OSError, SafetensorError, InputError, KeyError):
         return None

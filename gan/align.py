@@ -96,8 +96,6 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
     write_encoder(tuned, options.out, record, ENCODER_DIR)
     # An earlier card would tell of other weights.
     write_contents(options.out / "README.md", card(record, {}, options.credit))
-        options.out / "README.md", card(record, {}, options.credit)
-    )  # an earlier one would tell of other weights
     print(f"{fitted.steps} steps in {fitted.minutes:.1f} min; saved in {options.out}")
 
     if len(heldout.captions) > 1:

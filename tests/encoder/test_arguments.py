@@ -65,7 +65,7 @@ def test_what_is_no_value_is_refused_in_a_short_line(type: Callable[[str], Any],
 def test_a_place_that_cannot_be_used_passes_argparse_as_what_it_is(tmp_path, capsys) -> None:
     parser = arguments.Parser()
     parser.add_argument("--out", type=arguments.output_folder, default=str(tmp_path / "file" / "below"))
-    parser.add_argument("--seed", type=arguments.seed)
+    parser.add_argument("--seed", type=arguments.between(0))
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file: is a file"):  # the default is checked too
         parser.parse_args([])

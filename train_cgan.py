@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # before all that takes its time to import
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

@@ -7,7 +7,7 @@ colour and the eye colour are both read correctly, an unstated one as unstated.
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

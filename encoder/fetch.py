@@ -9,7 +9,7 @@ Models and data sets of the hub by their names aside, nothing else in this proje
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from encoder.common.command import command, end_process, start
+from encoder.common.start import start
 
 if __name__ == "__main__":  # before all that takes its time to import
     start()
@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from typing import Any, NoReturn
 
 from encoder.common import arguments
+from encoder.common.command import command, end_process
 from encoder.common.errors import InputError
 
 NAME = "text2face"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

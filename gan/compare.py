@@ -7,7 +7,7 @@ same command goes on where it was stopped: rows that are done stay as they are.
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

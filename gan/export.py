@@ -15,7 +15,7 @@ before the tokenizer (``encoder.attributes.reader``) are not in the graph; ``gan
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

@@ -6,7 +6,7 @@ It makes one like that in ``pretrained/localiser``, which ``gan.faces.localiser`
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

@@ -8,7 +8,7 @@ python -m tests.flowers judge runs/flowers/snapshot  # colours of 200 drawn flow
 from __future__ import annotations
 
 if __name__ == "__main__":  # before PyTorch, whose import takes seconds
-    from encoder.common.command import start
+    from encoder.common.start import start
 
     start()
 

@@ -21,9 +21,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from encoder.common.errors import BreakdownError, InputError, reason_of
-from encoder.common.installation import missing_package, use_python_with_packages
+from encoder.common.installation import missing_package
 
-if TYPE_CHECKING:  # what older versions of Python lack, which are told so by ``start``
+if TYPE_CHECKING:  # what older versions of Python lack, which ``start`` tells so
     from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import NoReturn, ParamSpec, TextIO
@@ -59,18 +59,6 @@ def stop(number: int) -> NoReturn:
     raise KeyboardInterrupt if number == signal.SIGINT else Stopped(number)
 
 
-def start() -> None:
-    """Prepare this process for a command: find a Python with the packages, and let Ctrl-C end in one line.
-
-    A module that is run calls it before its other imports, so that it covers them too. Before ``command``, and while
-    Python ends, Ctrl-C ends the process at once and cleans up nothing. After ``command`` Python's own handler is back,
-    so that a session that has run the module by ``runpy`` goes on.
-    """
-    use_python_with_packages()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end_at_once)
-
-
 def command(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
     """Decorate the ``main`` of a command: it returns an exit status, whatever a user causes.
 
@@ -85,7 +73,7 @@ def command(main: Callable[Parameters, int]) -> Callable[Parameters, int]:
 
         def handle(number: int, _frame: FrameType | None) -> None:
             if over:
-                _end_at_once(number)
+                end_at_once(number)
             caught.append(number)
             if number == getattr(signal, "SIGHUP", None):
                 forget_terminal()
@@ -143,7 +131,7 @@ def handling(handler: Handler) -> Iterator[None]:
         yield
     finally:
         for number, old in previous.items():
-            if old is _end_at_once:  # set by ``start``
+            if old is end_at_once:  # set by ``start``
                 atexit.register(signal.signal, number, old)
                 old = signal.default_int_handler
             signal.signal(number, old)
@@ -157,7 +145,7 @@ def forget_terminal() -> None:
                 _drop(stream)
 
 
-def _end_at_once(number: int, _frame: FrameType | None = None) -> NoReturn:
+def end_at_once(number: int, _frame: FrameType | None = None) -> NoReturn:
     with contextlib.suppress(OSError):
         os.write(2, f"{_word(number)}\n".encode())
     os._exit(status_of(number))

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from encoder.common.command import ENDING, Stopped, command, start, stop
+from encoder.common.command import ENDING, Stopped, command, stop
 from encoder.common.errors import BreakdownError, InputError
+from encoder.common.start import start
 
 ROOT = Path(__file__).parents[2]
 
@@ -153,7 +154,8 @@ def test_stop_is_what_python_raises_for_ctrl_c() -> None:
 
 HEAD = """
 import os, signal, sys, time
-from encoder.common.command import command, start
+from encoder.common.command import command
+from encoder.common.start import start
 start()
 @command
 def main():
@@ -225,6 +227,13 @@ def test_without_streams_nothing_breaks() -> None:
 def test_ctrl_c_before_the_command_is_one_line() -> None:
     done = run("pass", before="os.kill(os.getpid(), signal.SIGINT); time.sleep(9)")
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_ctrl_c_while_a_command_is_imported_is_quiet() -> None:
+    interrupt = "lambda event, args: event == 'import' and 'command' in args[0] and signal.raise_signal(2)"
+    begin = f"import signal, sys\nfrom encoder.common.start import start\nsys.addaudithook({interrupt})\nstart()"
+    done = subprocess.run([sys.executable, "-c", begin], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_second_ctrl_c_while_it_is_cleaned_up_is_one_line() -> None:

@@ -44,6 +44,7 @@ from encoder.common.options import Settings, setting
 from encoder.common.precision import autocast
 from encoder.common.progress import Progress
 from encoder.common.records import Amount, Within, write_json
+from encoder.common.templates import render
 from encoder.minilm import MiniLM, pad
 from encoder.paths import ENCODER_DIR
 from encoder.text import normalise
@@ -54,6 +55,7 @@ RECORD = "align.json"
 STATE = "fit.safetensors"
 """Where a fit stands that has not ended."""
 OUTPUT = OutputFolder("encoder.align", (*NAMES, RECORD, STATE))
+CARD = Path(__file__).parent / "templates" / "align.md"
 
 logger = logging.getLogger(__name__)
 
@@ -67,14 +69,6 @@ _MOST_PAIRS = 4096  # of words
 _FEWEST_CAPTIONS = 1 / 600  # share that a pair of words is in
 _GRAMMAR = re.compile(r"an?|the|and|with|on|in|of|is|are|wearing|that|who|has|have|from|to|at|by|its?")
 _SAVE_EVERY = 1.0  # minutes of a fit
-
-_FRONT_MATTER = """---
-license: apache-2.0
-base_model: sentence-transformers/all-MiniLM-L6-v2
-pipeline_tag: sentence-similarity
-library_name: sentence-transformers
----
-"""
 
 
 @dataclass(frozen=True)
@@ -707,29 +701,8 @@ def table(scores: dict[str, Retrieval]) -> str:
 
 def card(record: dict[str, Any], scores: dict[str, Retrieval], credit: str = "") -> str:
     """The README of an aligned encoder: what it was made of and how it was judged."""
-    data, config = ", ".join(record["data"]), record["config"]
-    length = f"{record['images']:,} images, {record['steps']:,} steps of {config['batch_size']}, seed {config['seed']}"
-    pooled = "the state of the first token"
-    reads = "`SentenceTransformer(FOLDER).encode(texts)` gives the unit vectors."
-    if config["pooling"] == "attention":
-        pooled = f"attention over the token states ({config['queries']} queries)"
-        reads = "`encoder.aligned.AlignedEncoder` alone reads this folder: sentence-transformers has no such attention."
-    judged = "It was not judged on held-out images."
-    if scores:
-        judged = f"{table(scores)}\n\nEach line has an image network of its own, trained for as long as the others."
-    paragraphs = [
-        _FRONT_MATTER + f"# A text encoder fitted to the images of {data}",
-        f"""all-MiniLM-L6-v2 with its upper layers fine-tuned ({config["tuned"]}), {pooled}, a
-linear map to {config["dim"]} numbers and unit norm. `python -m encoder.align` trained it by a contrastive loss against
-a small image network, which was not kept: {length}.""",
-        credit,
-        f"""{reads} As a condition of a generator the vectors are
-multiplied by the root of their size (`encoder.aligned.AlignedEncoder`). The fine-tuned layers are in
-`tuned.safetensors` (float16); the index takes all others from the encoder's folder, so keep the two where they lie to
-each other, or move this one by `encoder.tuned.copy`.""",
-        judged,
-    ]
-    return "\n\n".join(filter(None, paragraphs)) + "\n"
+    attentive = record["config"]["pooling"] == "attention"
+    return render(CARD, **record, attentive=attentive, scores=scores and table(scores), credit=credit)
 
 
 def judge(

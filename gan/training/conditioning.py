@@ -59,9 +59,8 @@ def attribute_conditioner(run: Run, faces: FaceDataset, *, quiet: bool = False) 
     faces, loose = drop_inconsistent_captions(faces, config.hair_chroma)
     if loose and not quiet:
         print(f"hair colour left out of {loose:,} captions: the hair has less of it than hair_chroma", flush=True)
-    onehot = config.encoder == "onehot"
-    encoder = load_encoder("onehot" if onehot else "head", config.encoder_path or None, config.encoder == "cached")
-    wordings = 1 if onehot else config.wordings
+    kind = "onehot" if config.encoder == "onehot" else "head"
+    encoder = load_encoder(kind, config.encoder_path or None, config.encoder == "cached")
     encoder = in_space(encoder, _space(run))
     known = None
     if config.colours:
@@ -69,23 +68,17 @@ def attribute_conditioner(run: Run, faces: FaceDataset, *, quiet: bool = False) 
             faces,
             encoder,
             run.folder / MEASUREMENTS_FILE,
-            wordings=wordings,
+            wordings=config.wordings,
             seed=config.seed,
             progress=not quiet,
         )
     return faces, AttributeConditions(
         faces.attributes,
         encoder,
-        wordings=wordings,
-        drop=config.drop_attributes,
-        wrong_eyes=config.wrong_eyes,
-        live=config.encoder == "live",
-        seed=config.seed,
-        progress=not quiet,
+        config,
         colours=known.colours if known else None,
-        colour_chance=config.colours,
-        rare=config.rare,
         vectors=known.vectors if known and config.encoder == "cached" else None,
+        progress=not quiet,
     )
 
 

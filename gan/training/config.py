@@ -6,8 +6,10 @@ import dataclasses
 import json
 import math
 import sys
+import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from encoder.common import arguments
@@ -46,41 +48,8 @@ RUNTIME_FIELDS = (
 )  # fmt: skip
 """What a resumed run may change: where and for how long it runs, never what it computes."""
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "cpu": {},
-    "gpu": {
-        "architecture": "grouped",
-        "device": "cuda",
-        "batch_size": 256,
-        "lr": 2e-4,
-        "lr_end": 5e-5,
-        "beta2": 0.9,
-        "beta2_end": 0.99,
-        "gamma": 2.0,
-        "gamma_end": 0.2,
-        "augment_end": 0.3,
-        "ema_images_end": 500_000,
-        "schedule_images": 5_000_000,
-        "max_images": 5_000_000,
-        "tick_images": 51_200,
-        "snapshot_images": 500_000,
-    },
-    "assignment": {
-        "conditioning": "attributes",
-        "encoder": "onehot",
-        "architecture": "baseline",
-        "objective": "gan-cls",
-        "z_dim": 100,
-        "batch_size": 64,
-        "drop_attributes": 0.0,
-        "wordings": 1,
-        "ema_images": 1,  # the average is the generator itself
-        "ema_images_end": 1,
-        "init": NONE,
-    },
-}
-"""Settings by name: ``cpu`` is the defaults, ``gpu`` follows R3GAN's for 64x64 faces on a GPU, ``assignment`` is the
-baseline as the slides of the assignment have it."""
+PRESETS: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
+"""Settings by name."""
 
 
 def _architectures() -> Collection[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tiny_bert import make_tiny_bert
 
 from encoder import train_head as module
 from encoder.align import OUTPUT as ALIGNED
@@ -55,9 +56,15 @@ def test_a_condition_holds_the_probability_of_every_value(head: HeadEncoder):
     assert head.encode([]).shape == (0, head.dim)
 
 
-def test_canonical_captions_are_read_sharply(head: HeadEncoder):
+@pytest.fixture(scope="module")
+def quick_head() -> HeadEncoder:
+    """In float32, which is the same in the fifth digit."""
+    return HeadEncoder.load(HEAD_DIR, torch.float32)
+
+
+def test_canonical_captions_are_read_sharply(quick_head: HeadEncoder):
     captions = grammar.canonical()
-    c = head.encode([caption.text for caption in captions])[:, :DIM]
+    c = quick_head.encode([caption.text for caption in captions])[:, :DIM]
     targets = torch.stack([caption.target for caption in captions])
     assert c[targets == 1].min() > 0.97
     assert c[targets == 0].max() < 0.03
@@ -83,8 +90,8 @@ def test_a_condition_depends_neither_on_case_nor_on_its_batch(head: HeadEncoder)
 
 
 @pytest.mark.parametrize("suite", [pytest.param(suite, id=name) for name, suite in SUITES.items() if suite.target])
-def test_held_out_captions_are_understood(head: HeadEncoder, suite: Suite):
-    results = suite.results(AttributeEncoder(head), suite.captions(200, seed=2))
+def test_held_out_captions_are_understood(quick_head: HeadEncoder, suite: Suite):
+    results = suite.results(AttributeEncoder(quick_head), suite.captions(200, seed=2))
     assert sum(results) / len(results) >= suite.target - 0.05  # of 200 captions: two or three standard errors
 
 
@@ -144,18 +151,18 @@ def test_a_head_for_other_attributes_is_refused(copy: Path):
 
 
 def test_training_is_deterministic_and_is_saved_as_trained(tmp_path: Path):
-    config = HeadConfig(steps=2, batch_size=4)
-    first, second = train(config), train(config)
+    base = make_tiny_bert(tmp_path / "encoder")
+    config = HeadConfig(steps=2, batch_size=4, frozen=1)
+    first, second = train(config, base), train(config, base)
     assert all(torch.equal(first.layers[name], second.layers[name]) for name in first.layers)
     assert torch.equal(first.weight, second.weight)
-    assert {name.split(".")[2] for name in first.layers} == {"3", "4", "5"}
+    assert {name.split(".")[2] for name in first.layers} == {"1"}
 
     (tmp_path / "head").mkdir()
     (tmp_path / "head" / "README.md").write_text("card")
-    save(first, tmp_path / "head")
+    save(first, tmp_path / "head", base)
     loaded = HeadEncoder.load(tmp_path / "head")
     assert loaded.encode(TEXTS).shape == (3, 25)
-    assert not torch.equal(loaded.encode(TEXTS), HeadEncoder.load(HEAD_DIR).encode(TEXTS))
     assert (tmp_path / "head" / "README.md").read_text() == "card"
     assert not list(tmp_path.glob("*.new"))
     index = json.loads((tmp_path / "head" / INDEX).read_text())["weight_map"]

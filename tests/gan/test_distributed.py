@@ -5,16 +5,14 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from forked import Forked
+from torch.distributed.run import main as torchrun
 
 import train_cgan
 from encoder.common.errors import InputError
@@ -107,12 +105,8 @@ def test_machines_with_other_images_or_another_command_do_not_begin(faces_zip, t
 
 def test_a_dead_process_ends_the_run_with_a_message_and_it_resumes(faces_zip, tmp_path) -> None:
     run = tmp_path / "run"
-    first, second = start_together(*[arguments(faces_zip, run, "--max-images", "100000000")] * 2)
-    deadline = time.monotonic() + 200
-    while not (run / "state.pt").exists():
-        assert first.returncode is second.returncode is None, first.written()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    first, second = processes = start_together(*[arguments(faces_zip, run, "--max-images", "100000000")] * 2)
+    wait_for_state(run, processes)
     second.kill()
     output = "".join(first.wait(200))
     assert first.returncode != 0
@@ -135,26 +129,17 @@ def test_a_batch_that_cannot_be_shared_is_refused(tmp_path) -> None:
 # -- across machines: two agents of torchrun, each as on a machine of its own, over the loopback address --------------
 
 
-def agent(port: int, arguments: list[str], log: Path, *, host: bool) -> subprocess.Popen[bytes]:
-    """One machine of two, in a process group of its own; they meet at the host, and miss one another after 3 s."""
+def agent(port: int, arguments: list[str], *, host: bool) -> Forked:
+    """One machine of two; they meet at the host, and miss one another after 3 s."""
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
+        *("--nnodes=2", "--nproc-per-node=1", "--max-restarts=3"),
         *("--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=run", "--local-addr=127.0.0.1"),
-        f"--rdzv-conf=is_host={int(host)},keep_alive_interval=1",
-        *("train_cgan.py", *arguments),
+        *(f"--rdzv-conf=is_host={int(host)},keep_alive_interval=1", str(ROOT / "train_cgan.py"), *arguments),
     ]
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"},  # see docs/training.md
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    return Forked(torchrun, command, TORCH_DISABLE_SHARE_RDZV_TCP_STORE="1")  # see docs/training.md
 
 
-def kill(machine: subprocess.Popen[bytes]) -> None:
+def kill(machine: Forked) -> None:
     """At once, the agent and its worker, as by a power cut."""
     children = Path(f"/proc/{machine.pid}/task/{machine.pid}/children").read_text().split()
     for pid in (machine.pid, *map(int, children)):
@@ -163,32 +148,34 @@ def kill(machine: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_machine_that_dies_comes_back_and_the_run_goes_on_from_its_last_state(faces_zip, tmp_path) -> None:
-    run, port, log = tmp_path / "run", free_port(), tmp_path / "log"
+    run, port = tmp_path / "run", free_port()
     command = arguments(faces_zip, run, "--max-images", "192", "--resume", "auto")
-    machines = [agent(port, command, log, host=host) for host in (True, False)]
+    machines = [agent(port, command, host=host) for host in (True, False)]
     try:
-        wait_for(lambda: (run / "state.pt").exists(), machines, log)
+        wait_for_state(run, machines)
         kill(machines[1])
         before = load_state(run)["cur_nimg"]
         assert 0 < before < 192
-        machines[1] = agent(port, command, log, host=False)
-        assert [machine.wait(timeout=300) for machine in machines] == [0, 0], log.read_text()
+        machines[1] = agent(port, command, host=False)
+        written = ["".join(machine.wait(300)) for machine in machines]
+        assert [machine.returncode for machine in machines] == [0, 0], written
     finally:
         for machine in machines:
-            if machine.poll() is None:
+            if machine.returncode is None:
                 kill(machine)
     assert load_state(run)["cur_nimg"] == 192
     images = [json.loads(line)["images"] for line in (run / "stats.jsonl").read_text().splitlines()]
     assert images == sorted(set(images))  # nothing was trained, or told, twice
     assert images[-1] == 192
-    assert log.read_text().count("reading ") >= 2  # by process 0, before and after
+    assert written[0].count("reading ") >= 2  # by process 0, before and after
 
 
-def wait_for(met: Callable[[], bool], machines: list[subprocess.Popen[bytes]], log: Path) -> None:
+def wait_for_state(run: Path, processes: list[Forked]) -> None:
+    """Wait until a run has saved its state; none of its processes may end before."""
     deadline = time.monotonic() + 250
-    while not met():
-        assert all(machine.poll() is None for machine in machines), log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
+    while not (run / "state.pt").exists():
+        written = [process.written() for process in processes if process.returncode is not None]
+        assert not written and time.monotonic() < deadline, written
         time.sleep(0.05)
 
 

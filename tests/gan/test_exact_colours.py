@@ -23,6 +23,7 @@ from gan.pipeline import TextToFace, guide
 from gan.training.batches import Order
 from gan.training.conditions.faces import AttributeConditions, ExactColours, rare_first
 from gan.training.conditions.measurements import measurements
+from gan.training.config import TrainingConfig
 
 
 def lab(*colours: tuple[int, int, int]) -> torch.Tensor:
@@ -88,14 +89,14 @@ def exact(count: int = 200, seed: int = 0) -> tuple[torch.Tensor, Colours]:
     return attributes, Colours(lab, sure, torch.full((count, 2), 100))
 
 
-def conditions(**settings: float) -> tuple[AttributeConditions, Colours]:
+def conditions(chance: float, drop: float = 0.0) -> tuple[AttributeConditions, Colours]:
     attributes, colours = exact()
-    encoder = load_encoder("head")
-    return AttributeConditions(attributes, encoder, colours=colours, **settings), colours  # type: ignore[arg-type]
+    config = TrainingConfig(wordings=1, drop_attributes=drop, colours=chance)
+    return AttributeConditions(attributes, load_encoder("head"), config, colours=colours), colours
 
 
 def test_the_right_text_states_the_faces_own_colour_and_the_wrong_one_another() -> None:
-    drawn, colours = conditions(colour_chance=0.7)
+    drawn, colours = conditions(0.7)
     rows = torch.arange(200)
     texts = drawn.draw(rows, torch.Generator().manual_seed(0))
     assert texts.c.shape == texts.c_wrong.shape == (200, 33)
@@ -131,17 +132,17 @@ def test_values_of_near_colours_are_alike_and_one_that_no_face_has_is_like_none(
 
 
 def test_the_palette_is_of_what_was_measured() -> None:
-    drawn, colours = conditions(colour_chance=0.5)
+    drawn, colours = conditions(0.5)
     assert set(drawn.palette) == {"hair", "eyes"}
     for i, slot in enumerate(("hair", "eyes")):
         measured = colours.lab[colours.sure[:, i], i]
         within = (from_hex(to_hex(lab.numpy())) for lab in measured[:20])  # some of these colours no screen has
         assert max(nearest(drawn.palette[slot], lab) for lab in within) < 0.1
-    assert AttributeConditions(drawn.attributes, load_encoder("head")).palette == {}
+    assert AttributeConditions(drawn.attributes, load_encoder("head"), TrainingConfig(wordings=1)).palette == {}
 
 
 def test_a_stated_colour_comes_with_its_value_or_without_or_with_a_mixture() -> None:
-    drawn, _ = conditions(colour_chance=0.99)
+    drawn, _ = conditions(0.99)
     texts = drawn.draw(torch.arange(200), torch.Generator().manual_seed(0))
     stated = texts.c[:, 25] == 1
     hair = texts.c[stated][:, :12]
@@ -153,7 +154,7 @@ def test_a_stated_colour_comes_with_its_value_or_without_or_with_a_mixture() -> 
 
 
 def test_conditions_come_from_the_generator_alone() -> None:
-    drawn, _ = conditions(colour_chance=0.5, drop=0.1)
+    drawn, _ = conditions(0.5, drop=0.1)
     a, b, other = (drawn.draw(torch.arange(50), torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert torch.equal(a.c, b.c) and torch.equal(a.c_wrong, b.c_wrong)
     assert not torch.equal(a.c, other.c)

@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -65,10 +65,26 @@ def faces(faces_zip) -> FaceDataset:
     return load_faces(faces_zip)
 
 
-@pytest.fixture(autouse=True)
-def small_grid(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sample_grids, "GRID_ROWS", 2)
-    monkeypatch.setattr(sample_grids, "STATISTICS_BATCHES", 2)
+@pytest.fixture(scope="module", autouse=True)
+def small_grid() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sample_grids, "GRID_ROWS", 2)
+        patch.setattr(sample_grids, "STATISTICS_BATCHES", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def trained(faces, tmp_path_factory) -> Path:
+    """A run of one step."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    train(small(max_images=4), faces, folder)
+    return folder
+
+
+@pytest.fixture
+def short_run(trained: Path, tmp_path: Path) -> Path:
+    """The same for a test to change, in ``run``."""
+    return Path(shutil.copytree(trained, tmp_path / "run"))
 
 
 def assert_same(a: Any, b: Any, where: str = "state") -> None:
@@ -260,8 +276,8 @@ def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
     """The paired run: the same weights, faces and noise; the penalties are float32 in both."""
     means = {}
     for precision in ("float32", "bfloat16"):
-        run = make_trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision)
-        stats = [run.step() for _ in range(24)]
+        run = make_trainer(small(precision=precision), drawn_faces, tmp_path / precision)
+        stats = [run.step() for _ in range(16)]
         assert all(line["penalty"].dtype == torch.float32 for line in stats if "penalty" in line)
         means[precision] = {
             name: torch.stack([line[name] for line in stats if name in line]).float().mean().item()
@@ -312,11 +328,9 @@ def test_interpolated_captions_add_to_the_generator_alone(faces, tmp_path) -> No
 # -- a run -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path, capsys, precision) -> None:
-    config = small(precision=precision)
-    train(config, faces, tmp_path / "run")
+def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path, capsys) -> None:
     run = tmp_path / "run"
+    train(SMALL, faces, run)
     assert {path.name for path in run.iterdir()} == {
         ".made-by",
         "config.json",
@@ -326,7 +340,7 @@ def test_a_run_leaves_statistics_grids_a_snapshot_and_its_state(faces, tmp_path,
         "state.pt",
         "stats.jsonl",
     }
-    assert TrainingConfig.from_json((run / "config.json").read_text()) == config
+    assert TrainingConfig.from_json((run / "config.json").read_text()) == SMALL
     assert load_state(run)["cur_nimg"] == 32
 
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
@@ -354,8 +368,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     config = request.getfixturevalue("normed") if normed else small(precision=precision, drop_attributes=0.3)
     if case in STAGES:
         config = request.getfixturevalue(case)
-    if case in OBJECTIVES:
-        config = dataclasses.replace(config, objective=case)
+    config = dataclasses.replace(config, max_images=24, objective=case if case in OBJECTIVES else config.objective)
     whole = make_trainer(config, faces, tmp_path / "whole")
     whole.train()
 
@@ -365,9 +378,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one(faces, tmp_path, case, reques
     saved = load_state(first.run.folder)
     assert_same(without_time(second.state()), without_time(saved))
     second.train()
-    assert (second.cur_nimg, second.d_step) == (
-        (40, 10) if case == "wgan-gp" else (32, 8)
-    )  # whole steps of the generator
+    steps = 10 if case == "wgan-gp" else 6  # whole ones of the generator
+    assert (second.cur_nimg, second.d_step) == (4 * steps, steps)
     assert_same(without_time(second.state()), without_time(whole.state()))
     for name in ("snapshot/generator.safetensors", f"samples/{whole.cur_nimg:08d}.png"):
         assert (whole.run.folder / name).read_bytes() == (second.run.folder / name).read_bytes()
@@ -439,11 +451,10 @@ def test_resume_knows_the_data_by_what_they_are(faces_zip, tmp_path) -> None:
         train(small(max_images=8), load(f"b={moved}", f"a={faces_zip}"), tmp_path / "two", resume=True)
 
 
-def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> None:
-    train(small(max_images=4), faces, tmp_path)
+def test_resume_refuses_another_text_encoder(faces, short_run, monkeypatch) -> None:
     monkeypatch.setattr("encoder.attributes.onehot.OneHotEncoder.space", OneHotSpace("onehot", "onehot-other"))
     with pytest.raises(InputError, match=r"text encoder: onehot-\w+ -> onehot-other"):
-        train(small(), faces, tmp_path, resume=True)
+        train(small(), faces, short_run, resume=True)
 
 
 @pytest.mark.parametrize(
@@ -465,11 +476,8 @@ def test_resume_refuses_another_text_encoder(faces, tmp_path, monkeypatch) -> No
         (lambda s: s.update(order=torch.zeros(3)), "order is not the numbers of 132 images"),
     ],
 )  # fmt: skip
-def test_a_state_that_does_not_fit_is_named(faces, tmp_path, damage, message) -> None:
-    run = make_trainer(small(), faces, tmp_path)
-    run.step()
-    save_state(tmp_path, run.state())
-    state = load_state(tmp_path)
+def test_a_state_that_does_not_fit_is_named(faces, trained, tmp_path, damage, message) -> None:
+    state = load_state(trained)
     damage(state)
     save_state(tmp_path, state)
     with pytest.raises(InputError, match=rf"state\.pt: {message}"):
@@ -483,12 +491,11 @@ def test_a_start_removes_what_a_killed_save_has_left(faces, tmp_path) -> None:
     assert not orphan.exists()
 
 
-def test_a_run_is_not_written_over(faces, tmp_path) -> None:
-    train(small(max_images=4), faces, tmp_path)
-    before = (tmp_path / "state.pt").read_bytes()
+def test_a_run_is_not_written_over(faces, short_run) -> None:
+    before = (short_run / "state.pt").read_bytes()
     with pytest.raises(InputError, match="holds a run already; resume it by --resume"):
-        train(small(), faces, tmp_path)
-    assert (tmp_path / "state.pt").read_bytes() == before
+        train(small(), faces, short_run)
+    assert (short_run / "state.pt").read_bytes() == before
 
 
 def test_a_run_is_one_processs_at_a_time(faces, tmp_path) -> None:
@@ -780,17 +787,19 @@ def test_a_release_of_other_sources_is_begun_from(faces, tmp_path, capsys, monke
 
     def begun(*names: str) -> Trainer:
         config = small(seed=1, init=str(release), **arguments)
-        make_trainer(config, named(faces, *names), tmp_path / "second").step()  # it trains
         return make_trainer(config, named(faces, *names), tmp_path / "second", quiet=False)
 
     a, b = drawn(first, 1, 0), drawn(first, 0, 1)
     assert not torch.allclose(a, b)
     capsys.readouterr()
-    torch.testing.assert_close(drawn(begun("b")), b)
+    one = begun("b")
+    torch.testing.assert_close(drawn(one), b)
+    one.step()  # it trains
     assert f"sources: b as in {release}, to begin with\n" in capsys.readouterr().out
     swapped = begun("b", "a")
     torch.testing.assert_close(drawn(swapped, 1, 0), b)
     torch.testing.assert_close(drawn(swapped, 0, 1), a)
+    swapped.step()
     capsys.readouterr()
     more = begun("b", "c", "a")
     torch.testing.assert_close(drawn(more, 0, 0, 1), a)
@@ -801,20 +810,17 @@ def test_a_release_of_other_sources_is_begun_from(faces, tmp_path, capsys, monke
     assert "sources" not in capsys.readouterr().out
 
 
-def test_a_release_of_one_source_is_begun_from_by_two(faces, tmp_path, capsys) -> None:
-    train(small(max_images=4), faces, tmp_path / "first")
-    config = small(init=str(tmp_path / "first" / "snapshot"), max_images=8, generator={}, discriminator={})
+def test_a_release_of_one_source_is_begun_from_by_two(faces, trained, tmp_path, capsys) -> None:
+    config = small(init=str(trained / "snapshot"), max_images=8, generator={}, discriminator={})
     train(config, named(faces, "a", "b"), tmp_path / "second")
     assert "sources: a, b as the mean of its extra, to begin with" in capsys.readouterr().out
     pipeline = TextToFace.from_pretrained(tmp_path / "second" / "snapshot")
     assert pipeline.config.sources == ("a", "b")
 
 
-def test_training_starts_from_a_released_folder(faces, tmp_path) -> None:
-    train(small(), faces, tmp_path / "first")
-    snapshot = tmp_path / "first" / "snapshot"
-    trainer = make_trainer(small(seed=1, init=str(snapshot)), faces, tmp_path / "second")
-    first = load_state(tmp_path / "first")
+def test_training_starts_from_a_released_folder(faces, trained, tmp_path) -> None:
+    trainer = make_trainer(small(seed=1, init=str(trained / "snapshot")), faces, tmp_path)
+    first = load_state(trained)
     for network, value in (("G", "G_ema"), ("G_ema", "G_ema"), ("D", "D")):
         for name, weight in getattr(trainer.networks, network).state_dict().items():
             assert torch.allclose(weight, first[value][name], rtol=1e-3, atol=1e-6), (network, name)
@@ -850,14 +856,13 @@ def test_a_run_keeps_the_space_that_it_begins_with(faces, tmp_path) -> None:
         assert make_trainer(config, faces, tmp_path / "next").encoder.space == space
 
 
-def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, tmp_path) -> None:
-    train(small(), faces, tmp_path / "first")
-    config = small(init=str(tmp_path / "first" / "snapshot"), seed=1, max_images=8, generator={}, discriminator={})
+def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(faces, short_run, tmp_path) -> None:
+    config = small(init=str(short_run / "snapshot"), seed=1, max_images=8, generator={}, discriminator={})
     train(config, faces, tmp_path / "second")
     train(small(seed=1, max_images=8), faces, tmp_path / "new")
-    weights = [load_state(tmp_path / name)["G"]["start.weight"] for name in ("first", "second", "new")]
+    weights = [load_state(tmp_path / name)["G"]["start.weight"] for name in ("run", "second", "new")]
     assert (weights[0] - weights[1]).abs().max() < (weights[2] - weights[1]).abs().max() / 10
-    (tmp_path / "first").rename(tmp_path / "elsewhere")
+    short_run.rename(tmp_path / "elsewhere")
     train(dataclasses.replace(config, max_images=16), faces, tmp_path / "second", resume=True)
     assert load_state(tmp_path / "second")["cur_nimg"] == 16
     seen = [
@@ -873,22 +878,16 @@ def test_a_run_from_a_release_differs_from_a_new_one_and_resumes_without_it(face
         ("discriminator.safetensors", "snapshot/discriminator.safetensors: the weights cannot be read"),
     ],
 )
-def test_a_folder_that_training_cannot_start_from_is_named(faces, tmp_path, missing, message) -> None:
-    train(small(max_images=4), faces, tmp_path / "run")
-    (tmp_path / "run" / "snapshot" / missing).unlink()
+def test_a_folder_that_training_cannot_start_from_is_named(faces, short_run, tmp_path, missing, message) -> None:
+    (short_run / "snapshot" / missing).unlink()
     with pytest.raises(InputError, match=message):
-        train(small(init=str(tmp_path / "run" / "snapshot")), faces, tmp_path / "second")
+        train(small(init=str(short_run / "snapshot")), faces, tmp_path / "second")
 
 
-def test_a_folder_of_another_shape_is_refused(faces, tmp_path) -> None:
-    train(small(max_images=4), faces, tmp_path / "run")
+def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, trained, tmp_path) -> None:
+    release = str(trained / "snapshot")
     with pytest.raises(InputError, match="was trained with --z-dim"):
-        train(small(init=str(tmp_path / "run" / "snapshot"), z_dim=5), faces, tmp_path / "second")
-
-
-def test_a_run_from_a_release_has_its_networks_unless_told_otherwise(faces, tmp_path) -> None:
-    train(small(max_images=4), faces, tmp_path / "run")
-    release = str(tmp_path / "run" / "snapshot")
+        train(small(init=release, z_dim=5), faces, tmp_path / "other")
     train(small(init=release, max_images=4, generator={}, discriminator={}), faces, tmp_path / "second")
     saved = TrainingConfig.from_json((tmp_path / "second" / "config.json").read_text())
     assert saved.generator == SMALL.generator | {"text_layout": False, "bounded": True}

@@ -18,6 +18,7 @@ from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.localiser import Colours, distance
 from gan.training.conditions import Conditioner, Texts
+from gan.training.config import TrainingConfig
 
 SHAPE = tuple(1 + len(values) for values in SLOTS.values())
 """Combinations of attributes by slot, unstated first: (13, 12, 3)."""
@@ -239,16 +240,10 @@ class AttributeConditions(Conditioner):
     Args:
         attributes: int64 (N, 3), as in ``Attributes.indices``: what is known of each face; 0 is unknown.
         encoder: Text to condition.
-        wordings: Texts that each combination of attributes is known by.
-        drop: The chance that a known attribute is left out of the text.
-        wrong_eyes: As ``eyes`` of ``WrongAttributes``.
-        live: As in ``Conditions``.
-        seed: Of the wordings.
-        progress: Whether to show a progress bar while encoding.
+        config: The settings.
         colours: Of the faces, measured; without them texts state values alone.
-        colour_chance: The chance that a measured colour is stated.
-        rare: The most times that a face of a rare colour is shown where one of a usual colour is shown once.
         vectors: As in ``Conditions``.
+        progress: Whether to show a progress bar while encoding.
     """
 
     prompts = PROMPTS
@@ -257,26 +252,27 @@ class AttributeConditions(Conditioner):
         self,
         attributes: Tensor,
         encoder: Encoder,
+        config: TrainingConfig,
         *,
-        wordings: int = 1,
-        drop: float = 0.0,
-        wrong_eyes: float = 0.0,
-        live: bool = False,
-        seed: int = 0,
-        progress: bool = False,
         colours: Colours | None = None,
-        colour_chance: float = 0.0,
-        rare: float = 1.0,
         vectors: Tensor | None = None,
+        progress: bool = False,
     ) -> None:
-        self.attributes, self.drop, self.colour_chance = attributes, drop, colour_chance
+        self.attributes, self.drop, self.colour_chance = attributes, config.drop_attributes, config.colours
         self.class_sizes = tuple(len(SLOTS[slot]) for slot in COLOUR_SLOTS)
-        self.conditions = Conditions(encoder, count=wordings, live=live, seed=seed, progress=progress, vectors=vectors)
+        self.conditions = Conditions(
+            encoder,
+            count=1 if config.encoder == "onehot" else config.wordings,
+            live=config.encoder == "live",
+            seed=config.seed,
+            progress=progress,
+            vectors=vectors,
+        )
         self.colours = ExactColours(colours, attributes) if colours else None
         likeness = self.colours.likeness() if self.colours else ()
-        self.wrong = WrongAttributes(attributes, eyes=wrong_eyes, likeness=likeness)
+        self.wrong = WrongAttributes(attributes, eyes=config.wrong_eyes, likeness=likeness)
         self.encoder = in_space(encoder, COLOUR_SPACE.name) if colours else encoder
-        self.weights = rare_first(attributes, rare) if rare > 1 else None
+        self.weights = rare_first(attributes, config.rare) if config.rare > 1 else None
         self.palette = palette(colours.lab, colours.sure) if colours else {}
 
     def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:

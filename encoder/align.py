@@ -85,7 +85,6 @@ class AlignConfig(Settings):
         lr_new: Peak learning rate of the linear map, the image network and the temperature.
         lr_queries: Peak learning rate of the queries, whose numbers are of the size of 1.
         lr_pairs: Peak learning rate of the linear map that tells pairs of words from a vector.
-        weight_decay: Of AdamW.
         dropout: Of the single numbers that enter the fine-tuned layers.
         word_dropout: Share of the tokens that the fine-tuned layers do not see; the first they always do.
         temperature: What cosines are divided by, to begin with; it is learnt.
@@ -175,7 +174,6 @@ class TunedCaptions(CaptionNetwork):
 
     Args:
         captions: C captions. What the frozen layers make of one is kept while there is room: it comes again.
-        config: The fit's.
         base: Folder of the sentence-transformer.
     """
 
@@ -323,7 +321,6 @@ class WordPairs(nn.Module):
         """The binary cross-entropy over all pairs, for each pair that is there.
 
         Args:
-            numbers: Of n captions.
             vectors: Their unit vectors (n, ``dim``).
         """
         present = torch.zeros(len(numbers), self.linear.out_features)
@@ -346,7 +343,6 @@ def augment(images: torch.Tensor, smallest: float = 0.75) -> torch.Tensor:
     They are neither mirrored ("right arrow") nor changed in colour, since captions tell of both.
 
     Args:
-        images: N of them.
         smallest: The crop's side is this share of the image's to 105 %.
     """
     scale = torch.empty(len(images)).uniform_(smallest, 1.05)
@@ -477,10 +473,8 @@ def fit(
     """Train ``texts``, and a new image network beside it, on N images.
 
     Args:
-        images: N of them.
         captions: The numbers of the captions of each; an epoch shows it under one of them, at random.
         texts: Is trained in place.
-        config: The settings.
         pairs: Of the captions' words, for a second loss; is trained in place.
         styles: The style of each image, for ``one_style``.
         state: A file in which the fit keeps every minute where it stands, and from which it goes on; none by default.
@@ -585,7 +579,6 @@ def align(
     Args:
         images: uint8 (N, 3, 64, 64).
         captions: One or more of each.
-        config: The settings.
         base: Folder of the sentence-transformer that is fine-tuned.
         state: As of ``fit``. A state is taken for this fit if settings, encoder and captions are the same, and the
             first images.
@@ -667,7 +660,6 @@ def retrieval(
         image_vectors: Unit vectors (N, D).
         captions: The numbers of the captions of each.
         text_vectors: Unit vectors (C, D) of the captions by number.
-        seed: Of the candidates.
     """
     rng = random.Random(seed)
     alike = shared_captions(captions)
@@ -703,10 +695,3 @@ def card(record: dict[str, Any], scores: dict[str, Retrieval], credit: str = "")
     """The README of an aligned encoder: what it was made of and how it was judged."""
     attentive = record["config"]["pooling"] == "attention"
     return render(CARD, **record, attentive=attentive, scores=scores and table(scores), credit=credit)
-
-
-def judge(
-    fits: dict[str, tuple[Fit, torch.Tensor]], images: torch.Tensor, captions: Sequence[Sequence[int]]
-) -> dict[str, Retrieval]:
-    """The scores of fits, each with its unit vectors (C, D) of the captions, on held-out images."""
-    return {name: retrieval(fitted.vectors(images), captions, texts) for name, (fitted, texts) in fits.items()}

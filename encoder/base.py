@@ -43,7 +43,6 @@ class Encoder(Protocol):
 
         Args:
             texts: N texts.
-            progress: Whether to show a progress bar.
 
         Returns:
             float32 tensor (N, ``dim``) in the order of ``texts``.

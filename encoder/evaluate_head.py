@@ -37,9 +37,8 @@ from encoder.common.command import command
 from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.records import Within
 from encoder.language import grammar
-from encoder.language.forms import forms
 from encoder.language.grammar import Caption, Grammar
-from encoder.language.lexicon import lexicon
+from encoder.language.lexicon import forms, lexicon
 from encoder.loading import load_source
 from encoder.paths import HEAD_DIR
 

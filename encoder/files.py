@@ -116,7 +116,6 @@ def read_texts(source: Path, format: Format | None = None) -> Iterator[TextLine 
     """The texts of a file, or of standard input for ``-``, read as they are asked for; blank lines are left out.
 
     Args:
-        source: The file.
         format: ``"table"``: a line an id and its text, with or without a header, fields separated by commas, tabs,
             semicolons or ``|``; ``"texts"``: a text a line; ``"jsonl"``: objects with a text and perhaps an id, or
             texts; ``"parquet"``: columns of the same names. By default the name and the first lines tell. A line

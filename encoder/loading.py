@@ -52,7 +52,6 @@ def load_encoder(
         cache_dir: Where new vectors are kept; by default TEXT2FACE_CACHE, or ``USER_CACHE_DIR``.
         statistics: What ``"pooled"`` and ``"aligned"`` are standardised by, float64 (2, dim): the means and deviations
             of the captions of the data; by default those of the canonical captions of faces.
-        dtype: As of ``load_source``.
 
     Raises:
         InputError: An unknown kind, or a model folder that is missing or broken.

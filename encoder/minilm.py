@@ -222,7 +222,6 @@ class MiniLM:
             texts: N texts.
             readout: The last token states (n, T, ``dim``) and the mask (n, T) of n texts to their vectors (n, D).
             tokens: Give ``readout`` the states of the first so many tokens alone, which saves most of the last layer.
-            progress: Whether to show how far it is.
 
         Returns:
             (N, D) in the order of ``texts``.

@@ -150,10 +150,6 @@ class TunedEncoder:
     def load(cls, folder: str | Path, dtype: torch.dtype = torch.float64) -> Self:
         """Open a folder that ``save`` wrote, whose index says where the encoder lies that it builds on, or a whole one.
 
-        Args:
-            folder: Of the encoder.
-            dtype: The arithmetic.
-
         Raises:
             InputError: A file is missing or broken, or the folder holds another kind of model.
         """
@@ -232,7 +228,6 @@ def save(
     killed. Other files that it holds, such as its card, stay as they are.
 
     Args:
-        tuned: What training made.
         folder: Made where it is missing.
         activation: What follows the linear map: ``IDENTITY`` or ``SIGMOID``.
         unit_norm: Whether the vectors are scaled to unit norm behind it.
@@ -269,7 +264,6 @@ def copy(folder: Path, to: Path, *, alone: bool = False) -> None:
     """Copy what ``load`` reads to another folder, with an index that finds the encoder from there.
 
     Args:
-        folder: The fine-tuned encoder.
         to: Made where it is missing.
         alone: Copy the encoder that it builds on too, so that ``to`` needs nothing beside it.
 

@@ -23,8 +23,8 @@ from encoder.align import (
     align,
     card,
     fit_pooled,
-    judge,
     number_captions,
+    retrieval,
     table,
     write_encoder,
 )
@@ -100,15 +100,16 @@ def _align(options: AlignOptions, config: AlignConfig) -> None:
 
     if len(heldout.captions) > 1:
         texts, numbers = number_captions(heldout.captions)
-        fits = {}
+        images, scores = heldout.images[:], {}
         if options.compare:
             as_long = replace(config, minutes=fitted.minutes)
             linear, other = fit_pooled(training.images[:], training.captions, as_long, ENCODER_DIR)
             with torch.no_grad():
                 vectors = linear(MiniLM.load(ENCODER_DIR).pooled([normalise(text) for text in texts]))
-            fits["pooled, with a linear map"] = other, F.normalize(vectors, dim=1)
-        fits["aligned"] = fitted, F.normalize(AlignedEncoder.load(options.out).encode(texts, progress=True), dim=1)
-        scores = judge(fits, heldout.images[:], numbers)
+            vectors = F.normalize(vectors, dim=1)
+            scores["pooled, with a linear map"] = retrieval(other.vectors(images), numbers, vectors)
+        vectors = F.normalize(AlignedEncoder.load(options.out).encode(texts, progress=True), dim=1)
+        scores["aligned"] = retrieval(fitted.vectors(images), numbers, vectors)
         print(table(scores))
         write_contents(options.out / "README.md", card(record, scores, options.credit))
 

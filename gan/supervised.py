@@ -30,7 +30,6 @@ def fit(
     """Train a network in place by AdamW, with one cycle of the learning rate; it is left in evaluation mode.
 
     Args:
-        model: The network.
         loss_of: The loss of a batch of images, by their int64 positions.
         count: Images.
         name: Of the network, for progress and errors.
@@ -39,8 +38,6 @@ def fit(
         learning_rate: At its highest, after a tenth of the steps.
         generator: Of the order.
         weight_decay: Of AdamW; so are ``betas``.
-        betas: Likewise.
-        progress: Show how far it is.
 
     Raises:
         BreakdownError: The loss is not finite.

@@ -43,8 +43,6 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, durable: bo
     durable file is written, temporary files that killed writers of ``path`` left are removed.
 
     Args:
-        path: The file.
-        write: Writes it.
         durable: Wait until the file is on the disk, so that it outlives a power cut too.
 
     Raises:

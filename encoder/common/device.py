@@ -23,7 +23,6 @@ def find_device(name: str, *, float64: bool = False) -> torch.device:
     """The device of a name; ``auto`` is the first GPU, or the CPU where there is none.
 
     Args:
-        name: As of ``check_device``.
         float64: It computes in float64, which Apple's GPUs lack.
 
     Raises:

@@ -28,7 +28,6 @@ def locked(folder: Path, *, wait: bool = False) -> Iterator[None]:
     What killed processes have left half written there is removed. On a system without locks nothing is held.
 
     Args:
-        folder: To be held, with all below it.
         wait: Until no other process holds it.
 
     Raises:
@@ -88,7 +87,6 @@ class OutputFolder:
     """What a command writes into a folder of its own.
 
     Attributes:
-        command: Its name.
         names: Of the files and folders that may be there; patterns as of ``fnmatch``.
     """
 

@@ -122,7 +122,6 @@ def add_settings(
 
     Args:
         parser: Gets them, in groups by the fields' titles. A group that it has already is added to.
-        kind: The settings class.
         only: The fields to take, in this order; by default all.
         without: Fields to leave out.
         choices: The texts that fields take, by field, where the parser's module knows them and the class does not.
@@ -199,8 +198,6 @@ def from_args(kind: type[AnySettings], args: argparse.Namespace | Mapping[str, A
     """The settings that a command line gives.
 
     Args:
-        kind: The settings class.
-        args: What the parser read; other options there are left alone.
         others: Fields that have no option, or whose value is made from several.
 
     Raises:

@@ -25,9 +25,7 @@ class Progress:
 
     Args:
         what: The work: ``"encoding"``.
-        total: The number of items, where it is known.
         unit: What is counted: ``"text"``.
-        shown: Whether to show anything.
         initial: Items that were finished before.
         limit: Seconds after which the work ends, though items are left.
         longest: Seconds between two lines, at most.

@@ -27,8 +27,6 @@ class Within:
     """The range of a number, both ends included, as in ``Annotated[int, Within(1)]``; infinite only if an end is.
 
     Attributes:
-        low: The least number.
-        high: The greatest number.
         below: A number that all are below.
     """
 
@@ -101,7 +99,6 @@ def record(kind: type[Record], values: Any, source: Path | str, *, notes: bool =
     Args:
         kind: The dataclass; it may raise an ``InputError`` of its own.
         values: What a file holds.
-        source: The file, for messages.
         notes: Let other keys be, which are for people; otherwise they are errors.
 
     Raises:

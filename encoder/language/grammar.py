@@ -20,8 +20,7 @@ from encoder.attributes import colour_names
 from encoder.attributes.colour import NUMBERS, scale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
 from encoder.attributes.words import Mixture, nominals
-from encoder.language.forms import Forms, forms
-from encoder.language.lexicon import Lexicon, lexicon, word_list
+from encoder.language.lexicon import Forms, Lexicon, forms, lexicon, word_list
 
 PLAIN: dict[str, dict[str, Mixture]] = {
     slot: {value: {value: 1.0} for value in SLOTS[slot]} | {"grey": {"gray": 1.0}} for slot in COLOUR_SLOTS
@@ -88,7 +87,6 @@ class Grammar:
 
     Attributes:
         rng: Where every choice comes from.
-        forms: The sentence forms.
         colours: Colour words of ``"hair"`` and ``"eyes"``, besides the plain ones.
         nouns: The half of the lexicon that names hair and eyes.
         words: The half of the lexicon for everything else.
@@ -148,10 +146,8 @@ class Grammar:
         """A caption of one form. A slot that the form names but ``slots`` does not gets words that state nothing.
 
         Args:
-            form: A line in the notation of ``encoder.language.forms``.
-            slots: The slots to state.
+            form: A line in the notation of ``forms.txt``.
             length: As in ``caption``.
-            framed: As in ``caption``.
             colours: Colour words by slot, instead of drawn ones: words of this grammar.
         """
         if self.rng.random() < framed:

@@ -1,10 +1,13 @@
-"""The words of generated captions, in two halves: one trains the conditioning head, the other measures it.
+"""The words and sentence forms of generated captions, in two halves: one trains the conditioning head, the other
+measures it.
 
-Colours and nouns are those of ``encoder.attributes.words``; ``lexicon.txt`` lists all others.
+Colours and nouns are those of ``encoder.attributes.words``; ``lexicon.txt`` lists all other words. ``forms.txt`` lists
+the forms, and says how they are written.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +16,7 @@ from encoder.attributes import sections, words
 from encoder.attributes.vocabulary import COLOUR_SLOTS, HAIR_LENGTHS
 from encoder.attributes.words import HALVES, Half, Mixture
 
-FILE = Path(__file__).with_name("lexicon.txt")
+FILE, FORMS = (Path(__file__).with_name(name) for name in ("lexicon.txt", "forms.txt"))
 
 _KINDS = ("things", "people", "hair textures", "eyes textures", "tags", *HAIR_LENGTHS)
 _GENERAL = ("train near things", "shades", "pale shades", "sounds")
@@ -69,3 +72,37 @@ def word_list(title: str) -> tuple[str, ...]:
 @functools.cache
 def _sections() -> dict[str, list[sections.Line]]:
     return sections.read_sections(FILE, [*(f"{half} {kind}" for half in HALVES for kind in _KINDS), *_GENERAL])
+
+
+@dataclass(frozen=True)
+class Forms:
+    """Sentence forms by the colours that they state, and what may stand before and behind them."""
+
+    both: tuple[str, ...]
+    hair: tuple[str, ...]
+    eyes: tuple[str, ...]
+    empty: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    suffixes: tuple[str, ...]
+    shared: tuple[str, ...]
+    negated: tuple[str, ...]
+    separators: tuple[str, ...]
+    nominal: tuple[str, ...] = ()
+    distracted: tuple[str, ...] = ()
+
+
+@functools.cache
+def forms(half: Half) -> Forms:
+    """The forms of a half; ``InputError`` for a broken file."""
+    kinds = [field.name for field in dataclasses.fields(Forms)]
+    return Forms(**{kind: tuple(line.text for line in _form_sections().get(f"{half} {kind}", ())) for kind in kinds})
+
+
+@functools.cache
+def _form_sections() -> dict[str, list[sections.Line]]:
+    fields = dataclasses.fields(Forms)
+    needed, optional = (
+        [f"{half} {field.name}" for half in HALVES for field in fields if (field.default == ()) == is_optional]
+        for is_optional in (False, True)
+    )
+    return sections.read_sections(FORMS, needed, optional)

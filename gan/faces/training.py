@@ -60,7 +60,6 @@ def train_and_save(
     """The work of both commands: load the faces, train on them, save the network, and print its accuracies.
 
     Args:
-        options: As they were asked for.
         output: What is written.
         train: Trains on the first faces and saves; the accuracies on the second ones.
     """
@@ -93,7 +92,6 @@ def train_classifier(
         learning_rate: At its highest, after a tenth of the steps.
         seed: Of the first weights, the order and the augmentation.
         widths: Channels at 32, 16, 8, ... pixels.
-        progress: Show how far it is.
 
     Raises:
         BreakdownError: The loss is not finite.
@@ -207,7 +205,6 @@ def train_localiser(faces: FaceDataset, *, steps: int, seed: int = 0, progress: 
         faces: Real faces; an unknown colour costs nothing.
         steps: Batches of 48 faces.
         seed: Of the first weights and the order.
-        progress: Show how far it is.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):

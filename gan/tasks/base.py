@@ -78,7 +78,6 @@ class Task(ABC):
             run: Its settings, by ``settle``, and its folder.
             data: The training images, by ``prepare``.
             prompts: Captions of images that are not trained on, for sample grids.
-            quiet: Show no progress.
 
         Returns:
             The training images, whose captions may have been corrected, and what gives their texts.
@@ -109,7 +108,6 @@ class Task(ABC):
         Args:
             training: The real images that the model was trained on, where some are given.
             heldout: Others, in a random order.
-            seed: Of everything random.
             classifier_dir: The folder of the classifier of faces; the shipped one by default.
             cascade: An OpenCV face cascade, for the course's score of faces.
 

@@ -97,8 +97,6 @@ class AdaptiveChance:
 
         Args:
             train: The discriminator's mean score of training images; ``heldout`` and ``drawn`` likewise.
-            heldout: Likewise.
-            drawn: Likewise.
             images: Real images since the last call.
         """
         overfitting = (train - heldout) / (train - drawn) if train > drawn else 0.0

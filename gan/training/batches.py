@@ -55,8 +55,6 @@ class Batches:
     """Batches of a run, all that is random in them drawn from one generator.
 
     Args:
-        config: The settings.
-        data: The training images.
         conditioner: Gives their texts.
         generator: Of the order, the texts, the noise and the augmentation.
         device: Where batches go; on a GPU the images lie there throughout.

@@ -49,8 +49,6 @@ def attribute_conditioner(run: Run, faces: FaceDataset, *, quiet: bool = False) 
 
     Args:
         run: Its settings, ``conditioning`` settled, and its folder, where measured colours are kept.
-        faces: The training images.
-        quiet: Say nothing.
 
     Raises:
         InputError: All texts are the same, or the text encoder cannot be read.
@@ -117,9 +115,7 @@ def caption_conditioner(
 
     Args:
         run: Its settings, ``conditioning`` settled, and its folder, where its text encoder is kept.
-        data: The training images.
         prompts: Captions of images that are not trained on, for sample grids.
-        quiet: Say nothing.
 
     Raises:
         InputError: All texts are the same, or the text encoder cannot be read or written.

@@ -82,7 +82,6 @@ class Log:
         total: Images of the whole run.
         initial: Images seen before this process.
         max_minutes: Those after which this process ends, though images are left; 0 is no limit.
-        quiet: Show nothing.
         is_main_process: Whether this process writes; the others only count.
         trackers: Are told too, each line and grid when its state is saved.
 

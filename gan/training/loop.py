@@ -48,11 +48,9 @@ class Trainer:
 
     Args:
         run: Its settings, its folder and, where it resumes, its state.
-        data: The training images.
         conditioner: Gives their texts.
         monitor: Scores the averaged generator every ``config.evaluate_images``.
         heldout: Images that are not trained on, for ``config.ada``.
-        quiet: Do not show progress.
         world: The processes that share the run.
 
     Raises:

@@ -39,9 +39,7 @@ class Networks:
     Args:
         config: The settings; the weights are drawn from ``config.seed``.
         encoder: Of the texts: gives the size of the condition.
-        sources: The names of the data's sources.
         class_sizes: Of the class slots, for an objective that classifies.
-        device: Where they live.
 
     Raises:
         InputError: The networks cannot be built, or do not go with the objective or with each other.

@@ -59,8 +59,6 @@ class Report(Tracker):
     """Writes the page of a run.
 
     Args:
-        config: The settings.
-        run_dir: Of the run.
         prompts: Of the columns of its sample grids.
         images: Those of the state that it goes on from, or 0.
     """

@@ -65,7 +65,6 @@ class Run:
 
     Attributes:
         folder: Where its files go.
-        config: Its settings.
         state: The saved state that it resumes from, as of ``gan.training.state.State``; ``None`` where it is new. A
             ``Trainer`` empties it once it has taken everything from it, since it is a second copy of the networks.
         saved: The settings in ``state``.
@@ -90,8 +89,6 @@ class Run:
         """Hold the folder of a run while it trains, and prepare this process for it.
 
         Args:
-            folder: Of the run; made where it is missing.
-            config: The settings as asked for.
             resume: Resume the run that is there, or begin it again where it was ended before its first state was saved;
                 ``"auto"``: where there is one, else begin it.
             world: The processes that share the run; the first one holds the folder.

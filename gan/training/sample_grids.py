@@ -65,10 +65,8 @@ class SampleGrids:
     """Draws and keeps the averaged generator of a run.
 
     Args:
-        config: The settings.
         batches: Of the run, for its conditions and sources.
         run_dir: Where ``samples/``, ``snapshot/`` and ``best/`` go.
-        monitor: Scores the averaged generator.
     """
 
     def __init__(self, config: TrainingConfig, batches: Batches, run_dir: Path, monitor: Monitor | None) -> None:

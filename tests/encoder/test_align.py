@@ -146,7 +146,7 @@ def test_by_style_each_batch_is_of_one():
 def test_word_pairs_are_learnt_beside_the_images(drawn, one_thread):
     images, captions = drawn
     vocabulary, numbers = number_captions(captions)
-    config = replace(CONFIG, dim=32, epochs=40, word_pairs=1.0, one_style=True, lr_new=1e-2, lr_pairs=0.1)
+    config = replace(CONFIG, dim=32, epochs=24, word_pairs=1.0, one_style=True, lr_new=1e-2, lr_pairs=0.1)
     told = {}
     for weight in (0.0, 1.0):
         torch.manual_seed(0)
@@ -254,12 +254,12 @@ def test_of_many_captions_a_sample_is_shown(limit: int | None, rows: int, each: 
 
 def test_a_fit_brings_images_and_their_captions_together(drawn):
     images, _ = drawn
-    config = AlignConfig(dim=8, epochs=60, batch_size=16, width=8, lr_new=1e-2)
+    config = AlignConfig(dim=8, epochs=45, batch_size=16, width=8, lr_new=1e-2)
     torch.manual_seed(0)
     texts = PooledCaptions(4 * torch.eye(16), config)
     own = [[i] for i in range(16)]
     fitted = fit(images, own, texts, config)
-    assert fitted.steps == 60
+    assert fitted.steps == 45
     with torch.no_grad():
         assert retrieval(fitted.vectors(images), own, texts(range(16))).first > 0.5  # chance: 1/16
 

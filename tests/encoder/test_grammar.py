@@ -14,9 +14,8 @@ from encoder.attributes import colour_names, words
 from encoder.attributes.colour import scale
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, canonical_captions
 from encoder.language import grammar
-from encoder.language.forms import forms
 from encoder.language.grammar import Grammar
-from encoder.language.lexicon import Lexicon, lexicon
+from encoder.language.lexicon import Lexicon, forms, lexicon
 from encoder.train_head import training_captions
 
 DIGEST = "fdfb16b6f425226b"

@@ -4,7 +4,7 @@ import pytest
 
 from encoder.attributes.vocabulary import canonical_captions
 from encoder.attributes.wording import denied, explicit, plain, plain_colours, without_denials, without_idle_denials
-from encoder.language.forms import forms
+from encoder.language.lexicon import forms
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,6 @@ class Token:
 
     Attributes:
         kind: A key of the files: "hair", "and"; "colour", "thing", "break" of a comma, "unread" of what no list knows.
-        start: Where it begins.
-        end: Where it ends.
         value: The English name of a colour or thing.
     """
 
@@ -111,11 +109,7 @@ class Language:
 
 
 def translate(text: str) -> Translation | None:
-    """A text in English words; ``None`` where it is English, or may be.
-
-    Args:
-        text: As a person wrote it.
-    """
+    """A text in English words; ``None`` where it is English, or may be."""
     code = language_of(text)
     if code is None:
         return None

@@ -114,7 +114,6 @@ class CaptionConditions(Conditioner):
     captions say the same in other words.
 
     Args:
-        table: The captions of the images.
         encoder: Text to condition.
         groups: The class of each image, or ``None``.
         near: The share of pairs of images whose captions count as near.
@@ -124,7 +123,6 @@ class CaptionConditions(Conditioner):
         live: Encode at every look-up instead; the vectors are the same.
         prompts: As in ``Conditioner``.
         seed: Of the pairs that nearness is measured by.
-        progress: Whether to show a progress bar while encoding.
     """
 
     def __init__(

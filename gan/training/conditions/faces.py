@@ -56,7 +56,6 @@ class Conditions:
         count: Wordings a combination.
         live: Encode at every look-up instead of once; the vectors are the same.
         seed: Of the wordings.
-        progress: Whether to show a progress bar while encoding.
         vectors: Those of an earlier start, float32 (combinations * count, dim); then nothing is encoded.
     """
 
@@ -129,7 +128,6 @@ class WrongAttributes:
         Args:
             known: int64 (N, 3), what is true of each face; 0 is unknown. Something must be known of every face.
             stated: int64 (N, 3), what the right text says of it.
-            generator: The source of randomness.
             also: bool (N, 3), slots that can be wrong though their value is unknown.
 
         Returns:
@@ -240,10 +238,8 @@ class AttributeConditions(Conditioner):
     Args:
         attributes: int64 (N, 3), as in ``Attributes.indices``: what is known of each face; 0 is unknown.
         encoder: Text to condition.
-        config: The settings.
         colours: Of the faces, measured; without them texts state values alone.
         vectors: As in ``Conditions``.
-        progress: Whether to show a progress bar while encoding.
     """
 
     prompts = PROMPTS

@@ -43,11 +43,8 @@ def measurements(
     """The measurements of faces: read from a file where they were saved, else computed and saved there.
 
     Args:
-        faces: The training images of a run.
         encoder: Of the wordings.
-        path: The file.
         wordings: As ``count`` of ``Conditions``; so is ``seed``.
-        progress: Whether to print what is done, and show bars.
 
     Raises:
         InputError: The file cannot be written, or the localiser is missing.

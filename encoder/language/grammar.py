@@ -378,16 +378,8 @@ class _Filling:
         if not length and self._chance(0.07):
             tone = self._rng.choice(("tint", "color", "tone", "hue", "shade"))
             verb = "that is" if number == "is" else "that are"
-            behind = (
-                f"of {colour}",
-                f"in {colour}",
-                f"{verb} {colour}",
-                f"colored {colour}",
-                f"with a {colour} {tone}",
-                f"the color of {colour}",
-                f"the colour of {colour}",
-            )
-            return f"{noun} {self._rng.choice(behind)}"
+            behind = f"[of {colour}|in {colour}|{verb} {colour}|colored {colour}|with a {colour} {tone}"
+            return self.expand(f"{noun} {behind}|the color of {colour}|the colour of {colour}]")
         adjectives = [word for word in (length.strip(), self._texture(slot, 0.2).strip(), colour) if word]
         if self._chance(0.15):
             self._rng.shuffle(adjectives)
@@ -399,17 +391,9 @@ class _Filling:
         self.mixtures[slot] = dict(mixture)
         self._state_look(slot, re.sub("^(an?|the) ", "", thing).removesuffix("s"))
         plain = next(iter(mixture))
-        return self._rng.choice(
-            (
-                f"the color of {thing}",
-                f"the colour of {thing}",
-                f"of the color of {thing}",
-                f"like {thing}",
-                f"{plain} like {thing}",
-                f"as {plain} as {thing}",
-                f"so {plain} that {thing} would envy it",
-            )
-        )
+        with_plain = f"{plain} like {thing}|as {plain} as {thing}|so {plain} that {thing} would envy it"
+        like = f"the color of {thing}|the colour of {thing}|of the color of {thing}|like {thing}"
+        return self.expand(f"[{like}|{with_plain}]")
 
     def _predicate(self, slot: str) -> str:
         """ "pink", "short and pink", "pink as can be"."""

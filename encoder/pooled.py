@@ -83,9 +83,7 @@ class LibrarySentenceEncoder:
 
     def encode(self, texts: Sequence[str], *, progress: bool = False) -> torch.Tensor:
         vectors = self._model.encode(
-            [normalise(text) for text in texts],
-            show_progress_bar=progress,
-            convert_to_tensor=True,
+            [normalise(text) for text in texts], show_progress_bar=progress, convert_to_tensor=True
         )
         return vectors.float()
 

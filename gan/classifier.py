@@ -23,14 +23,7 @@ from encoder.common.options import from_args, parser_of, setting
 from encoder.common.records import Within
 from gan.faces.classifier import FILES, save_classifier
 from gan.faces.dataset import FaceDataset
-from gan.faces.training import (
-    FaceTrainingOptions,
-    lengths,
-    measure,
-    out_setting,
-    train_and_save,
-    train_classifier,
-)
+from gan.faces.training import FaceTrainingOptions, lengths, measure, out_setting, train_and_save, train_classifier
 
 OUTPUT = OutputFolder("gan.classifier", FILES)
 

@@ -84,8 +84,7 @@ class AttributeClassifier(nn.Module):
             nn.Conv2d(3, widths[0], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()
         )  # (N, 3, 64, 64) -> (N, widths[0], 32, 32)
         self.stages = nn.Sequential(
-            _Residual(widths[0], widths[0], stride=1),
-            *(_Residual(a, b, stride=2) for a, b in pairwise(widths)),
+            _Residual(widths[0], widths[0], stride=1), *(_Residual(a, b, stride=2) for a, b in pairwise(widths))
         )
         self.hair = nn.Linear(widths[-1], len(HAIR_COLOURS))
         self.eyes = nn.Linear(widths[-1], len(EYE_COLOURS))
@@ -154,11 +153,7 @@ def right_colours(reading: Reading, asked: Tensor) -> dict[str, Tensor]:
     """
     asked = asked[:, :2]
     known, right = asked != UNKNOWN, torch.stack([reading.hair, reading.eyes], 1) == asked
-    return {
-        "hair": right[known[:, 0], 0],
-        "eyes": right[known[:, 1], 1],
-        "both": right.all(1)[known.all(1)],
-    }
+    return {"hair": right[known[:, 0], 0], "eyes": right[known[:, 1], 1], "both": right.all(1)[known.all(1)]}
 
 
 def accuracies(reading: Reading, asked: Tensor) -> dict[str, float]:

@@ -272,11 +272,7 @@ class Discriminator(ProjectionDiscriminator):
     """
 
     def __init__(
-        self,
-        c_dim: int,
-        widths: Sequence[int] = (32, 48, 96, 192, 256),
-        feature_dim: int = 256,
-        fine_width: int = 16,
+        self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256, fine_width: int = 16
     ) -> None:
         super().__init__(c_dim, widths[-1], feature_dim)
         self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)

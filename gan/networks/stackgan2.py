@@ -50,12 +50,7 @@ class Generator(TextToImageGenerator):
     regulariser = "kl"
 
     def __init__(
-        self,
-        z_dim: int,
-        c_dim: int,
-        stage1: Mapping[str, Any] | None = None,
-        width: int = 128,
-        kl_weight: float = 2.0,
+        self, z_dim: int, c_dim: int, stage1: Mapping[str, Any] | None = None, width: int = 128, kl_weight: float = 2.0
     ) -> None:
         super().__init__()
         if width < 4:

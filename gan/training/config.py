@@ -108,9 +108,7 @@ class TrainingConfig(DataSettings):
         group=WHAT,
     )
     near_captions: Chance = setting(
-        0.01,
-        "the share of pairs of captions that are too alike to be wrong texts for each other's images",
-        group=WHAT,
+        0.01, "the share of pairs of captions that are too alike to be wrong texts for each other's images", group=WHAT
     )
 
     device: str = setting("cpu", DEVICE_HELP, group=WHERE, metavar="DEVICE")
@@ -134,9 +132,7 @@ class TrainingConfig(DataSettings):
         group=HOW_LONG,
     )
     log: tuple[Tracking, ...] = setting(
-        (),
-        "also send statistics, sample grids and settings to these; each needs its package",
-        group=HOW_LONG,
+        (), "also send statistics, sample grids and settings to these; each needs its package", group=HOW_LONG
     )
     seed: Seed = setting(0, "of the weights, the noise, the order of images and the captions", group=HOW_LONG)
 
@@ -156,16 +152,10 @@ class TrainingConfig(DataSettings):
 
     architecture: str = setting("residual", "both networks", group=NETWORKS, choices=_architectures)
     generator: dict[str, Any] = setting(
-        default_factory=dict,
-        help="arguments of the architecture's generator",
-        group=NETWORKS,
-        metavar="JSON",
+        default_factory=dict, help="arguments of the architecture's generator", group=NETWORKS, metavar="JSON"
     )
     discriminator: dict[str, Any] = setting(
-        default_factory=dict,
-        help="arguments of the architecture's discriminator",
-        group=NETWORKS,
-        metavar="JSON",
+        default_factory=dict, help="arguments of the architecture's discriminator", group=NETWORKS, metavar="JSON"
     )
     z_dim: Annotated[int, Within(1, MAX_SIZE)] = setting(64, "the size of the noise", group=NETWORKS)
 

@@ -9,15 +9,7 @@ from pathlib import Path
 import pytest
 
 from encoder.common.errors import InputError
-from encoder.files import (
-    STDIN,
-    RejectedLine,
-    TextLine,
-    decode_lines,
-    read_records,
-    read_testing_file,
-    read_texts,
-)
+from encoder.files import STDIN, RejectedLine, TextLine, decode_lines, read_records, read_testing_file, read_texts
 
 LINES = [("1", "blue hair red eyes"), ("7", "a girl, smiling"), ("5", "髪はピンク")]
 

@@ -640,14 +640,8 @@ def test_a_broken_run_stops_and_keeps_the_last_good_state(faces, tmp_path, monke
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
-        (
-            {"tick_images": 32, "snapshot_images": 100},
-            r"nothing was saved yet; .* a lower --lr than 1e\+06",
-        ),
-        (
-            {"tick_images": 4, "snapshot_images": 100},
-            r"--resume computes the same again; .* there is no snapshot",
-        ),
+        ({"tick_images": 32, "snapshot_images": 100}, r"nothing was saved yet; .* a lower --lr than 1e\+06"),
+        ({"tick_images": 4, "snapshot_images": 100}, r"--resume computes the same again; .* there is no snapshot"),
     ],
 )
 def test_what_helps_depends_on_what_was_saved(faces, tmp_path, monkeypatch, changes, advice) -> None:

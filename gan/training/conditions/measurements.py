@@ -32,13 +32,7 @@ class FaceMeasurements(NamedTuple):
 
 
 def measurements(
-    faces: FaceDataset,
-    encoder: Encoder,
-    path: Path,
-    *,
-    wordings: int = 1,
-    seed: int = 0,
-    progress: bool = False,
+    faces: FaceDataset, encoder: Encoder, path: Path, *, wordings: int = 1, seed: int = 0, progress: bool = False
 ) -> FaceMeasurements:
     """The measurements of faces: read from a file where they were saved, else computed and saved there.
 

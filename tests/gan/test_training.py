@@ -276,7 +276,7 @@ def test_bfloat16_trains_as_float32_does(drawn_faces, tmp_path) -> None:
     """The paired run: the same weights, faces and noise; the penalties are float32 in both."""
     means = {}
     for precision in ("float32", "bfloat16"):
-        run = make_trainer(small(precision=precision), drawn_faces, tmp_path / precision)
+        run = make_trainer(small(precision=precision, batch_size=8), drawn_faces, tmp_path / precision)
         stats = [run.step() for _ in range(16)]
         assert all(line["penalty"].dtype == torch.float32 for line in stats if "penalty" in line)
         means[precision] = {

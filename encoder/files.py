@@ -423,7 +423,7 @@ def _legacy_encoding(data: bytes) -> str | None:
         if 5 * sum("\u3041" <= c <= "\u30fe" for c in letters) > len(letters):  # kana
             return "cp932"
     # The first bytes of two, by which each lists its common characters.
-    for encoding, first, last in (("big5", 0xA4, 0xC6), ("gb18030", 0xB0, 0xD7)):
+    for encoding, first, last in (("cp932", 0x82, 0x97), ("big5", 0xA4, 0xC6), ("gb18030", 0xB0, 0xD7)):
         if _decodes(data, encoding):
             leads = [c.encode(encoding)[0] for c in data.decode(encoding) if c.isalpha() and not c.isascii()]
             if leads and sum(first <= lead <= last for lead in leads) >= 0.9 * len(leads):

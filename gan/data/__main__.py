@@ -21,7 +21,7 @@ from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.options import add_settings, from_args
 from gan.data.settings import DataSettings
-from gan.images import check_png_path, save_png
+from gan.images import STDOUT, check_png_path, save_png
 
 if TYPE_CHECKING:
     from gan.data import ImageDataset, Summary
@@ -77,10 +77,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             images,
             min(args.examples or len(images), len(images)) if args.examples != EXAMPLES else ON_SHEET,
         )
+    stream = sys.stderr if args.sheet == STDOUT else sys.stdout
     if args.json:
-        print(json.dumps(report, ensure_ascii=False, indent=2))
+        print(json.dumps(report, ensure_ascii=False, indent=2), file=stream)
     else:
-        print(_as_text(report, summary))
+        print(_as_text(report, summary), file=stream)
     return 0
 
 

@@ -25,7 +25,9 @@ from gan.data.tables import Columns
 from gan.data.tree import fingerprint, open_tree
 
 _HUB = "hub:"
-_WEB = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/datasets/([^/?#]+/[^/?#]+)(?:/tree/([^?#]+))?.*")
+_WEB = re.compile(
+    r"(?:hf:/|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co))/datasets/([^/?#]+/[^/?#]+)(?:/tree/([^?#]+))?.*"
+)
 _OWNED = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 _IDENTITY_WITH_SOURCE = ("anime", "extra")  # formats whose images were always held out by "source/key"
 

@@ -38,6 +38,10 @@ class ImageNames:
                     return found
         return None
 
+    def is_shared(self, reference: str) -> bool:
+        """Whether several images have this name, in folders of their own."""
+        return self.find_end(reference) is None and any(end in self._by_end for end in _loosely(cleaned(reference)))
+
     def find_end(self, reference: str) -> str | None:
         """The only image whose path ends as ``reference`` does, whatever the case and the ending; else ``None``."""
         if not self._by_end:
@@ -128,6 +132,7 @@ _EMPTY = re.compile(
     r"|cropped|te?mp|out(put)?|new|design|screen|shot|whats|app|comfy|ui|fb|received|at|[ap]m|a|an|the|of|dall[·-]?e"
 )
 """Words of the names of files and folders that say nothing of a picture."""
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def words_of(name: str) -> str:
@@ -135,7 +140,8 @@ def words_of(name: str) -> str:
 
     Numbers at either end, what a camera or a program puts before them, and words of a hexadecimal number are left out.
     """
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", without_suffix(name) if is_image(name) else name)
+    text = _UUID.sub(" ", without_suffix(name) if is_image(name) else name)
+    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
     text = re.sub(r"[\s_+.~\-]+", " ", re.sub(r"\(\d+\)|#\d+", " ", text)).strip().lower()
     words = [word for word in text.split() if not re.fullmatch(r"(?=.*\d)[0-9a-f]{6,}|[0-9a-z]*\d[0-9a-z]{7,}", word)]
     numbers = [i for i, word in enumerate(words) if word.isdigit() and _is_empty(words[:i])]

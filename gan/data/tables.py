@@ -43,6 +43,10 @@ _ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
 NAMED_TEXT = re.compile(r"\s*([^\s,;|\"]+\.[A-Za-z]{3,4}(?:#\d+)?)(?:\s*[:=]>?\s|\s+-\s| )\s*([^\t,;|][^\t]*)")
 """A line that begins with the name of a file, which a space, a colon or a dash separates from a text."""
 _PREAMBLE = re.compile(r"# |sep=.$")  # a comment, or Excel's first line
+_TAGS = re.compile(r"(^|[_.])tags?([_.\d]|$)")
+_FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "-1": False, "false": False}
+"""What a column says of an attribute that a picture has or lacks."""
+_ATTRIBUTE = re.compile(r"[^\W\d_]{3}")  # what is called by a word
 _SAMPLE = 1000  # rows that tell what columns hold
 _NO_JSON = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
 _DEEP = 3  # brackets within each other in which lists of captions are looked for
@@ -121,6 +125,9 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
     table = _table_of(lines, name)
     pairs = {number: NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
     named = [Row(number, [pair[1], pair[2]], True) for number, pair in pairs.items() if pair]
+    flagged = _flagged(lines, named, name)
+    if flagged:
+        return [flagged]
     if 2 * len(named) > len(table.rows):  # NAME.jpg a caption, or NAME.jpg: a caption
         return [Table(name, [], named, malformed=[number for number, pair in pairs.items() if not pair])]
     # Commas may be those of texts in the first column, with another separator behind them.
@@ -136,6 +143,15 @@ def _table_of(lines: Sequence[str], name: str, delimiter: str = "") -> Table:
     rows = list(rows_of_text)
     header = is_header(rows)
     return Table(name, rows[0].fields if header else [], rows[header:], delimiter)
+
+
+def _flagged(lines: Sequence[str], named: Sequence[Row], name: str) -> Table | None:
+    """A table of attributes, as CelebA's: their names in a line, then ``NAME.jpg -1 1 ...`` for each image."""
+    rows = [Row(row.line, [row.fields[0], *str(row.fields[1]).split()]) for row in named]
+    header = lines[rows[0].line - 2].split() if rows and rows[0].line > 1 else []
+    if len(header) > 1 and all(len(row.fields) == len(header) + 1 and _holds_flags(row.fields[1:]) for row in rows):
+        return Table(name, ["file", *header], rows)
+    return None
 
 
 def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
@@ -187,10 +203,24 @@ def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
         yield Table(name, list(value), [Row(i, list(row)) for i, row in enumerate(zip(*inner, strict=True))])
     yield Table(name, ["key", "captions"], [Row(i, list(item)) for i, item in enumerate(value.items(), start=1)])
     yield from _joined(value, name)
+    splits = _splits(inner)
+    if splits:
+        yield from _tables_of(splits, name, _DEEP)
     if depth < _DEEP:
         for each in inner:
             if isinstance(each, (list, dict)):
                 yield from _tables_of(each, name, depth + 1)
+
+
+def _splits(inner: Sequence[Any]) -> Any:
+    """The lists or mappings of ``{"train": ..., "test": ...}`` as one; ``None`` where they are of several kinds."""
+    lists = [each for each in inner if isinstance(each, list) and each and isinstance(each[0], dict)]
+    if len(lists) > 1 and all(each[0].keys() == lists[0][0].keys() for each in lists):
+        return list(itertools.chain.from_iterable(lists))
+    if len(inner) > 1 and all(isinstance(each, dict) for each in inner):
+        merged = {key: value for each in inner for key, value in each.items()}
+        return merged if len(merged) == sum(map(len, inner)) else None
+    return None
 
 
 def flat(record: dict[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -230,6 +260,7 @@ class Chosen:
     Attributes:
         note: One line where other columns hold texts too.
         hits: How many of the images that some rows name are there.
+        flags: The columns of texts hold none: each says whether an image has what it is called.
     """
 
     table: Table
@@ -240,6 +271,7 @@ class Chosen:
     group: int | None
     hits: int
     note: str = ""
+    flags: bool = False
 
     def references(self) -> Iterator[tuple[Row, str]]:
         """Each row with what it calls its image."""
@@ -261,7 +293,11 @@ class Chosen:
         values = [fields[i] for i in self.texts if i < len(fields)]
         if not self.table.columns and isinstance(values[-1], str):
             values[-1] = unquoted(values[-1].strip())
-        return [text for value in values for text in texts_of(value)] or [""]
+        names = self.table.columns and [self.table.columns[i] for i in self.texts]
+        if self.flags:
+            return [", ".join(_words(name) for name, value in zip(names, values, strict=False) if _flag(value))]
+        named = zip(names or [""] * len(values), values, strict=False)
+        return [text for name, value in named for text in captions_of(name, value)] or [""]
 
     def word(self, row: Row, column: int | None) -> str | None:
         """What a row says in the column of sources or of groups."""
@@ -306,11 +342,14 @@ def choose(
             table = Table(table.name, fields, table.rows[1:], table.delimiter, table.malformed)
             names = [plain_name(name) for name in fields]
     texts, note = caption_columns(table, columns.caption, file)
+    named = [i for i, name in enumerate(table.columns) if i != file and _ATTRIBUTE.search(name)]
+    flags = [] if texts else [i for i in named if _holds_flags(table.cells(i))]
+    texts = texts or (flags if len(flags) > 1 else [])
     if not texts:
         return f"{table.name}: no column holds texts"
     source = names.index(SOURCE_COLUMN) if SOURCE_COLUMN in names else None
     group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
-    return Chosen(table, file, folder, texts, source, None if group in texts else group, hits, note)
+    return Chosen(table, file, folder, texts, source, None if group in texts else group, hits, note, bool(flags))
 
 
 def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int], str]:
@@ -384,7 +423,8 @@ def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[i
     if chosen:
         return chosen, [i for i in alike if i not in chosen]
     others = [i for i in holding if names[i] not in {*_OTHERS, *GROUP_COLUMNS, *ID_COLUMNS, ""}]
-    spoken = [i for i in others if len(set(map(str, table.cells(i)))) > 1 and _are_phrases(table.cells(i))]
+    others = [i for i in others if len(set(map(str, table.cells(i)))) > 1 or len(table.rows) == 1]
+    spoken = [i for i in others if _are_phrases(table.cells(i))]
     chosen = spoken or (others if len(others) == 1 else []) or exact
     return chosen, [i for i in others if i not in chosen] if len(chosen) + len(others) > 1 else []
 
@@ -404,12 +444,30 @@ def holds_texts(cells: Sequence[Any]) -> bool:
     return 0 < len(texts) <= 2 * words
 
 
+def _flag(value: Any) -> bool | None:
+    return _FLAGS.get(str(value).strip().lower())
+
+
+def _holds_flags(cells: Sequence[Any]) -> bool:
+    return bool(cells) and None not in map(_flag, cells)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").strip()
+
+
 def _are_phrases(cells: Sequence[Any]) -> bool:
     texts = [text for cell in cells for text in texts_of(cell)]
     return 2 * sum(" " in text.strip() or not text.isascii() for text in texts) >= len(texts)
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------
+
+
+def captions_of(column: str, value: Any) -> list[str]:
+    """The captions in a cell of a column: as ``texts_of``, but a list of tags is one caption."""
+    texts = texts_of(value)
+    return [", ".join(texts)] if len(texts) > 1 and _TAGS.search(plain_name(column)) else texts
 
 
 def texts_of(value: Any) -> list[str]:
@@ -427,7 +485,9 @@ def texts_of(value: Any) -> list[str]:
         if value.get("from", value.get("role")) in ("human", "user", "system"):  # what was asked of a model
             return []
         names = {plain_name(str(name)): name for name in value}
-        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw", "value", "content") if name in names][:1]
+        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw", "value", "content", "name") if name in names][
+            :1
+        ]
         return [text for each in chosen or value.values() for text in texts_of(each)]
     if isinstance(value, (list, tuple)):
         return [text for part in value for text in texts_of(part)]

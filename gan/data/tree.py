@@ -240,6 +240,11 @@ def open_tree(where: str, path: Path) -> Tree:
         InputError: There is nothing, or it is neither a folder, a zip, a tar nor a parquet file, or not whole.
     """
     if kind_of(path) is None:
+        if "://" in where:
+            raise InputError(
+                f"{where}: is not fetched; download it, and give the folder or archive; hub:OWNER/NAME and "
+                "https://huggingface.co/datasets/OWNER/NAME are fetched"
+            )
         raise InputError(f"{where}: no such folder or zip")
     name = path.name.lower()
     try:

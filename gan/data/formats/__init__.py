@@ -23,7 +23,8 @@ ACCEPTED = (
     ".tar shards of such pairs; .parquet or .arrow with image bytes and captions; images that are named in words"
 )
 
-_UNREAD_LISTS = {".gz": "unpack the .gz", ".xlsx": "save the .xlsx as .csv", ".ods": "save the .ods as .csv"}
+_UNREAD = {ending: f"unpack the {ending}" for ending in (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")}
+_UNREAD |= {ending: f"save the {ending} as .csv" for ending in (".xlsx", ".xls", ".ods")}
 
 FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
     assignment.read,
@@ -66,7 +67,9 @@ def _by_names(reading: Reading) -> Iterator[Example]:
     for name in names:
         captions[name] = next(filter(None, map(words_of, reversed(name.split("/")))), "")
     captions = {name: caption for name, caption in captions.items() if caption}
-    if reading.refused or 2 * len(captions) < len(names) or not captions:
+    # One word for all, where a list was not read, is no caption of any.
+    refused = reading.refused or (reading.problems and len(set(captions.values())) == 1 < len(captions))
+    if refused or 2 * len(captions) < len(names) or not captions:
         raise InputError(f"{reading.tree.where}: {_why_nothing(reading)}")
     for problem in reading.problems:
         reading.ledger.note(problem)
@@ -84,6 +87,6 @@ def _why_nothing(reading: Reading) -> str:
     kinds = Counter(suffix(name) or "without ending" for name in reading.tree.sizes)
     seen = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(NAMED)) or "no files"
     names = ", ".join(printable(name) for name in list(reading.tree.sizes)[:NAMED])
-    if advice := next((text for ending, text in _UNREAD_LISTS.items() if ending in kinds), ""):
+    if advice := next((text for ending, text in _UNREAD.items() if ending in kinds), ""):
         return f"holds no captioned images: {seen} ({names}); {advice}"
     return f"holds no captioned images: {seen}{names and f' ({names})'}; what is read: {ACCEPTED}"

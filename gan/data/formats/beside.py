@@ -25,6 +25,7 @@ from gan.data.tables import (
     TEXT_COLUMNS,
     Table,
     caption_columns,
+    captions_of,
     flat,
     holds_texts,
     names_texts,
@@ -73,8 +74,9 @@ def read_pairs(reading: Reading, any_field: bool = False) -> Iterator[Example]:
 def count_unused(reading: Reading) -> None:
     """Count the texts beside which there is no image."""
     if {"sidecar", "webdataset"} & set(reading.forms):
+        folders = set(map(folder_of, reading.used))
         for name in reading.tree.sizes:
-            if suffix(name) in _TEXTS and name not in reading.used:
+            if suffix(name) in _TEXTS and name not in reading.used and folder_of(name) in folders:
                 reading.ledger.leave_out(NO_IMAGE, base_name(name))
 
 
@@ -285,10 +287,10 @@ class Sidecars:
                 if isinstance(value, dict):
                     record = flat(value)
                     about = {plain_name(key): each for key, each in record.items()}
-                    texts = (text for field in self._fields for text in texts_of(record.get(field)))
+                    texts = (text for field in self._fields for text in captions_of(field, record.get(field)))
                     of_json = list(filter(str.strip, texts))
                     if not of_json and not self._wanted:  # fields may differ from file to file
-                        named = (texts_of(about.get(name)) for name in TEXT_COLUMNS)
+                        named = (captions_of(name, about.get(name)) for name in TEXT_COLUMNS)
                         of_json = next(filter(holds_texts, named), [])
                     source = word_of(about.get(SOURCE_COLUMN))
                     group = next((word for own in GROUP_COLUMNS if (word := word_of(about.get(own)))), None)

@@ -18,7 +18,7 @@ from gan.data.decoding import suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name
 from gan.data.summary import MALFORMED, NO_IMAGE, printable
-from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, Table, caption_columns, texts_of, word_of
+from gan.data.tables import GROUP_COLUMNS, SOURCE_COLUMN, Table, caption_columns, captions_of, word_of
 from gan.data.tree import MAX_IMAGE_FILE
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _examples(reading: Reading, batch: pa.RecordBatch, columns: _Columns, first:
         if columns.texts == [columns.group]:
             captions = [word(columns.group, i) or ""]
         else:
-            captions = [text for name in columns.texts for text in texts_of(values[name][i].as_py())] or [""]
+            captions = [text for name in columns.texts for text in captions_of(name, values[name][i].as_py())] or [""]
         ledger.of(source).rows += len(captions)
         cell = values[columns.image][i].as_py()
         key = word(columns.key, i)

@@ -78,7 +78,11 @@ def _may_be_list(tree: Tree, name: str) -> bool:
     if b"\0" in start:
         return False
     first = start.lstrip().partition(b"\n")[0].decode("utf-8", "replace").rstrip()
-    return any(mark in start for mark in (b",", b"\t", b";", b"|", b":")) or bool(NAMED_TEXT.fullmatch(first))
+    return (
+        any(mark in start for mark in (b",", b"\t", b";", b"|", b":"))
+        or first.isdecimal()
+        or bool(NAMED_TEXT.fullmatch(first))
+    )
 
 
 def folders_of(table: str) -> list[str]:
@@ -193,6 +197,9 @@ def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
         best = max(lists, key=lambda chosen: chosen.hits, default=None)
         if best and 2 * best.hits >= len(best.table.cells(best.file)):
             return best
+    for table in tables:
+        if isinstance(choose(table, reading.images.is_shared, reading.columns, by_name=False, header=False), Chosen):
+            return f"{name}: names images by names that several of them have; write their folders too"
     why = next((each for each in found if isinstance(each, str)), f"{name}: holds no rows")
     return best or why
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -58,6 +59,12 @@ def test_what_a_person_reads(path: Path, capsys: pytest.CaptureFixture[str], tmp
     assert out.count("a drawing of thing") == 2
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size[0] > 5 * 128
+
+
+def test_a_sheet_on_stdout_stands_there_alone(path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main([str(path), "--sheet", "-", "--json"]) == 0
+    out, err = capsysbinary.readouterr()
+    assert Image.open(io.BytesIO(out)).size[0] > 5 * 128 and json.loads(err)["images"] == 21
 
 
 def test_a_dry_run_looks_at_the_data(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -222,7 +222,8 @@ def test_class_folders_are_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["text", "text_c10", "cub/text_c10"])
 def test_texts_in_folders_of_their_own_as_of_the_birds(path: Path, text: str) -> None:
     files = {f"{text}/001.A/x_1.txt": "one\ntwo", f"{text}/002.B/x_1.txt": "three", "images.txt": "1 001.A/x_1.jpg"}
-    data, _ = load(write(path, {**files, **images("images/001.A/x_1.jpg", "images/002.B/x_1.jpg")}))
+    data, summary = load(write(path, {**files, **images("images/001.A/x_1.jpg", "images/002.B/x_1.jpg")}))
+    assert "images.txt" not in str(summary)  # is no text of an image
     assert captions(data) == {"set/001.A/x_1.jpg": ["one", "two"], "set/002.B/x_1.jpg": ["three"]}
     assert data.groups == ("001.A", "002.B")
 

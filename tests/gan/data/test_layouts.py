@@ -357,14 +357,15 @@ def test_names_in_zips(tmp_path: Path, name: str) -> None:
     assert data.captions == (("one",),)
 
 
-def test_names_in_zips_of_windows(tmp_path: Path) -> None:
-    names = [name.encode("cp932") for name in ("写真/ピンクの猫.png", "写真/青い犬のえ.png")]
+@pytest.mark.parametrize("captions", [("ピンクの猫", "青い犬のえ"), ("少女一", "青年二人")])
+def test_names_in_zips_of_windows(tmp_path: Path, captions: tuple[str, str]) -> None:
+    names = [f"写真/{caption}.png".encode("cp932") for caption in captions]
     path = write(tmp_path / "a.zip", {f"{i}" * len(name): png(i) for i, name in enumerate(names)})
     data = path.read_bytes()
     for i, name in enumerate(names):
         data = data.replace(b"%d" % i * len(name), name)
     path.write_bytes(data)
-    assert sorted(load(path)[0].captions) == [("ピンクの猫",), ("青い犬のえ",)]
+    assert sorted(load(path)[0].captions) == sorted((caption,) for caption in captions)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,7 @@ def test_names_in_zips_of_windows(tmp_path: Path) -> None:
     [
         ("a red fox (3).png", "a red fox"), ("camelCase_andUnderscores.png", "camel case and underscores"),
         ("0012_pink-hair.jpg", "pink hair"), ("a_cat_0003.png", "a cat"), ("fox a1b2c3d4e5.png", "fox"),
-        ("猫.png", "猫"),
+        ("猫.png", "猫"), ("bob_a_red_fox_0f8fad5b-d9cb-469f-a165-70867728950e.png", "bob a red fox"),
         ("IMG_2231.jpg", ""), ("0001.png", ""), ("8f14e45fceea167a.png", ""), ("x.png", ""), ("image 7.png", ""),
         ("r2d2.png", "r2d2"), ("IMG 22 pink hair", "pink hair"),
         ("DALL·E 2023-01-01 12.00.00 - a red fox.png", "a red fox"),
@@ -414,3 +415,42 @@ def test_a_list_that_was_not_read_is_named_where_file_names_are_captions(tmp_pat
     cyrillic = "file,text\nred fox.png,красная лиса\ngrey wolf.png,серый волк\n".encode("cp1251")
     with pytest.raises(InputError, match=r"list\.csv, line 2: not UTF-8 text; save the file as UTF-8"):
         load(write(tmp_path / "other", {**named, "list.csv": cyrillic}))
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        # Splits within one file
+        ({"all.json": json.dumps({"train": {"1.jpg": [A]}, "test": {"2.jpg": [B]}})}, BOTH),
+        ({"all.json": json.dumps({"about": {"v": 1}, "train": ROWS[:1], "test": ROWS[1:]})}, BOTH),
+        # Tags of an image are one caption; a rating that all share is none
+        ({"all.json": json.dumps([{"id": i, "tags": ["girl", "hat"]} for i in (1, 2)])}, [["girl, hat"]] * 2),
+        ({"all.json": json.dumps([{"id": i, "rating": "s", "tags": [{"id": "1", "name": "hat"}]} for i in (1, 2)])},
+         [["hat"]] * 2),
+        # Attributes that an image has or lacks
+        ({"list.csv": "image_id,Black_Hair,Old\n1.jpg,1,-1\n2.jpg,1,1\n"}, [["Black Hair"], ["Black Hair, Old"]]),
+        ({"list.txt": "2\nBlond_Hair Smiling\n1.jpg  1 -1\n2.jpg -1  1\n"}, [["Blond Hair"], ["Smiling"]]),
+    ],
+)  # fmt: skip
+def test_what_one_file_says_of_all_images(tmp_path: Path, files: Files, expected: list[list[str]]) -> None:
+    data, _ = load(write(tmp_path / "set", {**ONE_TWO, **files}))
+    assert [list(own) for own in data.captions] == expected
+
+
+def test_one_name_for_all_images_is_no_caption_where_a_list_was_not_read(tmp_path: Path) -> None:
+    images = pictures("aligned_faces/1.jpg", "aligned_faces/2.jpg")
+    with pytest.raises(InputError, match=r"scores\.csv: no column holds texts"):
+        load(write(tmp_path / "set", {**images, "scores.csv": "image_id,score\n1.jpg,7\n2.jpg,9\n"}))
+
+
+def test_names_that_several_images_have_are_told(tmp_path: Path) -> None:
+    images = pictures("a/1.jpg", "b/1.jpg", "a/2.jpg", "b/2.jpg")
+    with pytest.raises(
+        InputError, match=r"list\.csv: names images by names that several of them have; write their folders"
+    ):
+        load(write(tmp_path / "set", {**images, "list.csv": f"image,caption\n1.jpg,{A}\n2.jpg,red\n"}))
+
+
+def test_a_packed_archive_in_a_folder_is_to_be_unpacked(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"1 \.tgz \(a\.tgz\); unpack the \.tgz$"):
+        load(write(tmp_path / "set", {"a.tgz": "x"}))

@@ -161,9 +161,15 @@ def test_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked == [("someone/pets", "dataset", None), ("someone/pets", "dataset", "v1.0")]
     assert data.source_names == ("pets", "other")
     monkeypatch.chdir(tmp_path)
-    for address in ("someone/pets", "https://huggingface.co/datasets/someone/pets/tree/v1.0"):
+    for address in (
+        "someone/pets",
+        "https://huggingface.co/datasets/someone/pets/tree/v1.0",
+        "hf://datasets/someone/pets",
+    ):
         assert load(address)[0].source_names == ("pets",)
-    assert asked[2:] == [("someone/pets", "dataset", None), ("someone/pets", "dataset", "v1.0")]
+    assert asked[2:] == [("someone/pets", "dataset", revision) for revision in (None, "v1.0", None)]
+    with pytest.raises(InputError, match=r"https://x\.org/pets\.zip: is not fetched; download it"):
+        load("https://x.org/pets.zip")
     (tmp_path / "someone").mkdir()
     with pytest.raises(InputError, match="someone/pets: no such folder"):
         load("someone/pets")

@@ -140,10 +140,10 @@ class EvaluationConfig(DataSettings):
             raise InputError("--export-drawn goes with a model; --images and --grid are pictures already")
 
 
-def load_real(settings: DataSettings, seed: int) -> tuple[Task, ImageDataset, ImageDataset]:
-    """What kind of data they are, the training images, and the held-out ones in a random order."""
+def load_real(settings: DataSettings, seed: int, task: Task | None = None) -> tuple[Task, ImageDataset, ImageDataset]:
+    """The kind of data, by default what most captions tell; the training images; the held-out ones in random order."""
     everything, _ = settings.load()
-    task = task_of_data(everything)
+    task = task or task_of_data(everything)
     everything = task.prepare(everything, lambda _: None)
     heldout = everything.of("heldout")
     order = torch.randperm(len(heldout), generator=torch.Generator().manual_seed(seed))
@@ -163,10 +163,14 @@ def load_model(config: EvaluationConfig) -> TextToImage | None:
 
 
 def judge_of(config: EvaluationConfig, pipeline: TextToImage | None) -> Judge[Any]:
-    """The judge of the data, or without any of what the model draws."""
+    """The judge of the data, or without any of what the model draws.
+
+    A model of free captions is judged by them, as in its training, also where most of them state hair or eyes.
+    """
     task, training, heldout = task_of_release(pipeline.config) if pipeline else task_of("attributes"), None, None
     if config.data:
-        task, training, heldout = load_real(config, config.seed)
+        of_captions = task.reads_captions and not task.reads_texts
+        task, training, heldout = load_real(config, config.seed, task if of_captions else None)
     if pipeline is None and not task.reads_texts:
         raise InputError(
             f"{', '.join(config.data)}: is not of faces; --images and --grid are judged by hair and eyes alone"

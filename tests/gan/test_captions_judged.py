@@ -4,18 +4,20 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from encoder.common.errors import InputError
 from gan import pipeline
-from gan.evaluate import main
+from gan.evaluate import EvaluationConfig, judge_of, main
 from gan.evaluation import drawing, matcher
 from gan.evaluation import judge as judging
 from gan.evaluation import sets as evaluation
 from gan.evaluation.captions import CaptionJudge, ranks_of_own
 from gan.evaluation.faces import colours as colours  # names its metrics
+from gan.evaluation.faces.judge import FaceJudge
 from gan.evaluation.judge import Monitor
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import METRICS, register
@@ -168,6 +170,15 @@ def test_pictures_are_judged_by_hair_and_eyes_alone(shapes_source, tmp_path, cap
     arguments = ["--images", str(tmp_path), "--captions", str(tmp_path / "captions.txt"), "--data", str(shapes_source)]
     assert main([*arguments, "--out", str(tmp_path / "out")]) == 2
     assert "is not of faces" in capsys.readouterr().err
+
+
+def test_a_model_of_captions_is_judged_by_them_also_where_they_state_hair(
+    drawn_source, small_matcher, monkeypatch
+) -> None:
+    monkeypatch.setattr(matcher, "matcher_for", lambda data: small_matcher(data, 1))
+    for kind, judge in (("aligned", CaptionJudge), ("head", FaceJudge)):
+        model = SimpleNamespace(config=SimpleNamespace(conditioning=SimpleNamespace(kind=kind)))
+        assert type(judge_of(EvaluationConfig(data=(str(drawn_source),)), model)) is judge
 
 
 def test_the_monitor_prefers_images_that_show_their_captions(shapes, small_matcher, monkeypatch) -> None:

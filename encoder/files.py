@@ -11,7 +11,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TextIO
@@ -118,9 +118,9 @@ def read_texts(source: Path, format: Format | None = None) -> Iterator[TextLine 
     Args:
         format: ``"table"``: a line an id and its text, with or without a header, fields separated by commas, tabs,
             semicolons or ``|``; ``"texts"``: a text a line; ``"jsonl"``: objects with a text and perhaps an id, or
-            texts; ``"parquet"``: columns of the same names. By default the name and the first lines tell. A line
-            begins with an id if a header says so, or if most lines begin with what looks like one:
-            ``pink hair, green eyes`` is one text.
+            texts, a line each or in one array; ``"parquet"``: columns of the same names. By default the name and the
+            first lines tell. A line begins with an id if a header says so, or if most lines begin with what looks like
+            one: ``pink hair, green eyes`` is one text.
 
     Raises:
         InputError: It cannot be read at all, or holds no lines.
@@ -156,8 +156,15 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
         lines = _split(stream)
         sample = list(itertools.islice(lines, _SAMPLE))
         lines = itertools.chain(sample, lines)
+        array = None
+        if (format or by_name or "jsonl") == "jsonl" and "".join(sample).lstrip().startswith("["):
+            lines = iter(whole := list(lines))
+            with suppress(ValueError, RecursionError):
+                array = json.loads("\n".join(whole))
         format = format or _format_of(sample, by_name)
-        if format == "table":
+        if array is not None:
+            yield from (_of_value(number, value) for number, value in enumerate(array, start=1))
+        elif format == "table":
             for record in read_records(lines):
                 if record.text is None:
                     yield RejectedLine(record.line, "no comma; write 'id,text'")
@@ -207,6 +214,10 @@ def _of_json(number: int, line: str) -> TextLine | RejectedLine:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return RejectedLine(number, 'not JSON; write {"id": ..., "text": ...}')
+    return _of_value(number, value)
+
+
+def _of_value(number: int, value: Any) -> TextLine | RejectedLine:
     return _of_row(number, value if isinstance(value, dict) else {"text": value})
 
 

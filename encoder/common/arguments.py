@@ -165,7 +165,7 @@ def resolved_by(find: Callable[[str], Path]) -> Callable[[str], Path]:
 
     def path_of(text: str) -> Path:
         try:
-            return find(non_empty(text))
+            return find(os.path.expanduser(non_empty(text)))  # a shell leaves --out=~/x.png as it is
         except InputError as error:
             raise _RefusedError(error) from None
 

@@ -27,7 +27,7 @@ SOFTWARE, DESCRIPTION = 0x0131, 0x010E
 """Tags of EXIF."""
 
 
-_SEED = re.compile(r"seed:(\d+)(?:\s+(.*))?", re.DOTALL)
+_SEED = re.compile(r"seed:\s*(\d+)(?:\s+(.*))?", re.DOTALL | re.IGNORECASE)
 
 
 class Key(NamedTuple):
@@ -42,15 +42,18 @@ def read_key(key: str) -> Key:
     """A key of ``--interpolate``: a picture's file, a text, or ``seed:N`` with a text behind it or none.
 
     Raises:
-        InputError: A missing picture, a folder, an empty text, or a seed that is too large.
+        InputError: A missing picture, a folder, an empty text, no seed behind ``seed:``, or one that is too large.
     """
     if os.path.isfile(key) or PICTURE_NAME.fullmatch(key.rpartition(" ")[2]):  # a long text can be no file's name
         check_existing_file(Path(key))
         return Key("", picture=Path(key))
     if "/" in key and os.path.isdir(key):
         raise InputError(f"--interpolate: {key} is a folder; give its pictures one by one")
-    if not (found := _SEED.fullmatch(key.strip())):
+    if not key.strip().lower().startswith("seed:"):
         return Key(check_text(key, "--interpolate"))
+    found = _SEED.fullmatch(key.strip())
+    if not found:
+        raise InputError(f"--interpolate: {key!r:.60} names no seed; write seed:N, or seed:N and a text")
     if int(found[1]) > MAX_SEED:
         raise InputError(f"--interpolate: {key!r:.60} has too large a seed; give one from 0 to {MAX_SEED}")
     return Key(check_text(found[2], "--interpolate") if found[2] else "", int(found[1]))

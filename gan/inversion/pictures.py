@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from encoder.common.arguments import check_existing_file, kind_of
 from encoder.common.errors import InputError, reason_of
 from gan.data.decoding import READ, decode, suffix
+from gan.data.tree import check_no_pointer
 from gan.images import SOFTWARE
 
 ACCEPTED = "give a picture's file, a folder of pictures, a picture of Pillow, or uint8 pixels (H, W, 3)"
@@ -116,7 +117,7 @@ def _read(path: Path) -> Given:
         try:
             with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
                 texts = _texts(image)
-        except (OSError, ValueError, SyntaxError):  # the decoder says what is wrong
+        except Exception:  # the decoder says what is wrong
             texts = {}
     return _decoded(data, str(path), texts)
 
@@ -130,6 +131,11 @@ def _decoded(data: bytes, name: str, texts: Mapping[str, str]) -> Given:
         picture = decode(data)
         with Image.open(io.BytesIO(data)) as image:
             frames = getattr(image, "n_frames", 1)
+    except UnidentifiedImageError as error:
+        check_no_pointer(data, name)
+        raise InputError(
+            f"{name}: is no picture that can be read; give a JPEG, PNG, WebP, BMP, GIF, TIFF or AVIF"
+        ) from error
     except Exception as error:  # what Pillow raises of a broken file is of many kinds
         raise InputError(f"{name}: is no picture that can be read ({reason_of(error)[:100]})") from error
     warnings = []

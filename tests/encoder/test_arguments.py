@@ -31,6 +31,7 @@ from encoder.common.errors import InputError
         (arguments.json_value, '{"widths": [1, 2]}', {"widths": [1, 2]}),
         (arguments.json_value, "null", None),
         (arguments.path_type(), "a/b", Path("a/b")),
+        (arguments.path_type(), "~/a", Path.home() / "a"),
     ],
 )
 def test_values_are_read(type: Callable[[str], Any], text: str, value: Any) -> None:

@@ -130,6 +130,9 @@ TWO = [("7", "red hair"), ("b8", "blue hair, green eyes")]
         ("a.txt", "1girl, red hair\n1boy, blue\n", [("1", "1girl, red hair"), ("2", "1boy, blue")]),
         ("a.jsonl", '{"id": 7, "text": "red hair"}\n"a"\n', [("7", "red hair"), ("2", "a")]),
         ("a", '{"Caption": "red hair", "ID": "x"}\n', [("x", "red hair")]),
+        ("a.json", '[\n {"id": 7, "text": "red hair"},\n "a"\n]\n', [("7", "red hair"), ("2", "a")]),
+        ("a.txt", '["red hair", "a"]', [("1", "red hair"), ("2", "a")]),
+        ("a.txt", "[red] hair\n", [("1", "[red] hair")]),
     ],
 )  # fmt: skip
 def test_one_reading_of_a_testing_file(tmp_path, name: str, content: str, expected: list[tuple[str, str]]) -> None:

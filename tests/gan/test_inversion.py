@@ -183,6 +183,8 @@ def test_pictures_of_any_size_and_mode(pipe, image) -> None:
 def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(pipe, tmp_path, capsys) -> None:
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
     os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "text.png").write_text("a")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "large.png")
     (tmp_path / "none").mkdir()
     (tmp_path / "none" / "notes.txt").write_text("a")
     Image.new("RGB", (90, 60), "red").save(
@@ -191,6 +193,8 @@ def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(p
     start = ["--model", str(pipe.folder), "--text", "green hair", "--no-faithful", "--out", str(tmp_path / "a.png")]
     for name, message in {
         "broken.png": "is no picture that can be read",
+        "text.png": "is no picture that can be read; give a JPEG, PNG,",
+        "large.png": "is no picture that can be read (Image size (400000000 pixels) exceeds limit",
         "nothing.png": "no such file",
         "pipe.png": "not a regular file",
         "none": "holds no picture",

@@ -152,13 +152,10 @@ def caption_conditioner(
     return CaptionConditions(
         table,
         encoder,
+        config,
         groups=data.groups,
-        near=config.near_captions,
-        drop=config.drop_attributes,
         vectors=lambda numbers: encoder.standardise(vectors[numbers]),
-        live=config.encoder == "live",
         prompts=[chosen[i] for i in order[:CAPTIONS_OF_GRID].tolist()],
-        seed=config.seed,
     )
 
 

@@ -131,15 +131,9 @@ def test_the_fingerprint_follows_the_weights_and_the_space_does_not(head: HeadEn
         save_file(tensors, file, metadata={"format": "pt"})
 
 
-@pytest.mark.parametrize("name", [INDEX, TUNED, f"{DENSE}/model.safetensors"])
-@pytest.mark.parametrize("damage", ["missing", "cut off"])
-def test_a_broken_file_is_named(copy: Path, name: str, damage: str):
-    file = copy / name
-    content = file.read_bytes()
-    file.unlink()
-    if damage == "cut off":
-        file.write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match=file.name):
+def test_a_missing_file_is_named(copy: Path):
+    (copy / INDEX).unlink()
+    with pytest.raises(InputError, match=f"not a conditioning head .it has no {INDEX}"):
         HeadEncoder.load(copy)
 
 

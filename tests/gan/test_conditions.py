@@ -3,6 +3,7 @@ import itertools
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -10,12 +11,13 @@ import torch
 from encoder.attributes.onehot import OneHotEncoder
 from encoder.attributes.space import AttributeSpace
 from encoder.attributes.vocabulary import EYE_COLOURS, HAIR_COLOURS, SLOTS, Attributes, canonical_captions
-from encoder.base import ConditionSpace
+from encoder.base import ConditionSpace, Encoder
 from encoder.common.errors import InputError
 from encoder.language.grammar import Grammar
 from gan.faces.dataset import read_by_head
 from gan.training.conditions.captions import CaptionConditions, CaptionTable
 from gan.training.conditions.faces import Conditions, WrongAttributes, drop, wordings
+from gan.training.config import TrainingConfig
 
 COMBINATIONS = [Attributes.from_indices(indices) for indices in itertools.product(range(13), range(12), range(3))]
 INDICES = torch.tensor([attributes.indices for attributes in COMBINATIONS])  # (468, 3)
@@ -262,12 +264,26 @@ def test_read_captions_gives_what_the_head_reads(monkeypatch) -> None:
 
 # -- captions of any kind --------------------------------------------------------------------------------------------
 
+
+def of_captions(
+    captions: Sequence[Sequence[str]],
+    encoder: Encoder,
+    near: float = 0.0,
+    drop: float = 0.0,
+    kind: str = "cached",
+    **more: Any,
+) -> CaptionConditions:
+    """The conditions of images with these captions."""
+    config = TrainingConfig(near_captions=near, drop_attributes=drop, encoder=kind)
+    return CaptionConditions(CaptionTable(captions), encoder, config, **more)
+
+
 CAPTIONS = (("a cat", "a black cat"), ("a cat",), ("a dog",), ("two birds", "birds", "a pair"), ("a cat asleep",))
 
 
 def test_free_captions_are_an_images_own_and_the_wrong_one_is_of_none_that_shares_one() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions(CaptionTable(CAPTIONS), encoder, near=0.0)
+    conditions = of_captions(CAPTIONS, encoder)
     table = {tuple(encoder.vector(text).tolist()): text for own in CAPTIONS for text in own}
     rows = torch.arange(5).repeat(200)
     texts = conditions.draw(rows, seeded())
@@ -285,9 +301,7 @@ def test_free_captions_are_an_images_own_and_the_wrong_one_is_of_none_that_share
 def test_a_wrong_text_is_of_another_group_and_groups_are_classes() -> None:
     captions = [(f"image {i}",) for i in range(6)]
     encoder = Recorder()
-    conditions = CaptionConditions(
-        CaptionTable(captions), encoder, groups=["rose", "rose", "tulip", "tulip", None, None], near=0.0
-    )
+    conditions = of_captions(captions, encoder, groups=["rose", "rose", "tulip", "tulip", None, None])
     assert conditions.class_sizes == (2,)
     table = {tuple(encoder.vector(text).tolist()): i for i, (text,) in enumerate(captions)}
     rows = torch.arange(6).repeat(100)
@@ -311,7 +325,7 @@ class Directions(Recorder):
 
 def test_texts_among_the_nearest_are_not_wrong_ones() -> None:
     captions = [(str(angle),) for angle in (0, 5, 120, 240)]
-    conditions = CaptionConditions(CaptionTable(captions), Directions(), near=0.2)  # one pair of six is 5 degrees apart
+    conditions = of_captions(captions, Directions(), near=0.2)  # one pair of six is 5 degrees apart
     texts = conditions.draw(torch.zeros(500, dtype=torch.int64), seeded())
     angles = torch.atan2(texts.c_wrong[:, 1], texts.c_wrong[:, 0]).rad2deg().round() % 360
     assert set(angles.tolist()) == {120.0, 240.0}
@@ -319,20 +333,20 @@ def test_texts_among_the_nearest_are_not_wrong_ones() -> None:
 
 def test_where_nearly_all_images_say_the_same_the_wrong_text_still_differs() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions(CaptionTable([("a cat",)] * 999 + [("a dog",)]), encoder, near=0.5)
+    conditions = of_captions([("a cat",)] * 999 + [("a dog",)], encoder, near=0.5)
     texts = conditions.draw(torch.zeros(50, dtype=torch.int64), seeded())
     assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(50, 1))
 
 
 def test_where_all_images_share_a_caption_the_wrong_text_is_one_of_the_others() -> None:
     encoder = Recorder()
-    conditions = CaptionConditions(CaptionTable([("photo", "a cat"), ("photo", "a dog"), ("photo",)]), encoder)
+    conditions = of_captions([("photo", "a cat"), ("photo", "a dog"), ("photo",)], encoder, near=0.01)
     texts = conditions.draw(torch.zeros(20, dtype=torch.int64), seeded())
     assert torch.equal(texts.c_wrong, encoder.vector("a dog").repeat(20, 1))
 
 
 def test_a_dropped_caption_is_the_null_condition_and_its_wrong_text_stays() -> None:
-    conditions = CaptionConditions(CaptionTable(CAPTIONS), Recorder(), near=0.0, drop=0.25)
+    conditions = of_captions(CAPTIONS, Recorder(), drop=0.25)
     texts = conditions.draw(torch.zeros(1000, dtype=torch.int64), seeded())
     dropped = ~texts.c.any(1)
     assert 200 < dropped.sum() < 300
@@ -340,7 +354,7 @@ def test_a_dropped_caption_is_the_null_condition_and_its_wrong_text_stays() -> N
 
 
 def test_free_captions_live_and_looked_up_are_the_same() -> None:
-    once, live = (CaptionConditions(CaptionTable(CAPTIONS), Recorder(), near=0.1, live=live) for live in (False, True))
+    once, live = (of_captions(CAPTIONS, Recorder(), near=0.1, kind=kind) for kind in ("cached", "live"))
     live.near = once.near  # which is measured on fewer pairs
     rows = torch.arange(5)
     for a, b in zip(once.draw(rows, seeded(3)), live.draw(rows, seeded(3)), strict=True):

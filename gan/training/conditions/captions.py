@@ -12,6 +12,7 @@ from torch import Tensor
 from encoder.base import Encoder
 from encoder.common.errors import InputError
 from gan.training.conditions import Conditioner, Texts
+from gan.training.config import TrainingConfig
 
 NEAR_PAIRS, LIVE_PAIRS = 20_000, 256
 """Pairs of captions by which nearness is measured: of those on disk, and where each has to be encoded for it."""
@@ -110,49 +111,42 @@ class CaptionConditions(Conditioner):
     """An image's own captions, through any text encoder.
 
     The wrong text of an image is a caption of another one that has no caption in common with it, is not of its group,
-    and whose text is farther from the right one, by cosine, than the nearest ``near`` of all pairs of images: such
-    captions say the same in other words.
+    and whose text is farther from the right one, by cosine, than the nearest ``config.near_captions`` of all pairs of
+    images: such captions say the same in other words.
 
     Args:
         encoder: Text to condition.
+        config: The settings; where they encode live, each look-up asks the encoder.
         groups: The class of each image, or ``None``.
-        near: The share of pairs of images whose captions count as near.
-        drop: The chance that an image is shown without a text, under the null condition.
         vectors: Gives the conditions (n, dim) of texts by their numbers, int64 (n,); by default the encoder is asked
             for those of all texts, once.
-        live: Encode at every look-up instead; the vectors are the same.
         prompts: As in ``Conditioner``.
-        seed: Of the pairs that nearness is measured by.
     """
 
     def __init__(
         self,
         table: CaptionTable,
         encoder: Encoder,
+        config: TrainingConfig,
         *,
         groups: Sequence[str | None] = (),
-        near: float = 0.01,
-        drop: float = 0.0,
         vectors: Callable[[Tensor], Tensor] | None = None,
-        live: bool = False,
         prompts: Sequence[str] = (),
-        seed: int = 0,
-        progress: bool = False,
     ) -> None:
-        self.table, self.encoder, self.drop, self.prompts = table, encoder, drop, prompts
+        self.table, self.encoder, self.drop, self.prompts = table, encoder, config.drop_attributes, prompts
         self.ahead = table.ahead
         self.shown_first = table.order[: table.ahead] if 0 < table.ahead < len(table) else None
         self.look_up: Callable[[Tensor], Tensor]
-        if live:
+        if config.encoder == "live":
             self.look_up, pairs = self._encode, LIVE_PAIRS
         else:
-            self.look_up, pairs = vectors or encoder.encode(table.texts, progress=progress).__getitem__, NEAR_PAIRS
+            self.look_up, pairs = vectors or encoder.encode(table.texts).__getitem__, NEAR_PAIRS
 
         classes = {name: i for i, name in enumerate(sorted({group for group in groups if group}), start=1)}
         self.class_sizes = (len(classes),) if len(classes) > 1 else ()
         known = [classes.get(group or "", 0) for group in groups] or [0] * len(table)
         self.groups = torch.tensor(known)
-        self.near = self._measure(near, pairs, torch.Generator().manual_seed(seed))
+        self.near = self._measure(config.near_captions, pairs, torch.Generator().manual_seed(config.seed))
 
     def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:
         c = self.look_up(self.table.pick(rows, images, generator))

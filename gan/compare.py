@@ -194,10 +194,6 @@ class Result:
         earlier = self.images - self.course[-1]["images"] if self.course else 0
         return [{**point, "images": earlier + point["images"]} for point in self.course]
 
-    def write(self, path: Path) -> None:
-        """Write the result as JSON."""
-        write_json(path, dataclasses.asdict(self))
-
     @classmethod
     def read(cls, path: Path, settings: Mapping[str, Any]) -> Result | None:
         """The result in a file, if there is one; ``InputError`` where it is damaged or of other settings."""
@@ -247,12 +243,6 @@ def resolved(stage: Mapping[str, Any]) -> dict[str, Any]:
     preset = {name: value for name, value in PRESETS[stage.get("preset", "cpu")].items() if name != "batch_size"}
     settings = {**preset, **{name: value for name, value in stage.items() if name != "preset"}}
     return {**OBJECTIVES[settings["objective"]].settings, **settings}
-
-
-def draw_picture(pipeline: TextToImage, prompts: Sequence[str], path: Path) -> None:
-    """Write what a generator draws for each prompt, a column each."""
-    seeds = [seed for seed in range(FIGURE_SEEDS) for _ in prompts]
-    save_png(path, tile(pipeline.draw(as_asked(pipeline, prompts) * FIGURE_SEEDS, seeds), len(prompts)), {})
 
 
 def configs_of(
@@ -355,7 +345,7 @@ def compare(args: ComparisonSettings, rows: Mapping[str, Row]) -> dict[str, Resu
     real = Result.read(place, common)
     if real is None:
         real = Result(common, scores=judge().score_real())
-        real.write(place)
+        write_json(place, dataclasses.asdict(real))
     trainings = trainings_of(args, suitable(rows, task, training), task.default)
     settings = {
         folder: common | {"seed": each.seed} | {path.name: identity(config) for path, config in each.runs.items()}
@@ -374,7 +364,7 @@ def compare(args: ComparisonSettings, rows: Mapping[str, Row]) -> dict[str, Resu
                 encoder = str(fit_text_encoder(training, args.out / ENCODER_FOLDER, seed=args.seed))
                 runs[path] = dataclasses.replace(config, encoder_path=encoder)
         found[folder] = train_and_score(runs, settings[folder], training, judge(), prompts, args.device)
-        found[folder].write(args.out / folder / RESULT_FILE)
+        write_json(args.out / folder / RESULT_FILE, dataclasses.asdict(found[folder]))
         write_comparison(f"real {noun}", real, trainings, found, args, prompts)
     if not missing:
         write_comparison(f"real {noun}", real, trainings, found, args, prompts)
@@ -472,7 +462,9 @@ def train_and_score(
     *_, last = runs
     course = [{**point, "minutes": point["minutes"] + sum(minutes[:-1])} for point in course_of(last)]
     pipeline = TextToImage.from_pretrained(last / "snapshot", dtype=torch.float32, device=device)
-    draw_picture(pipeline, prompts, last.parent / PICTURE_FILE)
+    seeds = [seed for seed in range(FIGURE_SEEDS) for _ in prompts]
+    images = pipeline.draw(as_asked(pipeline, prompts) * FIGURE_SEEDS, seeds)
+    save_png(last.parent / PICTURE_FILE, tile(images, len(prompts)), {})  # a column for each prompt
     return dataclasses.replace(result, scores=judge.score_model(pipeline), course=course)
 
 

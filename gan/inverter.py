@@ -10,7 +10,6 @@ if __name__ == "__main__":  # before PyTorch, whose import takes seconds
 
     start()
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from encoder.common.arguments import MAX_SEED
 from encoder.common.command import command
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
-from encoder.common.options import Settings, add_settings, from_args, setting
+from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.records import Positive, Within
 from gan.release import DEFAULT_MODEL, DISCRIMINATOR_FILE, release_folder
 
@@ -68,12 +67,10 @@ class InverterOptions(Settings):
     )
 
 
-def parser() -> argparse.ArgumentParser:
-    result = arguments.Parser(
-        prog="python -m gan.inverter", description="Train what finds the latents of pictures, to edit them by a text."
+def parser() -> arguments.Parser:
+    return parser_of(
+        InverterOptions, "python -m gan.inverter", "Train what finds the latents of pictures, to edit them by a text."
     )
-    add_settings(result, InverterOptions)
-    return result
 
 
 def parse(argv: Sequence[str] | None) -> InverterOptions:

@@ -138,9 +138,14 @@ class Conditioning:
     space: str
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether pictures depend on their texts."""
+        return self.kind != NO_TEXTS
+
+    @property
     def has_text_network(self) -> bool:
         """Whether a network reads the texts."""
-        return self.kind not in ("onehot", NO_TEXTS)
+        return self.reads_texts and self.kind != "onehot"
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from encoder import tuned
-from encoder.base import NO_TEXTS
 from encoder.common.atomic import transaction, write_contents
 from encoder.common.errors import InputError, reason_of
 from encoder.common.folders import OutputFolder
 from encoder.common.installation import DISTRIBUTION, missing_extra_error
 from encoder.common.records import read_json
+from encoder.common.templates import render
 from encoder.pooled import STATISTICS_FILE
 from gan.release import (
     CARD_FILE,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 OUTPUT = OutputFolder(
     "save_pretrained", (*INVERTER_FILES, CONFIG_FILE, WEIGHTS_FILE, DISCRIMINATOR_FILE, ENCODER_FOLDER, CARD_FILE)
 )
+TEMPLATE = Path(__file__).parent / "templates" / "card.md"
 BASE_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _SCORE = re.compile(r"(?P<value>-?\d[\d.e+-]*)(?P<percent> %)? \[[^]]*\]")
 
@@ -118,8 +119,9 @@ def card(release: Path, config: ReleaseConfig, *, license: str | None = None, sc
     known = (yaml.safe_load(front[1]) if front else None) or {}
     body = text[front.end() :] if front else text
     if not body.strip():
-        prompt = "" if config.conditioning.kind == NO_TEXTS else "what to draw"
-        body = _BODY.format(name=name, prompt=prompt, sources=", ".join(config.sources), images=config.images_seen)
+        prompt = "what to draw" if config.conditioning.reads_texts else ""
+        sources = ", ".join(config.sources)
+        body = render(TEMPLATE, name=name, prompt=prompt, sources=sources, images=config.images_seen)
     table = body
     if scores:
         table = Path(scores).read_text("utf-8")
@@ -161,17 +163,3 @@ def _results(text: str, data: str) -> Iterator[EvalResult]:
             metric_name=f"{name}, %" if score["percent"] else name,
             metric_value=float(score["value"]),
         )
-
-
-_BODY = """# {name}: images from text
-
-A generator of text-to-face-cgan, trained on {sources}; {images:,} images were seen. This folder is whole: its text
-encoder lies in `encoder/`, and `SentenceTransformer("encoder")` reads texts as it does, where it was fitted.
-
-```python
-from gan.pipeline import TextToImage
-
-pipe = TextToImage.from_pretrained("{name}")
-pipe("{prompt}", seed=7).images[0].save("image.png")
-```
-"""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gan.data.dataset import ImageDataset
-from gan.evaluation.judge import SHEET, Asked, Details, Grouping, Judge, Judged, Stopwatch
+from gan.evaluation.judge import SHEET, Asked, Grouping, Judge, Judged, Stopwatch
 from gan.evaluation.matcher import CaptionPool, Matcher
 from gan.evaluation.metrics import Estimate, share
 from gan.evaluation.registry import MORE, Metric, register
@@ -143,10 +144,10 @@ class CaptionJudge(Judge[Matched]):
         labels = [text for caption in asked.texts[:count] for text in (caption, "real")]
         return Sheet(f"{title}, each beside the real one", pairs, labels)
 
-    def details(self, judged: Judged[Matched], watch: Stopwatch) -> Details:
+    def details(self, judged: Judged[Matched], watch: Stopwatch) -> dict[str, Mapping[str, Any]]:
         candidates = round(1 / self.pool.chance(judged.asked.rows))  # fewer than 100 where few are held out
         fields = {"captions": min(len(judged.images), len(self.heldout))}
-        return Details(fields, extra={"thumbnail": THUMBNAIL, "candidates": candidates})
+        return {"details": fields, "extra": {"thumbnail": THUMBNAIL, "candidates": candidates}}
 
 
 def _numbered(name: str, wanted: Sequence[Hashable], training: Sequence[Hashable]) -> Grouping:

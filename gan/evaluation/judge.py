@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -24,7 +24,7 @@ from gan.evaluation.drawing import draw, untrained
 from gan.evaluation.features import FeatureSpace, other_spaces
 from gan.evaluation.metrics import Estimate, diversity, frechet_distance, principal_directions
 from gan.evaluation.pictures import BLUR, blurred
-from gan.evaluation.registry import METRICS, Row, Scores
+from gan.evaluation.registry import METRICS, Scores
 from gan.evaluation.report import Results, Sheet
 from gan.evaluation.sets import Evaluator, Features, matching
 from gan.images import enlarged
@@ -188,9 +188,9 @@ class Judge(ABC, Generic[Reading]):
         """A picture of the first of N images, with their captions."""
         return Sheet(title, images[:SHEET], asked.texts[:SHEET])
 
-    def details(self, judged: Judged[Reading], watch: Stopwatch) -> Details:
-        """What the results say besides."""
-        return Details()
+    @abstractmethod
+    def details(self, judged: Judged[Reading], watch: Stopwatch) -> dict[str, Mapping[str, Any]]:
+        """What the results say besides: their ``details``, ``tables`` and ``extra``."""
 
     # -- shared -------------------------------------------------------------------------------------------------------
 
@@ -247,22 +247,21 @@ class Judge(ABC, Generic[Reading]):
 
     def score_model(self, pipeline: TextToImage) -> Scores:
         """The scores of the images that a generator draws for the captions of the held-out ones."""
-        asked, _, evaluator = self._all
-        images = self.draw(pipeline, asked)
+        images = self.draw(pipeline, self._all[0])
         reading = self.read(images)
-        scores = self.scores(images, reading, asked)
-        return {self.group: _in_columns(scores), **evaluator.compare(self.features(images, reading))[0]}
+        return self._in_columns(images, reading, self.features(images, reading))
 
     def score_real(self) -> Scores:
         """The scores of real images: the held-out ones for what they show, as many training images for all else."""
-        asked, reading, evaluator = self._all
-        scores = self.scores(self.heldout.images[:], reading, asked, real=True)
-        return {self.group: _in_columns(scores), **evaluator.compare(self.features(evaluator.twins))[0]}
+        _, reading, evaluator = self._all
+        return self._in_columns(self.heldout.images[:], reading, self.features(evaluator.twins), real=True)
 
-
-def _in_columns(scores: dict[str, Estimate]) -> dict[str, Estimate]:
-    """The scores that a comparison of runs shows."""
-    return {name: estimate for name, estimate in scores.items() if METRICS[name].column}
+    def _in_columns(self, images: Tensor, reading: Reading, features: Features, *, real: bool = False) -> Scores:
+        """The scores of as many images as are held out that a comparison of runs shows."""
+        asked, _, evaluator = self._all
+        scores = self.scores(images, reading, asked, real=real).items()
+        shown = {name: estimate for name, estimate in scores if METRICS[name].column}
+        return {self.group: shown, **evaluator.compare(features)[0]}
 
 
 class Monitor:
@@ -336,21 +335,6 @@ class Judged(Generic[Reading]):
     real: Reading | None = None
 
 
-@dataclass(frozen=True)
-class Details:
-    """What the results of one kind of images say besides.
-
-    Attributes:
-        fields: Further fields of ``results.json``.
-        tables: Further tables: rows by name, by the title of the first column.
-        extra: What the templates of the notes and of the page show.
-    """
-
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, Row]] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
-
-
 def judge_images(
     judge: Judge[Any],
     name: str,
@@ -379,6 +363,7 @@ def judge_images(
         watch.lap("comparing sets")
     compared = judged.evaluator is not None
     details = judge.details(judged, watch)
+    extra = {"directions": sets.DIRECTIONS, **details.pop("extra", {})}
     return Results(
         subject=name,
         source=", ".join(judge.heldout.source_names) if judge._heldout is not None else None,
@@ -390,9 +375,8 @@ def judge_images(
         seed=judge.seed,
         sets=scores,
         sheets=sheets,
-        details=details.fields,
-        tables=details.tables,
-        extra={"directions": sets.DIRECTIONS, **details.extra},
+        extra=extra,
+        **details,
     )
 
 

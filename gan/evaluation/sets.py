@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gan.data.dataset import ImageDataset
-from gan.data.duplicates import Pixels
+from gan.data.duplicates import mirrored, thumbnails
 from gan.evaluation.metrics import (
     Estimate,
     bootstrap_mean,
@@ -28,7 +28,6 @@ from gan.evaluation.metrics import (
     sliced_wasserstein,
 )
 from gan.evaluation.registry import LESS, MORE, Metric, Scores, register
-from gan.images import thumbnails
 
 DIRECTIONS = 64
 """Main directions of the real features that the Frechet distance is taken on: few enough for 2,000 images to fill."""
@@ -36,8 +35,7 @@ MIN_FACES = 4 * DIRECTIONS
 """The fewest images that are compared as a set."""
 NEIGHBOURS = 5
 COPY_QUANTILE = 0.01
-THUMBNAIL = 16  # pixels a side, by which copies of training images are looked for
-CHUNK = 4096  # training images looked at a time
+CHUNK = 4096  # training images looked at a time, for they may lie on the disk
 
 Features: TypeAlias = dict[str, Tensor]
 """Float32 (N, F) of N images, by feature space."""
@@ -190,9 +188,9 @@ class Evaluator:
     ) -> None:
         self.groups, self.heldout, self.twins, self.training, self.seed = groups, heldout, twins, training, seed
         self.references = {name: Reference(features, real_groups) for name, features in real.items()}
-        pixels = torch.cat([thumbnails(part, THUMBNAIL) for part in in_chunks(training.images)])
-        turned = pixels.view(-1, 3, THUMBNAIL, THUMBNAIL).flip(3).flatten(1)
-        self.training_pixels = torch.cat([pixels, turned])
+        parts = (training.images[start : start + CHUNK] for start in range(0, len(training), CHUNK))
+        pixels = torch.cat([thumbnails(part) for part in parts])
+        self.training_pixels = torch.cat([pixels, mirrored(pixels)])
         self.heldout_closeness, _ = self.closeness(heldout)
 
     def _generator(self) -> torch.Generator:
@@ -220,7 +218,7 @@ class Evaluator:
         Returns:
             float32 (M,), and the nearest training images as they lie nearest, mirrored or not: uint8 (M, 3, 64, 64).
         """
-        ratios, nearest = closeness_to_training(thumbnails(images, THUMBNAIL), self.training_pixels)
+        ratios, nearest = closeness_to_training(thumbnails(images), self.training_pixels)
         count = len(self.training)
         found = self.training.images[nearest % count]
         return ratios, torch.where((nearest >= count)[:, None, None, None], found.flip(3), found)
@@ -231,11 +229,6 @@ class Evaluator:
             "closeness": bootstrap_mean(closeness, self._generator()),
             "copies": share(closeness < self.heldout_closeness.quantile(COPY_QUANTILE)),
         }
-
-
-def in_chunks(images: Pixels) -> Iterable[Tensor]:
-    """The images of a data set, which may lie on the disk, a part at a time."""
-    return (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
 
 
 def matching(wanted: Sequence[Hashable], groups: Sequence[Hashable], generator: torch.Generator) -> Tensor:

@@ -61,14 +61,10 @@ def draw_folder(job: DrawJob, settings: DrawSettings) -> Counts:
     ):
         run = _Run(job, index, bar)
         shards = plan(read_texts(job.testing_file or Path(), job.format), job, recipe, run.reject)
-        if job.workers > 1:
-            from gan.many.workers import draw_by_workers
+        from gan.many.workers import draw_by_workers, draw_here
 
-            results = draw_by_workers(settings, run.windows(shards), job.workers)
-        else:
-            from gan.many.workers import draw_here
-
-            results = draw_here(settings, run.windows(shards))
+        windows = run.windows(shards)
+        results = draw_by_workers(settings, windows, job.workers) if job.workers > 1 else draw_here(settings, windows)
         with contextlib.closing(results):
             for images in results:
                 run.write(images)

@@ -63,29 +63,6 @@ SHIPPED = {
 }
 """By a release's name: what its page proposes, and whose pictures it was trained on."""
 
-SPACE_CARD = """---
-title: Text to {noun}
-emoji: 🎨
-colorFrom: pink
-colorTo: indigo
-sdk: static
-app_file: index.html
-pinned: false
-license: mit
-short_description: Type a text, get a picture, drawn in your browser
-custom_headers:
-  cross-origin-embedder-policy: require-corp
-  cross-origin-opener-policy: same-origin
-  cross-origin-resource-policy: cross-origin
----
-
-# Text to {noun}
-
-Draws small pictures from text by the generator `{name}`, in the visitor's browser: nothing that is typed is sent away.
-
-Made by `python -m gan.page --space`.
-"""
-
 
 @dataclass(frozen=True)
 class Built:
@@ -262,5 +239,5 @@ def _noun(exported: Exported) -> str:
 
 def _space(exported: Exported) -> dict[str, bytes]:
     """The card of a static Space, and which files the hub keeps apart."""
-    card = SPACE_CARD.format(noun=_noun(exported), name=exported.config["name"])
+    card = render(HERE / "templates" / "space.md", noun=_noun(exported), name=exported.config["name"])
     return {CARD: card.encode(), ATTRIBUTES: b"*.gz filter=lfs diff=lfs merge=lfs -text\n"}

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from encoder.base import NO_TEXTS
 from encoder.common import arguments
 from encoder.common.command import command
 from encoder.common.errors import InputError
@@ -58,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """``python -m gan.page``. Returns the exit status (``encoder.common.command``)."""
     settings = from_args(PageSettings, parser().parse_args(argv))
-    if ReleaseConfig.read(settings.model).conditioning.kind == NO_TEXTS:
+    if not ReleaseConfig.read(settings.model).conditioning.reads_texts:
         raise InputError(f"{settings.model}: draws without texts, and the page draws from one; use infer.py --any")
     from gan.export import check_packages, export
     from gan.page import build

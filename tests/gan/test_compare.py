@@ -124,14 +124,15 @@ def test_rows_are_trained_scored_and_shown_and_then_stay(run, tmp_path, capsys, 
     monkeypatch.setattr(Faces, "judge", refuse)
     assert run() == 0
     assert (out / "comparison.json").read_bytes() == before
+    capsys.readouterr()
+    for options, why in ((["--images", "20"], "(run); keep them or give another --out"), (["--seed", "1"], "(seed")):
+        assert run("--rows", "plain", *options) == 2
+        assert f"result.json: is the result of other settings {why}" in capsys.readouterr().err
 
-
-def test_the_pictures_of_all_rows_have_the_same_captions_and_seeds(run, tmp_path) -> None:
-    assert run("--rows", "plain") == 0
-    model = TextToFace.from_pretrained(tmp_path / "out" / "plain" / "run" / "snapshot", dtype=torch.float32)
-    captions = list(PROMPTS)
-    expected = model.draw(captions * 2, [0] * 10 + [1] * 10)
-    with Image.open(tmp_path / "out" / "plain" / "faces.png") as faces:
+    # The pictures of all rows have the same captions and seeds.
+    model = TextToFace.from_pretrained(out / "plain" / "run" / "snapshot", dtype=torch.float32)
+    expected = model.draw(list(PROMPTS) * 2, [0] * 10 + [1] * 10)
+    with Image.open(out / "plain" / "faces.png") as faces:
         shown = torch.from_numpy(np.asarray(faces).copy())
     assert torch.equal(shown[:64, 64:128].permute(2, 0, 1), expected[1])
     assert torch.equal(shown[64:, :64].permute(2, 0, 1), expected[10])
@@ -158,15 +159,6 @@ def test_a_stopped_comparison_goes_on_where_it_was(run, tmp_path, capsys, monkey
     for name in ("stage1/snapshot/generator.safetensors", "stage2/snapshot/generator.safetensors", "faces.png"):
         parts, whole = ((tmp_path / out / "staged" / name).read_bytes() for out in ("out", "whole"))
         assert parts == whole, name
-
-
-def test_results_of_other_settings_are_refused(run, capsys) -> None:
-    assert run("--rows", "plain") == 0
-    assert run("--rows", "plain", "--images", "20") == 2
-    err = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "result.json: is the result of other settings (run); keep them or give another --out" in err
-    assert run("--rows", "plain", "--seed", "1") == 2
-    assert "other settings (seed" in capsys.readouterr().err
 
 
 def test_a_damaged_result_is_one_line(run, tmp_path, capsys) -> None:

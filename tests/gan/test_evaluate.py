@@ -279,12 +279,32 @@ def test_a_folder_of_pictures_is_judged(classifier_folder, drawn_source, all_dra
     assert results["names"] == {}  # of given pictures
 
 
-def test_a_model_is_judged(
-    tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
-) -> None:
+@pytest.fixture
+def two_styles(tiny_network, tiny_encoder, make_release, monkeypatch) -> Path:
+    """A model of two drawing styles, of which an untrained one can be made."""
     monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
-    arguments = ["--model", str(make_release()), "--classifier", str(classifier_folder), "--faces", "90"]
+    return make_release(c_dim=27, sources=["anime", "extra"])
+
+
+@pytest.fixture
+def styles(monkeypatch) -> list[str | None]:
+    """The styles in which images are drawn for an evaluation."""
+    found: list[str | None] = []
+
+    def draw(pipeline, texts, seed, style, what):
+        found.extend([style] if style is None or isinstance(style, str) else style)
+        return unspied(pipeline, texts, seed, style, what)
+
+    unspied = drawing.draw
+    for module in (of_faces, judging, named_colours):
+        monkeypatch.setattr(module, "draw", draw)
+    return found
+
+
+def test_a_model_is_judged(two_styles, styles, classifier_folder, drawn_source, tmp_path) -> None:
+    arguments = ["--model", str(two_styles), "--classifier", str(classifier_folder), "--faces", "90"]
     assert main([*arguments, "--data", str(drawn_source), "--out", str(tmp_path / "a")]) == 0
+    assert set(styles) == {"extra"}  # the drawing of the source that they are compared with
     results = json.loads((tmp_path / "a" / "results.json").read_text())
     assert results["faces"] == 90
     assert list(results["sets"])[:3] == [SUBJECT, "real faces", "untrained generator"]
@@ -328,32 +348,10 @@ def test_images_are_written_for_other_programs(
     assert capsys.readouterr().err == "error: out/real: exists already; give a new folder\n"
 
 
-@pytest.mark.parametrize(("name", "style"), [("extra", "extra"), ("mine", None)])
-def test_faces_follow_the_drawing_of_the_source_they_are_compared_with(
-    name, style, tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source, tmp_path
-) -> None:
-    styles = []
-
-    def draw(pipeline, texts, seed, style, what):
-        styles.extend([style] if style is None or isinstance(style, str) else style)
-        return unspied(pipeline, texts, seed, style, what)
-
-    unspied = drawing.draw
-    for module in (of_faces, judging, named_colours):
-        monkeypatch.setattr(module, "draw", draw)
-    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
-    model = make_release(c_dim=27, sources=["anime", "extra"])
-    arguments = ["--model", str(model), "--classifier", str(classifier_folder), "--faces", "40"]
-    assert main([*arguments, "--data", f"{name}={drawn_source}", "--out", str(tmp_path / "out")]) == 0
-    assert set(styles) == {style}
-
-
-def test_the_benchmark_times_every_part(
-    tiny_network, tiny_encoder, make_release, monkeypatch, classifier_folder, drawn_source
-) -> None:
-    monkeypatch.setattr(drawing, "build_generator", pipeline.build_generator)
-    monkeypatch.setattr(evaluate, "DEFAULT_MODEL", make_release())
-    rows = dict(benchmark_evaluation(str(drawn_source), faces=40))
+def test_the_benchmark_times_every_part(two_styles, styles, monkeypatch, classifier_folder, drawn_source) -> None:
+    monkeypatch.setattr(evaluate, "DEFAULT_MODEL", two_styles)
+    rows = dict(benchmark_evaluation(f"mine={drawn_source}", faces=40))
+    assert set(styles) == {None}  # of a source that the model does not know
     parts = ["loading the models", "loading real faces", "drawing", "reading", "comparing sets"]
     parts += ["value by value", "wordings", "colours by name"]
     assert list(rows) == [*parts, "report", "all"]

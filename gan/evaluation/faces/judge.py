@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ from gan.evaluation.faces.colours import (
 )
 from gan.evaluation.faces.named_colours import judge_names
 from gan.evaluation.faces.per_value_scores import Values, judge_values, worst
-from gan.evaluation.judge import Asked, Details, Grouping, Judge, Judged, Stopwatch
+from gan.evaluation.judge import Asked, Grouping, Judge, Judged, Stopwatch
 from gan.evaluation.metrics import Estimate
 from gan.evaluation.registry import Row
 from gan.faces.classifier import AttributeClassifier, Reading, accuracies
@@ -111,7 +112,7 @@ class FaceJudge(Judge[Reading]):
         own, real = pairs(asked.attributes), pairs(self.attributes[: len(asked)])
         return Grouping("caption", own.tolist(), pairs(self.faces.attributes).tolist(), own, real)
 
-    def details(self, judged: Judged[Reading], watch: Stopwatch) -> Details:
+    def details(self, judged: Judged[Reading], watch: Stopwatch) -> dict[str, Mapping[str, Any]]:
         """Colour by colour, value by value, in other wordings and by name."""
         pipeline, images, asked, reading = judged.pipeline, judged.images, judged.asked.attributes, judged.reading
         localiser, each = load_localiser(), judge_each_colour(reading, asked)
@@ -142,7 +143,7 @@ class FaceJudge(Judge[Reading]):
         }
         rows = {f"{value} {slot}": row for slot, own in values.items() for value, row in own.items()}
         tables = {"drawn from": wordings, "colours by name": names, "one by one": rows}
-        return Details(fields, tables, {"worst": worst(values), "slots": SLOTS})
+        return {"details": fields, "tables": tables, "extra": {"worst": worst(values), "slots": SLOTS}}
 
 
 def captions_of(attributes: Tensor) -> list[str]:

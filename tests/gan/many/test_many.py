@@ -104,25 +104,45 @@ def test_a_second_run_draws_nothing(model, drawn, capsys, monkeypatch) -> None:
     assert "100 of them were there" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("to", ["--shards", "--separate"])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "gone", "index", "torn"])
+def flip(path: Path) -> None:
+    data = path.read_bytes()
+    middle = len(data) // 2
+    path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def lengthen(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+def change(index: Path) -> None:
+    index.write_text(index.read_text().replace('"sha256": "', '"sha256": "0', 1))
+
+
+def tear(index: Path) -> None:
+    index.write_bytes(index.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize(
+    ("to", "damage"),
+    [
+        ("--shards", {"000000.tar": [flip], "000001.tar": [cut]}),
+        ("--shards", {"000000.tar": [lengthen], "000001.tar": [Path.unlink]}),
+        ("--separate", {"10.png": [flip], "70.png": [cut]}),
+        ("--separate", {"10.png": [lengthen], "70.png": [Path.unlink]}),
+        *((to, {".index.jsonl": [change, tear]}) for to in ("--shards", "--separate")),
+    ],
+)
 def test_what_is_not_as_the_index_says_is_drawn_again(model, drawn, to, damage) -> None:
     drawn(to)
     before = contents("out")
-    path = Path("out/000001.tar" if to == "--shards" else "out/90.png")
-    data = path.read_bytes()
     index = Path("out/.index.jsonl")
-    if damage == "flipped":
-        middle = len(data) // 2
-        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
-    elif damage == "gone":
-        path.unlink()
-    elif damage == "index":
-        index.write_text(index.read_text().replace('"sha256": "', '"sha256": "0', 2))
-    elif damage == "torn":
-        index.write_bytes(index.read_bytes()[:-20])
-    else:
-        path.write_bytes(data[: len(data) // 2] if damage == "cut" else data + b"x")
+    for name, kinds in damage.items():
+        for damaged in kinds:
+            damaged(Path("out", name))
     assert draw(model, 100, to=to) == 0
     assert contents("out") == before
     assert all(json.loads(line) for line in index.read_text().splitlines())
@@ -336,22 +356,18 @@ def test_a_drawer_takes_and_gives_columns(model) -> None:
     assert result["mine"] == list(range(8)) and result["error"] == [None] * 8
 
 
-@pytest.mark.parametrize("missing", [None, float("nan")])
-def test_a_missing_text_is_told(model, missing) -> None:
-    result = Drawer(model)({"text": [missing, "blue hair", missing], "seed": [1, 2, 3]})
-    assert result["error"] == ["the text is missing", None, "the text is missing"]
-    assert result["png"] == [None, Drawer(model)({"text": ["blue hair"], "seed": [2]})["png"][0], None]
-    assert Drawer(model)({"text": ["blue hair"], "seed": [-1]})["seed"][0] >= 0  # by chance
-    assert Drawer(model)({"text": np.array([missing] * 2), "seed": [0, 1]})["error"] == ["the text is missing"] * 2
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"), [(" ", "is empty"), ("a" * 2001, "2,001 characters"), ("\ud800", "Unicode")]
-)
-def test_a_text_that_cannot_be_drawn_from_is_told(model, text, reason) -> None:
-    result = Drawer(model)({"text": ["blue hair", text], "seed": [1, 2]})
-    assert result["png"][0] and result["png"][1] is None
-    assert result["error"][0] is None and reason in result["error"][1]
+def test_a_text_that_is_missing_or_cannot_be_drawn_from_is_told(model) -> None:
+    drawer = Drawer(model)
+    for missing in (None, float("nan")):
+        result = drawer({"text": [missing, "blue hair", missing], "seed": [1, 2, 3]})
+        assert result["error"] == ["the text is missing", None, "the text is missing"]
+        assert result["png"] == [None, drawer({"text": ["blue hair"], "seed": [2]})["png"][0], None]
+        assert drawer({"text": np.array([missing] * 2), "seed": [0, 1]})["error"] == ["the text is missing"] * 2
+    assert drawer({"text": ["blue hair"], "seed": [-1]})["seed"][0] >= 0  # by chance
+    result = drawer({"text": ["blue hair", " ", "a" * 2001, "\ud800"], "seed": [1, 2, 3, 4]})
+    assert result["png"][0] and result["png"][1:] == [None] * 3
+    for error, reason in zip(result["error"], (None, "is empty", "2,001 characters", "Unicode"), strict=True):
+        assert error is None if reason is None else reason in error
 
 
 def test_texts_are_encoded_once(model, monkeypatch) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from encoder.attributes.colour import to_hex
 from encoder.attributes.space import COLOUR_DIM, DIM, colour_at, values_at
@@ -55,6 +56,10 @@ TRIALS = (
 """From little to much of the face that is lost; the first that shows what is wanted is taken, else the likeliest."""
 SURE, UNLIKELY = 0.5, 0.2
 """Probabilities of what is wanted: above the first, an edit shows it; up to the second, no better than others."""
+HELD, CHANGED = 0.1, 0.4
+"""Of the change of the hair (or the irises): a pixel that changes less is held, one that changes more is edited."""
+FAINT = 18.0**2
+"""Of the levels of a pixel, squared: a hair that changes less than this hardly changes."""
 VARIATION = 0.5
 """The size of the noise that further pictures of one edit differ by."""
 BATCH = 16
@@ -70,6 +75,7 @@ class Inversion:
         c: Their conditions, (N, c_dim).
         reconstructions: uint8 (N, 3, 64, 64), what is drawn from both.
         quality: How near the reconstructions are, in dB (PSNR), (N,).
+        faithful: Whether gradient descent has found them; an edit then holds what the text leaves open.
         read: What each shows, by attribute, with exact colours as "#rrggbb" under "hair colour" and "eyes colour", and
             the text and seed of one that the model has drawn; ``None`` for a model of other things than faces.
         warnings: A line each.
@@ -80,6 +86,7 @@ class Inversion:
     c: Tensor
     reconstructions: Tensor
     quality: Tensor
+    faithful: bool
     read: list[dict[str, str | None] | None]
     warnings: list[str]
 
@@ -113,7 +120,7 @@ def invert(
                 f"{each.name}: the model draws this picture only roughly ({own:.1f} dB, where faces have about 18 to "
                 "24); a face that fills the picture is drawn best"
             )
-    return Inversion(list(given), latents, c, reconstructions, quality, read, warnings)
+    return Inversion(list(given), latents, c, reconstructions, quality, faithful, read, warnings)
 
 
 def _invert(
@@ -252,7 +259,8 @@ def edit(
         new[:, dim + pipeline.config.style_index(style)] = 1
     with fast_convolutions(c.dtype):
         new_w = G.layout_and_style(latents.z, new)[1]
-        if (pose := pipeline.pose().to(c)).any():
+        pose = pipeline.pose().to(c)
+        if pose.any():
             layout, turned = (G.layout_and_style(latents.z, new, z)[0] for z in (latents.z, latents.z + pose))
             latents = latents._replace(layout=latents.layout + turned - layout)
         null = torch.cat([pipeline.encoder.space.null(new[:, :dim]), new[:, dim:]], dim=1)
@@ -261,29 +269,86 @@ def edit(
         if variation is not None:
             varied = G.layout_and_style(latents.z + VARIATION * variation.to(latents.z), new)[1] - new_w
 
-    def drawn(trial: Trial, rows: Tensor) -> Tensor:
+    hold = None
+    if inversion.faithful and variation is None and not pose.any():
+        hold = Hold.of(pipeline, inversion.reconstructions, c, new)
+
+    def drawn(trial: Trial, rows: Tensor, *, held: bool) -> Tensor:
         further = varied + trial.purity * (new_w - null_w)
         if trial.seed is not None:
             noise = (latents.z + pipeline.noise([trial.seed])) / 2**0.5
             further = further + G.layout_and_style(noise, new)[1] - new_w
         styles = trial.kept * latents.styles + further[:, None]
-        return draw(pipeline, latents._replace(styles=styles).rows(rows), new[rows])
+        pictures = draw(pipeline, latents._replace(styles=styles).rows(rows), new[rows])
+        return hold.applied(pictures, rows) if hold and held else pictures
 
-    images = drawn(Trial(), torch.arange(len(c)))
+    images = drawn(Trial(), torch.arange(len(c)), held=True)
     changed = (new != c).any(1).cpu()
     if pipeline.encoder.space.class_sizes and changed.any():
         asked = _asked(pipeline, new[:, :dim])
         best = probability(images, asked)
-        for trial in TRIALS:
+        trials = [(trial, True) for trial in TRIALS]
+        if hold:
+            trials += [(trial, False) for trial in (Trial(), *TRIALS)]
+        for trial, held in trials:
             rows = (changed & (best <= SURE)).nonzero().squeeze(1)
             if not len(rows):
                 break
-            pictures = drawn(trial, rows)
+            pictures = drawn(trial, rows, held=held)
             likely = probability(pictures, asked[rows])
             better = likely > best[rows].clamp_min(UNLIKELY)
             images[rows[better]], best[rows[better]] = pictures[better], likely[better]
     readings = pipeline.encoder.space.read(new[:, :dim].float())
     return images, [_values(row) for row in readings]
+
+
+class Hold(NamedTuple):
+    """What N edits hold of their reconstructions: all but what changes as the hair (or the irises) asked for do.
+
+    Attributes:
+        reconstructions: uint8 (N, 3, 64, 64).
+        parts: Where the hair and the irises are, (N, 2, 64, 64); each sums to 1.
+        asked: bool (N, 2), whether each gets another colour.
+        possible: bool (N,), whether nothing else changes.
+    """
+
+    reconstructions: Tensor
+    parts: Tensor
+    asked: Tensor
+    possible: Tensor
+
+    @classmethod
+    def of(cls, pipeline: TextToImage, reconstructions: Tensor, c: Tensor, new: Tensor) -> Hold | None:
+        """From the conditions of the pictures and of the edits, (N, c_dim); ``None`` where none can hold any."""
+        space, dim = pipeline.encoder.space, pipeline.encoder.dim
+        if not space.class_sizes:
+            return None
+        before, after = (space.read(each[:, :dim].float()) for each in (c, new))
+        differs = torch.tensor(
+            [[a != b for a, b in zip(*rows, strict=True)] for rows in zip(before, after, strict=True)]
+        )
+        colours = torch.tensor([each.slot in COLOUR_SLOTS for each in before[0]])
+        same_style = (c[:, dim:] == new[:, dim:]).all(1).cpu()
+        possible = same_style & ~differs[:, ~colours].any(1) & differs.any(1)
+        if not possible.any():
+            return None
+        with torch.inference_mode():
+            parts = judges()[1](to_signed(reconstructions))[1].square()
+        parts = F.interpolate(parts, size=reconstructions.shape[2:], mode="bilinear", align_corners=False)
+        parts = parts / parts.sum((2, 3), keepdim=True)
+        return cls(reconstructions, parts, differs[:, colours], possible)
+
+    def applied(self, pictures: Tensor, rows: Tensor) -> Tensor:
+        """Pictures of some rows, with what they hold: uint8 (M, 3, 64, 64)."""
+        before = self.reconstructions[rows].float()
+        change = pictures.float() - before
+        edited = (~self.possible[rows]).float().view(-1, 1, 1, 1).expand(-1, 1, *pictures.shape[2:])
+        for i in range(len(COLOUR_SLOTS)):
+            part = (change * self.parts[rows, i : i + 1]).sum((2, 3), keepdim=True)  # how the hair changes
+            along = (change * part).sum(1, keepdim=True) / (part.square().sum(1, keepdim=True) + FAINT)
+            own = ((F.avg_pool2d(along, 3, 1, 1) - HELD) / (CHANGED - HELD)).clamp(0, 1)
+            edited = torch.where(self.asked[rows, i].view(-1, 1, 1, 1), torch.maximum(edited, own), edited)
+        return (before + edited * change).round().to(torch.uint8)
 
 
 def probability(pictures: Tensor, asked: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from tiny import ColourEncoder
 from encoder.common.errors import InputError
 from gan.draw import main
 from gan.images import as_pil, psnr, to_pixels
-from gan.inversion import optimise
+from gan.inversion import editing, optimise
 from gan.inversion.judging import EDITS, layouts_alike, measure
 from gan.inversion.latents import Latents
 from gan.inversion.network import Inverter, generator_digest, save_inverter
@@ -113,6 +113,38 @@ def test_an_edit_changes_what_the_text_names_and_keeps_the_rest(pipe) -> None:
     assert tilted.reconstructions[0].tobytes() == same.reconstructions[0].tobytes() != tilted.images[0].tobytes()
     del pipe.config.pose["tilt"]
     assert three.grid().size == (64, 5 * 64)
+
+
+def test_an_edit_holds_what_does_not_change_as_the_hair() -> None:
+    before = torch.full((3, 3, 64, 64), 100, dtype=torch.uint8)
+    pictures = before.clone()
+    pictures[:, 0, :, :32] = 200  # the hair turns red
+    pictures[:, 1, :, 40:] = 130  # the face gets greener
+    parts = torch.zeros(3, 2, 64, 64)
+    parts[:, :, 10, 10] = 1
+    asked, possible = torch.tensor([[True, False], [False, False], [True, False]]), torch.tensor([True, True, False])
+    found = editing.Hold(before, parts, asked, possible).applied(pictures, torch.arange(3))
+    assert torch.equal(found[0, :, 1:-1, 1:31], pictures[0, :, 1:-1, 1:31])
+    assert torch.equal(found[0, :, :, 34:], before[0, :, :, 34:])
+    assert torch.equal(found[1], before[1])  # no colour is asked for
+    assert torch.equal(found[2], pictures[2])  # the style or the length changes too
+
+
+def test_what_an_edit_holds_follows_from_the_two_conditions(pipe) -> None:
+    own = "black hair, green eyes, long hair"
+    texts = [
+        "blue hair, green eyes, long hair",
+        "black hair, red eyes, long hair",
+        "black hair, green eyes, short hair",
+    ]
+    c, new, images = pipe.conditions([own] * 4), pipe.conditions([*texts, own]), pipe.draw([own] * 4, range(4))
+    hold = editing.Hold.of(pipe, images, c, new)
+    assert hold.asked[:2].tolist() == [[True, False], [False, True]]
+    assert hold.possible.tolist() == [True, True, False, False]
+    assert editing.Hold.of(pipe, images, c, c) is None
+    new[:, -2:] = new[:, -2:].flip(1)  # the other style
+    assert editing.Hold.of(pipe, images, c, new) is None
+    assert pipe.invert(images[:1]).faithful and not pipe.invert(images[:1], faithful=False).faithful
 
 
 def test_a_text_for_all_or_one_for_each(pipe) -> None:

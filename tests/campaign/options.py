@@ -54,6 +54,8 @@ RIGHT = {
 }  # fmt: skip
 """Values of options that are not wrong, and not tried."""
 _PATIENCE = 4.0  # seconds for an amount of work
+SLOW = {"encoder.evaluate_head": 240.0}
+"""Seconds for a command that measures much whatever its options are; it needs 26 of one core."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def _try(scene: Scene, module: str, option: Option, name: str) -> None:
         *arguments,
         patches=PATCHES.get(module, {}),
         kill_after=_PATIENCE if lasting else None,
+        seconds=SLOW.get(module, 60.0),
         killed=lasting,
         allowed=_right(option, name),
     )

@@ -435,10 +435,13 @@ def names_texts(name: str) -> bool:
 
 
 def holds_texts(cells: Sequence[Any]) -> bool:
-    """Whether most cells that are not blank hold words: letters, but no addresses and no names of files."""
+    """Whether most cells that are not blank hold words: letters, but no addresses, names of files or true and false."""
     texts = [text.strip() for cell in cells for text in texts_of(cell) if text.strip()]
     words = sum(
-        any(map(str.isalpha, text)) and not _PLACE.fullmatch(text) and not is_image(text.partition("#")[0])
+        any(map(str.isalpha, text))
+        and _flag(text) is None
+        and not _PLACE.fullmatch(text)
+        and not is_image(text.partition("#")[0])
         for text in texts
     )
     return 0 < len(texts) <= 2 * words

@@ -429,6 +429,7 @@ def test_a_list_that_was_not_read_is_named_where_file_names_are_captions(tmp_pat
          [["hat"]] * 2),
         # Attributes that an image has or lacks
         ({"list.csv": "image_id,Black_Hair,Old\n1.jpg,1,-1\n2.jpg,1,1\n"}, [["Black Hair"], ["Black Hair, Old"]]),
+        ({"list.csv": "image,hat,old,age\n1.jpg,True,False,7\n2.jpg,true,True,9\n"}, [["hat"], ["hat, old"]]),
         ({"list.txt": "2\nBlond_Hair Smiling\n1.jpg  1 -1\n2.jpg -1  1\n"}, [["Blond Hair"], ["Smiling"]]),
     ],
 )  # fmt: skip

@@ -152,7 +152,7 @@ def test_images_their_digest_and_their_split(folder) -> None:
     assert split_of(folder) == expected()["data"]
 
 
-@pytest.mark.parametrize("name", ["residual-r3gan", "emoji"])
+@pytest.mark.parametrize("name", ["residual-r3gan", "avatars", "emoji"])
 def test_a_shipped_config_is_read_as_it_is(name) -> None:
     path = ROOT / "pretrained" / name
     kept = json.loads((path / "config.json").read_text("utf-8"))

@@ -249,7 +249,7 @@ def test_shipped_models_have_names(tmp_path: Path, monkeypatch) -> None:
         find_release("emoji", "v1")
 
 
-@pytest.mark.parametrize("name", ["residual-r3gan", "emoji"])
+@pytest.mark.parametrize("name", ["residual-r3gan", "avatars", "emoji"])
 def test_a_shipped_card_says_on_the_hub_what_its_table_says(name: str) -> None:
     from huggingface_hub import ModelCard
 

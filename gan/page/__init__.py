@@ -55,11 +55,21 @@ FINDING = ("shown", "inverter")
 """The networks that find a picture that is given."""
 VERSION = "js/version.js"
 SHIPPED = {
+    "avatars": {
+        "examples": [
+            "a woman with long pink hair and a green shirt on a blue background",
+            "a man with a red shirt and glasses on a yellow background",
+            "a person with dark skin and green hair on a purple background",
+            "a green monster with three eyes on an orange background",
+        ],
+        "credits": "Personas by Draftbit, Avatar Illustration System by Micah Lanier, Custom Avatar by Ashley Seo, "
+        "Dylan! by Natalia Spivak (CC BY 4.0); Open Peeps by Pablo Stanley, Voxel Art and Critters by DiceBear (CC0)",
+    },
     "emoji": {
         "examples": ["a red heart", "green apple", "smiling cat with heart-eyes", "blue fish", "a slice of pizza"],
         "credits": "Noto Emoji (Google, Apache-2.0), Twemoji (Twitter and other contributors, CC BY 4.0), "
         "Fluent Emoji (Microsoft, MIT)",
-    }
+    },
 }
 """By a release's name: what its page proposes, and whose pictures it was trained on."""
 

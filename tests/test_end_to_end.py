@@ -32,20 +32,32 @@ def test_a_script_reproduces_the_shipped_grid_from_any_folder(tmp_path: Path, co
         assert picture.size == (320, 384 if name == "extra" else 320)
 
 
-def test_the_emoji_picture_is_drawn_again_by_its_command_and_the_colours_are_as_asked(tmp_path: Path) -> None:
+def drawn_again(model: str, folder: Path) -> np.ndarray:
+    """The pixels of ``samples/MODEL.png``, drawn again by the command of its page, cell by cell, of 64x64."""
     text = (ROOT / "docs" / "drawing.md").read_text("utf-8")
-    command = next(part for part in text.split("```bash\n") if part.startswith("python infer.py --model emoji"))
+    command = next(part for part in text.split("```bash\n") if part.startswith(f"python infer.py --model {model}"))
     words = shlex.split(command.partition("```")[0].replace("\\\n", " "))
-    words[0], words[words.index("samples/emoji.png")] = sys.executable, str(tmp_path / "emoji.png")
+    words[0], words[words.index(f"samples/{model}.png")] = sys.executable, str(folder / "made.png")
     subprocess.run(words, cwd=ROOT, check=True)
-    with Image.open(tmp_path / "emoji.png") as made, Image.open(ROOT / "samples" / "emoji.png") as shipped:
+    with Image.open(folder / "made.png") as made, Image.open(ROOT / "samples" / f"{model}.png") as shipped:
         assert made.tobytes() == shipped.tobytes()
-        cells = (
-            np.asarray(made.convert("RGB"), dtype=float).reshape(4, 64, 5, 64, 3).swapaxes(1, 2).reshape(20, 64, 64, 3)
-        )
-    red, green, blue = cells[:, 20:44, 20:44].mean((1, 2)).T  # the middle of each
+        cells = np.asarray(made.convert("RGB"), dtype=float).reshape(-1, 64, 5, 64, 3).swapaxes(1, 2)
+    return cells.reshape(-1, 64, 64, 3)
+
+
+def test_the_emoji_picture_is_drawn_again_by_its_command_and_the_colours_are_as_asked(tmp_path: Path) -> None:
+    red, green, blue = drawn_again("emoji", tmp_path)[:, 20:44, 20:44].mean((1, 2)).T  # the middle of each
     assert red[1] > 1.5 * max(green[1], blue[1])  # "a red heart"
     assert green[2] > max(red[2], blue[2])  # "green apple"
+
+
+def test_the_avatars_are_drawn_again_by_their_command_and_each_thing_has_its_colour(tmp_path: Path) -> None:
+    first = drawn_again("avatars", tmp_path)[0]  # "long pink hair and a green shirt on a blue background"
+    hair, shirt, background = first[14:18, 28:36], first[58:63, 24:34], first[4:24, 2:8]
+    (red, green, blue), (_, leaf, _), (_, _, sky) = (part.mean((0, 1)) for part in (hair, shirt, background))
+    assert red > blue > green
+    assert leaf == shirt.mean((0, 1)).max()
+    assert sky == background.mean((0, 1)).max()
 
 
 def test_the_grid_does_not_depend_on_the_processor(tmp_path: Path) -> None:

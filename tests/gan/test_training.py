@@ -15,9 +15,9 @@ import pytest
 import torch
 from drawing import load_faces
 from PIL import Image
-from runs import opened, train
-from runs import trainer as make_trainer
 from torch import nn
+from training_runs import opened, train
+from training_runs import trainer as make_trainer
 
 from encoder.attributes.onehot import OneHotSpace
 from encoder.attributes.space import COLOUR_SPACE, VALUE_SPACE

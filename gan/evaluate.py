@@ -169,9 +169,9 @@ def judge_of(config: EvaluationConfig, pipeline: TextToImage | None) -> Judge[An
     """
     task, training, heldout = task_of_release(pipeline.config) if pipeline else task_of("attributes"), None, None
     if config.data:
-        of_captions = task.reads_captions and not task.reads_texts
+        of_captions = task.reads_captions and not task.judges_any_text
         task, training, heldout = load_real(config, config.seed, task if of_captions else None)
-    if pipeline is None and not task.reads_texts:
+    if pipeline is None and not task.judges_any_text:
         raise InputError(
             f"{', '.join(config.data)}: is not of faces; --images and --grid are judged by hair and eyes alone"
         )

@@ -488,10 +488,9 @@ def texts_of(value: Any) -> list[str]:
         if value.get("from", value.get("role")) in ("human", "user", "system"):  # what was asked of a model
             return []
         names = {plain_name(str(name)): name for name in value}
-        chosen = [value[names[name]] for name in (*TEXT_COLUMNS, "raw", "value", "content", "name") if name in names][
-            :1
-        ]
-        return [text for each in chosen or value.values() for text in texts_of(each)]
+        own = next((name for name in (*TEXT_COLUMNS, "raw", "value", "content", "name") if name in names), None)
+        parts = value.values() if own is None else [value[names[own]]]
+        return [text for part in parts for text in texts_of(part)]
     if isinstance(value, (list, tuple)):
         return [text for part in value for text in texts_of(part)]
     return []

@@ -26,7 +26,7 @@ class Task(ABC):
         alias: Another value of ``--conditioning``, which leaves open which of ``conditionings`` it is.
         summary: What conditions its generators, for people.
         reads_captions: Whether the condition depends on captions.
-        reads_texts: Whether pictures can be judged by any texts, not only by captions of held-out images.
+        judges_any_text: Whether pictures can be judged by any texts, not only by captions of held-out images.
         releases: Folders of ``pretrained/`` that a new run starts from, the first one that is there and fits.
     """
 
@@ -36,7 +36,7 @@ class Task(ABC):
     alias: ClassVar[str]
     summary: ClassVar[str]
     reads_captions: ClassVar[bool] = True
-    reads_texts: ClassVar[bool] = False
+    judges_any_text: ClassVar[bool] = False
     releases: ClassVar[tuple[str, ...]] = ()
 
     @property

@@ -27,7 +27,7 @@ class Faces(Task):
     name, noun, alias = "faces", "face", "head"
     conditionings = {"attributes": ("head", "onehot")}  # noqa: RUF012
     summary = "attributes (hair, eyes, length)"
-    reads_texts = True
+    judges_any_text = True
 
     def share(self, data: ImageDataset) -> float:
         from gan.faces.dataset import share_of_faces

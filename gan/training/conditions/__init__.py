@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from encoder.base import NO_TEXTS, Encoder
-from encoder.loading import load_encoder
+from encoder.base import Encoder
+from encoder.loading import NoTextEncoder
 
 
 class Texts(NamedTuple):
@@ -60,7 +60,7 @@ class Conditioner:
 class NoConditions(Conditioner):
     """No texts: the right and wrong ones are the same, so that an objective learns nothing from them."""
 
-    encoder = load_encoder(NO_TEXTS)
+    encoder = NoTextEncoder()
     prompts = ("",) * 10
 
     def draw(self, rows: Tensor, generator: torch.Generator, images: int = 0) -> Texts:

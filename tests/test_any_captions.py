@@ -17,7 +17,9 @@ import infer
 import train_cgan
 from encoder.paths import ENCODER_DIR
 from encoder.tuned import INDEX, copy
+from gan.networks import build_discriminator, load_weights
 from gan.pipeline import TextToFace
+from gan.release import DISCRIMINATOR_FILE, ReleaseConfig
 from gan.training.state import load_state
 from tests.flowers import PAIRS, colours_of, draw_flower, write_flowers
 
@@ -270,6 +272,27 @@ def test_a_release_of_another_kind_is_refused_in_one_line(trained, flowers, face
     both = ["--data", str(flowers), f"other={flowers}", "--run-dir", str(tmp_path / "run"), *SMALL, "--init", first]
     assert train_cgan.main(both) == 0
     assert "other" in capsys.readouterr().out  # a new source is told, and begins as the mean of the release's
+
+
+def test_a_run_widens_the_detail_of_the_model_that_it_starts_from(trained, flowers, tmp_path, capsys) -> None:
+    first = trained("pooled") / "snapshot"
+    config = ReleaseConfig.read(first)
+    detail = {"detail_width": config.network["detail_width"] + 4}
+    fine = {"fine_width": config.discriminator["fine_width"] + 3}
+    options = ["--init", str(first), "--generator", json.dumps(detail), "--discriminator", json.dumps(fine)]
+    assert train(flowers, tmp_path / "run", *options, "--lr", "1e-9", "--lr-end", "1e-9") == 0
+    pixels, scores = [], []
+    for folder in (first, tmp_path / "run" / "snapshot"):
+        pipe, config = TextToFace.from_pretrained(folder), ReleaseConfig.read(folder)
+        pixels.append(torch.frombuffer(bytearray(pipe("a red rose", seed=1).images[0].tobytes()), dtype=torch.uint8))
+        D = build_discriminator(config.architecture, c_dim=config.c_dim, **config.discriminator)
+        load_weights(D, folder / DISCRIMINATOR_FILE)
+        scores.append(D(torch.linspace(-1, 1, 3 * 64 * 64).view(1, 3, 64, 64), torch.ones(1, config.c_dim)))
+    assert pipe.G.arguments["detail_width"] == detail["detail_width"]
+    torch.testing.assert_close(pixels[1].short(), pixels[0].short(), atol=1, rtol=0)
+    torch.testing.assert_close(scores[1], scores[0], atol=1e-3, rtol=1e-3)
+    assert train(flowers, tmp_path / "narrow", "--init", str(first), "--generator", '{"detail_width": 2}') == 2
+    assert "has networks of another size (detail_width)" in capsys.readouterr().err
 
 
 def test_onehot_conditions_on_nothing_but_attributes(faces_zip, tmp_path, capsys) -> None:

@@ -33,10 +33,12 @@ class TextToImageGenerator(nn.Module):
         first_stage: the architecture whose trained generator it holds, frozen, as ``stage1``; mostly there is none.
         arguments: of its architecture, as ``build_generator`` got them, with the defaults of the rest.
         for_captions: arguments that suit images of any captions better than the defaults, which are those of faces.
+        widens: arguments, each a number of channels, that a run may raise over those of the model that it starts from.
         regulariser: what the statistics call ``regularisation``; empty where there is none.
     """
 
     for_captions: ClassVar[dict[str, Any]] = {}
+    widens: ClassVar[frozenset[str]] = frozenset()
     regulariser: ClassVar[str] = ""
     resolution: int = 64
     separate_layout: bool = False
@@ -64,9 +66,10 @@ class ImageTextDiscriminator(nn.Module):
         resolution: height and width of the images it takes.
         feature_dim: how many numbers an image's features hold, flattened; 0 is not stated.
         class_heads: one for each class slot, once an objective has asked for them.
-        arguments: of its architecture, as those of a generator.
+        widens, arguments: of its architecture, as those of a generator.
     """
 
+    widens: ClassVar[frozenset[str]] = frozenset()
     resolution: int = 64
     feature_dim: int = 0
     class_heads: nn.ModuleList

@@ -168,6 +168,7 @@ class Generator(StyledGenerator):
     """
 
     for_captions: ClassVar[dict[str, Any]] = {"text_layout": True, "bounded": False}
+    widens: ClassVar[frozenset[str]] = frozenset({"detail_width"})
 
     def __init__(
         self,
@@ -270,6 +271,8 @@ class Discriminator(ProjectionDiscriminator):
         feature_dim: size of the image features ``f``.
         fine_width: channels at 64x64.
     """
+
+    widens: ClassVar[frozenset[str]] = frozenset({"fine_width"})
 
     def __init__(
         self, c_dim: int, widths: Sequence[int] = (32, 48, 96, 192, 256), feature_dim: int = 256, fine_width: int = 16

@@ -208,18 +208,33 @@ def _fit_release(
     refitted: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]] = lambda _, tensors: tensors,
 ) -> None:
     """Give networks the weights of a release, as ``refitted`` makes them; ``InputError`` where they do not fit."""
+    other: set[str] = set()
     try:
-        for network, name in ((G, WEIGHTS_FILE), (D, DISCRIMINATOR_FILE)):
-            fit_weights(network, refitted(network, weights.load(release / name)), release / name)
+        for network, theirs, name in ((G, start.network, WEIGHTS_FILE), (D, start.discriminator, DISCRIMINATOR_FILE)):
+            other |= {key for key, value in network.arguments.items() if theirs.get(key, value) != value}
+            tensors = refitted(network, weights.load(release / name))
+            if other and other <= G.widens | D.widens:
+                tensors = _widened(network, tensors)
+            fit_weights(network, tensors, release / name)
     except InputError as error:
-        pairs = (G.arguments, start.network), (D.arguments, start.discriminator)
-        other = {name for own, theirs in pairs for name, value in own.items() if theirs.get(name, value) != value}
         if not other:
             raise
         raise InputError(
             f"{release}: has networks of another size ({', '.join(sorted(other))}); leave these out of --generator and "
             "--discriminator"
         ) from error
+
+
+def _widened(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a narrower network for ``network``, which computes the same: nothing old reads a new channel."""
+    result = dict(tensors)
+    for name, own in network.state_dict().items():
+        old = tensors.get(name, own)
+        if old.shape != own.shape and all(a <= b for a, b in zip(old.shape, own.shape, strict=True)):
+            result[name] = own.clone()
+            result[name][: len(old)] = 0
+            result[name][tuple(slice(size) for size in old.shape)] = old
+    return result
 
 
 def _first_stage(G: TextToImageGenerator, config: TrainingConfig) -> ReleaseConfig | None:

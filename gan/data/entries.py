@@ -25,7 +25,7 @@ from gan.data.store import NoRoomError, Rows
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 """Of what is kept and of how images are decoded: another one makes every entry anew."""
 
 _IMAGES, _INDEX = "images.bin", "index.json"

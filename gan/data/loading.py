@@ -152,8 +152,9 @@ def _read_path(path: str | Path, columns: Columns, progress: bool) -> _Path:
     def build(rows: Rows) -> Index:
         index = read_examples(open_tree(where, location), columns, rows, progress)
         if not index.keys:
-            why = SourceSummary(None).add(index.ledger.sources.values()).left_out
-            raise InputError(f"{where}: no usable image ({why or 'it holds no rows'})")
+            total = SourceSummary(None).add(index.ledger.sources.values())
+            why = "; ".join(filter(None, [total.left_out or "it holds no rows", *total.notes]))
+            raise InputError(f"{where}: no usable image ({why})")
         # The names of all files are gone from the memory by now.
         index.copies = find_copies(rows, index.sources, progress)
         return index
@@ -175,12 +176,12 @@ def _stem(location: Path) -> str:
 
 
 def split_name(path: str | Path) -> tuple[str | None, str]:
-    """``"NAME=PATH"``, or a path alone, which may hold an ``=`` of its own."""
-    text = str(path)
+    """``"NAME=PATH"``, or a path alone, which may hold an ``=`` of its own; ``~`` is the home folder."""
+    text = os.path.expanduser(path)
     match = re.fullmatch(r"([\w.-]+)=(.+)", text, re.DOTALL)
     if match is None or kind_of(Path(text)):
         return None, text
-    return match[1], match[2]
+    return match[1], os.path.expanduser(match[2])  # which no shell expands
 
 
 def _sources(index: Index, given: str | None, own: str) -> tuple[list[str], list[int]]:

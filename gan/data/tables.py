@@ -37,6 +37,13 @@ _KINDS_OF_TEXT = re.compile(r"(^|[_.\W])(texts?|captions?|prompts?|sentences?|de
 _NEGATIVE = re.compile(r"(^|_)neg(ative)?(_|$)")
 _OTHERS = frozenset({SOURCE_COLUMN, "split", "width", "height", "license", "url", "md5", "sha256", "hash"})
 _PLACE = re.compile(r"\w+://\S+|\S*[/\\]\S*|(?=\S*\d)\S{12,}")  # an address, a path, a hash
+_DATE = re.compile(
+    r"(?=.*\d)([\d\s:/.,+\-]|[tz](?![a-z])|[ap]m|utc|gmt|(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?"
+    r"|jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(tember)?|oct(ober)?|(nov|dec)(ember)?)+",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"\s*https?://\S+")
+_BASE64 = re.compile(r"(data:image/\w+;base64,)?(/9j/|iVBOR|UklGR|R0lGOD)[\w+/]{60}")  # JPEG, PNG, WEBP, GIF
 _LIST = re.compile(r"""\s*\[\s*(?:(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")[\s,]*)+\]\s*""", re.DOTALL)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
 _ITEM = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", re.DOTALL)
@@ -46,6 +53,7 @@ _PREAMBLE = re.compile(r"# |sep=.$")  # a comment, or Excel's first line
 _TAGS = re.compile(r"(^|[_.])tags?([_.\d]|$)")
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "-1": False, "false": False}
 """What a column says of an attribute that a picture has or lacks."""
+_IDS = re.compile(r"(^|[_.])(id|license)$")
 _ATTRIBUTE = re.compile(r"[^\W\d_]{3}")  # what is called by a word
 _SAMPLE = 1000  # rows that tell what columns hold
 _NO_JSON = (ValueError, SyntaxError, TypeError, RecursionError, MemoryError)
@@ -113,6 +121,8 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
     bad = [number for number, line in enumerate(lines, start=1) if not is_unicode(line)]
     if 2 * len(bad) > sum(bool(line.strip()) for line in lines):
         raise InputError(f"{where}, line {bad[0]}: not UTF-8 text; save the file as UTF-8")
+    if suffix(name) in (".yaml", ".yml"):
+        return list(_tables_of(_yaml("\n".join(lines)), name))
     if next((line for line in lines if line.strip()), "").lstrip()[:1] in ("[", "{"):
         try:
             return list(_tables_of(json.loads("\n".join(lines)), name))
@@ -172,6 +182,18 @@ def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
     return tables
 
 
+def _yaml(text: str) -> Any:
+    """What YAML holds; ``None`` where it is none, or has references, of which a few lines can unfold without end."""
+    import yaml  # type: ignore[import-untyped]
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        refers = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, loader))
+        return None if refers else yaml.load(text, loader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+
+
 def _json_or_python(line: str) -> Any:
     """A line of JSON, or one that Python prints for the same value."""
     try:
@@ -183,10 +205,11 @@ def _json_or_python(line: str) -> Any:
 def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
     """The lists of captions that JSON may be: records, pairs, a mapping, columns, and those within it."""
     if isinstance(value, list):
-        records = [flat(record) for record in value if isinstance(record, dict)]
+        records = {i: flat(record) for i, record in enumerate(value, start=1) if isinstance(record, dict)}
         if records:
-            columns = list(dict.fromkeys(key for record in records for key in record))
-            yield Table(name, columns, [Row(i, [r.get(c) for c in columns]) for i, r in enumerate(records, start=1)])  # type: ignore[misc]
+            columns = list(dict.fromkeys(key for record in records.values() for key in record))
+            rows = [Row(i, [record.get(each) for each in columns]) for i, record in records.items()]  # type: ignore[misc]
+            yield Table(name, columns, rows, malformed=[i for i in range(1, len(value) + 1) if i not in records])
         pairs = [pair for pair in value if isinstance(pair, list)]
         if pairs:
             yield Table(name, [], [Row(i, pair, True) for i, pair in enumerate(pairs, start=1)])
@@ -203,7 +226,7 @@ def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
         yield Table(name, list(value), [Row(i, list(row)) for i, row in enumerate(zip(*inner, strict=True))])
     yield Table(name, ["key", "captions"], [Row(i, list(item)) for i, item in enumerate(value.items(), start=1)])
     yield from _joined(value, name)
-    splits = _splits(inner)
+    splits = _splits(value)
     if splits:
         yield from _tables_of(splits, name, _DEEP)
     if depth < _DEEP:
@@ -212,14 +235,19 @@ def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
                 yield from _tables_of(each, name, depth + 1)
 
 
-def _splits(inner: Sequence[Any]) -> Any:
-    """The lists or mappings of ``{"train": ..., "test": ...}`` as one; ``None`` where they are of several kinds."""
-    lists = [each for each in inner if isinstance(each, list) and each and isinstance(each[0], dict)]
-    if len(lists) > 1 and all(each[0].keys() == lists[0][0].keys() for each in lists):
-        return list(itertools.chain.from_iterable(lists))
-    if len(inner) > 1 and all(isinstance(each, dict) for each in inner):
-        merged = {key: value for each in inner for key, value in each.items()}
-        return merged if len(merged) == sum(map(len, inner)) else None
+def _splits(value: dict[str, Any]) -> Any:
+    """The lists or mappings of ``{"train": ..., "test": ...}`` as one; ``None`` where they are of several kinds.
+
+    The split stands before a name that several of them have, and in a column of the records.
+    """
+    lists = {key: each for key, each in value.items() if isinstance(each, list) and each and isinstance(each[0], dict)}
+    first = next(iter(lists.values()), [{}])[0]
+    if len(lists) > 1 and all(each[0].keys() == first.keys() for each in lists.values()):
+        return [{"split": key, **each} for key, records in lists.items() for each in records if isinstance(each, dict)]
+    if len(value) > 1 and all(isinstance(each, dict) for each in value.values()):
+        times = Counter(key for each in value.values() for key in each)
+        items = [(split, *item) for split, each in value.items() for item in each.items()]
+        return {key if times[key] == 1 else f"{split}/{key}": inner for split, key, inner in items}
     return None
 
 
@@ -235,19 +263,32 @@ def flat(record: dict[str, Any], depth: int = 0) -> dict[str, Any]:
 
 
 def _joined(value: dict[str, Any], name: str) -> Iterator[Table]:
-    """Two lists of records of which one names the other's ``id`` by its own, as ``image_id`` in COCO."""
+    """A list of records that name the ``id`` of those in other lists, as ``image_id`` and ``category_id`` in COCO."""
     lists = {
         key: records
         for key, records in value.items()
         if isinstance(records, list) and records and all(isinstance(record, dict) for record in records)
     }
+    by_id = {key: {str(record.get("id")): record for record in records} for key, records in lists.items()}
     for key, records in lists.items():
-        by_id = {str(record.get("id")): record for record in records}
-        for others in (other for own, other in lists.items() if own != key):
-            for link in (link for link in others[0] if link.endswith("_id") and str(others[0][link]) in by_id):
-                if link.removesuffix("_id") in (key, key.removesuffix("s")):
-                    linked = [{**by_id.get(str(other.get(link)), {}), **other} for other in others]
-                    yield from _tables_of(linked, name, _DEEP)
+        links = {
+            link: other
+            for link in records[0]
+            for other in lists
+            if link.endswith("_id") and other != key and _plural(link.removesuffix("_id"), other)
+            if str(records[0][link]) in by_id[other]
+        }
+        if links:
+            linked = [dict(record) for record in records]
+            for record in linked:
+                for link, other in links.items():
+                    stem, of_other = link.removesuffix("_id"), by_id[other].get(str(record.get(link)), {})
+                    record |= {stem if field == "name" else f"{stem}.{field}": each for field, each in of_other.items()}
+            yield from _tables_of(linked, name, _DEEP)
+
+
+def _plural(one: str, several: str) -> bool:
+    return several in (one, f"{one}s", f"{one[:-1]}ies")
 
 
 # -- columns ---------------------------------------------------------------------------------------------------------
@@ -261,6 +302,7 @@ class Chosen:
         note: One line where other columns hold texts too.
         hits: How many of the images that some rows name are there.
         flags: The columns of texts hold none: each says whether an image has what it is called.
+        labels: The texts are attributes or classes, which are captions where no other list has any.
     """
 
     table: Table
@@ -272,6 +314,7 @@ class Chosen:
     hits: int
     note: str = ""
     flags: bool = False
+    labels: bool = False
 
     def references(self) -> Iterator[tuple[Row, str]]:
         """Each row with what it calls its image."""
@@ -332,8 +375,7 @@ def choose(
     else:
         found = _file_column(table, names, is_there, by_name)
         if found is None:
-            seen = f"; its columns are {', '.join(map(printable, table.columns[:10]))}" if table.columns else ""
-            return f"{table.name}: names no image that is here{seen}"
+            return f"{table.name}: {_why_no_image(table, width)}"
         file, folder, hits = found
     if header and not table.columns and len(table.rows) > 1:
         fields = [str(each) for each in table.rows[0].fields]
@@ -343,13 +385,28 @@ def choose(
             names = [plain_name(name) for name in fields]
     texts, note = caption_columns(table, columns.caption, file)
     named = [i for i, name in enumerate(table.columns) if i != file and _ATTRIBUTE.search(name)]
-    flags = [] if texts else [i for i in named if _holds_flags(table.cells(i))]
-    texts = texts or (flags if len(flags) > 1 else [])
+    flags = [] if texts else [i for i in named if not _IDS.search(names[i]) and _holds_flags(table.cells(i))]
+    texts = texts or (flags if len(flags) > 1 and 2 * len(flags) >= len(named) else [])
     if not texts:
-        return f"{table.name}: no column holds texts"
+        return note or f"{table.name}: no column holds texts"
     source = names.index(SOURCE_COLUMN) if SOURCE_COLUMN in names else None
     group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
-    return Chosen(table, file, folder, texts, source, None if group in texts else group, hits, note, bool(flags))
+    labels = bool(flags) or (group in texts and not columns.caption)
+    group = None if group in texts else group
+    return Chosen(table, file, folder, texts, source, group, hits, note, bool(flags), labels)
+
+
+def _why_no_image(table: Table, width: int) -> str:
+    """What a table without the names of images that are here holds in their place."""
+    for i in range(width):
+        cells = [str(cell) for cell in table.cells(i)]
+        name = f" in the column {printable(table.columns[i])}" if table.columns else ""
+        if 0 < len(cells) <= 2 * sum(map(bool, map(_BASE64.match, cells))):
+            return f"holds images as base64 text{name}; save them as files"
+        if 0 < len(cells) <= 2 * sum(map(bool, map(_ADDRESS.match, cells))):
+            return f"holds addresses of images{name}, none of which is here; download them (img2dataset does)"
+    seen = f"; its columns are {', '.join(map(printable, table.columns[:10]))}" if table.columns else ""
+    return f"names no image that is here{seen}"
 
 
 def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int], str]:
@@ -366,8 +423,9 @@ def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int
     texts, others = _text_columns(table, names, file)
     if not others:
         return texts, ""
-    used, left = (", ".join(printable(table.columns[i]) for i in each) for each in (texts, others))
-    return texts, f"{table.name}: captions are {used}, not {left}; --caption-column NAME,NAME chooses"
+    used, left = (", ".join(printable(table.columns[i].strip()) for i in each) for each in (texts, others))
+    found = f"captions are {used}, not {left}" if texts else f"any of several columns may hold captions ({left})"
+    return texts, f"{table.name}: {found}; --caption-column NAME,NAME chooses"
 
 
 def _named(table: Table, names: Sequence[str], wanted: str) -> list[int]:
@@ -387,7 +445,8 @@ def _file_column(
     folders: dict[int, int] = {}
     for i, name in enumerate(names):
         values = [reference for cell in table.cells(i) if (reference := reference_of(cell))]
-        files, rank = sum(map(is_image, values)), ID_COLUMNS.index(name) if name in ID_COLUMNS else len(ID_COLUMNS)
+        own = name.rpartition(".")[2]  # of a record within
+        files, rank = sum(map(is_image, values)), ID_COLUMNS.index(own) if own in ID_COLUMNS else len(ID_COLUMNS)
         hits = sum(map(is_there, values))
         if not hits and 2 * files >= len(values) > 0:  # of a large list, perhaps a few rows only
             hits = sum(i < len(row.fields) and is_there(reference_of(row.fields[i])) for row in table.rows)
@@ -411,7 +470,8 @@ def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[i
     holding = [i for i in range(len(names)) if i != file and holds_texts(table.cells(i))]
     if not table.columns:  # without a header, a text ends where its line does
         return [i for i in holding if i > file][:1] or holding[:1], []
-    exact = [i for name in TEXT_COLUMNS for i in range(len(names)) if names[i] == name and i != file]
+    known = dict.fromkeys((*TEXT_COLUMNS, *GROUP_COLUMNS))
+    exact = [i for name in known for i in range(len(names)) if names[i] == name and i != file]
     exact = [i for i in exact if i in holding] or [i for i in exact if not table.cells(i)]
     exact = [i for i in exact if names[i] == names[exact[0]]]
     alike = [i for i in holding if _KINDS_OF_TEXT.search(names[i])]
@@ -424,9 +484,10 @@ def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[i
         return chosen, [i for i in alike if i not in chosen]
     others = [i for i in holding if names[i] not in {*_OTHERS, *GROUP_COLUMNS, *ID_COLUMNS, ""}]
     others = [i for i in others if len(set(map(str, table.cells(i)))) > 1 or len(table.rows) == 1]
-    spoken = [i for i in others if _are_phrases(table.cells(i))]
-    chosen = spoken or (others if len(others) == 1 else []) or exact
-    return chosen, [i for i in others if i not in chosen] if len(chosen) + len(others) > 1 else []
+    lengths = {i: _mean_length(table.cells(i)) for i in others if _are_phrases(table.cells(i))}
+    spoken = [i for i in lengths if 3 * lengths[i] > max(lengths.values())]  # a name beside sentences is none
+    chosen = spoken or exact or (others if len(others) == 1 else [])
+    return chosen, [i for i in others if i not in chosen]
 
 
 def names_texts(name: str) -> bool:
@@ -437,14 +498,12 @@ def names_texts(name: str) -> bool:
 def holds_texts(cells: Sequence[Any]) -> bool:
     """Whether most cells that are not blank hold words: letters, but no addresses, names of files or true and false."""
     texts = [text.strip() for cell in cells for text in texts_of(cell) if text.strip()]
-    words = sum(
-        any(map(str.isalpha, text))
-        and _flag(text) is None
-        and not _PLACE.fullmatch(text)
-        and not is_image(text.partition("#")[0])
-        for text in texts
-    )
-    return 0 < len(texts) <= 2 * words
+    return 0 < len(texts) <= 2 * sum(map(_holds_words, texts))
+
+
+def _holds_words(text: str) -> bool:
+    no_words = _flag(text) is not None or _PLACE.fullmatch(text) or _DATE.fullmatch(text)
+    return any(map(str.isalpha, text)) and not no_words and not is_image(text.partition("#")[0])
 
 
 def _flag(value: Any) -> bool | None:
@@ -462,6 +521,11 @@ def _words(name: str) -> str:
 def _are_phrases(cells: Sequence[Any]) -> bool:
     texts = [text for cell in cells for text in texts_of(cell)]
     return 2 * sum(" " in text.strip() or not text.isascii() for text in texts) >= len(texts)
+
+
+def _mean_length(cells: Sequence[Any]) -> float:
+    texts = [text for cell in cells for text in texts_of(cell)]
+    return sum(len(text.encode("utf-8", "replace")) for text in texts) / len(texts)  # bytes: a sign may be a word
 
 
 # -- cells -----------------------------------------------------------------------------------------------------------
@@ -489,7 +553,11 @@ def texts_of(value: Any) -> list[str]:
             return []
         names = {plain_name(str(name)): name for name in value}
         own = next((name for name in (*TEXT_COLUMNS, "raw", "value", "content", "name") if name in names), None)
-        parts = value.values() if own is None else [value[names[own]]]
+        parts = (
+            [value[names[own]]]
+            if own
+            else [each for each in value.values() if not isinstance(each, str) or _holds_words(each)]
+        )
         return [text for part in parts for text in texts_of(part)]
     if isinstance(value, (list, tuple)):
         return [text for part in value for text in texts_of(part)]

@@ -1,7 +1,7 @@
 """One view of a folder, a zip and a tar: the names of the regular files in it, their sizes and their bytes.
 
 Sizes are looked at before anything is read: a zip of 2 MB can hold a text of 2 GB, and a FIFO never ends. Hidden files
-and what macOS adds (``__MACOSX``) are passed over.
+and what systems add (``__MACOSX``, ``@eaDir``) are passed over.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import posixpath
+import re
 import stat
 import tarfile
 import unicodedata
@@ -23,12 +24,18 @@ from typing import BinaryIO
 from encoder.common.arguments import kind_of
 from encoder.common.errors import InputError, reason_of
 from encoder.files import encoding_of
+from gan.data.decoding import is_image, picture_kind, suffix
 
 MAX_TEXT_FILE = 512 << 20
+MAX_INNER_ZIP = 2 << 30
 MAX_IMAGE_FILE = 64 << 20
 READ_ERRORS = (OSError, RuntimeError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading a file can raise; the middle ones are of zips that are encrypted or packed oddly."""
 
+_UNREAD = dict.fromkeys((".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"), "packed; unpack it")
+_UNREAD |= dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet; save it as .csv")
+_ENDING = re.compile(r"\.[a-z][a-z0-9]{0,11}")
+_OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})  # folders of copies and thumbnails
 _PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar", ".gz")
 
 
@@ -38,21 +45,46 @@ class Tree:
     Attributes:
         where: The path as it was given, for messages.
         sizes: The size in bytes of each file, in the order of the names.
+        problems: Why archives in it could not be read.
     """
 
     def __init__(self, where: str, sizes: dict[str, int]) -> None:
         self.where = where
         self.sizes = {name: sizes[name] for name in sorted(sizes)}
+        self.problems: list[str] = []
         self._parts: dict[str, Tree] = {}
+        self._kinds: dict[str, str] = {}
 
     def open(self, name: str) -> BinaryIO:
         """The file as a stream that can be sought in."""
-        raise NotImplementedError
+        inside = self._inside(name)
+        return inside[0].open(inside[1]) if inside else self._open(name)
 
     def read(self, name: str) -> bytes:
         """The file's bytes; any of ``READ_ERRORS`` where they cannot be had."""
-        with self.open(name) as file:
+        inside = self._inside(name)
+        return inside[0].read(inside[1]) if inside else self._read(name)
+
+    def _open(self, name: str) -> BinaryIO:
+        raise NotImplementedError
+
+    def _read(self, name: str) -> bytes:
+        with self._open(name) as file:
             return file.read()
+
+    def kind(self, name: str) -> str:
+        """The ending of a file's name, or what its first bytes say of a picture whose name has none: ``".jpg"``."""
+        if _ENDING.fullmatch(suffix(name)):
+            return suffix(name)
+        if name not in self._kinds:
+            self._kinds[name] = ""
+            with contextlib.suppress(*READ_ERRORS), self.open(name) as file:
+                self._kinds[name] = picture_kind(file.read(12))
+        return self._kinds[name]
+
+    def is_image(self, name: str) -> bool:
+        """Whether a file is a picture, of a kind that is read or not."""
+        return is_image(name) or is_image(f"_{self.kind(name)}")
 
     def read_image(self, name: str) -> bytes:
         """As ``read``; one that is larger than ``MAX_IMAGE_FILE`` is a ValueError, before it is read."""
@@ -76,11 +108,18 @@ class Tree:
 
     def part(self, name: str) -> Tree | None:
         """An archive in this tree as a tree of its own; ``None`` where it cannot be read in place."""
-        return None
+        if name.lower().endswith(".tar") or self.sizes[name] > MAX_INNER_ZIP:
+            self.problems.append(f"{name}: an archive in an archive; unpack {self.where}")
+            return None
+        return ZipTree(f"{self.where}/{name}", io.BytesIO(self.read(name)))
 
     def mount(self, name: str) -> None:
         """Let the files of an archive in this tree be files of its own, below its name."""
-        part = self.part(name)
+        try:
+            part = self.part(name)
+        except (InputError, *READ_ERRORS) as error:  # it holds nothing for us
+            self.problems.append(str(error).removeprefix(f"{self.where}/"))
+            return
         if part is not None:
             self._parts[f"{name}/"] = part
             more = {f"{name}/{inner}": size for inner, size in part.sizes.items()}
@@ -105,18 +144,12 @@ class FolderTree(Tree):
             self.signature.update(f"{name}\0{size}\0{mtime}\n".encode("utf-8", "surrogateescape"))
         super().__init__(where, {name: size for name, size, _ in found})
 
-    def open(self, name: str) -> BinaryIO:
-        if inside := self._inside(name):
-            return inside[0].open(inside[1])
+    def _open(self, name: str) -> BinaryIO:
         handle = os.open(self.root / name, os.O_RDONLY | os.O_NONBLOCK)  # no FIFO is waited for
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             os.close(handle)
             raise OSError(f"{name}: not a regular file")
         return os.fdopen(handle, "rb")
-
-    def read(self, name: str) -> bytes:
-        inside = self._inside(name)
-        return inside[0].read(inside[1]) if inside else super().read(name)
 
     def part(self, name: str) -> Tree | None:
         kind = TarTree if name.lower().endswith(".tar") else ZipTree
@@ -126,7 +159,7 @@ class FolderTree(Tree):
 class ZipTree(Tree):
     """A zip; ``InputError`` where it is not whole."""
 
-    def __init__(self, where: str, path: Path) -> None:
+    def __init__(self, where: str, path: Path | BinaryIO) -> None:
         try:
             self.archive = zipfile.ZipFile(path)
         except (*READ_ERRORS, UnicodeError) as error:
@@ -142,12 +175,12 @@ class ZipTree(Tree):
                 self._stored[name] = info
         super().__init__(where, {name: info.file_size for name, info in self._stored.items()})
 
-    def open(self, name: str) -> BinaryIO:
+    def _open(self, name: str) -> BinaryIO:
         return self.archive.open(self._stored[name])  # type: ignore[return-value]
 
-    def read(self, name: str) -> bytes:
+    def _read(self, name: str) -> bytes:
         size = self.sizes[name]  # no more than the zip's table states is unpacked
-        with self.open(name) as file:
+        with self._open(name) as file:
             data = file.read(size)
             if len(data) != size or file.read(1):  # to the end, where the checksum is compared
                 raise zipfile.BadZipFile(f"{name}: not of the size that the zip states")
@@ -190,10 +223,10 @@ class TarTree(Tree):
         if hasattr(self, "handle"):
             os.close(self.handle)
 
-    def open(self, name: str) -> BinaryIO:
+    def _open(self, name: str) -> BinaryIO:
         return io.BufferedReader(_Window(self, self._places[name], self.sizes[name]))
 
-    def read(self, name: str) -> bytes:
+    def _read(self, name: str) -> bytes:
         # Safe in several threads at once: no position is shared.
         return os.pread(self.handle, self.sizes[name], self._places[name])
 
@@ -246,27 +279,35 @@ def open_tree(where: str, path: Path) -> Tree:
                 "https://huggingface.co/datasets/OWNER/NAME are fetched"
             )
         raise InputError(f"{where}: no such folder or zip")
-    name = path.name.lower()
     try:
-        if path.is_dir():
-            tree = FolderTree(where, path)
-            for archive in [name for name in tree.sizes if name.lower().endswith(".zip")]:
-                with contextlib.suppress(InputError):  # one that is not whole holds nothing for us
-                    tree.mount(archive)
-            return tree
-        if not path.is_file():
-            raise InputError(f"{where}: not a regular file and not a folder")
-        if name.endswith(_PACKED):
-            raise InputError(f"{where}: packed; unpack it, and give the folder or the .tar")
-        with path.open("rb") as file:
-            check_no_pointer(file.read(100), where)
-        if name.endswith((".parquet", ".arrow")):
-            return FolderTree(where, path.parent, only=path.name)
-        if name.endswith(".tar"):
-            return TarTree(where, path)
-        return ZipTree(where, path)
+        tree = _tree(where, path)
     except OSError as error:
         raise InputError(f"{where}: cannot be read ({reason_of(error)})") from error
+    for archive in [name for name in tree.sizes if name.lower().endswith(".zip")]:
+        tree.mount(archive)
+    kinds = {suffix(name): name for name in tree.sizes}
+    tree.problems += [f"{kinds[kind]}: {_UNREAD[kind]}" for kind in kinds if kind in _UNREAD]
+    return tree
+
+
+def _tree(where: str, path: Path) -> Tree:
+    name = path.name.lower()
+    if path.is_dir():
+        return FolderTree(where, path)
+    if not path.is_file():
+        raise InputError(f"{where}: not a regular file and not a folder")
+    if name.endswith(_PACKED):
+        raise InputError(f"{where}: packed; unpack it, and give the folder or the .tar")
+    with path.open("rb") as file:
+        start = file.read(100)
+    check_no_pointer(start, where)
+    if name.endswith((".parquet", ".arrow")):
+        return FolderTree(where, path.parent, only=path.name)
+    if name.endswith(".tar"):
+        return TarTree(where, path)
+    if not name.endswith(".zip") and not start.startswith(b"PK"):
+        raise InputError(f"{where}: neither a folder nor an archive; give the folder that holds images and captions")
+    return ZipTree(where, path)
 
 
 def fingerprint(path: Path) -> str:
@@ -311,7 +352,7 @@ def _one(root: str, name: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return any(part.startswith(".") or part in _OF_SYSTEMS for part in name.split("/"))
 
 
 def _zip_names(entries: list[zipfile.ZipInfo]) -> list[str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from encoder.common.errors import InputError
-from gan.data.decoding import READ, suffix
+from gan.data.decoding import suffix
 from gan.data.formats import assignment, beside, embedded, lists
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, words_of
@@ -22,9 +22,6 @@ ACCEPTED = (
     "a table or JSON that names images and holds their captions; a .txt, .caption or .json beside each image; "
     ".tar shards of such pairs; .parquet or .arrow with image bytes and captions; images that are named in words"
 )
-
-_UNREAD = {ending: f"unpack the {ending}" for ending in (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")}
-_UNREAD |= {ending: f"save the {ending} as .csv" for ending in (".xlsx", ".xls", ".ods")}
 
 FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
     assignment.read,
@@ -48,6 +45,8 @@ def read_tree(tree: Tree, ledger: Ledger, columns: Columns) -> tuple[Reading, It
 
 
 def _examples(reading: Reading) -> Iterator[Example]:
+    for problem in reading.problems:  # of files that are not read
+        reading.ledger.note(problem)
     for form in FORMS:
         yield from form(reading)
         if reading.complete:  # as of the assignment's forms, which name no other files
@@ -56,12 +55,12 @@ def _examples(reading: Reading) -> Iterator[Example]:
         yield from _by_names(reading)
     beside.count_unused(reading)
     for name in reading.uncaptioned():
-        reading.ledger.leave_out(NO_CAPTION if suffix(name) in READ else UNREAD_KIND, base_name(name))
+        reading.ledger.leave_out(NO_CAPTION if reading.is_read(name) else UNREAD_KIND, base_name(name))
 
 
 def _by_names(reading: Reading) -> Iterator[Example]:
     """Images whose files or folders are named in words, which are their captions; an ``InputError`` where none is."""
-    names = [name for name in reading.images.names if suffix(name) in READ]
+    names = list(filter(reading.is_read, reading.images.names))
     top = common_folder(names)
     captions = {}
     for name in names:
@@ -87,6 +86,4 @@ def _why_nothing(reading: Reading) -> str:
     kinds = Counter(suffix(name) or "without ending" for name in reading.tree.sizes)
     seen = ", ".join(f"{count:,} {printable(kind)}" for kind, count in kinds.most_common(NAMED)) or "no files"
     names = ", ".join(printable(name) for name in list(reading.tree.sizes)[:NAMED])
-    if advice := next((text for ending, text in _UNREAD.items() if ending in kinds), ""):
-        return f"holds no captioned images: {seen} ({names}); {advice}"
     return f"holds no captioned images: {seen}{names and f' ({names})'}; what is read: {ACCEPTED}"

@@ -64,7 +64,7 @@ def read_pairs(reading: Reading, any_field: bool = False) -> Iterator[Example]:
             continue
         reading.found("sidecar")
         ledger.of(source).rows += len(captions)
-        if suffix(image) not in READ:
+        if not reading.is_read(image):
             ledger.leave_out(UNREAD_KIND, base_name(image))
             reading.captioned.add(image)
             continue
@@ -173,8 +173,13 @@ def read_shards(reading: Reading) -> Iterator[Example]:
 def _samples(tar: Tree) -> Iterator[tuple[str | None, list[str], list[str]]]:
     """The image of each sample, the files beside it, and pictures of kinds that are not read, in the tar's order."""
     grouped: dict[str, list[str]] = {}
-    for name in tar.order if isinstance(tar, TarTree) else tar.sizes:
-        grouped.setdefault(without_suffix(name), []).append(name)
+    names = list(tar.order if isinstance(tar, TarTree) else tar.sizes)
+    keys = {name: without_suffix(name) for name in names}
+    pictures = {keys[name] for name in names if suffix(name) in READ}
+    if not any(keys[name] in pictures for name in names if suffix(name) in (*_TEXTS, ".json")):
+        keys = {name: folder_of(name) + base_name(name).partition(".")[0] for name in names}  # KEY.image.jpg
+    for name in names:
+        grouped.setdefault(keys[name], []).append(name)
     for names in grouped.values():
         endings = {suffix(name): name for name in names}
         files = [endings[ending] for ending in (*_TEXTS, ".json", ".cls") if ending in endings]
@@ -302,11 +307,13 @@ class Sidecars:
         return first or other, source, group
 
     def lines(self, tree: Tree, name: str) -> list[str]:
-        """The captions of a text file, one a line, or in JSON; none where it cannot be read or is far too long."""
-        if tree.sizes[name] > _MOST:
-            return []
+        """The captions of a text file, one a line, or in JSON; none where it cannot be read."""
         try:
-            data = tree.read(name)
+            if tree.sizes[name] > _MOST:  # more than any captions of one image
+                with tree.open(name) as file:
+                    data = file.read(_MOST)
+            else:
+                data = tree.read(name)
         except READ_ERRORS:
             return []
         if self._encoding and not data.startswith(_MARKS) and not (self._encoding == "cp1252" and _is_utf8(data)):

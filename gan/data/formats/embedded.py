@@ -121,7 +121,7 @@ def _columns(batch: pa.RecordBatch, where: str, reading: Reading) -> _Columns | 
     cells = [batch.column(names.index(name)).to_pylist() for name in others]
     table = Table(base_name(where), others, [Row(i, list(row)) for i, row in enumerate(zip(*cells, strict=True))])
     positions, note = caption_columns(table, reading.columns.caption)
-    if note:
+    if note and positions:
         reading.found("parquet", note)
     texts = [others[i] for i in positions] or ([group] if group and classes else [])
     if not texts:

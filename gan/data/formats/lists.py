@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from encoder.common.errors import InputError
-from gan.data.decoding import READ, is_image, suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, cleaned, common_folder, folder_of, without_suffix
 from gan.data.summary import MALFORMED, UNREAD_KIND, printable
@@ -23,7 +23,7 @@ TAGS = "tags.csv"
 
 _NAMED = re.compile(r"metadata\.(csv|jsonl|parquet)")
 _NO_LISTS = re.compile(  # the project's own testing file; captions that were reduced to the stems of their words; kinds
-    r"testing_.*|.*lemma.*|.*\.(md|rst|html?|xml|ya?ml|toml|ini|py|ipynb|sh|log|npy|npz|pt|pth|ckpt|bin|safetensors|pkl"
+    r"testing_.*|.*lemma.*|.*\.(md|rst|html?|xml|toml|ini|py|ipynb|sh|log|npy|npz|pt|pth|ckpt|bin|safetensors|pkl"
     r"|h5|hdf5|mat|tar|zip|gz|7z|rar|mp4|webm|mp3|wav|pdf|db|sqlite|lock|arrow)"
 )
 _COLUMNS_OF_JSON = re.compile(rb'"[\w ]*(caption|text|raw|sentence|prompt|tags|description)', re.IGNORECASE)
@@ -54,11 +54,13 @@ def read_named(reading: Reading) -> Iterator[Example]:
 
 def read_others(reading: Reading) -> Iterator[Example]:
     """The images of every other list, of which one is known by what it holds."""
-    if any(suffix(name) in READ for name in reading.uncaptioned()):
+    if not reading.forms or any(map(reading.is_read, reading.uncaptioned())):
         tables = [
             name
             for name in reading.tree.sizes
-            if name not in reading.used and not is_image(name) and not _NO_LISTS.fullmatch(base_name(name).lower())
+            if name not in reading.used
+            and not reading.tree.is_image(name)
+            and not _NO_LISTS.fullmatch(base_name(name).lower())
         ]
         yield from _read(reading, [name for name in tables if _may_be_list(reading.tree, name)], "list")
 
@@ -133,7 +135,7 @@ class Matched:
             reading.images.count_missing(reference, reading.ledger, base_name(self.table), source)
         elif name in self.images or name not in reading.captioned:
             reading.ledger.of(source).rows += len(captions)
-            if suffix(name) not in READ:
+            if not reading.is_read(name):
                 reading.ledger.leave_out(UNREAD_KIND, base_name(name), source)
                 reading.captioned.add(name)
                 return
@@ -146,28 +148,39 @@ class Matched:
             yield self.reading.example(name, key, image.captions, image.source, image.group)
 
 
-def _read(reading: Reading, names: Sequence[str], form: str) -> Iterator[Example]:
-    """The images of some lists; those of one image in several lists are all its own."""
+def _read(
+    reading: Reading, names: Sequence[str], form: str, of_labels: Mapping[str, Chosen] = MappingProxyType({})
+) -> Iterator[Example]:
+    """The images of some lists; those of one image in several lists are all its own.
+
+    Lists of labels are asked last, as ``of_labels``, for the images that are in no other.
+    """
     images: dict[str, _Image] = {}
     matched = None
     by_name = form != "list"
+    labels: dict[str, Chosen] = {}
     for name in names:
-        chosen = _best(reading, name, by_name=by_name)
+        chosen = of_labels.get(name) or _best(reading, name, by_name=by_name)
         if isinstance(chosen, str):
             reading.problems.append(chosen)
             reading.refused |= by_name
             reading.used.add(name)
             continue
         reading.used.add(name)
+        if chosen.labels and form == "list" and name not in of_labels:
+            labels[name] = chosen
+            continue
         reading.found(form, chosen.note)
         if form == "list":
-            used = [printable(chosen.table.columns[i]) for i in chosen.texts if chosen.table.columns]
+            used = [printable(chosen.table.columns[i].strip()) for i in chosen.texts if chosen.table.columns]
             reading.found(form, f"captions are those of {printable(name)}{(used and ': ' + ', '.join(used)) or ''}")
         matched = Matched(reading, name, images)
         _read_table(matched, chosen)
     if matched is not None:
         top = common_folder(images) if form == "list" else common_folder(names)
         yield from matched.examples(by_reference=form == "tags", top=top)
+    if labels and any(map(reading.is_read, reading.uncaptioned())):
+        yield from _read(reading, list(labels), form, labels)
 
 
 def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
@@ -194,7 +207,7 @@ def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:
             for table in tables
         ]
         lists = [chosen for chosen in found if isinstance(chosen, Chosen)]
-        best = max(lists, key=lambda chosen: chosen.hits, default=None)
+        best = max(lists, key=lambda chosen: (chosen.hits, -len(chosen.table.rows)), default=None)
         if best and 2 * best.hits >= len(best.table.cells(best.file)):
             return best
     for table in tables:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from gan.data.decoding import is_image
+from gan.data.decoding import READ
 from gan.data.names import ImageNames, base_name
 from gan.data.summary import Ledger
 from gan.data.tables import Columns
@@ -59,17 +59,21 @@ class Reading:
         self.captioned: set[str] = set()
         self.used: set[str] = set()
         self.undecided: set[str] = set()
-        self.problems: list[str] = []
+        self.problems = tree.problems
         self.refused = False
 
     @cached_property
     def images(self) -> ImageNames:
         """All images of the tree."""
-        return ImageNames(name for name in self.tree.sizes if is_image(name))
+        return ImageNames(filter(self.tree.is_image, self.tree.sizes))
 
     def uncaptioned(self) -> list[str]:
         """The images that have no captions yet."""
         return [name for name in self.images.names if name not in self.captioned]
+
+    def is_read(self, name: str) -> bool:
+        """Whether a picture is of a kind that is read."""
+        return self.tree.kind(name) in READ
 
     def found(self, form: str, note: str = "") -> None:
         """Say that a form of captions is here."""

@@ -139,11 +139,13 @@ def test_imagefolder_csv(path: Path) -> None:
     ]
 
 
-def test_a_name_for_a_path_of_several_sources(tmp_path: Path) -> None:
+def test_a_name_for_a_path_of_several_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = "file_name,text,source\n1.png,one,x\n2.png,two,y\n3.png,three,\n"
     path = write(tmp_path / "set", {"metadata.csv": table, **images("1.png", "2.png", "3.png")})
     assert load(f"n={path}")[0].source_names == ("n-x", "n-y", "n")
     assert load(path)[0].source_names == ("x", "y", "set")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load("n=~/set")[0].source_names == ("n-x", "n-y", "n")
 
 
 def test_commas_in_texts_that_are_not_quoted(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -167,6 +168,24 @@ LAYOUTS: dict[str, Files] = {
     "json in cells": table(
         "a.csv", f'image,caption\n1.jpg,"{{""en"": ""{A}""}}"\n2.jpg,"[{{""caption"": ""{B}""}}]"\n'
     ),
+    "yaml": table("a.yaml", f"# mine\n1.jpg: {A}\n2.jpg: '{B}'\n"),
+    "yaml records": {"a.yml": f"- image: images/1.jpg\n  text: {A}\n- image: images/2.jpg\n  text: {B}\n", **IMAGES},
+    "project of VIA": table("a.json", json.dumps({
+        "settings": {"ui": {"height": 25}}, "attributes": {"file": {"caption": {"description": "say what is seen"}}},
+        "images": {f"{r['image']}9": {"filename": r["image"], "about": {"caption": r["caption"]}} for r in ROWS},
+    })),
+    "times": table("a.json", json.dumps([{"image": r["image"], "annotations": [
+        {"result": [{"value": {"text": [r["caption"]]}}], "made": "2023-05-01T10:00:00Z"}]} for r in ROWS])),
+    "dates and authors": table("a.csv", "".join(f"{row}\n" for row in (
+        "day,who,content,file", f"10/05/2022 12:00 AM,Ann,{A * 3},1.jpg", f"Fri Jun 3 2022,Bob X,{B * 3},2.jpg"
+    )).replace(A * 3, f'"{A}"').replace(B * 3, f'"{B}"')),
+    "labels beside captions": table("captions.json", json.dumps({"1.jpg": A, "2.jpg": B})) | {
+        "boxes.json": json.dumps({"images": [{"id": i, "file_name": f"{i}.jpg"} for i in (1, 2)],
+                                  "annotations": [{"id": i, "image_id": i, "category_id": 7} for i in (1, 2)],
+                                  "categories": [{"id": 7, "name": "pet", "supercategory": "animal"}]}),
+        "attributes.csv": "image,hat,old\n1.jpg,1,0\n2.jpg,1,1\n"},
+    "names without endings": {**pictures("x/abc", "x/v1.0_2"), "a.csv": f"image,text\nabc,{A}\nv1.0_2,{B}\n"},
+    "thumbnails of systems": {**IMAGES, "images/@eaDir/1.jpg/THUMB.jpg": png(1), "images/1.txt": A, "images/2.txt": B},
     # Beside each image.
     "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
     "json lists beside": {**ONE_TWO, "1.json": json.dumps([A]), "2.json": json.dumps(B)},
@@ -206,6 +225,8 @@ LAYOUTS: dict[str, Files] = {
     "images.tar beside": {"captions.jsonl": LINES, "images.tar": tar(ONE_TWO)},
     "keys with dots": {"0.tar": tar({f"v1.0_{i}.{end}": data for i, text in ((1, A), (2, B))
                                      for end, data in (("jpg", png(i)), ("TXT", text.encode()))})},
+    "endings of two parts": {"0.tar": tar({f"{i}.{end}": data for i, text in ((1, A), (2, B))
+                                           for end, data in (("image.jpg", png(i)), ("caption.txt", text.encode()))})},
     "TEXT in a tar": {"0.tar": tar({f"{i}.{end}": data for i, text in ((1, A), (2, B)) for end, data in
                                     (("jpg", png(i)), ("json", json.dumps({"TEXT": text}).encode()))})},
     # Encodings.
@@ -337,8 +358,9 @@ def test_a_name_that_several_images_have_is_not_guessed(tmp_path: Path) -> None:
     assert summary.sources[0].reasons["whose name is that of several images, or of another row"] == 1
 
 
-def test_a_long_caption_is_used_as_far_as_it_is_read(tmp_path: Path) -> None:
-    data, summary = load(write(tmp_path / "set", {"1.png": png(1), "1.txt": "word " * 420}))
+@pytest.mark.parametrize("times", [420, 300_000])
+def test_a_long_caption_is_used_as_far_as_it_is_read(tmp_path: Path, times: int) -> None:
+    data, summary = load(write(tmp_path / "set", {"1.png": png(1), "1.txt": "word " * times}))
     assert len(data.captions[0][0]) == 1999
     assert summary.sources[0].reasons == {"with a caption that is used up to its 2,000th character": 1}
 
@@ -396,7 +418,7 @@ def test_names_are_captions_where_nothing_else_is(tmp_path: Path) -> None:
     assert set(data.groups) == {None, "roses", "10_blue flower"}
     with pytest.raises(InputError, match=r"holds no captioned images: 2 \.png"):
         load(write(tmp_path / "numbers", pictures("0001.png", "0002.png")))
-    with pytest.raises(InputError, match=r"captions\.xlsx\); save the \.xlsx as \.csv"):
+    with pytest.raises(InputError, match=r"captions\.xlsx: a spreadsheet; save it as \.csv"):
         load(write(tmp_path / "sheet", {**pictures("1.png"), "captions.xlsx": "x"}))
     with pytest.raises(InputError, match=r"images: metadata\.csv: no column holds texts$"):
         load(write(tmp_path / "bad", {**pictures("a red fox.png"), "metadata.csv": "x,y\n1,2\n"}))
@@ -423,10 +445,19 @@ def test_a_list_that_was_not_read_is_named_where_file_names_are_captions(tmp_pat
         # Splits within one file
         ({"all.json": json.dumps({"train": {"1.jpg": [A]}, "test": {"2.jpg": [B]}})}, BOTH),
         ({"all.json": json.dumps({"about": {"v": 1}, "train": ROWS[:1], "test": ROWS[1:]})}, BOTH),
+        ({"all.json": json.dumps({"x": {"1.jpg": A, "a.jpg": A}, "y": {"2.jpg": B, "a.jpg": A}}), "y/a.jpg": png(3)},
+         [[A], [B], [A]]),
+        ({"all.json": json.dumps({"x": [{"i": "7.jpg", "text": A}], "y": [{"i": "7.jpg", "text": B}]}),
+          **pictures("x/7.jpg", "y/7.jpg")}, [[A], [B]]),
         # Tags of an image are one caption; a rating that all share is none
         ({"all.json": json.dumps([{"id": i, "tags": ["girl", "hat"]} for i in (1, 2)])}, [["girl, hat"]] * 2),
         ({"all.json": json.dumps([{"id": i, "rating": "s", "tags": [{"id": "1", "name": "hat"}]} for i in (1, 2)])},
          [["hat"]] * 2),
+        # Classes
+        ({"list.csv": "image,class\n1.jpg,cat\n2.jpg,dog\n"}, [["cat"], ["dog"]]),
+        ({"list.json": json.dumps({"images": [{"id": i, "file_name": f"{i}.jpg", "license": 1} for i in (1, 2)],
+                                   "annotations": [{"id": 0, "image_id": 2, "category_id": 7, "iscrowd": 0}],
+                                   "categories": [{"id": 7, "name": "dog", "supercategory": "pets"}]})}, [["dog"]]),
         # Attributes that an image has or lacks
         ({"list.csv": "image_id,Black_Hair,Old\n1.jpg,1,-1\n2.jpg,1,1\n"}, [["Black Hair"], ["Black Hair, Old"]]),
         ({"list.csv": "image,hat,old,age\n1.jpg,True,False,7\n2.jpg,true,True,9\n"}, [["hat"], ["hat, old"]]),
@@ -452,6 +483,38 @@ def test_names_that_several_images_have_are_told(tmp_path: Path) -> None:
         load(write(tmp_path / "set", {**images, "list.csv": f"image,caption\n1.jpg,{A}\n2.jpg,red\n"}))
 
 
-def test_a_packed_archive_in_a_folder_is_to_be_unpacked(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"1 \.tgz \(a\.tgz\); unpack the \.tgz$"):
-        load(write(tmp_path / "set", {"a.tgz": "x"}))
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"a.tgz": "x"}, r"images: a\.tgz: packed; unpack it$"),
+        ({"a.zip": "PK", "metadata.csv": "file_name,text\n1.png,x\n"}, r"1\.png\); a\.zip: not a folder and not"),
+        ({"a.csv": f"url,text\nhttp://x.org/7.jpg,{A}\n"}, r"a\.csv: holds addresses of images, none of which is"),
+        ({"a.jsonl": json.dumps({"image": base64.b64encode(png(1)).decode(), "text": A})}, r"base64 text in the"),
+        ({**ONE_TWO, "a.csv": "image,x,y\n1.jpg,up,left\n2.jpg,down,right\n"},
+         r"a\.csv: any of several columns may hold captions \(x, y\); --caption-column NAME,NAME chooses"),
+    ],
+)  # fmt: skip
+def test_why_there_are_no_captioned_images(tmp_path: Path, files: Files, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        load(write(tmp_path / "set", files))
+
+
+def test_a_path_that_is_neither_a_folder_nor_an_archive(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"1\.jpg: neither a folder nor an archive; give the folder"):
+        load(write(tmp_path / "set", ONE_TWO) / "1.jpg")
+
+
+def test_a_zip_in_a_zip(tmp_path: Path) -> None:
+    files = {"list.csv": f"file,text\n1.jpg,{A}\n2.jpg,{B}\n", "images.zip": zip_file(ONE_TWO)}
+    assert load(write(tmp_path / "a.zip", files))[0].captions == ((A,), (B,))
+
+
+def test_entries_of_an_array_that_are_no_records_are_counted(tmp_path: Path) -> None:
+    files = table("a.json", json.dumps([ROWS[0], None, "x", ROWS[1]]))
+    assert load(write(tmp_path / "set", files))[1].sources[0].left_out == "2 malformed (a.json, line 2, a.json, line 3)"
+
+
+def test_yaml_that_unfolds_without_end_is_not_read(tmp_path: Path) -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+    with pytest.raises(InputError, match=r"a\.yaml: holds no rows"):
+        load(write(tmp_path / "set", table("a.yaml", bomb)))

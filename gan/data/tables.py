@@ -184,7 +184,7 @@ def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
 
 def _yaml(text: str) -> Any:
     """What YAML holds; ``None`` where it is none, or has references, of which a few lines can unfold without end."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -241,8 +241,7 @@ def _splits(value: dict[str, Any]) -> Any:
     The split stands before a name that several of them have, and in a column of the records.
     """
     lists = {key: each for key, each in value.items() if isinstance(each, list) and each and isinstance(each[0], dict)}
-    first = next(iter(lists.values()), [{}])[0]
-    if len(lists) > 1 and all(each[0].keys() == first.keys() for each in lists.values()):
+    if len(lists) > 1 and len({frozenset(each[0]) for each in lists.values()}) == 1:
         return [{"split": key, **each} for key, records in lists.items() for each in records if isinstance(each, dict)]
     if len(value) > 1 and all(isinstance(each, dict) for each in value.values()):
         times = Counter(key for each in value.values() for key in each)

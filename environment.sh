@@ -10,8 +10,8 @@ use_python() {
     _find_python $core || _install "$core" -r "$root/requirements.txt"
 }
 
-# draw_sample NAME OPTION...: become infer.py, whose picture is samples/NAME; where that cannot be written, NAME in the
-# working folder.
+# draw_sample NAME OPTION...: become infer.py, whose picture is samples/NAME, unless an --out says otherwise; where that
+# cannot be written, NAME in the working folder.
 draw_sample() {
     local name=$1 picture=$root/samples/$1
     shift
@@ -24,7 +24,7 @@ draw_sample() {
     fi
     use_python
     export HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 # everything is in pretrained/
-    exec "$python" "$root/infer.py" "$@" --out="$picture"
+    exec "$python" "$root/infer.py" --out="$picture" "$@"
 }
 
 # use_dev_python: set $python to a Python that can also train, run the tests and check the code.

@@ -42,6 +42,8 @@ _BY_SUFFIX: dict[str, Format] = {
 }  # fmt: skip
 PICTURE_NAME = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
+_ID_NAME = re.compile(rf"(?:\w+_)?(?:{'|'.join(ID_COLUMNS)})|")
+"""The name of a column of ids: one of the known ones, "face_id", or none."""
 _PEOPLE = re.compile(r"\d+(girl|boy|other)s?")  # booru tags, not ids
 _SAMPLE = 200  # lines that tell the format of a file
 _LONGEST_ROW = 100  # lines of one row
@@ -172,7 +174,14 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
                     yield _line(record.line, record.id, record.text)
         else:
             read = _of_json if format == "jsonl" else _of_text
-            yield from (read(number, line) for number, line in enumerate(lines, start=1) if line.strip())
+            numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+            if (
+                by_name == "table"
+                and format == "texts"
+                and plain_name(next(filter(str.strip, sample), "")) in TEXT_COLUMNS
+            ):
+                next(numbered)  # the name of the one column
+            yield from (read(number, line) for number, line in numbered)
 
 
 def _split(stream: TextIO) -> Iterator[str]:
@@ -311,7 +320,7 @@ class _Layout:
             text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
             others = [name for name in ID_COLUMNS if name in names and names.index(name) != text_column]
             id_column = names.index(others[0]) if others else int(text_column == 0)
-        elif names[0] in TEXT_COLUMNS and names[-1] in ID_COLUMNS:
+        elif names[0] in TEXT_COLUMNS and _ID_NAME.fullmatch(names[-1]):
             id_column, text_column = 1, 0
         return cls(delimiter, 1, len(names), id_column, text_column)
 
@@ -385,7 +394,7 @@ def is_header(rows: Sequence[Row]) -> bool:
         return False
     fields = rows[0].fields
     names = [plain_name(field) for field in fields]
-    if names[0] in _HEADER_IDS or (set(names) & {*ID_COLUMNS, ""} and set(names) & set(TEXT_COLUMNS)):
+    if names[0] in _HEADER_IDS or (any(map(_ID_NAME.fullmatch, names)) and set(names) & set(TEXT_COLUMNS)):
         return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
     others = [row.fields[0].strip() for row in rows[1:]]
     return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))

@@ -26,7 +26,7 @@ from gan.drawing.film import read_key
 from gan.drawing.output import PER_ROW
 from gan.drawing.settings import BATCH, LOOK, MACHINE, PLACES, RANDOM_SEED, WHAT, DrawJob, DrawSettings, random_seed
 from gan.engine import Drawn, Engine, Item, items_of, metadata
-from gan.images import STDOUT, check_png_path, course_figure, save_png, tile
+from gan.images import STDOUT, check_no_given, check_png_path, course_figure, save_png, tile
 from gan.release import ReleaseConfig
 from gan.tasks import task_of_release
 
@@ -86,7 +86,8 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         options.error("--interpolate draws one picture: give --out and --steps, not --separate, --num or --best-of")
     if len(job.interpolate) == 1:
         options.error("--interpolate takes two keys or more")
-    pictures = any(read_key(key).picture for key in job.interpolate)
+    pictures = [key.picture for key in map(read_key, job.interpolate) if key.picture]
+    check_no_given(job.out or DEFAULT_OUT, pictures)
     if pictures and (settings.layout_settings or settings.backend != "torch"):
         raise InputError(
             "--interpolate with pictures keeps their pose, and draws by PyTorch; leave --layout-seed, --turn, --tilt "
@@ -105,7 +106,7 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         raise InputError("--format goes with --testing-file; leave it out")
     if job.shards and (not job.testing_file or job.out or job.separate):
         raise InputError("--shards goes with --testing-file, and without --out and --separate; leave these out")
-    if job.is_batch_job and job.json:
+    if job.shards and job.json:
         raise InputError("--json goes with fewer images; what was read is in the shards' .json files; leave it out")
     one_picture = not (job.is_batch_job or job.interpolate or job.edit or (job.separate and not job.out))
     if job.layout != "tiles" and not one_picture:
@@ -114,7 +115,7 @@ def parse(argv: Sequence[str] | None) -> tuple[DrawJob, DrawSettings]:
         if not job.is_batch_job and getattr(job, name) != getattr(DrawJob, name):
             option = name.replace("_", "-")
             raise InputError(
-                f"--{option} goes with --testing-file and --shards or --separate, without --out; leave it out"
+                f"--{option} goes with --testing-file and --shards or --separate, without --out, --json; leave it out"
             )
     if settings.backend == "onnx":
         from gan.export import check_packages

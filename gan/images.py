@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -141,6 +141,12 @@ def check_png_path(path: Path) -> None:
             "(--interpolate)"
         )
     check_file(path)
+
+
+def check_no_given(path: Path, given: Iterable[str | Path], option: str = "--out") -> None:
+    """Raise ``InputError`` where an output, that of ``option``, would replace a picture that is given."""
+    if path.resolve() in {Path(each).resolve() for each in given}:
+        raise InputError(f"{path}: is a picture that is given; choose another {option}")
 
 
 def check_picture_path(path: Path) -> None:

@@ -323,9 +323,7 @@ class TextToImage:
         """
         from gan.drawing.output import Output
 
-        prompts = [prompt] if isinstance(prompt, str) else prompt
-        if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
-            raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
+        prompts = _texts_of(prompt)
         if self.encoder.space.reads_texts:
             prompts = [check_text(text, "prompt") for text in prompts]
         seeds = _seeds_for(len(prompts), seed, num_images)
@@ -389,14 +387,15 @@ class TextToImage:
             InputError: As of ``invert``, or a text that cannot be read, or texts that are not as many as pictures.
         """
         from gan.drawing.output import Edited
-        from gan.inversion.editing import Inversion, edit
+        from gan.inversion.editing import Inversion, changes, edit
 
         inversion = images if isinstance(images, Inversion) else self.invert(images, faithful=faithful)
-        prompts = [prompt] * len(inversion) if isinstance(prompt, str) else list(prompt)
+        prompts = _texts_of(prompt) * (len(inversion) if isinstance(prompt, str) else 1)
         if len(prompts) != len(inversion):
             raise InputError(f"{len(prompts)} texts for {len(inversion)} pictures; give one text, or one for each")
+        _check_number(num_images)
         prompts = [text.strip() and check_text(text, "prompt") for text in prompts]
-        texts = self.with_settings(style=self.config.sources[0]).read(prompts)
+        texts = changes(self.with_settings(style=self.config.sources[0]), prompts)
         drawn = [
             edit(
                 self,
@@ -558,13 +557,13 @@ class TextToImage:
         return torch.cat([nothing, *(pipeline.draw_many(pipeline.conditions(texts), seeds) if texts else ())])
 
     def interpolate(
-        self, keys: torch.Tensor | Inversion, *, seed: int | Iterable[int] = 0, steps: int = 8
+        self, keys: torch.Tensor | Inversion | Sequence[str], *, seed: int | Iterable[int] = 0, steps: int = 8
     ) -> torch.Tensor:
         """Images on the straight line between two keys.
 
         Args:
-            keys: The conditions of the first and of the last image, (2, c_dim), or two pictures as ``invert`` gives
-                them.
+            keys: Of the first and of the last image: two texts, their conditions (2, c_dim), or two pictures as
+                ``invert`` gives them.
             seed: Of every image, or of the first and the last; pictures have none.
             steps: Number of images, at least 2.
 
@@ -581,12 +580,17 @@ class TextToImage:
         return self._draw_way(keys, seed, line)
 
     def film(
-        self, keys: torch.Tensor | Inversion, *, seed: int | Iterable[int] = 0, steps: int = 12, loop: bool = False
+        self,
+        keys: torch.Tensor | Inversion | Sequence[str],
+        *,
+        seed: int | Iterable[int] = 0,
+        steps: int = 12,
+        loop: bool = False,
     ) -> torch.Tensor:
         """Frames on the way from key to key, slow at the keys.
 
         Args:
-            keys: The conditions of the keys, (2 or more, c_dim), or pictures as ``invert`` gives them.
+            keys: Two texts or more, their conditions (N, c_dim), or pictures as ``invert`` gives them.
             seed: Of every frame, or of each key; pictures have none.
             steps: Frames from each key to the next, as of ``gan.drawing.film.eased``.
             loop: Whether the way goes on from the last key to the first.
@@ -602,11 +606,13 @@ class TextToImage:
 
     def _draw_way(
         self,
-        keys: torch.Tensor | Inversion,
+        keys: torch.Tensor | Inversion | Sequence[str],
         seed: int | Iterable[int],
         way: Callable[[torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         """The images of a way: ``way`` takes the keys' numbers (K, ...) to those of the images."""
+        if isinstance(keys, Sequence):
+            keys = self.conditions([check_text(text, "keys") for text in _texts_of(keys)])
         if not isinstance(keys, torch.Tensor):
             from gan.inversion.editing import draw
 
@@ -629,6 +635,19 @@ TextToFace = TextToImage
 """The former name."""
 
 
+def _texts_of(prompt: Any) -> list[str]:
+    """One text or several as a list."""
+    prompts = [prompt] if isinstance(prompt, str) else prompt
+    if not isinstance(prompts, Sequence) or not prompts or not all(isinstance(text, str) for text in prompts):
+        raise InputError(f"prompt is {prompt!r:.60}; give a text, or a list of one text or more")
+    return list(prompts)
+
+
+def _check_number(num_images: Any) -> None:
+    if isinstance(num_images, bool) or not hasattr(num_images, "__index__") or num_images < 1:
+        raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
+
+
 def _seeds_for(texts: int, seed: int | str | Iterable[int] | None, num_images: int | None) -> list[int]:
     """The seeds of all images of so many texts, text after text; see the call."""
     is_several = getattr(seed, "ndim", 0) > 0 or (isinstance(seed, Iterable) and not hasattr(seed, "ndim"))
@@ -636,8 +655,7 @@ def _seeds_for(texts: int, seed: int | str | Iterable[int] | None, num_images: i
     seeds = [] if seed is None or is_random else seed_list(seed)
     if num_images is None:
         num_images = len(seeds) if seeds and texts == 1 else 1
-    if isinstance(num_images, bool) or not hasattr(num_images, "__index__") or num_images < 1:
-        raise ValueError(f"num_images is {num_images!r}; give a whole number of at least 1")
+    _check_number(num_images)
     count = texts * num_images
     if is_random:
         return [random_seed() for _ in range(count)]

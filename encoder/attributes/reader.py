@@ -31,7 +31,7 @@ data; at zero, a value that a style lacks (the Extra Data have no gray eyes) is 
 STAND_INS = ("red", "green", "blue", "purple", "pink", "orange", "aqua", "brown", "gray", "black")
 """For a colour, the surest to be read first: values of both colour slots."""
 
-_VERSION = "5"  # of the rules, for the vectors that are kept by the fingerprint
+_VERSION = "6"  # of the rules, for the vectors that are kept by the fingerprint
 
 
 @dataclass(frozen=True, eq=False)

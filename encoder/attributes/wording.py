@@ -21,6 +21,14 @@ _SENTENCE = {
     *("with", "without", "you", "eye", "eyes", "hair"),
 }
 """Words that no tag is: where they stand alone, spaces part words and not tags."""
+_PICTURES = {
+    "🦰": "red hair", "🦳": "white hair", "👱": "blonde hair", "❤": "red", "🔴": "red", "🧡": "orange", "🟠": "orange",
+    "💛": "yellow", "🟡": "yellow", "💚": "green", "🟢": "green", "💙": "blue", "🔵": "blue", "💜": "purple",
+    "🟣": "purple", "🩷": "pink", "🖤": "black", "⚫": "black", "🤎": "brown", "🟤": "brown", "🤍": "white",
+    "⚪": "white", "🩶": "gray",
+}  # fmt: skip
+_PICTURE = re.compile(f"[🦰🦳👱]|[{''.join(_PICTURES)}](?=[\ufe0f ]*(?:hair|eye))")
+"""Emoji of people by their hair, and of colours where hair or eyes follow; others are ornaments."""
 
 
 def plain(text: str) -> str:
@@ -32,6 +40,7 @@ def plain(text: str) -> str:
     Args:
         text: In its normalised form (``encoder.text.normalise``).
     """
+    text = _PICTURE.sub(lambda match: f" {_PICTURES[match[0]]} ", text)
     if ":" in text:
         while (bare := _WEIGHTED.sub(r"\1", text)) != text:
             text = bare
@@ -101,6 +110,8 @@ def without_idle_denials(text: str) -> str:
 def without_denials(text: str) -> str:
     """A text without the plain colours that a clause of its own denies: "her eyes are anything but red; black hair".
 
+    Colours that once were go too: "used to be black, now blonde".
+
     Args:
         text: As ``without_idle_denials`` gives it.
     """
@@ -165,14 +176,37 @@ def _idle() -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
     denial = rf"(?:is|are)(?:n't| not|n't really| not really| no longer| anything but) (?:{words})"
     instead = r"(?:but\b|,? (?:it|they)(?:'s|'re| is| are)\b)"
+    later = rf"\b(?:now|today|but|to) (?:[a-z']+ ){{0,3}}(?:{words})\b"
     governed = (
         rf"\b(?:(?:her|his|the|its|with|and|but|whose) )*(?:hair|eyes) (?:{denial})\s*(?:$|[,;.](?! ?{instead}))"
         rf"|\b(?:{denial})(?=\s*[,;.]? ?{instead})(?: but\b)?|\bnot (?:{words}) but\b(?! not\b)"
+        rf"|\b(?:used to be|once|formerly|previously|originally|from)(?: (?:was|were|had))? (?:{words})\b(?=.*{later})"
+        rf"|\b(?:dyed|turned) (?:her|his|their|my|the) (?:{words})(?= hair (?:to |into )?(?:{words})\b)"
     )
     return re.compile(idle), re.compile(governed)
 
 
-_MAY_DENY = re.compile(r"\b(?:no|not|never|none|hardly|barely|scarcely|rarely|seldom|but|without|cannot)|n't\b")
+_KEPT = re.compile(
+    r"\b(?:(?:and|with|but) )?(?:(?:the|her|his) )?(?:same|original|unchanged|current) (?:hair|eyes?)(?: colou?r)?\b"
+    r"|(?<!and )\b(?:(?:with|but|make|keep|leave) )?(?:(?:the|her|his) )?(?:hair|eyes)(?: stays?| is| are)?"
+    r" (?:the same|unchanged)(?=\s*(?:$|[,;.]|(?:and|but|with)\b))"
+)
+"""What of an edit stays as it is in the picture; without a picture, "the same" is a colour that hair and eyes share."""
+
+
+def without_kept(text: str) -> str:
+    """The text of an edit without what is to stay: "same hair, red eyes".
+
+    Args:
+        text: As a person wrote it.
+    """
+    return _KEPT.sub(" ", text.lower()).strip(" ,;.") if _KEPT.search(text.lower()) else text
+
+
+_MAY_DENY = re.compile(
+    r"\b(?:no|not|never|none|hardly|barely|scarcely|rarely|seldom|but|without|cannot|now|from|dyed|turned)"
+    r"\b|n't\b"
+)
 
 
 @functools.cache
@@ -194,6 +228,8 @@ def rules() -> dict[str, Any]:
     denial, colour = _denials()
     idle, governed = _idle()
     return {
+        "pictures": _PICTURES,
+        "picture": _PICTURE.pattern,
         "plain_colours": plain_colours(),
         "denial": denial.pattern,
         "denied_colour": colour.pattern,
@@ -202,4 +238,5 @@ def rules() -> dict[str, Any]:
         "may_deny": _MAY_DENY.pattern,
         "idle": idle.pattern,
         "governed": governed.pattern,
+        "kept": _KEPT.pattern,
     }

@@ -6,7 +6,7 @@ import base64
 import html
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -75,7 +75,7 @@ class Edited(Output):
     given: list[Image]
     reconstructions: list[Image]
     quality: list[float]
-    shown: list[dict[str, str | None] | None]
+    shown: list[dict[str, Any] | None]
 
     def grid(self, per_row: int = PER_ROW) -> Image:
         """A column for each picture: as given, its reconstruction, its edits; ``per_row`` columns beside each other."""

@@ -199,7 +199,7 @@ class DrawJob(Settings):
     @property
     def is_batch_job(self) -> bool:
         """Whether images go to a folder that a later run can continue."""
-        return bool(self.testing_file and not self.out and (self.shards or self.separate))
+        return bool(self.testing_file and not self.out and (self.shards or (self.separate and not self.json)))
 
     @property
     def is_film(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from encoder.attributes.colour import to_hex
 from encoder.attributes.space import COLOUR_DIM, DIM, colour_at, values_at
 from encoder.attributes.vocabulary import COLOUR_SLOTS, SLOTS, Attributes
+from encoder.attributes.wording import without_kept
 from encoder.base import Reading
 from encoder.common.errors import InputError
 from gan.drawing.exact_conv import fast_convolutions
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 ROUGH = 14.0
 """A reconstruction of fewer dB shows another picture than the given one; of real faces, one in a hundred has fewer."""
+FLAT = 4.0
+"""A picture shows nothing whose levels deviate less from their mean, of 255."""
 
 
 class Trial(NamedTuple):
@@ -87,7 +90,7 @@ class Inversion:
     reconstructions: Tensor
     quality: Tensor
     faithful: bool
-    read: list[dict[str, str | None] | None]
+    read: list[dict[str, Any] | None]
     warnings: list[str]
 
     def __len__(self) -> int:
@@ -115,7 +118,11 @@ def invert(
     quality = psnr(reconstructions, images)
     warnings = [line for each in given for line in each.warnings]
     for each, own in zip(given, quality.tolist(), strict=True):
-        if own < ROUGH:
+        if each.pixels.float().std((1, 2)).max() < FLAT:
+            warnings.append(
+                f"{each.name}: is of one colour and shows no face; the model draws it only roughly ({own:.1f} dB)"
+            )
+        elif own < ROUGH:
             warnings.append(
                 f"{each.name}: the model draws this picture only roughly ({own:.1f} dB, where faces have about 18 to "
                 "24); a face that fills the picture is drawn best"
@@ -125,7 +132,7 @@ def invert(
 
 def _invert(
     pipeline: TextToImage, G: Generator, given: Sequence[Given], style: str | None, faithful: bool
-) -> tuple[Latents, Tensor, list[dict[str, str | None] | None]]:
+) -> tuple[Latents, Tensor, list[dict[str, Any] | None]]:
     images = torch.stack([each.pixels for each in given])
     text, read = _shown(pipeline, images)
     names, weight = pipeline.config.sources, next(G.parameters())
@@ -155,7 +162,7 @@ def _invert(
     for i, origin in enumerate(origins):
         if origin is not None:
             rows.append(origin.latents(G, c[i : i + 1]))
-            read[i] = {**(read[i] or {}), "text": origin.text, "seed": str(origin.seed)}
+            read[i] = {**(read[i] or {}), "text": origin.text, "seed": origin.seed}
         else:
             assert latents is not None
             rows.append(latents.rows(slice(i, i + 1)))
@@ -168,7 +175,7 @@ def _single(G: Generator) -> Generator:
     return copy.deepcopy(G).float().cpu().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _shown(pipeline: TextToImage, images: Tensor) -> tuple[Tensor, list[dict[str, str | None] | None]]:
+def _shown(pipeline: TextToImage, images: Tensor) -> tuple[Tensor, list[dict[str, Any] | None]]:
     """The text's part of the conditions of what pictures show, and the same for people."""
     if not pipeline.encoder.space.class_sizes:
         return torch.zeros(len(images), pipeline.encoder.dim), [None] * len(images)
@@ -225,6 +232,19 @@ def draw(pipeline: TextToImage, latents: Latents, c: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
+def changes(pipeline: TextToImage, prompts: Sequence[str]) -> list[ReadText]:
+    """The texts of edits as read, without what they ask to keep; an empty one changes nothing."""
+    is_face = bool(pipeline.encoder.space.class_sizes)
+    asked = [without_kept(prompt) if is_face else prompt for prompt in prompts]
+    result = []
+    for prompt, text in zip(asked, pipeline.read(asked), strict=True):
+        if prompt and text.read and not any(text.read.values()) and (text.c >= 0).all():
+            line = f"nothing recognised in {prompt[:60]!r}: hair and eyes stay as they are in the picture"
+            text = text._replace(warnings=[line])
+        result.append(text)
+    return result
+
+
 @torch.inference_mode()
 def edit(
     pipeline: TextToImage,
@@ -234,7 +254,7 @@ def edit(
     style: str | None = None,
     other_style: bool = False,
     variation: Tensor | None = None,
-) -> tuple[Tensor, list[dict[str, str | None] | None]]:
+) -> tuple[Tensor, list[dict[str, Any] | None]]:
     """Pictures changed by a text each.
 
     Args:
@@ -384,7 +404,10 @@ def _merged(pipeline: TextToImage, text: ReadText, c: Tensor) -> Tensor:
     if not space.class_sizes:
         return own
     (readings,), (before,) = space.read(own[None].float()), space.read(c[None].float())
-    stated = [bool(each.value or each.exact_colour or each.denied) for each in readings]
+    stated = [
+        bool(new.value or new.exact_colour or old.value in new.denied)
+        for new, old in zip(readings, before, strict=True)
+    ]
     if len(c) not in (DIM, COLOUR_DIM):  # one number for each pair of colours
         values = {
             new.slot: new.value if is_stated else old.value

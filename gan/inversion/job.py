@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from encoder.common.errors import InputError
 from encoder.common.progress import Progress
 from gan.drawing.output import PER_ROW, columns
 from gan.drawing.settings import DrawJob, DrawSettings
 from gan.engine import Engine, metadata
-from gan.images import check_png_path, save_png, to_pixels
+from gan.images import check_no_given, check_png_path, save_png, to_pixels
 from gan.inversion.pictures import Given, given_pictures
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
     """Edit pictures and write what is asked for; returns the number of edits."""
     given, texts = given_pictures(job.edit), job.text or ("",)
     files = _files(job, given, len(texts))
+    if out:
+        check_no_given(out, [each.name for each in given])
     pipeline = Engine(settings).pipeline
     with Progress("finding the pictures in the model", None, "picture", shown=job.faithful and len(given) >= SLOW):
         inversion = pipeline.invert(given, style=None, faithful=job.faithful)
@@ -91,13 +92,12 @@ def _files(job: DrawJob, given: list[Given], texts: int) -> dict[tuple[int, int,
     if not job.separate:
         return {}
     files = {}
-    theirs = {Path(each.name).resolve() for each in given}
+    theirs = [each.name for each in given]
     for which, name in enumerate(_names(given)):
         for number, variation in itertools.product(range(1, texts + 1), range(job.num)):
             numbers = [number] * (texts > 1) + [variation + 1] * (job.num > 1)
             file = job.separate / f"{'-'.join([name, *map(str, numbers)])}.png"
-            if file.resolve() in theirs:
-                raise InputError(f"{file}: is a picture that is given; choose another --separate")
+            check_no_given(file, theirs, "--separate")
             check_png_path(file)
             files[which, number, variation] = file
     return files

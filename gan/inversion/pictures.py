@@ -59,7 +59,7 @@ def given_pictures(pictures: Any) -> list[Given]:
     """
     if isinstance(pictures, (str, Path, Image.Image)) or getattr(pictures, "ndim", None) in (2, 3):
         pictures = [pictures]
-    elif not isinstance(pictures, Iterable):
+    elif not isinstance(pictures, Iterable) or isinstance(pictures, bytes) or hasattr(pictures, "read"):
         raise InputError(f"{pictures!r:.60} is no picture; {ACCEPTED}")
     found = [each for i, picture in enumerate(pictures, 1) for each in _given(picture, f"picture {i}")]
     if not found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,9 +38,9 @@ class Shown(NamedTuple):
         slots = [F.one_hot(own - 1, size).float() for own, size in zip(self.attributes.unbind(1), SIZES, strict=True)]
         return torch.cat([*slots, colour_numbers(self.lab, self.sure)], dim=1)[:, : encoder.dim]
 
-    def read(self) -> list[dict[str, str | None] | None]:
+    def read(self) -> list[dict[str, Any] | None]:
         """The same for people: values by slot, exact colours under "hair colour" and "eyes colour"."""
-        result: list[dict[str, str | None] | None] = []
+        result: list[dict[str, Any] | None] = []
         for row, lab, sure in zip(self.attributes.tolist(), self.lab, self.sure.tolist(), strict=True):
             shown = dict(vars(Attributes.from_indices(tuple(row))))
             for slot, colour, is_sure in zip(COLOUR_SLOTS, lab, sure, strict=True):

@@ -105,6 +105,9 @@ TWO = [("7", "red hair"), ("b8", "blue hair, green eyes")]
     [
         # An id is said by a header, or looks like one.
         ("a.txt", "text_id,prompt\n7,red hair\nb8,blue hair, green eyes\n", TWO),
+        ("a.csv", "Prompt,face_id\nred hair,7\n\"blue hair, green eyes\",b8\n", TWO),
+        ("a.csv", 'prompt\nred hair\n"blue hair, green eyes"\n',
+         [("2", "red hair"), ("3", '"blue hair, green eyes"')]),
         ("a.txt", '"7","red hair"\n"b8","blue hair, green eyes"\n', TWO),
         ("a.txt", '"text_id","prompt"\n"7","red hair"\n"b8","blue hair, green eyes"\n', TWO),
         ("a.txt", ',id,text\n0,7,red hair\n1,b8,"blue hair, green eyes"\n', TWO),

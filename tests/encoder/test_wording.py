@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from encoder.attributes.vocabulary import canonical_captions
-from encoder.attributes.wording import denied, explicit, plain, plain_colours, without_denials, without_idle_denials
+from encoder.attributes.wording import (
+    denied,
+    explicit,
+    plain,
+    plain_colours,
+    without_denials,
+    without_idle_denials,
+    without_kept,
+)
 from encoder.language.lexicon import forms
 
 
@@ -19,6 +27,8 @@ from encoder.language.lexicon import forms
         ("saber_\\(fate\\), pink hair <lora:detail:0.8>", "saber (fate), pink hair"),
         ("hair: pink, eyes: green", "hair: pink, eyes: green"),
         ("rgb(18, 128, 106) hair", "rgb(18, 128, 106) hair"),
+        ("💙 hair, ❤\ufe0f eyes, 🖤", "blue hair, red \ufe0f eyes, 🖤"),
+        ("👩\u200d🦰 with green eyes", "👩\u200d red hair with green eyes"),
     ],
 )
 def test_the_marks_of_tag_lists_are_taken_away(text: str, expected: str):
@@ -125,5 +135,24 @@ def test_words_that_only_sound_like_a_denial_deny_nothing(text: str):
 
 
 def test_a_denied_colour_before_another_does_not_reach_the_head():
+    assert without_denials("her hair used to be black, now it's blonde") == "her hair , now it's blonde"
+    assert without_denials("formerly red hair, now blue hair") == "hair, now blue hair"
+    assert without_denials("she dyed her black hair pink") == "she hair pink"
+    assert without_denials("once a girl had red hair but green eyes") == "once a girl had red hair but green eyes"
     assert without_denials("hair not red but orange, eyes not green but blue") == "hair orange, eyes blue"
     assert without_denials("her hair is no longer brown but blue") == "her hair blue"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("same hair, Red eyes", "red eyes"),
+        ("make the hair the same, eyes red", "eyes red"),
+        ("red eyes with the same hair color", "red eyes"),
+        ("The same eyes", ""),
+        ("hair and eyes the same red", "hair and eyes the same red"),
+        ("Green hair", "Green hair"),
+    ],
+)
+def test_what_an_edit_keeps(text: str, expected: str):
+    assert without_kept(text) == expected

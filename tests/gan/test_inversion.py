@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from releases import write_generator, write_one_hot
 from tiny import ColourEncoder
 
+from encoder.attributes.vocabulary import SLOTS
 from encoder.common.errors import InputError
 from gan.draw import main
 from gan.images import as_pil, psnr, to_pixels
@@ -101,6 +103,16 @@ def test_an_edit_changes_what_the_text_names_and_keeps_the_rest(pipe) -> None:
     assert out.read[0]["hair colour"] == "#12806a"
     assert (out.read[0]["eyes"], out.read[0]["length"]) == (shown["eyes"], shown["length"])
     assert out.given[0].tobytes() == image.tobytes() and len(out.quality) == 1
+    own = inversion.c[0, : pipe.encoder.dim]
+    for value in ("red", "blue", "green"):  # the denied value of the picture alone changes it
+        denied = torch.zeros_like(own)
+        denied[SLOTS["hair"].index(value)] = -0.2
+        same = torch.equal(editing._merged(pipe, pipe.read([""])[0]._replace(c=denied), own), own)
+        assert same == (value != shown["hair"])
+    kept = pipe.edit(inversion, "same hair, red eyes")
+    assert kept.read[0]["hair"] == shown["hair"] and kept.read[0]["eyes"] == "red" and not kept.warnings
+    unknown = pipe.edit(inversion, "quux").warnings
+    assert unknown == ["nothing recognised in 'quux': hair and eyes stay as they are in the picture"]
     same = pipe.edit(inversion, "")
     assert same.images[0].tobytes() == same.reconstructions[0].tobytes() != out.images[0].tobytes()
     other = pipe.edit(inversion, "", style="anime" if inversion.c[0, -2] else "extra")
@@ -164,7 +176,7 @@ def test_a_picture_of_this_model_is_found_again_exactly(pipe, tmp_path, options)
     )
     inversion = pipe.invert(drawn)
     assert inversion.quality[0] > 70 and not inversion.warnings
-    assert inversion.read[0]["text"] == "black hair" and inversion.read[0]["seed"] == "9"
+    assert inversion.read[0]["text"] == "black hair" and inversion.read[0]["seed"] == 9
     assert torch.equal(inversion.latents.z, (0.7 if options else 1) * pipe.noise([9]))
     with Image.open(drawn) as image:
         changed = Image.new("RGB", image.size, "red")
@@ -237,7 +249,10 @@ def test_what_is_no_picture_is_refused_in_one_line_and_what_is_no_face_is_told(p
     assert main([*start, "--edit", str(tmp_path / "moves.gif")]) == 0
     error = capsys.readouterr().err
     assert "has 2 frames, of which the first is taken" in error and "only roughly" in error
-    for wrong in (3.5, [], [None], np.zeros((2, 2), float)):
+    Image.new("RGB", (1, 1), "red").save(tmp_path / "red.png")
+    assert main([*start, "--edit", str(tmp_path / "red.png")]) == 0
+    assert "red.png: is of one colour and shows no face" in capsys.readouterr().err
+    for wrong in (3.5, [], [None], np.zeros((2, 2), float), b"\x89PNG", io.BytesIO(b"a")):
         with pytest.raises(InputError, match="give a picture's file"):
             pipe.invert(wrong)
 
@@ -288,6 +303,8 @@ def test_the_command_writes_a_grid_files_and_json(pipe, tmp_path, capsys) -> Non
         assert grid.info["License"] == "cc0-1.0"
     assert main([*options, "--separate", str(folder)]) == 2
     assert "0.png: is a picture that is given; choose another --separate" in capsys.readouterr().err
+    assert main([*options[:-2], "--out", str(folder / "0.png")]) == 2
+    assert "0.png: is a picture that is given; choose another --out" in capsys.readouterr().err
     assert main(options) == 0  # without a text: the reconstructions
     with Image.open(out) as grid:
         pixels = to_pixels(grid)
@@ -301,6 +318,8 @@ def test_pictures_texts_and_seeds_are_keys_of_a_film(pipe, tmp_path, capsys) -> 
     keys = [str(picture), "green hair", "seed:9 red eyes"]
     assert main([*model, "--no-faithful", "--interpolate", *keys, "--steps", "2", "--out", str(film), "--json"]) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert main([*model, "--interpolate", *keys, "--out", str(picture)]) == 2
+    assert "a.png: is a picture that is given; choose another --out" in capsys.readouterr().err
     assert lines[0]["picture"] == "a.png" and lines[0]["read"].keys() >= {"hair", "eyes", "length"}
     assert [(each["text"], each["seed"]) for each in lines[1:]] == [("green hair", 0), ("red eyes", 9)]
     inversion = pipe.invert(picture, faithful=False)

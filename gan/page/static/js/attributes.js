@@ -3,7 +3,7 @@
 import { Colours, NUMBERS, codes, distance, fromHex, scale, toHex, unscale } from "./colour.js";
 import { Languages } from "./languages.js";
 import { leftOpenBy } from "./tags.js";
-import { InputError, deniedBy, denialsBy, explicitBy, fill, isForeign, normalise, plain } from "./text.js";
+import { InputError, deniedBy, denialsBy, explicitBy, fill, inWordsBy, isForeign, normalise, plain, withoutKeptBy } from "./text.js";
 
 const UNSURE_BELOW = 0.6;
 const SAME = 2e-3;
@@ -77,6 +77,8 @@ export class AttributeReader {
     this.canonical = new Map(canonicalCaptions(rules));
     makeLater(this, {
       colours: () => new Colours(rules),
+      inWords: () => inWordsBy(rules),
+      withoutKept: () => withoutKeptBy(rules),
       explicit: () => explicitBy(rules),
       denied: () => deniedBy(rules),
       denials: () => denialsBy(rules),
@@ -111,7 +113,7 @@ export class AttributeReader {
     let denied = {};
     let leftOpen = [];
     if (isUnusual) {
-      const bare = this.denials.withoutIdle(plain(text));
+      const bare = this.denials.withoutIdle(plain(this.inWords(text)));
       denied = this.denied(bare);
       text = this.explicit(this.denials.withoutGoverned(bare));
       leftOpen = this.leftOpen(text);
@@ -143,9 +145,10 @@ export class AttributeReader {
 
   /** A condition with what another states in the place of what it was. */
   merged(c, other) {
+    const before = this.readings(c);
     c = c.slice();
     this.readings(other).forEach(({ value, look, denied }, i) => {
-      if (value === null && !look && !denied.length) return;
+      if (value === null && !look && !denied.includes(before[i].value)) return;
       const { start, end } = this.slots[i];
       c.set(other.subarray(start, end), start);
       const at = this.#places[i];
@@ -182,7 +185,10 @@ export class AttributeReader {
   }
 
   /** What the writer of a text should know: the warnings of encoder/attributes: warnings.py and palette.py. */
-  remarks(text, c) {
+  remarks(text, c, picture = null) {
+    if (picture && !c.some((x) => x < 0) && this.readings(c).every(({ value, look }) => value === null && !look)) {
+      return [remark("Nothing recognised in “{text}”: hair and eyes stay as they are in the picture.", { text: short(text) })];
+    }
     return [...this.#warnings(text, c), ...this.#farColours(text, c)];
   }
 

@@ -216,8 +216,9 @@ export class Model {
     const given = picture && (await this.#given(picture));
     const isEmpty = given && !text.trim();
     text = isEmpty ? "" : checkText(text);
-    const own = isEmpty ? new Float32Array(given.c.length) : await this.reader.condition(text);
-    const remarks = isEmpty ? [] : this.reader.remarks(text, own);
+    const asked = (given && this.reader.withoutKept?.(text)) ?? text;
+    const own = asked ? await this.reader.condition(asked) : new Float32Array(given.c.length);
+    const remarks = asked ? this.reader.remarks(asked, own, given) : [];
     const readings = this.reader.readings(own);
     if (!given) return { text, c: own, readings, remarks };
     const c = given.merged(own);

@@ -49,6 +49,21 @@ const SENTENCE = new Set(
     "who whose with without you eye eyes hair").split(" "),
 );
 
+/** A function that puts the emoji of a text that speak of hair and of colours into words. */
+export function inWordsBy({ picture, pictures }) {
+  const pattern = new RegExp(picture, "gu");
+  return (text) => text.replace(pattern, (found) => ` ${pictures[found]} `);
+}
+
+/** A function that takes from the text of an edit what is to stay as it is. */
+export function withoutKeptBy({ kept }) {
+  const pattern = new RegExp(kept.replaceAll("\\b", EDGE), "gu");
+  return (text) => {
+    const changes = text.toLowerCase().replace(pattern, " ");
+    return changes === text.toLowerCase() ? text : changes.replace(/^[ ,;.]+|[ ,;.]+$/g, "");
+  };
+}
+
 /** A normalised text without the marks of tag lists. */
 export function plain(text) {
   if (text.includes(":")) {

@@ -108,6 +108,7 @@ export default {
   "like holds more than {most} seeds.": "like のシードが {most} 個を超えています。",
   "The scripts and the model of this page are of different versions. Reload the page.": "このページのスクリプトとモデルの版が違います。再読み込みしてください。",
   "“{text}”: the text encoder was trained on English, and may not understand it.": "「{text}」：テキストエンコーダーは英語で学習したため、理解できないかもしれません。",
+  "Nothing recognised in “{text}”: hair and eyes stay as they are in the picture.": "「{text}」から髪の色も目の色も読み取れません。髪と目は画像のままです。",
   "Nothing recognised in “{text}”: hair and eyes are left to chance.": "「{text}」から髪の色も目の色も読み取れません。色は無作為に決まります。",
   "The {noun} colour in “{text}” is left open; if both are {value}, say “{value} hair, {value} eyes”.": "「{text}」では{noun}の色が決まっていません。どちらも {value} なら“{value} hair, {value} eyes”と書いてください。",
   "{words} in “{text}”: taken for the colour of neither hair nor eyes, and not drawn.": "「{text}」の{words}：髪の色とも目の色とも読み取れず、描かれません。",

@@ -108,6 +108,7 @@ export default {
   "like holds more than {most} seeds.": "like 超過 {most} 個種子。",
   "The scripts and the model of this page are of different versions. Reload the page.": "這個頁面的程式和模型版本不同。請重新載入。",
   "“{text}”: the text encoder was trained on English, and may not understand it.": "「{text}」：文字編碼器只學過英文，可能看不懂。",
+  "Nothing recognised in “{text}”: hair and eyes stay as they are in the picture.": "「{text}」裡看不出頭髮和眼睛的顏色，圖片裡的頭髮和眼睛維持不變。",
   "Nothing recognised in “{text}”: hair and eyes are left to chance.": "「{text}」裡看不出頭髮和眼睛的顏色，會隨機決定。",
   "The {noun} colour in “{text}” is left open; if both are {value}, say “{value} hair, {value} eyes”.": "「{text}」沒有說{noun}的顏色。如果都是 {value}，請寫“{value} hair, {value} eyes”。",
   "{words} in “{text}”: taken for the colour of neither hair nor eyes, and not drawn.": "「{text}」裡的{words}：看不出是頭髮還是眼睛的顏色，不會畫出來。",

@@ -37,6 +37,7 @@ _KINDS_OF_TEXT = re.compile(r"(^|[_.\W])(texts?|captions?|prompts?|sentences?|de
 _NEGATIVE = re.compile(r"(^|_)neg(ative)?(_|$)")
 _OTHERS = frozenset({SOURCE_COLUMN, "split", "width", "height", "license", "url", "md5", "sha256", "hash"})
 _PLACE = re.compile(r"\w+://\S+|\S*[/\\]\S*|(?=\S*\d)\S{12,}")  # an address, a path, a hash
+_CODE = re.compile(r"[a-z]{1,2}\d{2,}", re.IGNORECASE)
 _DATE = re.compile(
     r"(?=.*\d)([\d\s:/.,+\-]|[tz](?![a-z])|[ap]m|utc|gmt|(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?"
     r"|jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sep(tember)?|oct(ober)?|(nov|dec)(ember)?)+",
@@ -53,6 +54,9 @@ _PREAMBLE = re.compile(r"# |sep=.$")  # a comment, or Excel's first line
 _TAGS = re.compile(r"(^|[_.])tags?([_.\d]|$)")
 _FLAGS = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "-1": False, "false": False}
 """What a column says of an attribute that a picture has or lacks."""
+_ESCAPED = re.compile(r"""(?<=[^\s,;|])\\"(?![,;|\t]|$)|(?<= )\\"(?=\w)""")  # a quote that a backslash stands before
+_SINGLE = re.compile(r"^'|'$|'[,;|\t]'")  # single quotes around fields
+_JSON = re.compile(r"""\s*[\[{]\s*["\[{]""")
 _IDS = re.compile(r"(^|[_.])(id|license)$")
 _ATTRIBUTE = re.compile(r"[^\W\d_]{3}")  # what is called by a word
 _SAMPLE = 1000  # rows that tell what columns hold
@@ -95,6 +99,16 @@ class Table:
         parts = [reference_of(row.fields[i]) for i in (folder, file) if i is not None and i < len(row.fields)]
         return "/".join(parts) if parts and parts[-1] else ""
 
+    @property
+    def width(self) -> int:
+        """The number of columns; 0 where a text without quotes or a header holds separators of its own."""
+        widths = {len(row.fields) for row in self.rows}
+        if self.columns or len(widths) != 1 or not self.rows:
+            return len(self.columns)
+        last = max(widths) - 1
+        apart = self.delimiter != "," or all(row.quoted for row in self.rows) or not holds_texts(self.cells(last))
+        return last + 1 if apart else 0
+
     def cells(self, column: int) -> list[Any]:
         """Some cells of a column that are not blank."""
         rows = self.sample()
@@ -122,16 +136,19 @@ def read_tables(tree: Tree, name: str) -> list[Table]:
     if 2 * len(bad) > sum(bool(line.strip()) for line in lines):
         raise InputError(f"{where}, line {bad[0]}: not UTF-8 text; save the file as UTF-8")
     if suffix(name) in (".yaml", ".yml"):
-        return list(_tables_of(_yaml("\n".join(lines)), name))
+        return list(_tables_of(read_yaml("\n".join(lines)), name))
     if next((line for line in lines if line.strip()), "").lstrip()[:1] in ("[", "{"):
         try:
             return list(_tables_of(json.loads("\n".join(lines)), name))
         except RecursionError:
             return []
-        except ValueError:
-            return _json_lines(lines, name)
+        except json.JSONDecodeError as error:
+            return _json_lines(lines, name, where, error)
     for i in itertools.takewhile(lambda i: _PREAMBLE.match(lines[i]), range(len(lines))):
         lines[i] = ""
+    lines = [_ESCAPED.sub('""', line) for line in lines]
+    if sum(bool(_SINGLE.match(line)) for line in lines) > len(lines) // 2:
+        lines = [_SINGLE.sub(lambda quotes: quotes[0].replace("'", '"'), line) for line in lines]
     table = _table_of(lines, name)
     pairs = {number: NAMED_TEXT.fullmatch(line) for number, line in enumerate(lines, start=1) if line.strip()}
     named = [Row(number, [pair[1], pair[2]], True) for number, pair in pairs.items() if pair]
@@ -164,7 +181,7 @@ def _flagged(lines: Sequence[str], named: Sequence[Row], name: str) -> Table | N
     return None
 
 
-def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
+def _json_lines(lines: Sequence[str], name: str, where: str, error: json.JSONDecodeError) -> list[Table]:
     values, malformed = [], []
     for number, line in enumerate(lines, start=1):
         own = re.sub(r"^\[(?={)|(?<=})]$", "", line.strip().rstrip(","))  # of an array that is not quite JSON
@@ -176,13 +193,15 @@ def _json_lines(lines: Sequence[str], name: str) -> list[Table]:
                 continue
             if not isinstance(values[-1], dict):
                 malformed.append(number)
+    if not values and _JSON.match("\n".join(lines)):
+        raise InputError(f"{where}, line {error.lineno}: not whole JSON ({error.msg}); save it anew")
     tables = list(_tables_of([value for value in values if isinstance(value, dict)], name))
     for table in tables:
         table.malformed = malformed
     return tables
 
 
-def _yaml(text: str) -> Any:
+def read_yaml(text: str) -> Any:
     """What YAML holds; ``None`` where it is none, or has references, of which a few lines can unfold without end."""
     import yaml
 
@@ -300,6 +319,7 @@ class Chosen:
     Attributes:
         note: One line where other columns hold texts too.
         hits: How many of the images that some rows name are there.
+        width: That of the table.
         flags: The columns of texts hold none: each says whether an image has what it is called.
         labels: The texts are attributes or classes, which are captions where no other list has any.
     """
@@ -311,6 +331,7 @@ class Chosen:
     source: int | None
     group: int | None
     hits: int
+    width: int
     note: str = ""
     flags: bool = False
     labels: bool = False
@@ -322,7 +343,7 @@ class Chosen:
 
     def captions(self, row: Row) -> list[str] | None:
         """The captions of a row, ``""`` if it has none; ``None`` where its fields are not those of the table."""
-        fields, width = row.fields, len(self.table.columns) or max(self.file, self.texts[-1]) + 1
+        fields, width = row.fields, self.width or max(self.file, self.texts[-1]) + 1
         if len(fields) <= max(self.file, self.texts[0]):
             return None
         if len(fields) > width:
@@ -360,6 +381,9 @@ def choose(
     """
     if not table.rows:
         return f"{table.name}: holds no rows; write 'file,text' on each line"
+    wanted = {plain_name(name) for name in f"{columns.caption},{columns.image}".split(",") if name}
+    if wanted and not table.columns and wanted <= {plain_name(str(each)) for each in table.rows[0].fields}:
+        table = Table(table.name, [str(each) for each in table.rows[0].fields], table.rows[1:], table.delimiter)
     width = len(table.columns) or Counter(len(row.fields) for row in table.rows[:_SAMPLE]).most_common(1)[0][0]
     names = [plain_name(name) for name in table.columns] or [""] * width
     if width < 2:
@@ -392,7 +416,7 @@ def choose(
     group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
     labels = bool(flags) or (group in texts and not columns.caption)
     group = None if group in texts else group
-    return Chosen(table, file, folder, texts, source, group, hits, note, bool(flags), labels)
+    return Chosen(table, file, folder, texts, source, group, hits, table.width, note, bool(flags), labels)
 
 
 def _why_no_image(table: Table, width: int) -> str:
@@ -444,6 +468,8 @@ def _file_column(
     folders: dict[int, int] = {}
     for i, name in enumerate(names):
         values = [reference for cell in table.cells(i) if (reference := reference_of(cell))]
+        if len(table.rows) == 1 and len(values) == 1 and values[0].isdecimal():  # one number may be of anything
+            continue
         own = name.rpartition(".")[2]  # of a record within
         files, rank = sum(map(is_image, values)), ID_COLUMNS.index(own) if own in ID_COLUMNS else len(ID_COLUMNS)
         hits = sum(map(is_there, values))
@@ -468,16 +494,18 @@ def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[i
     """The columns of captions, and others that hold texts too."""
     holding = [i for i in range(len(names)) if i != file and holds_texts(table.cells(i))]
     if not table.columns:  # without a header, a text ends where its line does
-        return [i for i in holding if i > file][:1] or holding[:1], []
+        after = [i for i in holding if i > file] or holding
+        return after if table.width else after[:1], []
     known = dict.fromkeys((*TEXT_COLUMNS, *GROUP_COLUMNS))
     exact = [i for name in known for i in range(len(names)) if names[i] == name and i != file]
     exact = [i for i in exact if i in holding] or [i for i in exact if not table.cells(i)]
     exact = [i for i in exact if names[i] == names[exact[0]]]
     alike = [i for i in holding if _KINDS_OF_TEXT.search(names[i])]
-    if exact and names[exact[0]] not in GROUP_COLUMNS:
+    full = exact and (not alike or 2 * len(table.cells(exact[0])) >= len(table.sample()))
+    if full and names[exact[0]] not in GROUP_COLUMNS:
         return exact, [i for i in alike if i not in exact and names[i] not in ID_COLUMNS]
     # One text for all rows is no caption where others differ, nor is what a picture must not show.
-    differ = {i for i in alike if len(set(map(str, table.cells(i)))) > 1}
+    differ = {i for i in alike if len(table.cells(i)) == 1 or len(set(map(str, table.cells(i)))) > 1}
     chosen = [i for i in alike if (i in differ or not differ) and not _NEGATIVE.search(names[i])]
     if chosen:
         return chosen, [i for i in alike if i not in chosen]
@@ -501,7 +529,7 @@ def holds_texts(cells: Sequence[Any]) -> bool:
 
 
 def _holds_words(text: str) -> bool:
-    no_words = _flag(text) is not None or _PLACE.fullmatch(text) or _DATE.fullmatch(text)
+    no_words = _flag(text) is not None or any(known.fullmatch(text) for known in (_PLACE, _DATE, _CODE))
     return any(map(str.isalpha, text)) and not no_words and not is_image(text.partition("#")[0])
 
 
@@ -575,6 +603,7 @@ def word_of(value: Any) -> str | None:
 
 def reference_of(value: Any) -> str:
     """A cell that names an image; ``""`` where it does not."""
+    value = texts_of(value) if isinstance(value, str) and _LIST.fullmatch(value) else value
     if isinstance(value, (list, tuple)) and len(value) == 1:
         value = value[0]
     if isinstance(value, float) and value.is_integer():

@@ -29,12 +29,14 @@ from gan.data.tables import (
     flat,
     holds_texts,
     names_texts,
+    read_yaml,
     texts_of,
     word_of,
 )
 from gan.data.tree import READ_ERRORS, TarTree, Tree, same_name
 
 _TEXTS = (".txt", ".caption", ".captions", ".text")
+_RECORDS = (".json", ".yaml", ".yml")
 _MOST = 1 << 20  # bytes of captions of one image
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OF_FOLDER, _SAMPLE = 3, 200  # files of a folder, and of all, that tell how they are read
@@ -88,7 +90,7 @@ def read_other_pairs(reading: Reading) -> Iterator[Example]:
 def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sidecars]:
     """The files beside each image that has some and no captions yet, and how they are read."""
     files: dict[str, list[str]] = {}
-    for ending in (*_TEXTS, ".json"):
+    for ending in (*_TEXTS, *_RECORDS):
         for name in reading.tree.sizes:
             if suffix(name) == ending and (name not in reading.used or name in reading.undecided):
                 files.setdefault(same_name(without_suffix(name)), []).append(name)
@@ -97,13 +99,14 @@ def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sid
         own = same_name(image)
         found[image] = [*files.get(without_suffix(own), ()), *files.get(own, ())]  # NAME.txt, or NAME.jpg.txt
     texts = [name for own in files.values() for name in own if suffix(name) in _TEXTS]
-    about = [name for own in found.values() for name in own if suffix(name) == ".json"]
+    records = ([name for own in each.values() for name in own if suffix(name) in _RECORDS] for each in (found, files))
+    about = next(filter(None, records), [])
     sidecars = Sidecars(reading.tree, [*texts, *about], reading, any_field)
     found = {image: kept for image, own in found.items() if (kept := [*filter(sidecars.holds_words, own)])}
     if 2 * len(found) < len(images):
-        words = {stem: [name for name in own if name in sidecars.texts] for stem, own in files.items()}
-        apart = _apart(images, {stem: own for stem, own in words.items() if own})
-        found = apart if len(apart) > len(found) else found
+        for part in (sidecars.texts, set(about)):
+            words = {stem: kept for stem, own in files.items() if (kept := [name for name in own if name in part])}
+            found = max(found, _apart(images, words), key=len)
     return found, sidecars
 
 
@@ -176,13 +179,13 @@ def _samples(tar: Tree) -> Iterator[tuple[str | None, list[str], list[str]]]:
     names = list(tar.order if isinstance(tar, TarTree) else tar.sizes)
     keys = {name: without_suffix(name) for name in names}
     pictures = {keys[name] for name in names if suffix(name) in READ}
-    if not any(keys[name] in pictures for name in names if suffix(name) in (*_TEXTS, ".json")):
+    if not any(keys[name] in pictures for name in names if suffix(name) in (*_TEXTS, *_RECORDS)):
         keys = {name: folder_of(name) + base_name(name).partition(".")[0] for name in names}  # KEY.image.jpg
     for name in names:
         grouped.setdefault(keys[name], []).append(name)
     for names in grouped.values():
         endings = {suffix(name): name for name in names}
-        files = [endings[ending] for ending in (*_TEXTS, ".json", ".cls") if ending in endings]
+        files = [endings[ending] for ending in (*_TEXTS, *_RECORDS, ".cls") if ending in endings]
         image = next((name for ending, name in endings.items() if ending in READ), None)
         yield image, files, [name for ending, name in endings.items() if ending in UNREAD]
 
@@ -199,7 +202,7 @@ def _sample(
         ledger.leave_out(NO_CAPTION, base_name(image))
         return None
     captions, source, group = sidecars.read(reading.tree, files)
-    if not captions and suffix(texts[0]) == ".json" and not _read_json(reading.tree, texts[0]):
+    if not captions and suffix(texts[0]) in _RECORDS and not _read_json(reading.tree, texts[0]):
         ledger.leave_out(MALFORMED, base_name(texts[0]))
         return None
     captions = captions or [""]
@@ -230,7 +233,7 @@ class Sidecars:
         for name in names:
             kinds.setdefault((folder_of(name), suffix(name)), []).append(name)
         texts = [own for (_, ending), own in kinds.items() if ending in _TEXTS]
-        about = [name for (_, ending), own in kinds.items() if ending == ".json" for name in own]
+        about = [name for (_, ending), own in kinds.items() if ending in _RECORDS for name in own]
         self._set_encoding(tree, [name for own in texts for name in own[:_OF_FOLDER]][:_SAMPLE])
         of_figures = [own for own in texts if self._holds_figures(tree, own[:_OF_FOLDER])]
         self.figures = {name for own in of_figures for name in own}
@@ -287,7 +290,7 @@ class Sidecars:
         for name in files:
             if suffix(name) in _TEXTS:
                 captions += self.lines(tree, name)
-            elif suffix(name) == ".json":
+            elif suffix(name) in _RECORDS:
                 value = _read_json(tree, name)
                 if isinstance(value, dict):
                     record = flat(value)
@@ -326,9 +329,12 @@ class Sidecars:
 
 
 def _read_json(tree: Tree, name: str) -> Any:
-    """What a file of JSON holds; ``None`` where it cannot be read."""
+    """What a file of JSON or YAML holds; ``None`` where it cannot be read."""
     try:
-        return json.loads(tree.read(name)) if tree.sizes[name] <= _MOST else None
+        if tree.sizes[name] > _MOST:
+            return None
+        data = tree.read(name)
+        return json.loads(data) if suffix(name) == ".json" else read_yaml("\n".join(decode_lines(data)))
     except (*READ_ERRORS, RecursionError):
         return None
 

@@ -163,8 +163,9 @@ def _read(
         chosen = of_labels.get(name) or _best(reading, name, by_name=by_name)
         if isinstance(chosen, str):
             reading.problems.append(chosen)
-            reading.refused |= by_name
-            reading.used.add(name)
+            if by_name:
+                reading.refused = True
+                reading.used.add(name)
             continue
         reading.used.add(name)
         if chosen.labels and form == "list" and name not in of_labels:

@@ -186,7 +186,14 @@ LAYOUTS: dict[str, Files] = {
         "attributes.csv": "image,hat,old\n1.jpg,1,0\n2.jpg,1,1\n"},
     "names without endings": {**pictures("x/abc", "x/v1.0_2"), "a.csv": f"image,text\nabc,{A}\nv1.0_2,{B}\n"},
     "thumbnails of systems": {**IMAGES, "images/@eaDir/1.jpg/THUMB.jpg": png(1), "images/1.txt": A, "images/2.txt": B},
+    "lists of one image": table("a.csv", f"images,text\n\"['1.jpg']\",{A}\n\"['2.jpg']\",\"{B}\"\n"),
+    "single quotes": table("a.csv", f"'file','text'\n'1.jpg','{A}'\n'2.jpg','{B}'\n"),
+    "scores behind texts": table("a.tsv", f"x17\t1.jpg\t{A}\t0.9\nx18\t2.jpg\t{B}\t0.8\n"),
+    "scores behind quoted texts": table("a.csv", f'"1.jpg","{A}","0.9"\n"2.jpg","{B}","0.8"\n'),
     # Beside each image.
+    "yaml beside": {**ONE_TWO, "1.yaml": f"main_prompt: {A}\nrating: 1.0\n", "2.yml": f"main_prompt: '{B}'\n"},
+    "json in a folder": {**IMAGES, "a/1.json": json.dumps({"text": A, "id": 1}),
+                         "a/2.json": json.dumps({"text": B, "id": 2})},
     "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
     "json lists beside": {**ONE_TWO, "1.json": json.dumps([A]), "2.json": json.dumps(B)},
     "json records beside": {**ONE_TWO, "1.json": json.dumps({"width": 5, "annotations": [{"caption": A}]}),
@@ -275,6 +282,9 @@ def test_texts_of_a_dictionary_column(tmp_path: Path) -> None:
         ("image,caption_long,caption_model\n1.jpg,a cat,blip two\n2.jpg,a dog,blip two\n", [["a cat"], ["a dog"]],
          "captions are caption_long, not caption_model"),
         ("image,caption\n1.jpg,a cat\n2.jpg,nan\n", [["a cat"]], "1 with an empty caption (2.jpg)"),
+        ('image,caption\n1.jpg,"a \\"red\\" cat, big"\n2.jpg,"x"\n', [['a "red" cat, big'], ["x"]], ""),
+        ("1.jpg|a cat|A CAT\n2.jpg|a dog|A DOG\n", [["a cat", "A CAT"], ["a dog", "A DOG"]], ""),
+        ("image,description,tags\n1.jpg,,a cat\n2.jpg,,red\n2.jpg,by me,\n", [["a cat"], ["red", "by me"]], ""),
         ('1.jpg,"cap 1","cap 2"\n2.jpg,"cap, 3"\n', [["cap 1", "cap 2"], ["cap, 3"]], ""),
         ("image,caption\n1.jpg,\"['one' 'two']\"\n2.jpg,\"['x', \"\"y's\"\"]\"\n", [["one", "two"], ["x", "y's"]], ""),
     ],
@@ -287,6 +297,9 @@ def test_several_captions_a_row(tmp_path: Path, list_of_captions: str, expected:
 
 def test_columns_that_a_person_chooses(tmp_path: Path) -> None:
     rows = "image,text,other\n1.jpg,one,a cat\n2.jpg,two,a dog\n"
+    unknown = write(tmp_path / "unknown", table("a.csv", "img,one,two\n1.jpg,x y,a cat\n2.jpg,z w,a dog\n"))
+    chosen = load_images([unknown], split="all", progress=False, caption_column="two", image_column="img")
+    assert chosen[0].captions == (("a cat",), ("a dog",))
     path = write(tmp_path / "set", table("metadata.csv", rows))
     read = {
         wanted: load_images([path], split="all", progress=False, caption_column=wanted, image_column="image")[
@@ -490,6 +503,8 @@ def test_names_that_several_images_have_are_told(tmp_path: Path) -> None:
         ({"a.zip": "PK", "metadata.csv": "file_name,text\n1.png,x\n"}, r"1\.png\); a\.zip: not a folder and not"),
         ({"a.csv": f"url,text\nhttp://x.org/7.jpg,{A}\n"}, r"a\.csv: holds addresses of images, none of which is"),
         ({"a.jsonl": json.dumps({"image": base64.b64encode(png(1)).decode(), "text": A})}, r"base64 text in the"),
+        ({**ONE_TWO, "a.json": '[{"image": "1.jpg",\n"text": "a'}, r"a\.json, line 2: not whole JSON \(Untermi"),
+        ({**ONE_TWO, "a.tsv": "1.jpg\tn03444034\t0\t3\n2.jpg\tn04067472\t5\t5\n"}, r"a\.tsv: no column holds texts"),
         ({**ONE_TWO, "a.csv": "image,x,y\n1.jpg,up,left\n2.jpg,down,right\n"},
          r"a\.csv: any of several columns may hold captions \(x, y\); --caption-column NAME,NAME chooses"),
     ],

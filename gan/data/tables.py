@@ -103,7 +103,7 @@ class Table:
     def width(self) -> int:
         """The number of columns; 0 where a text without quotes or a header holds separators of its own."""
         widths = {len(row.fields) for row in self.rows}
-        if self.columns or len(widths) != 1 or not self.rows:
+        if self.columns or len(widths) != 1 or widths == {0}:
             return len(self.columns)
         last = max(widths) - 1
         apart = self.delimiter != "," or all(row.quoted for row in self.rows) or not holds_texts(self.cells(last))

@@ -234,6 +234,8 @@ LAYOUTS: dict[str, Files] = {
                                      for end, data in (("jpg", png(i)), ("TXT", text.encode()))})},
     "endings of two parts": {"0.tar": tar({f"{i}.{end}": data for i, text in ((1, A), (2, B))
                                            for end, data in (("image.jpg", png(i)), ("caption.txt", text.encode()))})},
+    "json without fields": {f"{i}.tar": tar({"1.jpg": png(i), "1.txt": text.encode(), "1.json": b"{}"})
+                            for i, text in ((1, A), (2, B))},
     "TEXT in a tar": {"0.tar": tar({f"{i}.{end}": data for i, text in ((1, A), (2, B)) for end, data in
                                     (("jpg", png(i)), ("json", json.dumps({"TEXT": text}).encode()))})},
     # Encodings.

@@ -42,8 +42,13 @@ _BY_SUFFIX: dict[str, Format] = {
 }  # fmt: skip
 PICTURE_NAME = re.compile(r"[^\s,]+\.(png|jpe?g|jfif|webp|bmp|gif|tiff?|avif)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d][\w ]{0,40}")
+_BESIDE = {"seed", "negative_prompt", "negative", "style", "model", "steps", "width", "height", "split", "language"}
+"""Names of columns that stand beside texts, and are neither ids nor texts."""
+_NO_TEXTS = {".yaml", ".yml", ".xlsx", ".xls", ".ods", ".docx", ".odt", ".rtf", ".pdf", ".zip", ".png", ".jpg", ".html"}
 _ID_NAME = re.compile(rf"(?:\w+_)?(?:{'|'.join(ID_COLUMNS)})|")
 """The name of a column of ids: one of the known ones, "face_id", or none."""
+_BLANK = re.compile(r"\s*(?:#\s.*|#?)$")
+"""A line without a text: an empty one, or a comment; "#12806a hair" is none."""
 _PEOPLE = re.compile(r"\d+(girl|boy|other)s?")  # booru tags, not ids
 _SAMPLE = 200  # lines that tell the format of a file
 _LONGEST_ROW = 100  # lines of one row
@@ -130,6 +135,8 @@ def read_texts(source: Path, format: Format | None = None) -> Iterator[TextLine 
     where = "standard input" if source == STDIN else source
     if source != STDIN:
         check_existing_file(source)
+    if not format and source.suffix.lower() in _NO_TEXTS:
+        raise InputError(f"{source}: no form of texts that is read; save them as CSV, JSON lines or a text a line")
     by_name = _BY_SUFFIX.get(source.suffix.lower())
     read = _read_parquet(source) if (format or by_name) == "parquet" else _read_lines(source, format, by_name)
     count = 0
@@ -159,10 +166,13 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
         sample = list(itertools.islice(lines, _SAMPLE))
         lines = itertools.chain(sample, lines)
         array = None
-        if (format or by_name or "jsonl") == "jsonl" and "".join(sample).lstrip().startswith("["):
+        first = "".join(sample).lstrip()[:1]
+        if (format or by_name or "jsonl") == "jsonl" and (
+            first == "[" or (first == "{" and not by_name and len(sample) < _SAMPLE)
+        ):
             lines = iter(whole := list(lines))
             with suppress(ValueError, RecursionError):
-                array = json.loads("\n".join(whole))
+                array = _rows_of(json.loads("\n".join(whole)))
         format = format or _format_of(sample, by_name)
         if array is not None:
             yield from (_of_value(number, value) for number, value in enumerate(array, start=1))
@@ -174,7 +184,7 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
                     yield _line(record.line, record.id, record.text)
         else:
             read = _of_json if format == "jsonl" else _of_text
-            numbered = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+            numbered = ((number, line) for number, line in enumerate(lines, start=1) if not _BLANK.match(line))
             if (
                 by_name == "table"
                 and format == "texts"
@@ -224,6 +234,18 @@ def _of_json(number: int, line: str) -> TextLine | RejectedLine:
     except (ValueError, RecursionError):
         return RejectedLine(number, 'not JSON; write {"id": ..., "text": ...}')
     return _of_value(number, value)
+
+
+def _rows_of(value: Any) -> list[Any]:
+    """The rows of a JSON file: an array; a list of texts under a name, or texts by their ids, as one object."""
+    if not isinstance(value, dict):
+        return list(value)
+    (only, *others) = value.values() or (None,)
+    if isinstance(only, list) and not others:
+        return only
+    if set(map(type, value.values())) == {str} and not {*map(plain_name, value)} & {*TEXT_COLUMNS}:
+        return [{"id": id, "text": text} for id, text in value.items()]
+    return [value]
 
 
 def _of_value(number: int, value: Any) -> TextLine | RejectedLine:
@@ -320,8 +342,10 @@ class _Layout:
             text_column = next((names.index(name) for name in TEXT_COLUMNS if name in names), len(names) - 1)
             others = [name for name in ID_COLUMNS if name in names and names.index(name) != text_column]
             id_column = names.index(others[0]) if others else int(text_column == 0)
-        elif names[0] in TEXT_COLUMNS and _ID_NAME.fullmatch(names[-1]):
+        elif names[0] in TEXT_COLUMNS and (_ID_NAME.fullmatch(names[-1]) or names[-1] in _BESIDE):
             id_column, text_column = 1, 0
+        if _BESIDE & set(names) and not any(map(_ID_NAME.fullmatch, names)):
+            id_column = -1  # lines are numbered
         return cls(delimiter, 1, len(names), id_column, text_column)
 
     def record(self, line: int, fields: list[str]) -> Record:
@@ -331,7 +355,8 @@ class _Layout:
         text = fields[self.text_column]
         if self.text_column >= self.columns - 1:  # the last one: commas within a text that is not quoted are its own
             text = self.delimiter.join(fields[self.text_column :])
-        return Record(line, fields[self.id_column].strip(), unquoted(text.strip()))
+        id = fields[self.id_column].strip() if self.id_column >= 0 else ""
+        return Record(line, id, unquoted(text.strip()))
 
 
 def unquoted(text: str) -> str:
@@ -394,7 +419,9 @@ def is_header(rows: Sequence[Row]) -> bool:
         return False
     fields = rows[0].fields
     names = [plain_name(field) for field in fields]
-    if names[0] in _HEADER_IDS or (any(map(_ID_NAME.fullmatch, names)) and set(names) & set(TEXT_COLUMNS)):
+    if names[0] in _HEADER_IDS or (
+        (any(map(_ID_NAME.fullmatch, names)) or _BESIDE & set(names)) and set(names) & set(TEXT_COLUMNS)
+    ):
         return names[0] in _HEADER_IDS or all(_WORD.fullmatch(name) or not name for name in names)
     others = [row.fields[0].strip() for row in rows[1:]]
     return len(others) > 1 and all(map(str.isdigit, others)) and all(map(_WORD.fullmatch, map(str.strip, fields)))

@@ -570,6 +570,7 @@ class TextToImage:
         Returns:
             uint8 (``steps``, 3, 64, 64).
         """
+        keys = self._keys(keys)
         if len(keys) != 2 or steps < 2:
             raise ValueError(f"{len(keys)} conditions and {steps} steps; give two conditions and at least two steps")
         weight = torch.linspace(0, 1, steps, dtype=self.dtype, device=self.device)
@@ -600,19 +601,24 @@ class TextToImage:
         """
         from gan.drawing.film import eased
 
+        keys = self._keys(keys)
         if len(keys) < 2 or steps < 1:
             raise ValueError(f"{len(keys)} conditions and {steps} steps; give two conditions or more, and a step")
         return self._draw_way(keys, seed, lambda values: eased(values, steps, loop=loop))
 
+    def _keys(self, keys: torch.Tensor | Inversion | Sequence[str]) -> torch.Tensor | Inversion:
+        """Keys with the conditions of texts in their place."""
+        if not isinstance(keys, Sequence):
+            return keys
+        return self.conditions([check_text(text, "keys") for text in _texts_of(keys)])
+
     def _draw_way(
         self,
-        keys: torch.Tensor | Inversion | Sequence[str],
+        keys: torch.Tensor | Inversion,
         seed: int | Iterable[int],
         way: Callable[[torch.Tensor], torch.Tensor],
     ) -> torch.Tensor:
         """The images of a way: ``way`` takes the keys' numbers (K, ...) to those of the images."""
-        if isinstance(keys, Sequence):
-            keys = self.conditions([check_text(text, "keys") for text in _texts_of(keys)])
         if not isinstance(keys, torch.Tensor):
             from gan.inversion.editing import draw
 

@@ -92,6 +92,8 @@ def test_bad_testing_file_is_named_with_its_line(tmp_path, data: bytes, message:
 
 
 def test_file_that_cannot_be_read(tmp_path) -> None:
+    with pytest.raises(InputError, match="no form of texts that is read; save them as CSV"):
+        read_testing_file(write_file(tmp_path, "- text: red hair\n", "a.yaml"))
     for path in (tmp_path / "absent.txt", tmp_path):
         with pytest.raises(InputError, match=re.escape(str(path))):
             read_testing_file(path)
@@ -106,8 +108,14 @@ TWO = [("7", "red hair"), ("b8", "blue hair, green eyes")]
         # An id is said by a header, or looks like one.
         ("a.txt", "text_id,prompt\n7,red hair\nb8,blue hair, green eyes\n", TWO),
         ("a.csv", "Prompt,face_id\nred hair,7\n\"blue hair, green eyes\",b8\n", TWO),
+        ("a.txt", "# mine\nred hair\n#\n#12806a hair\n", [("2", "red hair"), ("4", "#12806a hair")]),
         ("a.csv", 'prompt\nred hair\n"blue hair, green eyes"\n',
          [("2", "red hair"), ("3", '"blue hair, green eyes"')]),
+        ("a.csv", 'prompt,negative_prompt,seed\n"red hair","low, quality",7\na,b,9\n', [("2", "red hair"), ("3", "a")]),
+        ("a.csv", "seed,prompt\n5,red hair\n7,a\n", [("2", "red hair"), ("3", "a")]),
+        ("a.json", '{"prompts": ["red hair", "a"]}', [("1", "red hair"), ("2", "a")]),
+        ("a.json", '{"7": "red hair",\n "b8": "blue hair, green eyes"}', TWO),
+        ("a.json", '{"text": ["red hair", "a"], "id": "x"}', [("x", "red hair")]),
         ("a.txt", '"7","red hair"\n"b8","blue hair, green eyes"\n', TWO),
         ("a.txt", '"text_id","prompt"\n"7","red hair"\n"b8","blue hair, green eyes"\n', TWO),
         ("a.txt", ',id,text\n0,7,red hair\n1,b8,"blue hair, green eyes"\n', TWO),

@@ -249,6 +249,8 @@ def test_a_colour_that_is_denied_is_not_drawn() -> None:
     ends = ["white hair, no green eyes", "red hair"]
     way = pipeline.interpolate(pipeline.conditions(ends), seed=3, steps=3)
     assert torch.equal(way, pipeline.interpolate(ends, seed=3, steps=3))
+    with pytest.raises(ValueError, match="1 conditions and 3 steps; give two"):
+        pipeline.interpolate(ends[0], steps=3)
     assert (way[::2].int() - pipeline.draw(ends, [3, 3]).int()).abs().max() <= 1
 
 

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
 
 from encoder.common.arguments import is_unicode
@@ -21,7 +22,7 @@ from gan.data.decoding import IMAGE_SIZE, Decoded, decode
 from gan.data.duplicates import copy_groups
 from gan.data.formats import read_tree
 from gan.data.formats.reading import Example
-from gan.data.store import Rows
+from gan.data.store import Images, Rows
 from gan.data.summary import (
     CUT_OFF,
     DAMAGED,
@@ -187,23 +188,10 @@ def _decode(examples: Sequence[Example]) -> list[Decoded | str]:
     return images
 
 
-class _Chosen:
-    """Some of the rows."""
-
-    def __init__(self, rows: Rows, positions: np.ndarray) -> None:
-        self.rows, self.positions = rows, positions
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def __getitem__(self, index: Any, /) -> Any:
-        return self.rows[self.positions[index]]
-
-
 def find_copies(rows: Rows, sources: Sequence[int], progress: bool = False) -> list[int]:
     """The copy groups of all images: looked for within a source, so that no other one changes its split."""
-    own, groups = np.array(sources), np.empty(len(sources), dtype=np.int64)
-    for source in np.unique(own):
-        positions = np.flatnonzero(own == source)
-        groups[positions] = positions[copy_groups(_Chosen(rows, positions), progress=progress).numpy()]
+    own, groups = torch.tensor(sources), torch.empty(len(sources), dtype=torch.int64)
+    for source in own.unique():
+        positions = (own == source).nonzero().squeeze(1)
+        groups[positions] = positions[copy_groups(Images((rows,), positions), progress=progress)]
     return groups.tolist()

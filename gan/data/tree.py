@@ -55,6 +55,11 @@ class Tree:
         self._parts: dict[str, Tree] = {}
         self._kinds: dict[str, str] = {}
 
+    @property
+    def order(self) -> Iterable[str]:
+        """The names of the files, as they stand in a tar."""
+        return self.sizes
+
     def open(self, name: str) -> BinaryIO:
         """The file as a stream that can be sought in."""
         inside = self._inside(name)
@@ -216,8 +221,7 @@ class TarTree(Tree):
 
     @property
     def order(self) -> Iterable[str]:
-        """The names as they stand in the tar."""
-        return self._places
+        return dict.fromkeys([*self._places, *self.sizes])
 
     def __del__(self) -> None:
         if hasattr(self, "handle"):

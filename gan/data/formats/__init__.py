@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from encoder.common.errors import InputError
 from gan.data.decoding import suffix
 from gan.data.formats import assignment, beside, embedded, lists
 from gan.data.formats.reading import Example, Reading
-from gan.data.names import base_name, common_folder, folder_of, words_of
-from gan.data.summary import NAMED, NO_CAPTION, UNREAD_KIND, Ledger, printable
+from gan.data.names import common_folder, folder_of, words_of
+from gan.data.summary import NAMED, Ledger, printable
 from gan.data.tables import Columns
 from gan.data.tree import Tree
 
@@ -30,7 +31,7 @@ FORMS: tuple[Callable[[Reading], Iterator[Example]], ...] = (
     beside.read_shards,
     beside.read_pairs,
     lists.read_others,
-    beside.read_other_pairs,
+    partial(beside.read_pairs, any_field=True),
 )
 
 
@@ -53,9 +54,7 @@ def _examples(reading: Reading) -> Iterator[Example]:
             break
     if not reading.forms:
         yield from _by_names(reading)
-    beside.count_unused(reading)
-    for name in reading.uncaptioned():
-        reading.ledger.leave_out(NO_CAPTION if reading.is_read(name) else UNREAD_KIND, base_name(name))
+    beside.count_rest(reading)
 
 
 def _by_names(reading: Reading) -> Iterator[Example]:

@@ -11,14 +11,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from encoder.common.errors import InputError
 from encoder.files import Row, decode_lines, encoding_of, plain_name
-from gan.data.decoding import READ, UNREAD, suffix
+from gan.data.decoding import suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, path_ends, without_suffix
-from gan.data.summary import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND, printable
+from gan.data.summary import MALFORMED, NO_CAPTION, NO_IMAGE, UNREAD_KIND, Ledger, printable
 from gan.data.tables import (
     GROUP_COLUMNS,
     SOURCE_COLUMN,
@@ -45,15 +46,16 @@ _OF_FOLDER, _SAMPLE = 3, 200  # files of a folder, and of all, that tell how the
 # -- a folder or a zip -----------------------------------------------------------------------------------------------
 
 
-def read_pairs(reading: Reading, any_field: bool = False) -> Iterator[Example]:
-    """Images with files beside them, in the order of their names.
+def read_pairs(reading: Reading, form: str = "sidecar", any_field: bool = False) -> Iterator[Example]:
+    """Images with files beside them, in the order of the tree.
 
     Args:
         reading: The tree.
+        form: What it is; the keys of ``"webdataset"`` have no endings.
         any_field: Take captions from fields of JSON that no name tells to be captions: they may be a camera's.
     """
     tree, ledger = reading.tree, reading.ledger
-    if isinstance(tree, TarTree) and "webdataset" in reading.forms:
+    if "webdataset" in reading.forms:
         return
     pairs, sidecars = _pairs(reading, any_field)
     top = common_folder(pairs)
@@ -63,34 +65,40 @@ def read_pairs(reading: Reading, any_field: bool = False) -> Iterator[Example]:
         captions, source, group = sidecars.read(tree, files)
         if not captions and not any(suffix(name) in _TEXTS for name in files):
             reading.undecided.update(files)
+            if broken := [name for name in files if suffix(name) in _RECORDS and _read_json(tree, name) is None]:
+                reading.broken[image] = broken[0]
             continue
-        reading.found("sidecar")
-        ledger.of(source).rows += len(captions)
+        reading.found(form)
+        ledger.of(source).rows += max(1, len(captions))
         if not reading.is_read(image):
             ledger.leave_out(UNREAD_KIND, base_name(image))
             reading.captioned.add(image)
             continue
-        yield reading.example(image, image.removeprefix(top), captions or [""], source, groups.get(image) or group)
+        key = image.removeprefix(top) if form == "sidecar" else without_suffix(image)
+        yield reading.example(image, key, captions or [""], source, group or groups.get(image))
 
 
-def count_unused(reading: Reading) -> None:
-    """Count the texts beside which there is no image."""
-    if {"sidecar", "webdataset"} & set(reading.forms):
-        folders = set(map(folder_of, reading.used))
-        for name in reading.tree.sizes:
-            if suffix(name) in _TEXTS and name not in reading.used and folder_of(name) in folders:
-                reading.ledger.leave_out(NO_IMAGE, base_name(name))
-
-
-def read_other_pairs(reading: Reading) -> Iterator[Example]:
-    """Images beside which JSON holds texts under any name."""
-    return read_pairs(reading, any_field=True)
+def count_rest(reading: Reading) -> None:
+    """Count the images without captions, and the texts beside which there is no image."""
+    endings = {"sidecar": _TEXTS, "webdataset": (*_TEXTS, *_RECORDS)}
+    folders = set(map(folder_of, reading.used))
+    lone = {
+        without_suffix(name): name
+        for form in reading.forms
+        for name in reading.tree.sizes
+        if suffix(name) in endings.get(form, ()) and name not in reading.used and folder_of(name) in folders
+    }
+    for name in lone.values():
+        reading.ledger.leave_out(NO_IMAGE, base_name(name))
+    for name in reading.uncaptioned():
+        reason = MALFORMED if name in reading.broken else NO_CAPTION if reading.is_read(name) else UNREAD_KIND
+        reading.ledger.leave_out(reason, base_name(reading.broken.get(name, name)))
 
 
 def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sidecars]:
     """The files beside each image that has some and no captions yet, and how they are read."""
     files: dict[str, list[str]] = {}
-    for ending in (*_TEXTS, *_RECORDS):
+    for ending in (*_TEXTS, *_RECORDS, ".cls"):
         for name in reading.tree.sizes:
             if suffix(name) == ending and (name not in reading.used or name in reading.undecided):
                 files.setdefault(same_name(without_suffix(name)), []).append(name)
@@ -98,16 +106,28 @@ def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sid
     for image in images if files else ():
         own = same_name(image)
         found[image] = [*files.get(without_suffix(own), ()), *files.get(own, ())]  # NAME.txt, or NAME.jpg.txt
+    if not any(found.values()):  # KEY.image.jpg and KEY.caption.txt
+        keys = {image: _key(same_name(image)) for image in images}
+        for stem, own in list(files.items()):
+            files.setdefault(_key(stem), own)
+        found = {image: files.get(key, []) for image, key in keys.items()}
     texts = [name for own in files.values() for name in own if suffix(name) in _TEXTS]
     records = ([name for own in each.values() for name in own if suffix(name) in _RECORDS] for each in (found, files))
     about = next(filter(None, records), [])
     sidecars = Sidecars(reading.tree, [*texts, *about], reading, any_field)
-    found = {image: kept for image, own in found.items() if (kept := [*filter(sidecars.holds_words, own)])}
+    found = {
+        image: kept for image, own in found.items() if (kept := [name for name in own if name not in sidecars.figures])
+    }
     if 2 * len(found) < len(images):
         for part in (sidecars.texts, set(about)):
             words = {stem: kept for stem, own in files.items() if (kept := [name for name in own if name in part])}
             found = max(found, _apart(images, words), key=len)
     return found, sidecars
+
+
+def _key(name: str) -> str:
+    """A name up to its first dot, as WebDataset has it."""
+    return folder_of(name) + base_name(name).partition(".")[0]
 
 
 def _apart(images: Iterable[str], texts: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -142,72 +162,32 @@ def _groups(pairs: dict[str, list[str]]) -> dict[str, str]:
 
 def read_shards(reading: Reading) -> Iterator[Example]:
     """The samples of a tar, or of the tars in a folder, in their order there."""
-    shards = [name for name in reading.tree.sizes if name.lower().endswith(".tar")]
     tree = reading.tree
+    shards = [name for name in tree.sizes if name.lower().endswith(".tar")]
     first = tree if isinstance(tree, TarTree) else tree.part(shards[0]) if shards else None
     if first is None:
         return
-    if not any(image and files for image, files, _ in _samples(first)):
+    pairs, _ = _pairs(Reading(first, Ledger(), reading.columns), True)
+    if not any(folder_of(image) == folder_of(files[0]) for image, files in pairs.items()):
         for shard in shards:  # images of a list that lies beside them
             tree.mount(shard)
         vars(reading).pop("images", None)
         return
-    reading.found("webdataset")
     seen: set[str] = set()
-    sidecars = Sidecars(first, first.sizes, reading, any_field=True)
-    if reading.problems and not sidecars.texts:
-        raise InputError(f"{tree.where}: {reading.problems[-1]}")
     for shard in shards or [""]:
         tar = tree.part(shard) if shard else tree
         assert tar is not None
-        for image, files, unread in _samples(tar):
-            key = without_suffix(image or (files or unread)[0])
+        own = Reading(tar, reading.ledger, reading.columns) if shard else reading
+        for example in read_pairs(own, "webdataset", any_field=True):
             # Shards may count from the start each; their names tell the samples apart then.
-            own = key if key not in seen else f"{shard}/{key}"
-            seen.add(own)
-            if not shard:
-                reading.captioned.update(filter(None, [image, *unread]))
-                reading.used.update(files)
-            example = _sample(Reading(tar, reading.ledger, reading.columns), sidecars, own, image, files, unread)
-            if example is not None:
-                yield example
-
-
-def _samples(tar: Tree) -> Iterator[tuple[str | None, list[str], list[str]]]:
-    """The image of each sample, the files beside it, and pictures of kinds that are not read, in the tar's order."""
-    grouped: dict[str, list[str]] = {}
-    names = list(tar.order if isinstance(tar, TarTree) else tar.sizes)
-    keys = {name: without_suffix(name) for name in names}
-    pictures = {keys[name] for name in names if suffix(name) in READ}
-    if not any(keys[name] in pictures for name in names if suffix(name) in (*_TEXTS, *_RECORDS)):
-        keys = {name: folder_of(name) + base_name(name).partition(".")[0] for name in names}  # KEY.image.jpg
-    for name in names:
-        grouped.setdefault(keys[name], []).append(name)
-    for names in grouped.values():
-        endings = {suffix(name): name for name in names}
-        files = [endings[ending] for ending in (*_TEXTS, *_RECORDS, ".cls") if ending in endings]
-        image = next((name for ending, name in endings.items() if ending in READ), None)
-        yield image, files, [name for ending, name in endings.items() if ending in UNREAD]
-
-
-def _sample(
-    reading: Reading, sidecars: Sidecars, key: str, image: str | None, files: list[str], unread: list[str]
-) -> Example | None:
-    ledger, texts = reading.ledger, [name for name in files if suffix(name) != ".cls"]
-    if image is None:
-        if unread or texts:
-            ledger.leave_out(UNREAD_KIND if unread else NO_IMAGE, base_name((unread or texts)[0]))
-        return None
-    if not texts:
-        ledger.leave_out(NO_CAPTION, base_name(image))
-        return None
-    captions, source, group = sidecars.read(reading.tree, files)
-    if not captions and suffix(texts[0]) in _RECORDS and not _read_json(reading.tree, texts[0]):
-        ledger.leave_out(MALFORMED, base_name(texts[0]))
-        return None
-    captions = captions or [""]
-    ledger.of(source).rows += len(captions)
-    return reading.example(image, key, captions, source, group)
+            yield replace(example, key=f"{shard}/{example.key}") if example.key in seen else example
+            seen.add(example.key)
+        if shard:
+            count_rest(own)
+            for form in own.forms:
+                reading.found(form)
+            reading.problems += own.problems
+            reading.refused |= own.refused
 
 
 # -- the files -------------------------------------------------------------------------------------------------------
@@ -267,6 +247,7 @@ class Sidecars:
             positions, note = caption_columns(Table("*.json", columns, rows), reading.columns.caption)
         except InputError as error:
             reading.problems.append(str(error))
+            reading.refused = True
             return
         chosen = [columns[i] for i in positions]
         if not any_field and not reading.columns.caption:
@@ -274,10 +255,6 @@ class Sidecars:
         self._fields = chosen
         if note and self._fields:
             reading.ledger.note(note)
-
-    def holds_words(self, name: str) -> bool:
-        """Whether a file may hold captions."""
-        return name not in self.figures
 
     def read(self, tree: Tree, files: Iterable[str]) -> tuple[list[str], str | None, str | None]:
         """What the files beside an image say: its captions, its source and its class.

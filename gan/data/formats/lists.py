@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from encoder.common.errors import InputError
@@ -94,14 +94,6 @@ def folders_of(table: str) -> list[str]:
 
 
 @dataclass
-class _Image:
-    source: str | None
-    group: str | None
-    reference: str
-    captions: list[str] = field(default_factory=list)
-
-
-@dataclass
 class Matched:
     """The images that rows name, in the order of the rows, with the captions of all their rows.
 
@@ -114,7 +106,7 @@ class Matched:
 
     reading: Reading
     table: str
-    images: dict[str, _Image] = field(default_factory=dict)
+    images: dict[str, Example] = field(default_factory=dict)
     names: dict[str, str | None] = field(default_factory=dict)
 
     def look_up(self, references: Iterable[str]) -> None:
@@ -139,13 +131,14 @@ class Matched:
                 reading.ledger.leave_out(UNREAD_KIND, base_name(name), source)
                 reading.captioned.add(name)
                 return
-            self.images.setdefault(name, _Image(source, group, reference)).captions += captions
+            if name not in self.images:
+                self.images[name] = reading.example(name, reference, [], source, group)
+            self.images[name].captions.extend(captions)
 
     def examples(self, *, by_reference: bool = False, top: str = "") -> Iterator[Example]:
         """One for each image; its key is what the rows call it, or its name below ``top``."""
         for name, image in self.images.items():
-            key = image.reference if by_reference else name.removeprefix(top)
-            yield self.reading.example(name, key, image.captions, image.source, image.group)
+            yield image if by_reference else replace(image, key=name.removeprefix(top))
 
 
 def _read(
@@ -155,7 +148,7 @@ def _read(
 
     Lists of labels are asked last, as ``of_labels``, for the images that are in no other.
     """
-    images: dict[str, _Image] = {}
+    images: dict[str, Example] = {}
     matched = None
     by_name = form != "list"
     labels: dict[str, Chosen] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -28,7 +28,7 @@ class Example:
 
     key: str
     load: Callable[[], bytes]
-    captions: Sequence[str]
+    captions: list[str]
     name: str
     source: str | None = None
     group: str | None = None
@@ -47,6 +47,7 @@ class Reading:
         captioned: The images of the tree that have captions, or were counted otherwise.
         used: The files that captions were read from, or that hold none.
         undecided: Those of them beside images of which only unusual fields may hold captions.
+        broken: The images beside which JSON cannot be read, with its name.
         problems: Why files that looked like captions gave none.
         refused: One of them is surely meant to hold captions: the names of files do not stand in for it.
     """
@@ -59,13 +60,14 @@ class Reading:
         self.captioned: set[str] = set()
         self.used: set[str] = set()
         self.undecided: set[str] = set()
+        self.broken: dict[str, str] = {}
         self.problems = tree.problems
         self.refused = False
 
     @cached_property
     def images(self) -> ImageNames:
         """All images of the tree."""
-        return ImageNames(filter(self.tree.is_image, self.tree.sizes))
+        return ImageNames(filter(self.tree.is_image, self.tree.order))
 
     def uncaptioned(self) -> list[str]:
         """The images that have no captions yet."""
@@ -83,7 +85,7 @@ class Reading:
             self.ledger.note(note)
 
     def example(
-        self, name: str, key: str, captions: Sequence[str], source: str | None = None, group: str | None = None
+        self, name: str, key: str, captions: list[str], source: str | None = None, group: str | None = None
     ) -> Example:
         """An image of the tree with its captions."""
         self.captioned.add(name)

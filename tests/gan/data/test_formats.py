@@ -248,7 +248,7 @@ def test_a_shard(tmp_path: Path) -> None:
     assert captions(data) == {"set/b": ["one"], "x/a": ["two", "three"], "set/f": ["six"]}
     assert (data.formats, data.source_names) == (("webdataset", "webdataset"), ("x", "set"))
     assert data.groups == (None, "7", "9")
-    assert summary.sources[1].left_out == "1 without caption (c.png), 1 without image (d.txt), 1 malformed (e.json)"
+    assert summary.sources[1].left_out == "1 without image (d.txt), 1 without caption (c.png), 1 malformed (e.json)"
 
 
 def test_a_folder_of_shards_that_count_from_the_start_each(tmp_path: Path) -> None:

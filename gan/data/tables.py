@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from encoder.common.arguments import is_unicode
@@ -99,7 +100,19 @@ class Table:
         parts = [reference_of(row.fields[i]) for i in (folder, file) if i is not None and i < len(row.fields)]
         return "/".join(parts) if parts and parts[-1] else ""
 
-    @property
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the columns in the form in which names are compared; without a header, blanks."""
+        widths = Counter(len(row.fields) for row in self.rows[:_SAMPLE])
+        return [plain_name(name) for name in self.columns] or [""] * widths.most_common(1)[0][0]
+
+    def headed(self) -> Table:
+        """The table whose first row names the columns."""
+        return Table(
+            self.name, [str(each) for each in self.rows[0].fields], self.rows[1:], self.delimiter, self.malformed
+        )
+
+    @cached_property
     def width(self) -> int:
         """The number of columns; 0 where a text without quotes or a header holds separators of its own."""
         widths = {len(row.fields) for row in self.rows}
@@ -319,7 +332,6 @@ class Chosen:
     Attributes:
         note: One line where other columns hold texts too.
         hits: How many of the images that some rows name are there.
-        width: That of the table.
         flags: The columns of texts hold none: each says whether an image has what it is called.
         labels: The texts are attributes or classes, which are captions where no other list has any.
     """
@@ -331,7 +343,6 @@ class Chosen:
     source: int | None
     group: int | None
     hits: int
-    width: int
     note: str = ""
     flags: bool = False
     labels: bool = False
@@ -343,7 +354,7 @@ class Chosen:
 
     def captions(self, row: Row) -> list[str] | None:
         """The captions of a row, ``""`` if it has none; ``None`` where its fields are not those of the table."""
-        fields, width = row.fields, self.width or max(self.file, self.texts[-1]) + 1
+        fields, width = row.fields, self.table.width or max(self.file, self.texts[-1]) + 1
         if len(fields) <= max(self.file, self.texts[0]):
             return None
         if len(fields) > width:
@@ -382,32 +393,29 @@ def choose(
     if not table.rows:
         return f"{table.name}: holds no rows; write 'file,text' on each line"
     wanted = {plain_name(name) for name in f"{columns.caption},{columns.image}".split(",") if name}
-    if wanted and not table.columns and wanted <= {plain_name(str(each)) for each in table.rows[0].fields}:
-        table = Table(table.name, [str(each) for each in table.rows[0].fields], table.rows[1:], table.delimiter)
-    width = len(table.columns) or Counter(len(row.fields) for row in table.rows[:_SAMPLE]).most_common(1)[0][0]
-    names = [plain_name(name) for name in table.columns] or [""] * width
-    if width < 2:
+    if wanted and not table.columns and wanted <= {*table.headed().names}:
+        table = table.headed()
+    if len(table.names) < 2:
         return f"{table.name}: has one column; write 'file,text' on each line"
     try:
-        asked = _named(table, names, columns.image)[:1] if columns.image else []
-        _named(table, names, columns.caption) if columns.caption else []
+        asked = _named(table, columns.image)[:1] if columns.image else []
+        _named(table, columns.caption) if columns.caption else []
     except InputError as error:
         return str(error)
     if asked:
         file, folder, hits = asked[0], None, sum(map(is_there, map(reference_of, table.cells(asked[0]))))
     else:
-        found = _file_column(table, names, is_there, by_name)
+        found = _file_column(table, is_there, by_name)
         if found is None:
-            return f"{table.name}: {_why_no_image(table, width)}"
+            return f"{table.name}: {_why_no_image(table)}"
         file, folder, hits = found
     if header and not table.columns and len(table.rows) > 1:
-        fields = [str(each) for each in table.rows[0].fields]
-        first = fields[file].strip() if file < len(fields) else "1"
+        first = table.reference(table.rows[0], file)
         if _WORD.fullmatch(first) and not is_image(first) and not is_there(first):
-            table = Table(table.name, fields, table.rows[1:], table.delimiter, table.malformed)
-            names = [plain_name(name) for name in fields]
+            table = table.headed()
     texts, note = caption_columns(table, columns.caption, file)
     named = [i for i, name in enumerate(table.columns) if i != file and _ATTRIBUTE.search(name)]
+    names = table.names
     flags = [] if texts else [i for i in named if not _IDS.search(names[i]) and _holds_flags(table.cells(i))]
     texts = texts or (flags if len(flags) > 1 and 2 * len(flags) >= len(named) else [])
     if not texts:
@@ -416,12 +424,12 @@ def choose(
     group = next((names.index(name) for name in GROUP_COLUMNS if name in names), None)
     labels = bool(flags) or (group in texts and not columns.caption)
     group = None if group in texts else group
-    return Chosen(table, file, folder, texts, source, group, hits, table.width, note, bool(flags), labels)
+    return Chosen(table, file, folder, texts, source, group, hits, note, bool(flags), labels)
 
 
-def _why_no_image(table: Table, width: int) -> str:
+def _why_no_image(table: Table) -> str:
     """What a table without the names of images that are here holds in their place."""
-    for i in range(width):
+    for i in range(len(table.names)):
         cells = [str(cell) for cell in table.cells(i)]
         name = f" in the column {printable(table.columns[i])}" if table.columns else ""
         if 0 < len(cells) <= 2 * sum(map(bool, map(_BASE64.match, cells))):
@@ -440,10 +448,9 @@ def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int
         wanted: The columns that a person asks for; empty: what their values tell.
         file: The column of images.
     """
-    names = [plain_name(name) for name in table.columns] or [""] * max(len(row.fields) for row in table.rows[:_SAMPLE])
     if wanted:
-        return _named(table, names, wanted), ""
-    texts, others = _text_columns(table, names, file)
+        return _named(table, wanted), ""
+    texts, others = _text_columns(table, file)
     if not others:
         return texts, ""
     used, left = (", ".join(printable(table.columns[i].strip()) for i in each) for each in (texts, others))
@@ -451,19 +458,18 @@ def caption_columns(table: Table, wanted: str, file: int = -1) -> tuple[list[int
     return texts, f"{table.name}: {found}; --caption-column NAME,NAME chooses"
 
 
-def _named(table: Table, names: Sequence[str], wanted: str) -> list[int]:
+def _named(table: Table, wanted: str) -> list[int]:
     """The positions of columns that were asked for."""
     for name in wanted.split(","):
-        if plain_name(name) not in names:
+        if plain_name(name) not in table.names:
             seen = ", ".join(map(printable, table.columns)) or "without names"
             raise InputError(f"{table.name}: no column {name.strip()!r}; its columns are {seen}")
-    return [names.index(plain_name(name)) for name in wanted.split(",")]
+    return [table.names.index(plain_name(name)) for name in wanted.split(",")]
 
 
-def _file_column(
-    table: Table, names: Sequence[str], is_there: Callable[[str], bool], by_name: bool
-) -> tuple[int, int | None, int] | None:
+def _file_column(table: Table, is_there: Callable[[str], bool], by_name: bool) -> tuple[int, int | None, int] | None:
     """The column whose values name images that are there, one that names their folders, and how many are there."""
+    names = table.names
     best: tuple[Any, ...] = ()
     folders: dict[int, int] = {}
     for i, name in enumerate(names):
@@ -490,8 +496,9 @@ def _file_column(
     return (known[0], None, 0) if by_name and known else None
 
 
-def _text_columns(table: Table, names: Sequence[str], file: int) -> tuple[list[int], list[int]]:
+def _text_columns(table: Table, file: int) -> tuple[list[int], list[int]]:
     """The columns of captions, and others that hold texts too."""
+    names = table.names
     holding = [i for i in range(len(names)) if i != file and holds_texts(table.cells(i))]
     if not table.columns:  # without a header, a text ends where its line does
         after = [i for i in holding if i > file] or holding

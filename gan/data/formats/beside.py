@@ -108,8 +108,8 @@ def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sid
         found[image] = [*files.get(without_suffix(own), ()), *files.get(own, ())]  # NAME.txt, or NAME.jpg.txt
     if not any(found.values()):  # KEY.image.jpg and KEY.caption.txt
         keys = {image: _key(same_name(image)) for image in images}
-        for stem, own in list(files.items()):
-            files.setdefault(_key(stem), own)
+        for stem, names in list(files.items()):
+            files.setdefault(_key(stem), names)
         found = {image: files.get(key, []) for image, key in keys.items()}
     texts = [name for own in files.values() for name in own if suffix(name) in _TEXTS]
     records = ([name for own in each.values() for name in own if suffix(name) in _RECORDS] for each in (found, files))

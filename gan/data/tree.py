@@ -52,7 +52,7 @@ class Tree:
         self.where = where
         self.sizes = {name: sizes[name] for name in sorted(sizes)}
         self.problems: list[str] = []
-        self._parts: dict[str, Tree] = {}
+        self._inner: dict[str, tuple[Tree, str]] = {}  # files in archives, and their names there
         self._kinds: dict[str, str] = {}
 
     @property
@@ -62,13 +62,13 @@ class Tree:
 
     def open(self, name: str) -> BinaryIO:
         """The file as a stream that can be sought in."""
-        inside = self._inside(name)
-        return inside[0].open(inside[1]) if inside else self._open(name)
+        tree, own = self._inner.get(name, (self, name))
+        return tree._open(own)
 
     def read(self, name: str) -> bytes:
         """The file's bytes; any of ``READ_ERRORS`` where they cannot be had."""
-        inside = self._inside(name)
-        return inside[0].read(inside[1]) if inside else self._read(name)
+        tree, own = self._inner.get(name, (self, name))
+        return tree._read(own)
 
     def _open(self, name: str) -> BinaryIO:
         raise NotImplementedError
@@ -126,16 +126,9 @@ class Tree:
             self.problems.append(str(error).removeprefix(f"{self.where}/"))
             return
         if part is not None:
-            self._parts[f"{name}/"] = part
+            self._inner |= {f"{name}/{inner}": (part, inner) for inner in part.sizes}
             more = {f"{name}/{inner}": size for inner, size in part.sizes.items()}
             self.sizes = dict(sorted({**self.sizes, **more}.items()))
-
-    def _inside(self, name: str) -> tuple[Tree, str] | None:
-        """The mounted archive that a file lies in, and its name there."""
-        for prefix, part in self._parts.items():
-            if name.startswith(prefix):
-                return part, name.removeprefix(prefix)
-        return None
 
 
 class FolderTree(Tree):
@@ -144,7 +137,7 @@ class FolderTree(Tree):
     def __init__(self, where: str, root: Path, only: str | None = None) -> None:
         self.root = root
         self.signature = hashlib.sha256()
-        found = list(_walk(str(root)) if only is None else _one(str(root), only))
+        found = list(_walk(str(root), only))
         for name, size, mtime in sorted(found):
             self.signature.update(f"{name}\0{size}\0{mtime}\n".encode("utf-8", "surrogateescape"))
         super().__init__(where, {name: size for name, size, _ in found})
@@ -322,9 +315,12 @@ def fingerprint(path: Path) -> str:
     return f"{about.st_size}-{about.st_mtime_ns}"
 
 
-def _walk(root: str) -> Iterator[tuple[str, int, int]]:
-    """(name, size, time) of the regular files under ``root``, links to folders included."""
-    about = os.stat(root)
+def _walk(root: str, only: str | None = None) -> Iterator[tuple[str, int, int]]:
+    """(name, size, time) of the regular files under ``root``, links to folders included, or of one in it."""
+    about = os.stat(os.path.join(root, only or ""))
+    if only:
+        yield only, about.st_size, about.st_mtime_ns
+        return
     seen = {(about.st_dev, about.st_ino)}
     waiting = [""]
     while waiting:
@@ -348,11 +344,6 @@ def _walk(root: str) -> Iterator[tuple[str, int, int]]:
             elif stat.S_ISDIR(about.st_mode) and (about.st_dev, about.st_ino) not in seen:
                 seen.add((about.st_dev, about.st_ino))
                 waiting.append(name)
-
-
-def _one(root: str, name: str) -> Iterator[tuple[str, int, int]]:
-    about = os.stat(os.path.join(root, name))
-    yield name, about.st_size, about.st_mtime_ns
 
 
 def _hidden(name: str) -> bool:

@@ -44,7 +44,7 @@ def read(reading: Reading) -> Iterator[Example]:
             reading.ledger.leave_out(MALFORMED, f"line {record.line}")
         else:
             matched.add(record.id, [caption])
-    yield from matched.examples(by_reference=True)
+    yield from matched.images.values()
 
 
 def _caption(record: Record) -> str | None:

@@ -98,16 +98,19 @@ def count_rest(reading: Reading) -> None:
 def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sidecars]:
     """The files beside each image that has some and no captions yet, and how they are read."""
     files: dict[str, list[str]] = {}
+    images, found = reading.uncaptioned(), {}
+    in_case = (
+        same_name if len({image.lower() for image in images}) < len(images) else lambda name: same_name(name).lower()
+    )
     for ending in (*_TEXTS, *_RECORDS, ".cls"):
         for name in reading.tree.sizes:
             if suffix(name) == ending and (name not in reading.used or name in reading.undecided):
-                files.setdefault(same_name(without_suffix(name)), []).append(name)
-    images, found = reading.uncaptioned(), {}
+                files.setdefault(in_case(without_suffix(name)), []).append(name)
     for image in images if files else ():
-        own = same_name(image)
+        own = in_case(image)
         found[image] = [*files.get(without_suffix(own), ()), *files.get(own, ())]  # NAME.txt, or NAME.jpg.txt
     if not any(found.values()):  # KEY.image.jpg and KEY.caption.txt
-        keys = {image: _key(same_name(image)) for image in images}
+        keys = {image: _key(in_case(image)) for image in images}
         for stem, names in list(files.items()):
             files.setdefault(_key(stem), names)
         found = {image: files.get(key, []) for image, key in keys.items()}
@@ -121,7 +124,7 @@ def _pairs(reading: Reading, any_field: bool) -> tuple[dict[str, list[str]], Sid
     if 2 * len(found) < len(images):
         for part in (sidecars.texts, set(about)):
             words = {stem: kept for stem, own in files.items() if (kept := [name for name in own if name in part])}
-            found = max(found, _apart(images, words), key=len)
+            found = max(found, _apart({image: in_case(without_suffix(image)) for image in images}, words), key=len)
     return found, sidecars
 
 
@@ -130,15 +133,15 @@ def _key(name: str) -> str:
     return folder_of(name) + base_name(name).partition(".")[0]
 
 
-def _apart(images: Iterable[str], texts: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The text of each image by the longest end of its path that one text alone has."""
+def _apart(images: dict[str, str], texts: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The text of each image by the longest end of its path, as given, that one text alone has."""
     by_end: dict[str, list[str] | None] = {}
     for stem, own in texts.items():
         for end in list(path_ends(stem))[1:]:
             by_end[end] = None if end in by_end else own
     found = {}
-    for image in images:
-        for end in list(path_ends(same_name(without_suffix(image))))[1:]:
+    for image, own_stem in images.items():
+        for end in list(path_ends(own_stem))[1:]:
             if end in by_end:
                 if text := by_end[end]:
                     found[image] = text

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from encoder.common.errors import InputError
 from gan.data.formats.reading import Example, Reading
@@ -75,16 +74,12 @@ def _may_be_list(tree: Tree, name: str) -> bool:
                 return False
     except READ_ERRORS:
         return False
-    if start.startswith(b"PAR1") or start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if start.startswith((b"PAR1", b"\xff\xfe", b"\xfe\xff")):
         return True
     if b"\0" in start:
         return False
     first = start.lstrip().partition(b"\n")[0].decode("utf-8", "replace").rstrip()
-    return (
-        any(mark in start for mark in (b",", b"\t", b";", b"|", b":"))
-        or first.isdecimal()
-        or bool(NAMED_TEXT.fullmatch(first))
-    )
+    return bool(re.search(rb"[,\t;|:]", start) or first.isdecimal() or NAMED_TEXT.fullmatch(first))
 
 
 def folders_of(table: str) -> list[str]:
@@ -135,46 +130,39 @@ class Matched:
                 self.images[name] = reading.example(name, reference, [], source, group)
             self.images[name].captions.extend(captions)
 
-    def examples(self, *, by_reference: bool = False, top: str = "") -> Iterator[Example]:
-        """One for each image; its key is what the rows call it, or its name below ``top``."""
-        for name, image in self.images.items():
-            yield image if by_reference else replace(image, key=name.removeprefix(top))
 
-
-def _read(
-    reading: Reading, names: Sequence[str], form: str, of_labels: Mapping[str, Chosen] = MappingProxyType({})
-) -> Iterator[Example]:
-    """The images of some lists; those of one image in several lists are all its own.
-
-    Lists of labels are asked last, as ``of_labels``, for the images that are in no other.
-    """
-    images: dict[str, Example] = {}
-    matched = None
-    by_name = form != "list"
-    labels: dict[str, Chosen] = {}
+def _chosen(reading: Reading, names: Sequence[str], by_name: bool) -> Iterator[tuple[str, Chosen]]:
+    """How each of some files is a list; those of labels come last, if there are images that are in no other."""
+    labels = []
     for name in names:
-        chosen = of_labels.get(name) or _best(reading, name, by_name=by_name)
+        chosen = _best(reading, name, by_name=by_name)
+        if not isinstance(chosen, str) or by_name:
+            reading.used.add(name)
         if isinstance(chosen, str):
             reading.problems.append(chosen)
-            if by_name:
-                reading.refused = True
-                reading.used.add(name)
-            continue
-        reading.used.add(name)
-        if chosen.labels and form == "list" and name not in of_labels:
-            labels[name] = chosen
-            continue
+            reading.refused |= by_name
+        elif chosen.labels and not by_name:
+            labels.append((name, chosen))
+        else:
+            yield name, chosen
+    if any(map(reading.is_read, reading.uncaptioned())):
+        yield from labels
+
+
+def _read(reading: Reading, names: Sequence[str], form: str) -> Iterator[Example]:
+    """The images of some lists; those of one image in several lists are all its own."""
+    images: dict[str, Example] = {}
+    labelled: dict[str, Example] = {}
+    for name, chosen in _chosen(reading, names, form != "list"):
         reading.found(form, chosen.note)
         if form == "list":
             used = [printable(chosen.table.columns[i].strip()) for i in chosen.texts if chosen.table.columns]
             reading.found(form, f"captions are those of {printable(name)}{(used and ': ' + ', '.join(used)) or ''}")
-        matched = Matched(reading, name, images)
-        _read_table(matched, chosen)
-    if matched is not None:
-        top = common_folder(images) if form == "list" else common_folder(names)
-        yield from matched.examples(by_reference=form == "tags", top=top)
-    if labels and any(map(reading.is_read, reading.uncaptioned())):
-        yield from _read(reading, list(labels), form, labels)
+        _read_table(Matched(reading, name, labelled if chosen.labels and form == "list" else images), chosen)
+    images |= labelled
+    top = common_folder(images if form == "list" else names)
+    for name, image in images.items():  # by its name below the top, or as tags.csv calls it
+        yield image if form == "tags" else replace(image, key=name.removeprefix(top))
 
 
 def _best(reading: Reading, name: str, *, by_name: bool) -> Chosen | str:

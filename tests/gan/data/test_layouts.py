@@ -195,6 +195,7 @@ LAYOUTS: dict[str, Files] = {
     "json in a folder": {**IMAGES, "a/1.json": json.dumps({"text": A, "id": 1}),
                          "a/2.json": json.dumps({"text": B, "id": 2})},
     "json beside": {**ONE_TWO, "1.json": json.dumps({"caption": A}), "2.json": json.dumps({"TEXT": B})},
+    "other case beside": {**pictures("A.JPG", "b.png"), "a.txt": A, "B.TXT": B},
     "json lists beside": {**ONE_TWO, "1.json": json.dumps([A]), "2.json": json.dumps(B)},
     "json records beside": {**ONE_TWO, "1.json": json.dumps({"width": 5, "annotations": [{"caption": A}]}),
                             "2.json": json.dumps({"width": 5, "annotations": [{"caption": B}]})},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,11 +27,6 @@ UNREAD = frozenset(
 """Those of pictures of other kinds: counted as such, not called missing."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_MARKS = {
-    ".jpg": re.compile(rb"\xff\xd8\xff"), ".png": re.compile(re.escape(_PNG)), ".gif": re.compile(rb"GIF8[79]a"),
-    ".webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL), ".tif": re.compile(rb"II\*\0|MM\0\*"),
-    ".avif": re.compile(rb".{4}ftypavi[fs]", re.DOTALL), ".heic": re.compile(rb".{4}ftyp(hei|mif)", re.DOTALL),
-}  # fmt: skip
 _DECODERS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")
 
 
@@ -44,8 +38,10 @@ def suffix(name: str) -> str:
 
 
 def picture_kind(start: bytes) -> str:
-    """The ending of a picture by its first 12 bytes; ``""`` where they are not those of one."""
-    return next((ending for ending, mark in _MARKS.items() if mark.match(start)), "")
+    """The ending of a picture by its first 16 bytes; ``""`` where they are not those of one."""
+    Image.init()
+    kinds = (kind for kind in _DECODERS if kind != "BMP" and Image.OPEN[kind][1](start))  # type: ignore[misc]
+    return next((f".{kind.lower()}" for kind in kinds), "")
 
 
 def is_image(name: str) -> bool:

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from encoder.common.progress import Progress
+from gan.data.store import Images
 from gan.images import thumbnails as averaged
 
 SIZE = 16  # pixels a side of a thumbnail
@@ -31,14 +31,6 @@ _BLOCK = 2048  # images of which all pairs are compared at a time
 _PAIRS = 4096  # pairs whose thumbnails are compared at a time
 
 
-class Pixels(Protocol):
-    """Uint8 images (N, 3, 64, 64), in memory or on the disk."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: Any, /) -> Tensor: ...
-
-
 def thumbnails(images: Tensor) -> Tensor:
     """Uint8 images (N, 3, 64, 64) averaged down to 16x16: float32 (N, 768) in [-1, 1]."""
     return averaged(images, SIZE)
@@ -49,7 +41,7 @@ def mirrored(pixels: Tensor) -> Tensor:
     return pixels.view(-1, 3, SIZE, SIZE).flip(3).flatten(1)
 
 
-def copy_groups(images: Pixels, *, progress: bool = False) -> Tensor:
+def copy_groups(images: Images | Tensor, *, progress: bool = False) -> Tensor:
     """Which of N images are copies of each other, mirrored ones and copies of copies included.
 
     Args:
@@ -71,7 +63,7 @@ def copy_groups(images: Pixels, *, progress: bool = False) -> Tensor:
     return _components(len(images), *torch.cat(copies, 1))
 
 
-def _bounds(images: Pixels, progress: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _bounds(images: Images | Tensor, progress: bool) -> tuple[Tensor, Tensor, Tensor]:
     """Cheap bounds of N images: where means over blocks of picture + mirrored picture differ, so do the pictures.
 
     Returns:
@@ -157,7 +149,7 @@ def _closer(points: Tensor, a: Tensor, b: Tensor) -> Tensor:
     return torch.cdist(points[a], points[b]) < _LIMIT * points.shape[1] ** 0.5
 
 
-def _are_copies(images: Pixels, a: Tensor, b: Tensor) -> Tensor:
+def _are_copies(images: Images | Tensor, a: Tensor, b: Tensor) -> Tensor:
     """Whether each of P pairs is the same picture, as it is or mirrored: bool (P,)."""
     rows, places = torch.cat([a, b]).unique(return_inverse=True)  # sorted, as reading likes it
     pixels = thumbnails(images[rows])

@@ -369,7 +369,11 @@ class Chosen:
             values[-1] = unquoted(values[-1].strip())
         names = self.table.columns and [self.table.columns[i] for i in self.texts]
         if self.flags:
-            return [", ".join(_words(name) for name, value in zip(names, values, strict=False) if _flag(value))]
+            return [
+                ", ".join(
+                    name.replace("_", " ").strip() for name, value in zip(names, values, strict=False) if _flag(value)
+                )
+            ]
         named = zip(names or [""] * len(values), values, strict=False)
         return [text for name, value in named for text in captions_of(name, value)] or [""]
 
@@ -546,10 +550,6 @@ def _flag(value: Any) -> bool | None:
 
 def _holds_flags(cells: Sequence[Any]) -> bool:
     return bool(cells) and None not in map(_flag, cells)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").strip()
 
 
 def _are_phrases(cells: Sequence[Any]) -> bool:

@@ -32,11 +32,12 @@ MAX_IMAGE_FILE = 64 << 20
 READ_ERRORS = (OSError, RuntimeError, EOFError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """What reading a file can raise; the middle ones are of zips that are encrypted or packed oddly."""
 
-_UNREAD = dict.fromkeys((".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"), "packed; unpack it")
+_UNREAD = dict.fromkeys(
+    (".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar"), "packed; unpack it to a folder or a .tar"
+)
 _UNREAD |= dict.fromkeys((".xlsx", ".xls", ".ods"), "a spreadsheet; save it as .csv")
 _ENDING = re.compile(r"\.[a-z][a-z0-9]{0,11}")
 _OF_SYSTEMS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN"})  # folders of copies and thumbnails
-_PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".7z", ".rar", ".gz")
 
 
 class Tree:
@@ -84,7 +85,7 @@ class Tree:
         if name not in self._kinds:
             self._kinds[name] = ""
             with contextlib.suppress(*READ_ERRORS), self.open(name) as file:
-                self._kinds[name] = picture_kind(file.read(12))
+                self._kinds[name] = picture_kind(file.read(16))
         return self._kinds[name]
 
     def is_image(self, name: str) -> bool:
@@ -293,8 +294,8 @@ def _tree(where: str, path: Path) -> Tree:
         return FolderTree(where, path)
     if not path.is_file():
         raise InputError(f"{where}: not a regular file and not a folder")
-    if name.endswith(_PACKED):
-        raise InputError(f"{where}: packed; unpack it, and give the folder or the .tar")
+    if suffix(name) in _UNREAD:
+        raise InputError(f"{where}: {_UNREAD[suffix(name)]}")
     with path.open("rb") as file:
         start = file.read(100)
     check_no_pointer(start, where)

@@ -502,7 +502,7 @@ def test_names_that_several_images_have_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"a.tgz": "x"}, r"images: a\.tgz: packed; unpack it$"),
+        ({"a.tgz": "x"}, r"images: a\.tgz: packed; unpack it to a folder or"),
         ({"a.zip": "PK", "metadata.csv": "file_name,text\n1.png,x\n"}, r"1\.png\); a\.zip: not a folder and not"),
         ({"a.csv": f"url,text\nhttp://x.org/7.jpg,{A}\n"}, r"a\.csv: holds addresses of images, none of which is"),
         ({"a.jsonl": json.dumps({"image": base64.b64encode(png(1)).decode(), "text": A})}, r"base64 text in the"),

@@ -454,7 +454,7 @@ def encoding_of(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # "Unicode text" of spreadsheets
         return "utf-16"
     lines = [line for line in data.split(b"\n") if line.strip()]
-    bad = [line for line in lines if not _decodes(line, "utf-8")]
+    bad = [line for line in lines if not decodes(line, "utf-8")]
     several = len(bad) > 1 or 0 < len(bad) == len(lines)
     if several and 2 * len(bad) >= sum(not line.isascii() for line in lines):
         return _legacy_encoding(b"\n".join(bad)) or "utf-8-sig"
@@ -465,20 +465,20 @@ def _legacy_encoding(data: bytes) -> str | None:
     high = [byte for byte in data if byte > 127]
     if all(byte in _LATIN for byte in high) and not re.search(rb"[\x80-\xff]{3}", data):
         return "cp1252"
-    if _decodes(data, "cp932"):
+    if decodes(data, "cp932"):
         letters = [c for c in data.decode("cp932") if not c.isascii()]
         if 5 * sum("\u3041" <= c <= "\u30fe" for c in letters) > len(letters):  # kana
             return "cp932"
     # The first bytes of two, by which each lists its common characters.
     for encoding, first, last in (("cp932", 0x82, 0x97), ("big5", 0xA4, 0xC6), ("gb18030", 0xB0, 0xD7)):
-        if _decodes(data, encoding):
+        if decodes(data, encoding):
             leads = [c.encode(encoding)[0] for c in data.decode(encoding) if c.isalpha() and not c.isascii()]
             if leads and sum(first <= lead <= last for lead in leads) >= 0.9 * len(leads):
                 return encoding
     return None
 
 
-def _decodes(data: bytes, encoding: str) -> bool:
+def decodes(data: bytes, encoding: str) -> bool:
     try:
         data.decode(encoding)
     except UnicodeDecodeError:

@@ -91,6 +91,13 @@ class Table:
     delimiter: str = ","
     malformed: list[int] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, name: str, records: dict[int, dict[str, Any]], malformed: Sequence[int] = ()) -> Table:
+        """The table of some records by their numbers."""
+        columns = list(dict.fromkeys(key for record in records.values() for key in record))
+        rows = [Row(i, [record.get(each) for each in columns]) for i, record in records.items()]  # type: ignore[misc]
+        return cls(name, columns, rows, malformed=list(malformed))
+
     def sample(self) -> list[Row]:
         """Some rows, spread over all."""
         return self.rows[:: 1 + len(self.rows) // _SAMPLE]
@@ -108,9 +115,8 @@ class Table:
 
     def headed(self) -> Table:
         """The table whose first row names the columns."""
-        return Table(
-            self.name, [str(each) for each in self.rows[0].fields], self.rows[1:], self.delimiter, self.malformed
-        )
+        first, *rows = self.rows
+        return Table(self.name, [str(each) for each in first.fields], rows, self.delimiter, self.malformed)
 
     @cached_property
     def width(self) -> int:
@@ -221,8 +227,8 @@ def read_yaml(text: str) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         refers = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, loader))
-        return None if refers else yaml.load(text, loader)
-    except (yaml.YAMLError, ValueError, RecursionError):
+        return None if refers else json.loads(json.dumps(yaml.load(text, loader), default=str))  # keys are texts
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
         return None
 
 
@@ -239,9 +245,7 @@ def _tables_of(value: Any, name: str, depth: int = 0) -> Iterator[Table]:
     if isinstance(value, list):
         records = {i: flat(record) for i, record in enumerate(value, start=1) if isinstance(record, dict)}
         if records:
-            columns = list(dict.fromkeys(key for record in records.values() for key in record))
-            rows = [Row(i, [record.get(each) for each in columns]) for i, record in records.items()]  # type: ignore[misc]
-            yield Table(name, columns, rows, malformed=[i for i in range(1, len(value) + 1) if i not in records])
+            yield Table.of(name, records, [i for i in range(1, len(value) + 1) if i not in records])
         pairs = [pair for pair in value if isinstance(pair, list)]
         if pairs:
             yield Table(name, [], [Row(i, pair, True) for i, pair in enumerate(pairs, start=1)])

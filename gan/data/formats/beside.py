@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from encoder.common.errors import InputError
-from encoder.files import Row, decode_lines, encoding_of, plain_name
+from encoder.files import decode_lines, decodes, encoding_of, plain_name
 from gan.data.decoding import suffix
 from gan.data.formats.reading import Example, Reading
 from gan.data.names import base_name, common_folder, folder_of, path_ends, without_suffix
@@ -232,9 +232,9 @@ class Sidecars:
         texts = []
         for name in names:
             with suppress(*READ_ERRORS):
-                texts.append(tree.read(name).strip() if tree.sizes[name] <= _MOST else b"")
+                texts.append(_start(tree, name).strip())
         foreign = [text for text in texts if not text.isascii() and not text.startswith(_MARKS)]
-        others = [text for text in foreign if not _is_utf8(text)]
+        others = [text for text in foreign if not decodes(text, "utf-8")]
         encoding = encoding_of(b"\n".join(others))
         self._encoding = encoding if others and 2 * len(others) >= len(foreign) and encoding[:3] != "utf" else ""
 
@@ -244,15 +244,14 @@ class Sidecars:
 
     def _set_fields(self, records: Sequence[dict[str, Any]], reading: Reading, any_field: bool) -> None:
         """Find the fields of JSON that hold captions, as in a list."""
-        columns = list(dict.fromkeys(name for record in records for name in record))
-        rows = [Row(i, [record.get(name) for name in columns]) for i, record in enumerate(records)]  # type: ignore[misc]
+        table = Table.of("*.json", dict(enumerate(records)))
         try:
-            positions, note = caption_columns(Table("*.json", columns, rows), reading.columns.caption)
+            positions, note = caption_columns(table, reading.columns.caption)
         except InputError as error:
             reading.problems.append(str(error))
             reading.refused = True
             return
-        chosen = [columns[i] for i in positions]
+        chosen = [table.columns[i] for i in positions]
         if not any_field and not reading.columns.caption:
             chosen = [each for each in chosen if names_texts(each) or isinstance(records[0].get(each), (list, dict))]
         self._fields = chosen
@@ -292,14 +291,14 @@ class Sidecars:
     def lines(self, tree: Tree, name: str) -> list[str]:
         """The captions of a text file, one a line, or in JSON; none where it cannot be read."""
         try:
-            if tree.sizes[name] > _MOST:  # more than any captions of one image
-                with tree.open(name) as file:
-                    data = file.read(_MOST)
-            else:
-                data = tree.read(name)
+            data = _start(tree, name)
         except READ_ERRORS:
             return []
-        if self._encoding and not data.startswith(_MARKS) and not (self._encoding == "cp1252" and _is_utf8(data)):
+        if (
+            self._encoding
+            and not data.startswith(_MARKS)
+            and not (self._encoding == "cp1252" and decodes(data, "utf-8"))
+        ):
             data = data.decode(self._encoding, "surrogateescape").encode("utf-8", "surrogateescape")
         lines = decode_lines(data)
         if next(filter(str.strip, lines), "").lstrip()[:1] in ("[", "{"):
@@ -308,19 +307,16 @@ class Sidecars:
         return [line.strip() for line in lines if line.strip()]
 
 
+def _start(tree: Tree, name: str) -> bytes:
+    """All of a file that may be captions of one image."""
+    with tree.open(name) as file:
+        return file.read(_MOST)
+
+
 def _read_json(tree: Tree, name: str) -> Any:
     """What a file of JSON or YAML holds; ``None`` where it cannot be read."""
     try:
-        if tree.sizes[name] > _MOST:
-            return None
-        data = tree.read(name)
+        data = _start(tree, name)
         return json.loads(data) if suffix(name) == ".json" else read_yaml("\n".join(decode_lines(data)))
     except (*READ_ERRORS, RecursionError):
         return None
-
-
-def _is_utf8(data: bytes) -> bool:
-    with suppress(UnicodeDecodeError):
-        data.decode()
-        return True
-    return False

@@ -169,6 +169,7 @@ LAYOUTS: dict[str, Files] = {
         "a.csv", f'image,caption\n1.jpg,"{{""en"": ""{A}""}}"\n2.jpg,"[{{""caption"": ""{B}""}}]"\n'
     ),
     "yaml": table("a.yaml", f"# mine\n1.jpg: {A}\n2.jpg: '{B}'\n"),
+    "yaml of numbers": table("a.yaml", f"made: 2020-01-01\ntexts:\n  1: {A}\n  2: '{B}'\n"),
     "yaml records": {"a.yml": f"- image: images/1.jpg\n  text: {A}\n- image: images/2.jpg\n  text: {B}\n", **IMAGES},
     "project of VIA": table("a.json", json.dumps({
         "settings": {"ui": {"height": 25}}, "attributes": {"file": {"caption": {"description": "say what is seen"}}},

@@ -22,7 +22,7 @@ from encoder.common.command import command
 from encoder.common.folders import OutputFolder
 from encoder.common.memory import tune_malloc
 from encoder.common.options import Settings, from_args, parser_of, setting
-from encoder.common.records import Positive, Within
+from encoder.common.records import Within
 from gan.release import DEFAULT_MODEL, DISCRIMINATOR_FILE, release_folder
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class InverterOptions(Settings):
     batch_size: Annotated[int, Within(1, 1024)] = setting(
         8, "real faces of a batch, beside half as many drawn ones (default 8)"
     )
-    lr: Positive = setting(1e-3, "learning rate at its highest (default 1e-3)")
+    lr: Annotated[float, Within(sys.float_info.min, 1)] = setting(1e-3, "learning rate at its highest (default 1e-3)")
     passes: Annotated[int, Within(1, 8)] = setting(2, "how often it looks at a picture (default 2)")
     seed: Annotated[int, Within(0, MAX_SEED)] = setting(0, "of everything random (default 0)")
     resume: bool = setting(False, "go on where the training in --out stopped")

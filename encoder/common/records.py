@@ -51,7 +51,6 @@ class Within:
 
 Count = Annotated[int, Within(1, 2**31 - 1)]
 Amount = Annotated[int, Within(0, 2**63 - 1)]
-Positive = Annotated[float, Within(sys.float_info.min)]
 Chance = Annotated[float, Within(0, below=1)]
 
 

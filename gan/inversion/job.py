@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from encoder.common.progress import Progress
 from gan.drawing.output import PER_ROW, columns
@@ -15,9 +14,6 @@ from gan.drawing.settings import DrawJob, DrawSettings
 from gan.engine import Engine, metadata
 from gan.images import check_no_given, check_png_path, save_png, to_pixels
 from gan.inversion.pictures import Given, given_pictures
-
-if TYPE_CHECKING:
-    from gan.drawing.output import Edited
 
 SLOW = 4  # pictures from which progress is shown
 
@@ -57,7 +53,14 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
     for number, edited in enumerate(edits, 1):
         for i, image in enumerate(edited.images):
             which, variation = divmod(i, job.num)
-            record = _record(edited, i, given[which], edited.shown[which], edited.quality[which])
+            record = {
+                "picture": Path(given[which].name).name,
+                "shown": edited.shown[which],
+                "text": edited.texts[i],
+                "read": edited.read[i],
+                "variation": edited.seeds[i],
+                "reconstruction_db": round(edited.quality[which], 2),
+            }
             file = out
             if job.separate:
                 file = files[which, number, variation]
@@ -73,18 +76,6 @@ def edit_pictures(job: DrawJob, settings: DrawSettings, out: Path | None) -> int
         for each in records:
             print(json.dumps(each))
     return len(records)
-
-
-def _record(edited: Edited, i: int, given: Given, shown: Any, quality: float) -> dict[str, Any]:
-    """What is said of an edit: the picture, what it shows, the text, what is drawn, and how near the model comes."""
-    return {
-        "picture": Path(given.name).name,
-        "shown": shown,
-        "text": edited.texts[i],
-        "read": edited.read[i],
-        "variation": edited.seeds[i],
-        "reconstruction_db": round(quality, 2),
-    }
 
 
 def _files(job: DrawJob, given: list[Given], texts: int) -> dict[tuple[int, int, int], Path]:

@@ -40,22 +40,23 @@ JSON = {
 
 LASTING = {
     "steps", "max_images", "minutes", "max_minutes", "epochs", "images", "faces", "runs", "seconds", "size", "failures",
-    "schedule_images", "tick_images", "num", "best_of",
+    "schedule_images", "tick_images", "num", "best_of", "judge", "examples",
 }  # fmt: skip
 """Amounts of work: a large one is right, and is not waited for."""
-FREE = {"credit", "text", "interpolate"}
+FREE = {"credit", "text", "interpolate", "example", "caption_column", "image_column"}
 """Options that take any text."""
 BREAKING = {"lr", "lr_end", "gamma", "gamma_end"}
 """Settings with which training may break down."""
 RIGHT = {
     ("testing_file", "fifo"), ("captions", "fifo"),  # lines may come from another process: <(command)
-    ("out", "dash"),  # a picture may go to another process, and a folder may have that name
-    ("data", "root"), ("data", "dot"),  # all files of the machine are many, but they may be looked through
+    ("out", "dash"), ("sheet", "dash"),  # a picture may go to another process, and a folder may have that name
+    # All files of the machine are many, but they may be looked through.
+    ("data", "root"), ("data", "dot"), ("paths", "root"), ("paths", "dot"),
 }  # fmt: skip
 """Values of options that are not wrong, and not tried."""
 _PATIENCE = 4.0  # seconds for an amount of work
-SLOW = {"encoder.evaluate_head": 240.0}
-"""Seconds for a command that measures much whatever its options are; it needs 26 of one core."""
+SLOW = {"encoder.evaluate_head": 240.0, "gan.export": 240.0, "gan.page": 240.0}
+"""Seconds for a command that does much whatever its options are; each needs 25 of one core."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _values(action: argparse.Action) -> dict[str, str]:
     if action.dest in ("generator", "discriminator"):
         return JSON
     name = getattr(action.type, "__name__", "")
-    if name == PLACE or action.dest in ("data", "encoder_path", "stage1", "init", "folder", "name"):
+    if name == PLACE or action.dest in ("data", "paths", "encoder_path", "stage1", "init", "folder", "name"):
         return PATHS
     return WORDS if action.type in (None, str, arguments.non_empty, arguments.unicode) else NUMBERS
 
@@ -128,6 +129,11 @@ def _common(bench: Bench, module: str) -> list[str]:
         "gan.classifier": ["--data", str(bench.faces), "--out", "classifier", "--epochs", "0.01"],
         "gan.compare": ["--data", str(bench.faces), "--images", "8", "--rows", "residual-r3gan", "--faces", "4",
                         "--out", "compare"],
+        "gan.data": [str(bench.captioned)],
+        "gan.export": ["--model", str(bench.release), "--out", "onnx"],
+        "gan.inverter": ["--model", str(bench.head_release), "--data", str(bench.faces), "--out", "inverter",
+                         "--steps", "1"],
+        "gan.page": ["--model", str(bench.release), "--out", "page"],
         "gan.evaluate": ["--model", str(bench.head_release), "--faces", "4", "--out", "evaluation"],
     }[module]  # fmt: skip
 
@@ -213,9 +219,13 @@ def _right(option: Option, name: str) -> tuple[int, ...]:
 def _without(arguments: list[str], option: Option) -> list[str]:
     """Arguments without those of an option."""
     if not option.flag:
-        return {"what": arguments[1:], "kinds": arguments[:2], "name": arguments[1:], "folder": arguments[:1]}[
-            option.dest
-        ]
+        return {
+            "what": arguments[1:],
+            "kinds": arguments[:2],
+            "name": arguments[1:],
+            "folder": arguments[:1],
+            "paths": [],
+        }[option.dest]
     kept = list(arguments)
     while option.flag in kept:
         place = kept.index(option.flag)

@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
     "infer", "train_cgan",
     "encoder.align", "encoder.build_cache", "encoder.evaluate_head", "encoder.fetch", "encoder.train_head",
-    "gan.benchmark", "gan.classifier", "gan.compare", "gan.evaluate", "gan.localiser",
+    "gan.benchmark", "gan.classifier", "gan.compare", "gan.data", "gan.evaluate", "gan.export", "gan.inverter",
+    "gan.localiser", "gan.page",
 )  # fmt: skip
 """Every command line, by its module."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,13 +10,13 @@ import pytest
 from encoder.common.arguments import Parser
 from encoder.common.errors import InputError
 from encoder.common.options import Settings, add_settings, from_args, setting
-from encoder.common.records import Chance, Positive, Within, record
+from encoder.common.records import Chance, Within, record
 
 
 @dataclass(frozen=True)
 class Example(Settings):
     size: Annotated[int, Within(1, 4096)] = setting(64, "how many, in 100 %", group="how much")
-    rate: Positive = setting(0.5, "how fast", group="how much")
+    rate: Annotated[float, Within(sys.float_info.min)] = setting(0.5, "how fast", group="how much")
     mirror: Chance = setting(0.0, "how often")
     mode: Literal["fast", "exact"] = setting("fast", "which")
     shape: str = setting("round", "of what form", choices=lambda: ("round", "square"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ import pytest
 
 from encoder.common import records
 from encoder.common.errors import InputError
-from encoder.common.records import Count, Positive, Within, parse_json, read_json, read_record, record, write_json
+from encoder.common.records import Count, Within, parse_json, read_json, read_record, record, write_json
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Outer:
     sources: tuple[str, ...]
     mode: Literal["a", "b"] = "a"
     share: Annotated[float, Within(0, 1)] = 0.5
-    scale: Positive = 1.0
+    scale: Annotated[float, Within(sys.float_info.min)] = 1.0
     size: int | None = None
     flag: bool = False
     network: dict[str, Any] = field(default_factory=dict)

@@ -134,7 +134,7 @@ def _train(options: InverterOptions) -> float:
     from gan.inversion.latents import check_generator
     from gan.inversion.network import Inverter, generator_digest, save_inverter
     from gan.inversion.reading import read_faces
-    from gan.inversion.training import STATE_FILE, evaluate, train
+    from gan.inversion.training import STATE_FILE, evaluate, set_layouts, train
     from gan.pipeline import TextToImage
     from gan.sources import join_source
 
@@ -173,7 +173,10 @@ def _train(options: InverterOptions) -> float:
         steps=options.steps, batch_size=options.batch_size, learning_rate=options.lr, passes=options.passes,
         seed=options.seed, state=state, save=save,
     )  # fmt: skip
-    return evaluate(average, G, heldout, read, options.passes)
+    set_layouts(average, G, faces, read, options.passes)
+    quality = evaluate(average, G, heldout, read, options.passes)
+    save(average, options.steps, quality)
+    return quality
 
 
 if __name__ == "__main__":

@@ -63,6 +63,8 @@ HELD, CHANGED = 0.1, 0.4
 """Of the change of the hair (or the irises): a pixel that changes less is held, one that changes more is edited."""
 FAINT = 18.0**2
 """Of the levels of a pixel, squared: a hair that changes less than this hardly changes."""
+STYLE_SHIFT = 1.5
+"""How far a change of the style moves the layout, in the difference between the mean layouts of both styles."""
 VARIATION = 0.5
 """The size of the noise that further pictures of one edit differ by."""
 BATCH = 16
@@ -277,6 +279,10 @@ def edit(
     elif style is not None and len(pipeline.config.sources) > 1:
         new[:, dim:] = 0
         new[:, dim + pipeline.config.style_index(style)] = 1
+    found = _inverter(G, pipeline.folder, len(pipeline.config.sources))
+    if found and new.shape[1] > dim:
+        shift = STYLE_SHIFT * ((new - c)[:, dim:] @ found[0].layouts.flatten(1))
+        latents = latents._replace(layout=latents.layout + shift.view_as(latents.layout))
     with fast_convolutions(c.dtype):
         new_w = G.layout_and_style(latents.z, new)[1]
         pose = pipeline.pose().to(c)

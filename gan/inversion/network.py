@@ -45,6 +45,7 @@ class Inverter(nn.Module):
     """
 
     scales: Tensor
+    layouts: Tensor
 
     def __init__(
         self,
@@ -79,6 +80,8 @@ class Inverter(nn.Module):
             for name, parameter in parameters:
                 nn.init.normal_(parameter, std=0.01 if name == "weight" else 0)
         self.register_buffer("scales", torch.ones(2))  # of the layout and the style
+        # The mean of what it adds to the layout of each source's faces.
+        self.register_buffer("layouts", torch.zeros(sources, layout_width, 4, 4))
 
     @classmethod
     def of(cls, G: Generator, sources: int, **arguments: Any) -> Inverter:
@@ -158,7 +161,7 @@ def load_inverter(folder: Path, G: Generator, sources: int) -> tuple[Inverter, I
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: the network cannot be built ({error}); restore the file") from error
     tensors = {name: tensor.float() for name, tensor in weights.load(folder / INVERTER_WEIGHTS).items()}
-    fit_weights(inverter, tensors, folder / INVERTER_WEIGHTS)
+    fit_weights(inverter, {"layouts": inverter.layouts, **tensors}, folder / INVERTER_WEIGHTS)
     return inverter.eval().requires_grad_(False), config
 
 

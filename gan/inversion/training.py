@@ -32,6 +32,8 @@ WARM_UP = 100  # steps
 EMA = 0.998
 CHECK = 200  # steps
 BETAS = (0.9, 0.99)
+MEASURED = 600
+"""Faces of each source whose mean layout is taken."""
 
 ReadConditions = Callable[[Tensor, Tensor], Tensor]
 """Uint8 images (N, 3, 64, 64) and the positions of their sources (N,) -> the conditions of what they show."""
@@ -184,6 +186,18 @@ def evaluate(inverter: Inverter, G: Generator, faces: ImageDataset, read: ReadCo
     return torch.cat(found).median().item()
 
 
+@torch.inference_mode()
+def set_layouts(inverter: Inverter, G: Generator, faces: ImageDataset, read: ReadConditions, passes: int) -> None:
+    """Set the mean layout of each source, from some of its faces."""
+    for source in range(len(inverter.layouts)):
+        rows, found = (faces.sources[:] == source).nonzero().squeeze(1)[:MEASURED], []
+        for part in rows.split(32):
+            images, sources = faces.images[part], faces.sources[part]
+            found.append(inverter.invert(G, to_signed(images), read(images, sources), passes).layout)
+        if found:
+            inverter.layouts[source] = torch.cat(found).mean(0)
+
+
 def _learning(inverter: Inverter) -> list[nn.Parameter]:
     return [parameter for parameter in inverter.parameters() if parameter.requires_grad]
 
@@ -212,7 +226,7 @@ def save_state(path: Path, inverter: Inverter, average: Inverter, optimizer: tor
 
 def load_state(path: Path, inverter: Inverter, average: Inverter, optimizer: torch.optim.Optimizer) -> int:
     """Go on from a state; returns the steps done. ``InputError`` where it does not fit."""
-    tensors = weights.load(path)
+    tensors = dict.fromkeys(("weights.layouts", "average.layouts"), inverter.layouts) | weights.load(path)
     for parameter in _learning(inverter):
         optimizer.state[parameter] = {
             "step": torch.zeros(()), "exp_avg": torch.zeros_like(parameter), "exp_avg_sq": torch.zeros_like(parameter),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.export import graph
-from gan.inversion.editing import ROUGH, SURE, TRIALS, UNLIKELY, VARIATION
+from gan.inversion.editing import ROUGH, STYLE_SHIFT, SURE, TRIALS, UNLIKELY, VARIATION
 from gan.inversion.network import SIZE, Inverter, load_inverter
 from gan.inversion.reading import judges
 from gan.pipeline import TextToImage
@@ -30,7 +30,7 @@ class Shown(nn.Module):
 
 
 class Found(nn.Module):
-    """One pass of an inverter, its results side by side."""
+    """One pass of an inverter, its results side by side; at last the mean layout of each source."""
 
     def __init__(self, inverter: Inverter) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Found(nn.Module):
 
     def forward(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
         latents, sources = self.inverter(images, missing)
-        return *latents, sources
+        return *latents, sources, self.inverter.layouts.expand(len(images), -1, -1, -1, -1)
 
 
 def editing(pipeline: TextToImage) -> tuple[tuple[bytes, bytes], dict[str, object]] | None:
@@ -48,13 +48,13 @@ def editing(pipeline: TextToImage) -> tuple[tuple[bytes, bytes], dict[str, objec
         return None
     images = torch.zeros(2, 3, SIZE, SIZE)
     missing = torch.ones_like(images)  # another tensor: one that is given twice becomes one input of the graph
-    outputs = ("hair", "eyes", "length", "attention"), ("z", "layout", "styles", "sources")
+    outputs = ("hair", "eyes", "length", "attention"), ("z", "layout", "styles", "sources", "layouts")
     found = (
         graph(Shown(), {"images": images}, outputs[0], INPUT),
         graph(Found(inverter[0]), {"images": images, "missing": missing}, outputs[1], INPUT),
     )
     facts = {
-        "passes": inverter[1].passes, "rough": ROUGH, "variation": VARIATION,
+        "passes": inverter[1].passes, "rough": ROUGH, "variation": VARIATION, "style_shift": STYLE_SHIFT,
         "trials": TRIALS, "sure": SURE, "unlikely": UNLIKELY,
     }  # fmt: skip
     return found, facts

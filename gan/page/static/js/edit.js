@@ -17,12 +17,13 @@ export class Given {
     const images = planes(pixels);
     const shown = await given.#shown(pixels);
     given.c = model.reader.stating([shown.hair, shown.eyes, shown.length].map(best), measured(pixels, shown.attention));
-    let { sources, ...latents } = await given.#pass(images, images);
+    let { sources, layouts, ...latents } = await given.#pass(images, images);
     given.style = best([...sources]);
+    given.layouts = layouts;
     given.whole = model.withStyle(given.c, given.style);
     for (let pass = 1; pass < model.config.editing.passes; pass++) {
       const { img } = await model.generate(latents.z, given.whole, { added: latents });
-      const { sources: _, ...more } = await given.#pass(images, plus(images, img, -1));
+      const more = await given.#pass(images, plus(images, img, -1));
       latents = Object.fromEntries(Object.entries(latents).map(([name, values]) => [name, plus(values, more[name])]));
     }
     given.latents = latents;
@@ -60,7 +61,10 @@ export class Given {
     const places = latents.styles.length / model.config.latents.styles[1];
     const moved = (styles, w) => plus(styles, Float32Array.from(styles, (_, i) => w[i % (styles.length / places)]));
     const noiseOf = (seed) => seededNoise(seed, z.length).map((x) => truncation * x);
-    const draw = (styles) => model.generate(z, whole, { layout, added: { layout: latents.layout, styles } });
+    const { trials, sure, unlikely, style_shift } = model.config.editing;
+    const mean = (k) => this.layouts.subarray(k * latents.layout.length, (k + 1) * latents.layout.length);
+    const shifted = plus(plus(latents.layout, mean(style), style_shift), mean(this.style), -style_shift);
+    const draw = (styles) => model.generate(z, whole, { layout, added: { layout: shifted, styles } });
     const styleOf = async (noise, condition) => (await model.generate(noise, condition)).w;
     let { img, w } = await draw(latents.styles);
     let varied = w.map(() => 0);
@@ -71,7 +75,6 @@ export class Given {
     }
     let pixels = model.pixels(img);
     if (to || whole.every((x, i) => x === this.whole[i])) return pixels; // a way stays smooth
-    const { trials, sure, unlikely } = model.config.editing;
     let likeliest = await this.#probability(pixels, c);
     if (likeliest > sure) return pixels;
     const fromNone = plus(w, await styleOf(z, model.withStyle(model.nothing(c), style)), -1);

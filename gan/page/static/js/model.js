@@ -216,7 +216,7 @@ export class Model {
     const given = picture && (await this.#given(picture));
     const isEmpty = given && !text.trim();
     text = isEmpty ? "" : checkText(text);
-    const asked = (given && this.reader.withoutKept?.(text)) ?? text;
+    const asked = given ? (this.reader.withoutKept?.(text) ?? text) : text;
     const own = asked ? await this.reader.condition(asked) : new Float32Array(given.c.length);
     const remarks = asked ? this.reader.remarks(asked, own, given) : [];
     const readings = this.reader.readings(own);

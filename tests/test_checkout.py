@@ -80,7 +80,7 @@ def test_the_picture_is_drawn_in_a_folder_of_their_own(theirs) -> None:
     python = f'if [ "$1" = -c ]; then echo "{theirs}/bin/python3"; else echo "$@"; fi'
     assert as_nobody(theirs, own, python) == (
         0,
-        f"{theirs}/infer.py --testing-file={theirs}/testing_tags.txt --out={own}/cgan.png\n",
+        f"{theirs}/infer.py --out={own}/cgan.png --testing-file={theirs}/testing_tags.txt\n",
         "",
     )
 

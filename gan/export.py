@@ -37,7 +37,7 @@ from encoder.common.folders import OutputFolder
 from encoder.common.installation import install_command
 from encoder.common.options import Settings, from_args, parser_of, setting
 from encoder.common.records import write_json
-from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig
+from gan.release import DEFAULT_MODEL, ENCODER_FOLDER, ReleaseConfig, release_folder
 
 if TYPE_CHECKING:
     import torch
@@ -366,9 +366,9 @@ class ExportSettings(Settings):
     out: Path = setting(help="a folder of its own", metavar="DIR", parse=arguments.output_folder)
     model: Path = setting(
         DEFAULT_MODEL,
-        "a released model's folder, as a run's snapshot (default: the released faces)",
-        metavar="DIR",
-        parse=arguments.model_folder,
+        "a released model: its folder, shipped name or OWNER/NAME of the Hub (default: the released faces)",
+        metavar="MODEL",
+        parse=release_folder,
     )
     encoder_path: Path | None = setting(
         None, "another folder of the text encoder", metavar="DIR", parse=arguments.existing_folder

@@ -14,8 +14,9 @@ from tokenizers import Tokenizer
 from encoder.common.errors import InputError
 from encoder.common.installation import install_command
 from encoder.loading import load_source
+from encoder.paths import PRETRAINED
 from gan import export as module
-from gan.export import export, main, run, session, tokens, write
+from gan.export import export, main, parser, run, session, tokens, write
 from gan.images import to_uint8
 from gan.networks import ARCHITECTURES
 from gan.pipeline import TextToImage
@@ -106,3 +107,7 @@ def test_an_encoder_of_another_library_is_refused(base, tmp_path, monkeypatch) -
     monkeypatch.setattr("encoder.loading.load_source", lambda *_args, **_kwargs: foreign)
     with pytest.raises(InputError, match="sentence-transformers"):
         export(release, encoder_path=base)
+
+
+def test_a_shipped_model_is_known_by_its_name() -> None:
+    assert parser().parse_args(["--out", "graphs", "--model", "avatars"]).model == PRETRAINED / "avatars"

@@ -291,8 +291,9 @@ def test_a_run_widens_the_detail_of_the_model_that_it_starts_from(trained, flowe
     assert pipe.G.arguments["detail_width"] == detail["detail_width"]
     torch.testing.assert_close(pixels[1].short(), pixels[0].short(), atol=1, rtol=0)
     torch.testing.assert_close(scores[1], scores[0], atol=1e-3, rtol=1e-3)
-    assert train(flowers, tmp_path / "narrow", "--init", str(first), "--generator", '{"detail_width": 2}') == 2
-    assert "has networks of another size (detail_width)" in capsys.readouterr().err
+    narrow = ["--generator", '{"detail_width": 2}', "--discriminator", '{"fine_width": 1}']
+    assert train(flowers, tmp_path / "narrow", "--init", str(first), *narrow) == 2
+    assert "has networks of another size (detail_width, fine_width)" in capsys.readouterr().err
 
 
 def test_onehot_conditions_on_nothing_but_attributes(faces_zip, tmp_path, capsys) -> None:

@@ -208,14 +208,15 @@ def _fit_release(
     refitted: Callable[[Any, dict[str, Tensor]], dict[str, Tensor]] = lambda _, tensors: tensors,
 ) -> None:
     """Give networks the weights of a release, as ``refitted`` makes them; ``InputError`` where they do not fit."""
-    other: set[str] = set()
+    pairs = (G, start.network, WEIGHTS_FILE), (D, start.discriminator, DISCRIMINATOR_FILE)
+    other = {
+        name for own, theirs, _ in pairs for name, value in own.arguments.items() if theirs.get(name, value) != value
+    }
+    is_wider = bool(other) and other <= G.widens | D.widens
     try:
-        for network, theirs, name in ((G, start.network, WEIGHTS_FILE), (D, start.discriminator, DISCRIMINATOR_FILE)):
-            other |= {key for key, value in network.arguments.items() if theirs.get(key, value) != value}
+        for network, _, name in pairs:
             tensors = refitted(network, weights.load(release / name))
-            if other and other <= G.widens | D.widens:
-                tensors = _widened(network, tensors)
-            fit_weights(network, tensors, release / name)
+            fit_weights(network, _widened(network, tensors) if is_wider else tensors, release / name)
     except InputError as error:
         if not other:
             raise
@@ -230,7 +231,8 @@ def _widened(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor
     result = dict(tensors)
     for name, own in network.state_dict().items():
         old = tensors.get(name, own)
-        if old.shape != own.shape and all(a <= b for a, b in zip(old.shape, own.shape, strict=True)):
+        is_narrower = old.dim() == own.dim() and all(a <= b for a, b in zip(old.shape, own.shape, strict=True))
+        if is_narrower and old.shape != own.shape:
             result[name] = own.clone()
             result[name][: len(old)] = 0
             result[name][tuple(slice(size) for size in old.shape)] = old

@@ -167,9 +167,8 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
         lines = itertools.chain(sample, lines)
         array = None
         first = "".join(sample).lstrip()[:1]
-        if (format or by_name or "jsonl") == "jsonl" and (
-            first == "[" or (first == "{" and not by_name and len(sample) < _SAMPLE)
-        ):
+        may_be_one_value = first == "[" or (first == "{" and not by_name and len(sample) < _SAMPLE)
+        if (format or by_name or "jsonl") == "jsonl" and may_be_one_value:
             lines = iter(whole := list(lines))
             with suppress(ValueError, RecursionError):
                 array = _rows_of(json.loads("\n".join(whole)))
@@ -185,11 +184,8 @@ def _read_lines(source: Path, format: Format | None, by_name: Format | None) -> 
         else:
             read = _of_json if format == "jsonl" else _of_text
             numbered = ((number, line) for number, line in enumerate(lines, start=1) if not _BLANK.match(line))
-            if (
-                by_name == "table"
-                and format == "texts"
-                and plain_name(next(filter(str.strip, sample), "")) in TEXT_COLUMNS
-            ):
+            is_column = by_name == "table" and format == "texts"
+            if is_column and plain_name(next(filter(str.strip, sample), "")) in TEXT_COLUMNS:
                 next(numbered)  # the name of the one column
             yield from (read(number, line) for number, line in numbered)
 

@@ -539,7 +539,7 @@ def names_texts(name: str) -> bool:
 
 def holds_texts(cells: Sequence[Any]) -> bool:
     """Whether most cells that are not blank hold words: letters, but no addresses, names of files or true and false."""
-    texts = [text.strip() for cell in cells for text in texts_of(cell) if text.strip()]
+    texts = [*filter(None, map(str.strip, _texts_in(cells)))]
     return 0 < len(texts) <= 2 * sum(map(_holds_words, texts))
 
 
@@ -556,13 +556,17 @@ def _holds_flags(cells: Sequence[Any]) -> bool:
     return bool(cells) and None not in map(_flag, cells)
 
 
+def _texts_in(cells: Sequence[Any]) -> list[str]:
+    return [text for cell in cells for text in texts_of(cell)]
+
+
 def _are_phrases(cells: Sequence[Any]) -> bool:
-    texts = [text for cell in cells for text in texts_of(cell)]
+    texts = _texts_in(cells)
     return 2 * sum(" " in text.strip() or not text.isascii() for text in texts) >= len(texts)
 
 
 def _mean_length(cells: Sequence[Any]) -> float:
-    texts = [text for cell in cells for text in texts_of(cell)]
+    texts = _texts_in(cells)
     return sum(len(text.encode("utf-8", "replace")) for text in texts) / len(texts)  # bytes: a sign may be a word
 
 

@@ -41,21 +41,8 @@ _ENGLISH = re.compile("hair|eye|colou?r|red|blue|green|aqua|purple|pink|orange|y
 _MOST = 120
 """Words of a text that are read; the rest is said to be unread."""
 _ENGLISH_TOO = {
-    *(
-        "blond",
-        "blonde",
-        "blonder",
-        "brunette",
-        "chignon",
-        "coiffure",
-        "iris",
-        "irises",
-        "mecha",
-        "mechas",
-        "melena",
-        "mora",
-    ),
-    *("moreno", "pony", "regard", "tresses"),
+    *("blond", "blonde", "blonder", "brunette", "chignon", "coiffure", "iris", "irises", "mecha", "mechas", "melena"),
+    *("mora", "moreno", "pony", "regard", "tresses"),
 }
 """Words of the lists that are English too: they do not show that a text is in another language."""
 
